@@ -1,0 +1,105 @@
+"""Everything that the model reads besides the noisy latent, as one bundle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from actalker_core.errors import InputError
+from actalker_core.regions import Regions
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One signal over a clip of n frames.
+
+    Attributes:
+        tokens: (n, s, c) tokens of each frame.
+        absent: (1, s, c) what stands there without the signal: the projection of zeros.
+        gate: (n,) strength in each frame; 0 is absent, 1 is full, what lies between was not
+            trained.
+    """
+
+    tokens: Tensor
+    absent: Tensor
+    gate: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse a gate of another length."""
+        if self.gate.shape != self.tokens.shape[:1]:
+            raise InputError(
+                f"A gate needs one number per frame: expected {self.tokens.shape[0]}, got "
+                f"{tuple(self.gate.shape)}. Make its curve as long as the signal."
+            )
+
+    def padded(self, frames: int) -> "Branch":
+        """The clip followed by frames without the signal; the gate holds its last value."""
+        tokens = torch.cat([self.tokens, self.absent.expand(frames, -1, -1)])
+        gate = F.pad(self.gate[None], (0, frames), mode="replicate")[0]
+        return replace(self, tokens=tokens, gate=gate)
+
+    def speaks(self, frames: Sequence[int]) -> bool:
+        """Whether on some of these frames the signal differs from being absent."""
+        return any(self._speaks[i] for i in frames)
+
+    def read(self, frames: Sequence[int], present: bool) -> Tensor | None:
+        """The gated tokens (f, s, c) with or without the signal; None where the gate is shut."""
+        if not any(self._open[i] for i in frames):
+            return None
+        index = torch.tensor(frames, device=self.gate.device)
+        tokens = self.tokens[index] if present else self.absent
+        return tokens * self.gate[index, None, None]
+
+    @cached_property
+    def _open(self) -> list[bool]:
+        return list((self.gate != 0).tolist())
+
+    @cached_property
+    def _speaks(self) -> list[bool]:
+        differs = (self.tokens != self.absent).flatten(1).any(dim=1)
+        return list(((self.gate != 0) & differs).tolist())
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """All that the denoiser reads for a clip.
+
+    Attributes:
+        image_latent: (1, 4, h, w) portrait latent, unscaled.
+        identity: (1, s, c) identity token.
+        audio, expression: the two signals, of one length.
+        regions: where each signal applies; None for everywhere.
+        pose: (1, 1, c, h, w) map of the pose guider.
+        time_ids: (1, 3) frame rate in Hz, motion bucket, motion bucket of the expression.
+    """
+
+    image_latent: Tensor
+    identity: Tensor
+    audio: Branch
+    expression: Branch
+    regions: Regions | None
+    pose: Tensor
+    time_ids: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse signals of different lengths."""
+        lengths = [len(self.audio.gate), len(self.expression.gate)]
+        if lengths[0] != lengths[1]:
+            raise InputError(
+                "Audio and expression must have one length in frames, got "
+                f"{lengths[0]} and {lengths[1]}. Trim the longer one first."
+            )
+
+    @property
+    def frames(self) -> int:
+        """Length of the clip."""
+        return len(self.audio.gate)
+
+    def padded(self, frames: int) -> "Conditioning":
+        """The clip followed by frames without signals."""
+        return replace(
+            self, audio=self.audio.padded(frames), expression=self.expression.padded(frames)
+        )

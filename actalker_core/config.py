@@ -1,0 +1,253 @@
+"""Every size of every network, as data. A variant of the model is a row of `VARIANTS`."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, TypeVar, get_type_hints
+
+from actalker_core.errors import InputError
+
+
+@dataclass(frozen=True)
+class UNetConfig:
+    """The denoiser. Names follow diffusers where diffusers has the same thing.
+
+    Attributes:
+        num_frames: frames of a window.
+        signal_scales: strength of the audio and the expression term of every cross attention;
+            empty for a plain UNet without them.
+        has_mamba: whether the transformers of the down and up blocks hold a Mamba layer.
+        state, expand, directions: of that layer.
+    """
+
+    in_channels: int = 8
+    out_channels: int = 4
+    block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280)
+    layers_per_block: int = 2
+    transformer_layers_per_block: int = 1
+    num_attention_heads: tuple[int, ...] = (5, 10, 20, 20)
+    cross_attention_dim: int = 1024
+    addition_time_embed_dim: int = 256
+    projection_class_embeddings_input_dim: int = 768
+    norm_num_groups: int = 32
+    num_frames: int = 25
+    signal_scales: tuple[float, ...] = (1.25, 1.25)
+    has_mamba: bool = True
+    state: int = 16
+    expand: int = 2
+    directions: int = 2
+
+    @property
+    def time_channels(self) -> int:
+        """Width of the time embedding."""
+        return 4 * self.block_out_channels[0]
+
+    @property
+    def levels(self) -> int:
+        """Number of grids, each half the one before."""
+        return len(self.block_out_channels)
+
+    def heads_at(self, level: int) -> int | None:
+        """Attention heads of a level; the deepest one has no attention."""
+        return None if level == self.levels - 1 else self.num_attention_heads[level]
+
+
+@dataclass(frozen=True)
+class PoseGuiderConfig:
+    """Pose image -> map that is added after the UNet's first convolution."""
+
+    conditioning_channels: int = 3
+    conditioning_embedding_channels: int = 320
+    block_out_channels: tuple[int, ...] = (16, 32, 96, 256)
+
+
+@dataclass(frozen=True)
+class AudioProjectionConfig:
+    """Whisper states around a frame -> audio tokens.
+
+    Attributes:
+        seq_len: hidden states per frame. blocks: layers of Whisper. channels: their width.
+    """
+
+    seq_len: int = 10
+    blocks: int = 5
+    channels: int = 384
+    intermediate_dim: int = 1024
+    output_dim: int = 1024
+    context_tokens: int = 32
+
+
+@dataclass(frozen=True)
+class IdentityProjectionConfig:
+    """ArcFace features -> identity token."""
+
+    input_dim: int = 512
+    intermediate_dim: int = 1024
+    output_dim: int = 1024
+
+
+@dataclass(frozen=True)
+class ExpressionProjectionConfig:
+    """Expression features -> the expression token without its six head-pose numbers."""
+
+    input_dim: int = 512
+    output_dim: int = 1018
+
+
+@dataclass(frozen=True)
+class WhisperConfig:
+    """The encoder half of Whisper. Names follow transformers."""
+
+    num_mel_bins: int = 80
+    d_model: int = 384
+    encoder_layers: int = 4
+    encoder_attention_heads: int = 6
+    encoder_ffn_dim: int = 1536
+    max_source_positions: int = 1500
+
+
+@dataclass(frozen=True)
+class ResNetConfig:
+    """An image network: expression (bottleneck blocks) and head pose (basic blocks)."""
+
+    layers: tuple[int, ...]
+    bottleneck: bool
+    norm_groups: int
+    output_dim: int
+    width: int = 64
+
+
+@dataclass(frozen=True)
+class ArcFaceConfig:
+    """The identity network (IResNet)."""
+
+    layers: tuple[int, ...] = (3, 4, 14, 3)
+    width: int = 64
+    output_dim: int = 512
+
+
+@dataclass(frozen=True)
+class VAEConfig:
+    """diffusers' `AutoencoderKLTemporalDecoder`."""
+
+    block_out_channels: tuple[int, ...] = (128, 256, 512, 512)
+    layers_per_block: int = 2
+    latent_channels: int = 4
+    scaling_factor: float = 0.18215
+
+
+@dataclass(frozen=True)
+class SamplingConfig:
+    """How the model was trained to be sampled; the defaults of the pipeline.
+
+    Attributes:
+        fps: frames per second of the video.
+        short_side_px: default shorter side of the picture.
+        sigma_min, sigma_max, rho: of the karras schedule.
+        face_enlarged: factor on the face box for the pose image and the face masks.
+    """
+
+    fps: float = 12.5
+    motion_bucket_id: int = 12
+    motion_bucket_id_exp: int = 20
+    short_side_px: int = 576
+    steps: int = 25
+    sigma_min: float = 0.002
+    sigma_max: float = 700.0
+    rho: float = 7.0
+    appearance_scale: float = 2.0
+    audio_scale: float = 7.5
+    expression_scale: float = 3.0
+    shift_frames: int = 7
+    face_enlarged: float = 1.2
+    decode_frames: int = 10
+
+
+EXPRESSION_RESNET = ResNetConfig((3, 4, 6, 3), bottleneck=True, norm_groups=1, output_dim=512)
+HEAD_POSE_RESNET = ResNetConfig((2, 2, 2, 2), bottleneck=False, norm_groups=32, output_dim=6)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """All networks of one variant."""
+
+    unet: UNetConfig = field(default_factory=UNetConfig)
+    pose_guider: PoseGuiderConfig = field(default_factory=PoseGuiderConfig)
+    audio_projection: AudioProjectionConfig = field(default_factory=AudioProjectionConfig)
+    identity_projection: IdentityProjectionConfig = field(default_factory=IdentityProjectionConfig)
+    expression_projection: ExpressionProjectionConfig = field(
+        default_factory=ExpressionProjectionConfig
+    )
+    audio_encoder: WhisperConfig = field(default_factory=WhisperConfig)
+    identity_encoder: ArcFaceConfig = field(default_factory=ArcFaceConfig)
+    expression_encoder: ResNetConfig = EXPRESSION_RESNET
+    head_pose_encoder: ResNetConfig = HEAD_POSE_RESNET
+    vae: VAEConfig = field(default_factory=VAEConfig)
+    sampling: SamplingConfig = field(default_factory=SamplingConfig)
+
+
+VARIANTS: dict[str, ModelConfig] = {
+    "released": ModelConfig(),
+    "tiny": ModelConfig(
+        unet=UNetConfig(
+            block_out_channels=(32, 64, 64, 64),
+            layers_per_block=1,
+            num_attention_heads=(1, 2, 2, 2),
+            cross_attention_dim=48,
+            addition_time_embed_dim=32,
+            projection_class_embeddings_input_dim=96,
+        ),
+        pose_guider=PoseGuiderConfig(
+            conditioning_embedding_channels=32, block_out_channels=(8, 16, 24, 32)
+        ),
+        audio_projection=AudioProjectionConfig(
+            blocks=3, channels=32, intermediate_dim=64, output_dim=48, context_tokens=8
+        ),
+        identity_projection=IdentityProjectionConfig(
+            input_dim=32, intermediate_dim=48, output_dim=48
+        ),
+        expression_projection=ExpressionProjectionConfig(input_dim=32, output_dim=42),
+        audio_encoder=WhisperConfig(
+            d_model=32, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=64
+        ),
+        identity_encoder=ArcFaceConfig(layers=(1, 1, 1, 1), width=8, output_dim=32),
+        expression_encoder=ResNetConfig(
+            (1, 1, 1, 1), bottleneck=True, norm_groups=1, output_dim=32, width=8
+        ),
+        head_pose_encoder=ResNetConfig(
+            (1, 1, 1, 1), bottleneck=False, norm_groups=8, output_dim=6, width=8
+        ),
+        vae=VAEConfig(block_out_channels=(32, 32, 32, 32), layers_per_block=1),
+        sampling=SamplingConfig(short_side_px=128, steps=10),
+    ),
+}
+
+
+def to_dict(config: ModelConfig) -> dict[str, Any]:
+    """Plain numbers and lists, ready for JSON."""
+    return asdict(config)
+
+
+T = TypeVar("T")
+
+
+def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
+    """The inverse of `to_dict`, for any of the dataclasses above.
+
+    Raises:
+        InputError: a name that the dataclass does not have, or a missing one.
+    """
+    hints = get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise InputError(
+            f"{kind.__name__}: does not know {', '.join(unknown)}; it has "
+            f"{', '.join(f.name for f in fields(kind))}. "  # type: ignore[arg-type]
+            "The file may come from a newer version of this pack: update it."
+        )
+    return kind(**{name: _restored(hints[name], value) for name, value in values.items()})
+
+
+def _restored(hint: Any, value: Any) -> Any:
+    if hasattr(hint, "__dataclass_fields__"):
+        return from_dict(hint, value)
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,1 @@
+"""Media -> features: audio (Whisper), identity (ArcFace), expression and head pose (ResNets)."""

@@ -1,0 +1,169 @@
+"""Driving frames -> expression features and head pose."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from actalker_core.config import ResNetConfig
+from actalker_core.faces import Box, enlarged, square
+from actalker_core.model.attention import Ops
+from actalker_core.portrait import crop_resized
+
+INPUT_PX = 256
+
+
+class BasicBlock(nn.Module):
+    """Two 3×3 convolutions, as the head-pose network names them."""
+
+    expansion = 1
+    stem_norm = "bn1"
+
+    def __init__(self, in_channels: int, channels: int, stride: int, groups: int, ops: Ops) -> None:
+        super().__init__()
+        self.conv1 = ops.Conv2d(in_channels, channels, 3, stride=stride, padding=1, bias=False)
+        self.bn1 = ops.GroupNorm(groups, channels)
+        self.conv2 = ops.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.bn2 = ops.GroupNorm(groups, channels)
+        self.shortcut = _shortcut(in_channels, channels, stride, groups, ops)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, c', h/stride, w/stride)."""
+        h = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(h)) + self.shortcut(x))
+
+
+class Bottleneck(nn.Module):
+    """1×1, strided 3×3 and 1×1 convolutions, as the expression network names them."""
+
+    expansion = 4
+    stem_norm = "gn1"
+
+    def __init__(self, in_channels: int, channels: int, stride: int, groups: int, ops: Ops) -> None:
+        super().__init__()
+        wide = channels * self.expansion
+        self.conv1 = ops.Conv2d(in_channels, channels, 1, bias=False)
+        self.gn1 = ops.GroupNorm(groups, channels)
+        self.conv2 = ops.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
+        self.gn2 = ops.GroupNorm(groups, channels)
+        self.conv3 = ops.Conv2d(channels, wide, 1, bias=False)
+        self.gn3 = ops.GroupNorm(groups, wide)
+        self.downsample = _shortcut(in_channels, wide, stride, groups, ops)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> (n, 4c', h/stride, w/stride)."""
+        h = F.relu(self.gn1(self.conv1(x)))
+        h = F.relu(self.gn2(self.conv2(h)))
+        return F.relu(self.gn3(self.conv3(h)) + self.downsample(x))
+
+
+def _shortcut(
+    in_channels: int, out_channels: int, stride: int, groups: int, ops: Ops
+) -> nn.Sequential:
+    if stride == 1 and in_channels == out_channels:
+        return nn.Sequential()
+    conv = ops.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False)
+    return nn.Sequential(conv, ops.GroupNorm(groups, out_channels))
+
+
+class ResNet(nn.Module):
+    """A residual network with group norms. Source: He et al., arXiv 1512.03385."""
+
+    def __init__(self, config: ResNetConfig, ops: Ops = nn) -> None:
+        super().__init__()
+        block = Bottleneck if config.bottleneck else BasicBlock
+        groups, width = config.norm_groups, config.width
+        self.conv1 = ops.Conv2d(3, width, 7, stride=2, padding=3, bias=False)
+        self.stem_norm = block.stem_norm
+        self.add_module(self.stem_norm, ops.GroupNorm(groups, width))
+        channels = width
+        for i, blocks in enumerate(config.layers):
+            stage = nn.Sequential()
+            for j in range(blocks):
+                stride = 2 if i and not j else 1
+                stage.append(block(channels, width * 2**i, stride, groups, ops))
+                channels = width * 2**i * block.expansion
+            self.add_module(f"layer{i + 1}", stage)
+        self.fc = ops.Linear(channels, config.output_dim)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, H, W) -> (n, output_dim)."""
+        x = F.relu(self.get_submodule(self.stem_norm)(self.conv1(image)))
+        x = F.max_pool2d(x, 3, stride=2, padding=1)
+        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
+            x = stage(x)
+        out: Tensor = self.fc(x.mean(dim=(2, 3)))
+        return out
+
+
+class HeadExpression(nn.Module):
+    """The expression of a face crop."""
+
+    def __init__(self, config: ResNetConfig, ops: Ops = nn) -> None:
+        super().__init__()
+        self.resnet50 = ResNet(config, ops)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, 256, 256) in 0…1 -> (n, features)."""
+        out: Tensor = self.resnet50(image)
+        return out
+
+
+class HeadPose(nn.Module):
+    """Rotation and translation of a head."""
+
+    def __init__(self, config: ResNetConfig, ops: Ops = nn) -> None:
+        super().__init__()
+        self.head_pose_net = ResNet(config, ops)
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(n, 3, 256, 256) in −1…1 -> (n, 3) degrees in ±180 and (n, 3) shares in ±2."""
+        rotation, translation = torch.sigmoid(self.head_pose_net(image)).split(3, dim=1)
+        return rotation * 360 - 180, translation * 4 - 2
+
+
+@dataclass(frozen=True)
+class Motion:
+    """What a driving clip says, frame by frame.
+
+    Attributes:
+        expression: (frames, features).
+        rotation_degrees, translation: (frames, 3).
+    """
+
+    expression: Tensor
+    rotation_degrees: Tensor
+    translation: Tensor
+
+
+@torch.inference_mode()
+def encode_motion(
+    expression: HeadExpression,
+    head_pose: HeadPose,
+    frames: Sequence[Tensor],
+    face: Box,
+    batch: int = 8,
+    on_batch: Callable[[int, int], None] | None = None,
+) -> Motion:
+    """Expression and head pose of driving frames.
+
+    The expression sees the square around the face; the pose sees the face box grown by its own
+    size on each side, made square.
+
+    Args:
+        frames: (3, H, W) pictures in 0…1, all of one size.
+        face: box of the face in them.
+        on_batch: called with (frames done, frames in all) after each batch.
+    """
+    like = expression.resnet50.conv1.weight
+    parts: list[tuple[Tensor, ...]] = []
+    for start in range(0, len(frames), batch):
+        pictures = torch.stack(list(frames[start : start + batch])).to(like)
+        near = crop_resized(pictures, square(face), INPUT_PX)
+        wide = crop_resized(pictures, square(enlarged(face, 3)), INPUT_PX) * 2 - 1
+        parts.append(tuple(x.float().cpu() for x in (expression(near), *head_pose(wide))))
+        if on_batch is not None:
+            on_batch(min(start + batch, len(frames)), len(frames))
+    return Motion(*(torch.cat(column) for column in zip(*parts, strict=True)))

@@ -1,0 +1,32 @@
+"""Every error that this package raises on purpose.
+
+    ACTalkerError
+    ├── InputError        an argument, mask, curve or size that cannot be used
+    ├── MediaError        an image, audio or video file that cannot be read or written
+    ├── CheckpointError   a weight file that is missing, damaged or of another model
+    └── Cancelled         the caller asked to stop; nothing is wrong
+
+Messages say what failed, what was expected, what was found and what to do about it.
+"""
+
+__all__ = ["ACTalkerError", "Cancelled", "CheckpointError", "InputError", "MediaError"]
+
+
+class ACTalkerError(Exception):
+    """Base of all errors below; catch it to catch them all."""
+
+
+class InputError(ACTalkerError, ValueError):
+    """A value given by the caller is outside what the model or the sampler can use."""
+
+
+class MediaError(ACTalkerError):
+    """An image, audio or video file cannot be read or written."""
+
+
+class CheckpointError(ACTalkerError):
+    """A weight file is missing, damaged, unsafe or belongs to another model."""
+
+
+class Cancelled(ACTalkerError):
+    """The progress callback asked to stop."""

@@ -1,0 +1,53 @@
+"""Where a face is: boxes given by hand, and their geometry.
+
+Until face detection arrives, a face box is typed by the user or is the whole picture.
+"""
+
+from actalker_core.errors import InputError
+
+Box = tuple[float, float, float, float]
+"""x0, y0, x1, y1 in pixels; x1 and y1 are outside."""
+
+
+def whole(width: int, height: int) -> Box:
+    """The box of a whole picture."""
+    return 0.0, 0.0, float(width), float(height)
+
+
+def square(box: Box) -> Box:
+    """The square with the same centre whose side is the longer edge."""
+    side = max(box[2] - box[0], box[3] - box[1])
+    return _around(box, side, side)
+
+
+def enlarged(box: Box, factor: float) -> Box:
+    """The box scaled about its centre."""
+    return _around(box, factor * (box[2] - box[0]), factor * (box[3] - box[1]))
+
+
+def _around(box: Box, width: float, height: float) -> Box:
+    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+
+def part(box: Box, shares: Box) -> Box:
+    """A part of a box; `shares` are its edges in 0…1 of the box's width and height."""
+    width, height = box[2] - box[0], box[3] - box[1]
+    x0, y0, x1, y1 = shares
+    return box[0] + x0 * width, box[1] + y0 * height, box[0] + x1 * width, box[1] + y1 * height
+
+
+def check(box: Box, width: int, height: int, where: str) -> Box:
+    """The box itself, if it has an area and touches the picture.
+
+    Raises:
+        InputError: it is empty or lies outside.
+    """
+    x0, y0, x1, y1 = box
+    if x1 - x0 < 1 or y1 - y0 < 1 or x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+        raise InputError(
+            f"Face box of the {where}: expected x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1 "
+            f"inside {width}x{height}, got {x0:g},{y0:g},{x1:g},{y1:g}. Correct it, or leave it "
+            "out to take the whole picture."
+        )
+    return box

@@ -1,0 +1,1 @@
+"""The networks that denoise: UNet, parallel-control Mamba, pose guider and projections."""

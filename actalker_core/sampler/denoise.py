@@ -1,0 +1,162 @@
+"""The sampling loop, and the denoiser that it asks."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Protocol, overload
+
+import torch
+from torch import Tensor
+
+from actalker_core.conditioning import Conditioning
+from actalker_core.errors import Cancelled, InputError
+from actalker_core.model.blocks import Control
+from actalker_core.model.unet import UNet
+from actalker_core.sampler.guidance import Guidance, Pass, equal_passes, plan_passes
+from actalker_core.sampler.windows import Windows
+
+
+class Denoises(Protocol):
+    """What the loop asks of a denoiser."""
+
+    def passes(self, frames: Sequence[int]) -> list[Pass]:
+        """For each guidance pass, the first one that computes the same on these frames."""
+
+    def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
+        """The clean latent that a pass expects behind `x` (f, c, h, w) at a noise level."""
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the callback learns after each step.
+
+    Attributes:
+        step: steps done, from 1. total: steps in all.
+        x0: (frames, c, h, w) the clean latents expected so far.
+    """
+
+    step: int
+    total: int
+    x0: Tensor
+
+
+Callback = Callable[[Progress], bool | None]
+"""Called after each step; returning False cancels."""
+
+
+@torch.inference_mode()
+def sample(
+    denoiser: Denoises,
+    noise: Tensor,
+    sigmas: Sequence[float],
+    guidance: Guidance,
+    windows: Windows,
+    callback: Callback | None = None,
+) -> Tensor:
+    """Walk from the noisiest latents to clean ones with Euler steps.
+
+    Args:
+        denoiser: see `Denoises`; `Denoiser` is the model's.
+        noise: (frames, c, h, w) latents at noise level sigmas[0], padding of the windows included.
+        sigmas: falling noise levels; the last is usually 0.
+
+    Returns:
+        (frames, c, h, w) latents at noise level sigmas[-1].
+
+    Raises:
+        Cancelled: the callback returned False.
+        InputError: fewer than two sigmas, or one that does not fall.
+
+    Source: Karras et al., arXiv 2206.00364, algorithm 2 without churn.
+    """
+    steps = list(pairwise(float(s) for s in sigmas))
+    _check(steps)
+    x = noise
+    for step, (sigma, following) in enumerate(steps):
+        weights = guidance.weights(step, len(steps))
+        x0 = _expected(denoiser, x, sigma, weights, windows.at(step, x.shape[0]))
+        x = x + (x - x0) * ((following - sigma) / sigma)
+        if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
+            raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
+    return x
+
+
+def _check(steps: list[tuple[float, float]]) -> None:
+    if not steps or any(not a > b >= 0 for a, b in steps):
+        raise InputError(
+            "Sigmas: expected at least two noise levels that fall and do not pass 0, got "
+            f"{[a for a, _ in steps] + [b for _, b in steps[-1:]]}."
+        )
+
+
+def _expected(
+    denoiser: Denoises,
+    x: Tensor,
+    sigma: float,
+    weights: Sequence[float],
+    windows: Sequence[Sequence[int]],
+) -> Tensor:
+    """The guided clean latents, averaged where windows meet."""
+    total = torch.zeros_like(x)
+    count = x.new_zeros(x.shape[0], 1, 1, 1)
+    for frames in windows:
+        index = torch.tensor(frames, device=x.device)
+        for which, weight in plan_passes(weights, denoiser.passes(frames)).items():
+            total.index_add_(0, index, weight * denoiser(x[index], sigma, frames, which))
+        count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
+    return total / count
+
+
+class Denoiser:
+    """The UNet with its conditioning, preconditioned for EDM v-prediction.
+
+    Args:
+        unet: on the device of the conditioning.
+        conditioning: of the whole clip, padding included.
+    """
+
+    def __init__(self, unet: UNet, conditioning: Conditioning) -> None:
+        self.unet = unet
+        self.conditioning = conditioning
+
+    def passes(self, frames: Sequence[int]) -> list[Pass]:
+        """See `Denoises`: gates, absent signals and padding make passes equal."""
+        c = self.conditioning
+        return equal_passes(c.audio.speaks(frames), c.expression.speaks(frames))
+
+    def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
+        """See `Denoises`: x0 = x / (sigma² + 1) − v sigma / √(sigma² + 1)."""
+        spread = sigma**2 + 1
+        v = self._velocity(x / spread**0.5, math.log(sigma) / 4, frames, which)
+        return x / spread - v * (sigma / spread**0.5)
+
+    def _velocity(self, x: Tensor, c_noise: float, frames: Sequence[int], which: Pass) -> Tensor:
+        c = self.conditioning
+        like = self.unet.conv_in.weight
+        image = c.image_latent.expand(len(frames), -1, -1, -1) * (which >= Pass.IDENTITY)
+        v: Tensor = self.unet(
+            torch.cat([x, image], dim=1)[None].to(like),
+            torch.tensor([c_noise], device=x.device),
+            c.time_ids,
+            self._control(frames, which),
+            c.pose.to(like),
+        )
+        return v[0].to(x)
+
+    def _control(self, frames: Sequence[int], which: Pass) -> Control:
+        c = self.conditioning
+        return Control(
+            len(frames),
+            self._as_weights(c.identity.expand(len(frames), -1, -1) * (which >= Pass.IDENTITY)),
+            self._as_weights(c.audio.read(frames, present=which >= Pass.AUDIO)),
+            self._as_weights(c.expression.read(frames, present=which >= Pass.EXPRESSION)),
+            None if c.regions is None else c.regions.select(frames),
+        )
+
+    @overload
+    def _as_weights(self, tokens: Tensor) -> Tensor: ...
+    @overload
+    def _as_weights(self, tokens: None) -> None: ...
+    def _as_weights(self, tokens: Tensor | None) -> Tensor | None:
+        return None if tokens is None else tokens.to(self.unet.conv_in.weight)

@@ -1,0 +1,55 @@
+"""Nested guidance: which passes run, and how much each one weighs.
+
+    out = p1 + s1 (p2 − p1) + s2 (p3 − p2) + s3 (p4 − p3)
+        = (1 − s1) p1 + (s1 − s2) p2 + (s2 − s3) p3 + s3 p4
+
+p1 sees nothing, p2 the identity, p3 the audio as well, p4 the expression as well.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+Scale = tuple[float, float]
+"""Strength at the first and at the last step; linear between."""
+
+NEGLIGIBLE = 1e-9
+"""A weight that is zero but for rounding."""
+
+
+class Pass(IntEnum):
+    """The four guidance passes, each seeing one signal more than the one before."""
+
+    NOTHING = 0
+    IDENTITY = 1
+    AUDIO = 2
+    EXPRESSION = 3
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """How strongly identity, audio and expression are amplified."""
+
+    appearance: Scale = (2.0, 2.0)
+    audio: Scale = (7.5, 7.5)
+    expression: Scale = (3.0, 3.0)
+
+    def weights(self, step: int, steps: int) -> list[float]:
+        """The weight of each pass at a step; they add up to 1."""
+        along = step / max(steps - 1, 1)
+        s1, s2, s3 = (a + along * (b - a) for a, b in (self.appearance, self.audio, self.expression))
+        return [1 - s1, s1 - s2, s2 - s3, s3]
+
+
+def equal_passes(audio_speaks: bool, expression_speaks: bool) -> list[Pass]:
+    """For each pass, the first one that computes the same."""
+    third = Pass.AUDIO if audio_speaks else Pass.IDENTITY
+    return [Pass.NOTHING, Pass.IDENTITY, third, Pass.EXPRESSION if expression_speaks else third]
+
+
+def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> dict[Pass, float]:
+    """The passes that must run and their weights: equal ones merged, weightless ones left out."""
+    plan = dict.fromkeys(equal, 0.0)
+    for weight, first in zip(weights, equal, strict=True):
+        plan[first] += weight
+    return {first: weight for first, weight in plan.items() if abs(weight) > NEGLIGIBLE}

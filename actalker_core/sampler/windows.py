@@ -1,0 +1,59 @@
+"""How a long clip is cut into windows of frames at each step."""
+
+from dataclasses import dataclass
+
+from actalker_core.errors import InputError
+
+MODES = ("tight", "cyclic")
+
+
+@dataclass(frozen=True)
+class Windows:
+    """The windows of every step.
+
+    Attributes:
+        frames: length of a window.
+        overlap: frames shared by neighbours.
+        shift_per_step: how far the windows move after each step, modulo their length, so that
+            their borders do not stay in one place.
+        mode: `tight` keeps every window inside the clip; one window serves a clip that fits.
+            `cyclic` lets them wrap around, as released; the clip is then padded by one window.
+    """
+
+    frames: int = 25
+    overlap: int = 0
+    shift_per_step: int = 7
+    mode: str = "tight"
+
+    def __post_init__(self) -> None:
+        """Refuse windows that would not advance."""
+        if self.mode not in MODES:
+            raise InputError(f"Windows: expected mode {' or '.join(MODES)}, got '{self.mode}'.")
+        if self.frames < 1 or not 0 <= self.overlap < self.frames or self.shift_per_step < 0:
+            raise InputError(
+                "Windows: expected at least 1 frame, an overlap from 0 to below the length and no "
+                f"negative shift, got {self.frames}, {self.overlap}, {self.shift_per_step}."
+            )
+
+    @property
+    def padding(self) -> int:
+        """Frames to add to a clip before it is cut."""
+        return self.frames if self.mode == "cyclic" else 0
+
+    def at(self, step: int, length: int) -> list[list[int]]:
+        """The frame numbers of each window of a step, for a clip of `length` frames, padding
+        included."""
+        shift = self.shift_per_step * step % self.frames
+        starts = range(-shift, length - (shift if self.mode == "cyclic" else 0), self._stride)
+        if self.mode == "cyclic":
+            return [[(start + i) % length for i in range(self.frames)] for start in starts]
+        return self._tight(starts, length)
+
+    def _tight(self, starts: range, length: int) -> list[list[int]]:
+        size = min(self.frames, length)
+        clamped = dict.fromkeys(min(max(start, 0), length - size) for start in starts)
+        return [list(range(start, start + size)) for start in clamped]
+
+    @property
+    def _stride(self) -> int:
+        return self.frames - self.overlap

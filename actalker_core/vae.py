@@ -1,0 +1,52 @@
+"""Pictures <-> latents: diffusers' temporal autoencoder, and how it is used here."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from actalker_core.config import VAEConfig
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKLTemporalDecoder
+
+
+def build_vae(config: VAEConfig) -> "AutoencoderKLTemporalDecoder":
+    """An untrained autoencoder of the given sizes."""
+    from diffusers import AutoencoderKLTemporalDecoder
+
+    return AutoencoderKLTemporalDecoder(
+        down_block_types=("DownEncoderBlock2D",) * len(config.block_out_channels),
+        block_out_channels=config.block_out_channels,
+        layers_per_block=config.layers_per_block,
+        latent_channels=config.latent_channels,
+        scaling_factor=config.scaling_factor,
+    ).eval()
+
+
+@torch.inference_mode()
+def encode_image(vae: "AutoencoderKLTemporalDecoder", image: Tensor) -> Tensor:
+    """The most likely latent of pictures, unscaled: (n, 3, H, W) in 0…1 -> (n, 4, H/8, W/8)."""
+    like = vae.quant_conv.weight
+    latent: Tensor = vae.encode((image * 2 - 1).to(like)).latent_dist.mode()
+    return latent.float()
+
+
+@torch.inference_mode()
+def decode_frames(
+    vae: "AutoencoderKLTemporalDecoder", latents: Tensor, chunk_frames: int
+) -> Iterator[Tensor]:
+    """Frames of a video, chunk by chunk; only one chunk is ever held.
+
+    Args:
+        latents: (frames, 4, h, w), scaled as the sampler leaves them.
+        chunk_frames: frames decoded together; the decoder mixes within a chunk.
+
+    Yields:
+        (n, 3, 8h, 8w) in 0…1 on the CPU, n ≤ chunk_frames.
+    """
+    like = vae.quant_conv.weight
+    for chunk in (latents / vae.config.scaling_factor).split(chunk_frames):
+        frames = vae.decode(chunk.to(like), num_frames=chunk.shape[0]).sample
+        yield (frames.float() / 2 + 0.5).clamp(0, 1).cpu()
