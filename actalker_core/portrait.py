@@ -61,6 +61,28 @@ def fit(image: Tensor, face: Box, short_side_px: int) -> Portrait:
     return Portrait(cut, (x0 - left, y0 - top, x1 - left, y1 - top))
 
 
+def fit_mask(mask: Tensor, portrait: Portrait) -> Tensor:
+    """Size a mask drawn over the original picture as the picture was sized.
+
+    Args:
+        mask: (1, 1, H, W) in 0…1, of the original picture's shape.
+
+    Returns:
+        (1, 1, H', W') of the portrait's size, in steps of 1/255 so that ones stay ones.
+
+    Raises:
+        InputError: the mask has another shape than the picture.
+    """
+    height, width = portrait.height, portrait.width
+    sized = fit(mask[0], (0, 0, 1, 1), min(height, width)).image[None]
+    if sized.shape[2:] != (height, width):
+        raise InputError(
+            f"A mask must have the shape of the portrait ({width}x{height} after sizing), got "
+            f"{mask.shape[3]}x{mask.shape[2]}. Draw it over the portrait itself."
+        )
+    return (sized * 255).round() / 255
+
+
 def _multiple(side: float) -> int:
     """The largest multiple of 64 that fits, and at least one."""
     return max(math.floor(side / SIDE_MULTIPLE_PX + 1e-6), 1) * SIDE_MULTIPLE_PX

@@ -1,14 +1,16 @@
 """Driving frames -> expression features and head pose."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from actalker_core.config import ResNetConfig
-from actalker_core.faces import Box, enlarged, square
+from actalker_core.errors import InputError
+from actalker_core.faces import Box, check, enlarged, square, whole
 from actalker_core.model.attention import Ops
 from actalker_core.portrait import crop_resized
 
@@ -142,10 +144,10 @@ class Motion:
 def encode_motion(
     expression: HeadExpression,
     head_pose: HeadPose,
-    frames: Sequence[Tensor],
-    face: Box,
+    frames: Iterable[Tensor],
+    face: Box | None = None,
     batch: int = 8,
-    on_batch: Callable[[int, int], None] | None = None,
+    on_batch: Callable[[int], None] | None = None,
 ) -> Motion:
     """Expression and head pose of driving frames.
 
@@ -153,17 +155,32 @@ def encode_motion(
     size on each side, made square.
 
     Args:
-        frames: (3, H, W) pictures in 0…1, all of one size.
-        face: box of the face in them.
-        on_batch: called with (frames done, frames in all) after each batch.
+        frames: (3, H, W) uint8 pictures, all of one size; read one batch at a time.
+        face: box of the face in them; None for the whole picture.
+        on_batch: called with the number of frames done after each batch.
+
+    Raises:
+        InputError: no frames, or a box outside them.
     """
     like = expression.resnet50.conv1.weight
     parts: list[tuple[Tensor, ...]] = []
-    for start in range(0, len(frames), batch):
-        pictures = torch.stack(list(frames[start : start + batch])).to(like)
-        near = crop_resized(pictures, square(face), INPUT_PX)
-        wide = crop_resized(pictures, square(enlarged(face, 3)), INPUT_PX) * 2 - 1
+    done = 0
+    for pictures in _batches(frames, batch):
+        height, width = pictures.shape[2:]
+        box = check(face or whole(width, height), width, height, "driving clip")
+        unit = pictures.to(like) / 255
+        near = crop_resized(unit, square(box), INPUT_PX)
+        wide = crop_resized(unit, square(enlarged(box, 3)), INPUT_PX) * 2 - 1
         parts.append(tuple(x.float().cpu() for x in (expression(near), *head_pose(wide))))
+        done += len(pictures)
         if on_batch is not None:
-            on_batch(min(start + batch, len(frames)), len(frames))
+            on_batch(done)
+    if not parts:
+        raise InputError("The driving clip has no frames. Choose another one, or none at all.")
     return Motion(*(torch.cat(column) for column in zip(*parts, strict=True)))
+
+
+def _batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:
+    frames = iter(frames)
+    while some := list(islice(frames, size)):
+        yield torch.stack(some)

@@ -69,7 +69,7 @@ def selective_scan(
     needs_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, delta, A, B, C))
     run = BACKENDS[choose_backend(backend, u.device.type, exact, needs_grad)]
     y = run(x, delta, A, B, C, reverse)
-    return (y if D is None else y + x * D.to(exact)).to(u.dtype)
+    return (y if D is None else torch.addcmul(y, x, D.to(exact))).to(u.dtype)
 
 
 def choose_backend(

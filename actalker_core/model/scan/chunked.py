@@ -11,13 +11,17 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-CHUNK_TOKENS = 32
+CPU_STATE_NUMBERS = 65_536
+"""On a CPU as many rows are scanned together as keep the state of a step in the cache."""
+
+CPU_CHUNK_NUMBERS, GPU_CHUNK_NUMBERS = 655_360, 16_777_216
+"""Size of a chunk's states: small enough for a CPU's cache, large enough to keep a GPU busy."""
 
 
 def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
     """As `reference.scan`, with the memory of one chunk."""
     y = torch.empty_like(u)
-    for rows, channels, group in _tiles(u, groups=B.shape[2]):
+    for rows, channels, group in _tiles(u, groups=B.shape[2], state=A.shape[1]):
         _scan_tile(
             (delta[rows, :, channels] * u[rows, :, channels]).transpose(0, 1),
             delta[rows, :, channels].transpose(0, 1),
@@ -30,11 +34,12 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: boo
     return y
 
 
-def _tiles(u: Tensor, groups: int) -> Iterator[tuple[slice, slice, int]]:
-    """Rows and channels that are scanned together: on a CPU one row, which stays in the cache."""
+def _tiles(u: Tensor, groups: int, state: int) -> Iterator[tuple[slice, slice, int]]:
+    """Rows and channels that are scanned together."""
     batch, _, channels = u.shape
-    rows_at_once = 1 if u.device.type == "cpu" else max(batch, 1)
     width = channels // groups
+    fitting = CPU_STATE_NUMBERS // (width * state)
+    rows_at_once = max(1, fitting) if u.device.type == "cpu" else batch
     for row in range(0, batch, rows_at_once):
         for group in range(groups):
             yield (
@@ -50,26 +55,25 @@ def _scan_tile(
     """Scan l b d `drive` and `delta` with n d `A` and l b n `B`, `C`; write l b d `y`."""
     length, batch, channels = drive.shape
     h = drive.new_zeros(batch, A.shape[0], channels)
-    room = (min(CHUNK_TOKENS, length), *h.shape)
-    decay_room, state_room = drive.new_empty(room), drive.new_empty(room)
-    for chunk in _chunks(length, reverse):
-        tokens = chunk.stop - chunk.start
-        decay, states = decay_room[:tokens], state_room[:tokens]
-        torch.mul(delta[chunk, :, None, :], A, out=decay).exp_()
-        torch.mul(drive[chunk, :, None, :], B[chunk, :, :, None], out=states)
-        h = _advance(h, decay, states, reverse)
-        y[chunk] = torch.matmul(C[chunk, :, None, :], states).squeeze(2)
-
-
-def _chunks(length: int, reverse: bool) -> list[slice]:
-    chunks = [slice(t, min(t + CHUNK_TOKENS, length)) for t in range(0, length, CHUNK_TOKENS)]
-    return chunks[::-1] if reverse else chunks
-
-
-def _advance(h: Tensor, decay: Tensor, states: Tensor, reverse: bool) -> Tensor:
-    """Turn the chunk's drives into its states in place and return the state it ends with."""
+    chunk_tokens = _chunk_tokens(length, h)
+    room = (chunk_tokens, *h.shape)
+    decay, states = drive.new_empty(room), drive.new_empty(room)
     steps = list(zip(decay.unbind(), states.unbind(), strict=True))
-    for step_decay, state in reversed(steps) if reverse else steps:
-        state.addcmul_(step_decay, h)
-        h = state
-    return h.clone()
+    for chunk in _chunks(length, chunk_tokens, reverse):
+        tokens = chunk.stop - chunk.start
+        torch.mul(delta[chunk, :, None, :], A, out=decay[:tokens]).exp_()
+        torch.mul(drive[chunk, :, None, :], B[chunk, :, :, None], out=states[:tokens])
+        for step_decay, state in reversed(steps[:tokens]) if reverse else steps[:tokens]:
+            h = state.addcmul_(step_decay, h)
+        y[chunk] = torch.matmul(C[chunk, :, None, :], states[:tokens]).squeeze(2)
+        h = h.clone()
+
+
+def _chunk_tokens(length: int, h: Tensor) -> int:
+    numbers = CPU_CHUNK_NUMBERS if h.device.type == "cpu" else GPU_CHUNK_NUMBERS
+    return min(length, max(1, numbers // h.numel()))
+
+
+def _chunks(length: int, size: int, reverse: bool) -> list[slice]:
+    chunks = [slice(t, min(t + size, length)) for t in range(0, length, size)]
+    return chunks[::-1] if reverse else chunks

@@ -1,7 +1,8 @@
 """The selective scan written to be read; the oracle of the faster backends.
 
-Keeps whole (batch, length, channels, state) tensors, so it is slow and large, but it is
-differentiable and exact in float64.
+It keeps the axis order and the steps of the published reference (`b d l n`: discretise every
+token, then walk), so that the two can be held against each other. Slow and large, but
+differentiable, and exact in float64.
 """
 
 import torch
@@ -19,17 +20,14 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: boo
     Returns:
         (b, l, d), without the skip term.
     """
-    per_channel = u.shape[2] // B.shape[2]
-    B, C = (m.repeat_interleave(per_channel, dim=2) for m in (B, C))  # b l d n
-    decay = torch.exp(torch.einsum("bld,dn->bldn", delta, A))
-    drive = torch.einsum("bld,bldn->bldn", delta * u, B)
-    h = torch.zeros_like(drive[:, 0])
-    outputs = [h[..., 0]] * u.shape[1]
-    for t in _order(u.shape[1], reverse):
-        h = decay[:, t] * h + drive[:, t]
-        outputs[t] = torch.einsum("bdn,bdn->bd", h, C[:, t])
-    return torch.stack(outputs, dim=1)
-
-
-def _order(length: int, reverse: bool) -> range:
-    return range(length - 1, -1, -1) if reverse else range(length)
+    length, per_group = u.shape[1], u.shape[2] // B.shape[2]
+    u, delta = u.transpose(1, 2), delta.transpose(1, 2)  # b l d -> b d l
+    B, C = (m.permute(0, 2, 1, 3).repeat_interleave(per_group, dim=1) for m in (B, C))  # b d l n
+    decay = torch.exp(torch.einsum("bdl,dn->bdln", delta, A))
+    drive = torch.einsum("bdl,bdln->bdln", delta * u, B)
+    h = torch.zeros_like(drive[:, :, 0])
+    outputs = {}
+    for t in reversed(range(length)) if reverse else range(length):
+        h = decay[:, :, t] * h + drive[:, :, t]
+        outputs[t] = torch.einsum("bdn,bdn->bd", h, C[:, :, t])
+    return torch.stack([outputs[t] for t in range(length)], dim=1)

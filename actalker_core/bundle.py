@@ -1,0 +1,89 @@
+"""All networks of one variant, under one roof and one set of state-dict keys."""
+
+import torch
+from torch import Tensor, nn
+
+from actalker_core.config import VARIANTS, ModelConfig
+from actalker_core.encoders.audio import WhisperEncoder
+from actalker_core.encoders.identity import ArcFace
+from actalker_core.encoders.motion import HeadExpression, HeadPose
+from actalker_core.model.attention import Ops
+from actalker_core.model.pose_guider import PoseGuider
+from actalker_core.model.projections import (
+    AudioProjection,
+    ExpressionProjection,
+    IdentityProjection,
+)
+from actalker_core.model.unet import UNet
+from actalker_core.vae import build_vae
+
+FLOAT32_LEAVES = ("A_logs", "Ds", "dt_projs_bias")
+"""Scan parameters that lose too much in half precision; they stay float32 everywhere."""
+
+
+class ACTalker(nn.Module):
+    """Every network between the media and the latents.
+
+    Args:
+        config: a row of `config.VARIANTS`, or one read from a checkpoint.
+        ops: where the layers come from (see `model.attention.Ops`); the autoencoder is diffusers'.
+    """
+
+    def __init__(self, config: ModelConfig, ops: Ops = nn) -> None:
+        super().__init__()
+        self.config = config
+        self.unet = UNet(config.unet, ops)
+        self.pose_guider = PoseGuider(config.pose_guider, ops)
+        self.audio_projection = AudioProjection(config.audio_projection, ops)
+        self.identity_projection = IdentityProjection(config.identity_projection, ops)
+        self.expression_projection = ExpressionProjection(config.expression_projection, ops)
+        self.audio_encoder = WhisperEncoder(config.audio_encoder, ops)
+        self.identity_encoder = ArcFace(config.identity_encoder, ops)
+        self.expression_encoder = HeadExpression(config.expression_encoder, ops)
+        self.head_pose_encoder = HeadPose(config.head_pose_encoder, ops)
+        self.vae = build_vae(config.vae)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return next(self.unet.parameters()).device
+
+    def audio_tokens(self, windows: Tensor) -> Tensor:
+        """(frames, states, layers, channels) -> (frames, s, c)."""
+        tokens: Tensor = self.audio_projection(windows.to(self.device))
+        return tokens
+
+    def expression_tokens(self, features: Tensor, rotation_degrees: Tensor) -> Tensor:
+        """(frames, features) and (frames, 3) -> (frames, 1, c).
+
+        The last six numbers of a token are the rotation and, as released, no translation.
+        """
+        rotation = rotation_degrees.to(self.device)
+        head_pose = torch.cat([rotation, torch.zeros_like(rotation)], dim=1)
+        expression = self.expression_projection(features.to(self.device))
+        return torch.cat([expression, head_pose], dim=1)[:, None]
+
+
+def random_model(variant: str, seed: int = 0) -> ACTalker:
+    """A model with random weights: it runs, and its pictures mean nothing."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return ACTalker(VARIANTS[variant]).eval().requires_grad_(False)
+
+
+def place(model: ACTalker, device: torch.device, dtype: torch.dtype) -> ACTalker:
+    """Move a model; the UNet takes `dtype`, all else and the scan parameters are float32.
+
+    The small networks and the autoencoder gain nothing from half precision and may lose range.
+    """
+    for name, tensor in model.named_parameters():
+        tensor.data = tensor.data.to(device, weight_dtype(name, dtype))
+    for tensor in model.buffers():
+        tensor.data = tensor.data.to(device)
+    return model
+
+
+def weight_dtype(name: str, unet_dtype: torch.dtype) -> torch.dtype:
+    """The type that a parameter of the bundle computes in."""
+    half = name.startswith("unet.") and name.rsplit(".", 1)[-1] not in FLOAT32_LEAVES
+    return unet_dtype if half else torch.float32

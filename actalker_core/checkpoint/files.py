@@ -1,0 +1,143 @@
+"""Weight files, read so that nothing in them can run, and errors that say what to do."""
+
+import pickle
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from actalker_core.errors import CheckpointError
+
+AGAIN = "Download it again and compare its size with the source."
+
+
+def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """The tensors of a .safetensors or a pickle, those below `prefix` only, prefix removed.
+
+    Tensors stay on disk until they are used, where the format allows.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, of another kind or holds code.
+    """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path, prefix)
+    return tensors_of(read_pickle(path), path, prefix)
+
+
+def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """The tensors of a mapping below a prefix, prefix removed."""
+    if not isinstance(values, Mapping):
+        raise CheckpointError(
+            f"{path}: expected a state dict (names and tensors), got {type(values).__name__}. "
+            "It is not the file that this place needs."
+        )
+    found = {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if isinstance(name, str) and name.startswith(prefix) and isinstance(value, Tensor)
+    }
+    if not found:
+        where = f" below '{prefix}'" if prefix else ""
+        raise CheckpointError(
+            f"{path}: expected tensors{where}, got {_some(list(map(str, values)))}. "
+            "It is not the file that this place needs."
+        )
+    return found
+
+
+def read_pickle(path: Path) -> Any:
+    """A .pth, .ckpt or .bin, with `weights_only=True`."""
+    _require(path)
+    try:
+        return torch.load(
+            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
+        )
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error) or "Unsupported" in str(error):
+            raise CheckpointError(
+                f"{path}: refused, because it holds Python objects besides tensors, which could "
+                f"run code. Expected a plain state dict. Get the file from its original source. "
+                f"({_first_line(error)})"
+            ) from error
+        raise _damaged(path, error) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
+        raise _damaged(path, error) from error
+
+
+@contextmanager
+def open_safetensors(path: Path) -> Iterator[Any]:
+    """A .safetensors whose tensors are read one by one."""
+    _require(path)
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
+    with open_safetensors(path) as file:
+        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+        if not names:
+            raise CheckpointError(
+                f"{path}: expected tensors below '{prefix}', got {_some(list(file.keys()))}. "
+                "It is not the file that this place needs."
+            )
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+
+
+def check_keys(
+    found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], path: Path
+) -> None:
+    """Refuse a state dict that lacks a tensor, has one too many or one of another shape.
+
+    Raises:
+        CheckpointError: names the file and the first few differences.
+    """
+    missing = [key for key in expected if key not in found]
+    foreign = [key for key in found if key not in expected]
+    reshaped = [
+        f"{key} (expected {list(expected[key])}, got {list(shape)})"
+        for key, shape in found.items()
+        if key in expected and shape != expected[key]
+    ]
+    complaints = [
+        f"{len(keys)} {what}: {_some(keys)}"
+        for what, keys in (
+            ("missing", missing),
+            ("not of this model", foreign),
+            ("of another shape", reshaped),
+        )
+        if keys
+    ]
+    if complaints:
+        raise CheckpointError(
+            f"{path}: expected the {len(expected)} tensors of this model, got {len(found)}; "
+            f"{'; '.join(complaints)}. Check that it belongs to this release and is complete."
+        )
+
+
+def _require(path: Path) -> None:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file. Expected a weight file there; check the path.")
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    size = path.stat().st_size
+    return CheckpointError(
+        f"{path}: cannot be read; it is truncated, damaged or not a weight file ({size:,} bytes). "
+        f"{AGAIN} ({_first_line(error)})"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _some(names: list[str], most: int = 4) -> str:
+    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

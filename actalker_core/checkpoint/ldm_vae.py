@@ -1,0 +1,85 @@
+"""SVD's autoencoder as its single file names it -> diffusers' names."""
+
+import re
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+LDM_PREFIX = "first_stage_model."
+"""Where the single SVD file keeps the autoencoder."""
+
+_TEMPORAL = {
+    "time_stack.in_layers.0": "temporal_res_block.norm1",
+    "time_stack.in_layers.2": "temporal_res_block.conv1",
+    "time_stack.out_layers.0": "temporal_res_block.norm2",
+    "time_stack.out_layers.3": "temporal_res_block.conv2",
+    "mix_factor": "time_mixer.mix_factor",
+}
+_ATTENTION = {
+    "norm": "group_norm",
+    "q": "to_q",
+    "k": "to_k",
+    "v": "to_v",
+    "proj_out": "to_out.0",
+}
+
+
+def is_ldm(weights: Mapping[str, Tensor]) -> bool:
+    """Whether a state dict has the single file's names."""
+    return any("mid.attn_1." in key for key in weights)
+
+
+def from_ldm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Rename and reshape an autoencoder's tensors; `LDM_PREFIX` is already gone.
+
+    The single file has no `quant_conv`, which is then the identity.
+    """
+    levels = 1 + max(int(m[1]) for key in weights if (m := re.match(r"decoder\.up\.(\d+)\.", key)))
+    renamed = {_renamed(key, levels): _flat(key, value) for key, value in weights.items()}
+    if "quant_conv.weight" not in renamed:
+        channels = renamed["encoder.conv_out.bias"].shape[0]
+        renamed["quant_conv.weight"] = torch.eye(channels)[..., None, None]
+        renamed["quant_conv.bias"] = torch.zeros(channels)
+    return renamed
+
+
+def _renamed(key: str, levels: int) -> str:
+    if key.startswith("quant_conv."):
+        return key
+    half, rest = key.split(".", 1)
+    if rest.startswith("conv_out.time_mix_conv."):
+        return f"{half}.time_{rest.replace('time_mix_conv.', '')}"
+    rest = re.sub(r"^norm_out\.", "conv_norm_out.", rest)
+    if match := re.match(r"mid\.attn_1\.(\w+)\.(.+)", rest):
+        return f"{half}.mid_block.attentions.0.{_ATTENTION[match[1]]}.{match[2]}"
+    if match := re.match(r"mid\.block_(\d)\.(.+)", rest):
+        return f"{half}.mid_block.resnets.{int(match[1]) - 1}.{_resnet(half, match[2])}"
+    if match := re.match(r"(down|up)\.(\d+)\.block\.(\d+)\.(.+)", rest):
+        level = _level(match[1], int(match[2]), levels)
+        return f"{half}.{match[1]}_blocks.{level}.resnets.{match[3]}.{_resnet(half, match[4])}"
+    if match := re.match(r"(down|up)\.(\d+)\.(down|up)sample\.conv\.(.+)", rest):
+        level = _level(match[1], int(match[2]), levels)
+        return f"{half}.{match[1]}_blocks.{level}.{match[3]}samplers.0.conv.{match[4]}"
+    return f"{half}.{rest}"
+
+
+def _level(direction: str, index: int, levels: int) -> int:
+    """The single file counts the way up from its end."""
+    return index if direction == "down" else levels - 1 - index
+
+
+def _resnet(half: str, name: str) -> str:
+    name = name.replace("nin_shortcut", "conv_shortcut")
+    if half == "encoder":
+        return name
+    for theirs, ours in _TEMPORAL.items():
+        if name.startswith(theirs):
+            return name.replace(theirs, ours)
+    return f"spatial_res_block.{name}"
+
+
+def _flat(key: str, value: Tensor) -> Tensor:
+    """The single file writes the attention's linear layers as 1×1 convolutions."""
+    is_attention = ".attn_1." in key and value.ndim == 4
+    return value.flatten(1) if is_attention else value

@@ -1,0 +1,130 @@
+"""One .safetensors that holds every network, with its configuration in the metadata."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from actalker_core.bundle import FLOAT32_LEAVES, ACTalker, weight_dtype
+from actalker_core.checkpoint.files import check_keys, open_safetensors
+from actalker_core.config import ModelConfig, from_dict, to_dict
+from actalker_core.errors import CheckpointError, InputError
+from actalker_core.model.attention import Ops
+
+FORMAT = "actalker-1"
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a checkpoint holds, without loading it.
+
+    Attributes:
+        parameters: numbers per network. dtypes: tensors per stored type.
+    """
+
+    config: ModelConfig
+    size_bytes: int
+    parameters: Mapping[str, int]
+    dtypes: Mapping[str, int]
+
+
+def save(weights: Mapping[str, Tensor], config: ModelConfig, path: Path, dtype: torch.dtype) -> None:
+    """Write a whole bundle's tensors, replacing `path` only once all is on disk.
+
+    Args:
+        weights: under the keys of `bundle.ACTalker`.
+        dtype: of all floating tensors but the scan parameters, which stay float32.
+    """
+    stored = {name: _stored(name, tensor, dtype) for name, tensor in weights.items()}
+    metadata = {"format": FORMAT, "config": json.dumps(to_dict(config))}
+    _make_folder(path.parent)
+    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+        unfinished = Path(part.name)
+    try:
+        save_file(stored, unfinished, metadata)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error}). Free space or choose "
+                              "another folder.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise CheckpointError(f"{folder}: is not a folder that can be written to ({error}).") from error
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor.contiguous()
+    exact = name.rsplit(".", 1)[-1] in FLOAT32_LEAVES
+    return tensor.to(torch.float32 if exact else dtype).contiguous()
+
+
+def load(
+    path: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    ops: Ops = nn,
+) -> ACTalker:
+    """Read a checkpoint tensor by tensor into a model that had no memory before.
+
+    Args:
+        device: where the weights go.
+        dtype: what the UNet computes in (see `bundle.place`).
+
+    Raises:
+        CheckpointError: not a checkpoint of this pack, damaged, or of other sizes.
+    """
+    with open_safetensors(path) as file:
+        with torch.device("meta"):
+            model = ACTalker(_config(file.metadata(), path), ops)
+        expected = model.state_dict()
+        check_keys(
+            {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()},  # noqa: SIM118
+            {key: tuple(value.shape) for key, value in expected.items()},
+            path,
+        )
+        weights = {}
+        for key, value in expected.items():
+            kind = weight_dtype(key, dtype) if value.is_floating_point() else value.dtype
+            weights[key] = file.get_tensor(key).to(device, kind)
+    model.load_state_dict(weights, assign=True)
+    return model.eval().requires_grad_(False)
+
+
+def summarize(path: Path) -> Summary:
+    """Describe a checkpoint from its header alone."""
+    parameters: Counter[str] = Counter()
+    dtypes: Counter[str] = Counter()
+    with open_safetensors(path) as file:
+        config = _config(file.metadata(), path)
+        for key in file.keys():  # noqa: SIM118
+            entry = file.get_slice(key)
+            parameters[key.split(".", 1)[0]] += torch.Size(entry.get_shape()).numel()
+            dtypes[entry.get_dtype()] += 1
+    return Summary(config, path.stat().st_size, dict(parameters), dict(dtypes))
+
+
+def _config(metadata: Mapping[str, str] | None, path: Path) -> ModelConfig:
+    values = metadata or {}
+    if values.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: expected a checkpoint of this pack (format '{FORMAT}'), got "
+            f"'{values.get('format', 'none')}'. Make one from the released files with "
+            "`python -m actalker_core convert`."
+        )
+    try:
+        return from_dict(ModelConfig, json.loads(values["config"]))
+    except (KeyError, TypeError, ValueError, InputError) as error:
+        raise CheckpointError(f"{path}: its configuration cannot be read. {error}") from error
