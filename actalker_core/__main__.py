@@ -94,12 +94,10 @@ def _info(options: argparse.Namespace) -> None:
 
 def _demo(options: argparse.Namespace) -> None:
     portrait, speech, driving = write_demo(options.out)
-    _generate(
-        _parser().parse_args(
-            ["generate", "--portrait", str(portrait), "--audio", str(speech)]
-            + ["--driving", str(driving), "--out", str(options.out / "demo.mp4")]
-        )
-    )
+    out = options.out / "demo.mp4"
+    files = {"--portrait": portrait, "--audio": speech, "--driving": driving, "--out": out}
+    arguments = [str(word) for pair in files.items() for word in pair]
+    _generate(_parser().parse_args(["generate", *arguments]))
 
 
 # Options -> values -------------------------------------------------------------------------------
@@ -149,9 +147,7 @@ def _settings(options: argparse.Namespace) -> Settings:
         audio_gate=options.audio_gate,
         expression_gate=options.expression_gate,
         masks=options.masks,
-        guidance=Guidance(
-            options.appearance_scale, options.audio_scale, options.expression_scale
-        ),
+        guidance=Guidance(options.appearance_scale, options.audio_scale, options.expression_scale),
         windows=Windows(
             options.window_frames,
             options.overlap_frames,

@@ -78,8 +78,8 @@ def place(model: ACTalker, device: torch.device, dtype: torch.dtype) -> ACTalker
     """
     for name, tensor in model.named_parameters():
         tensor.data = tensor.data.to(device, weight_dtype(name, dtype))
-    for tensor in model.buffers():
-        tensor.data = tensor.data.to(device)
+    for buffer in model.buffers():
+        buffer.data = buffer.data.to(device)
     return model
 
 

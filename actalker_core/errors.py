@@ -28,5 +28,5 @@ class CheckpointError(ACTalkerError):
     """A weight file is missing, damaged, unsafe or belongs to another model."""
 
 
-class Cancelled(ACTalkerError):
+class Cancelled(ACTalkerError):  # noqa: N818 (nothing is wrong)
     """The progress callback asked to stop."""

@@ -41,7 +41,7 @@ class Audio:
     @property
     def seconds(self) -> float:
         """Duration."""
-        return self.samples.shape[1] / self.rate_hz
+        return float(self.samples.shape[1] / self.rate_hz)
 
     def mono_at(self, rate_hz: int) -> Tensor:
         """All channels averaged, at another rate: (t,)."""
@@ -89,7 +89,7 @@ def load_audio(path: Path) -> Audio:
     """
     with _opened(path, "sound file") as container:
         if not container.streams.audio:
-            raise MediaError(f"{path}: expected sound, found none. Choose a file with an audio track.")
+            raise MediaError(f"{path}: has no sound. Choose a file with an audio track.")
         convert = av.AudioResampler(format="fltp")
         parts, rate_hz = [], 0
         for frame in container.decode(audio=0):
@@ -166,7 +166,7 @@ def write_video(
             count = _encode(container, chunks, Fraction(fps).limit_denominator(1001), audio)
         os.replace(unfinished, path)
     except (OSError, av.error.FFmpegError) as error:
-        raise MediaError(f"{path}: cannot be written ({error}). Check the folder and its space.") from error
+        raise MediaError(f"{path}: cannot be written ({error}). Check folder and space.") from error
     finally:
         unfinished.unlink(missing_ok=True)
     return count

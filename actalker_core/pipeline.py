@@ -161,9 +161,7 @@ def _watch(model: ACTalker, inputs: Inputs, most: int | None, report: Report) ->
     )
 
 
-def _length(
-    wanted: int | None, states: Tensor | None, motion: Motion | None, fps: float
-) -> int:
+def _length(wanted: int | None, states: Tensor | None, motion: Motion | None, fps: float) -> int:
     """Frames of the clip: the shortest signal ends it."""
     lengths = {
         "audio": None if states is None else frames_in(states.shape[0], fps),
@@ -171,7 +169,7 @@ def _length(
     }
     known = {name: n for name, n in lengths.items() if n is not None}
     if not known:
-        raise InputError("Nothing drives the portrait: give an audio file, a driving clip or both.")
+        raise InputError("Nothing drives the portrait: give audio, a driving clip or both.")
     shortest = min(known, key=lambda name: known[name])
     if wanted is not None and wanted <= known[shortest]:
         return wanted
@@ -252,16 +250,20 @@ def _regions(
         with_audio=inputs.audio is not None,
         with_expression=inputs.driving is not None,
     )
+    if inputs.audio_mask is not None:
+        audio = fit_mask(inputs.audio_mask, portrait)
+    if inputs.expression_mask is not None:
+        expression = fit_mask(inputs.expression_mask, portrait)
     return regions.Regions.from_masks(
-        audio if inputs.audio_mask is None else fit_mask(inputs.audio_mask, portrait),
-        expression if inputs.expression_mask is None else fit_mask(inputs.expression_mask, portrait),
+        audio,
+        expression,
         (height // 8, width // 8),
         model.config.unet.levels,
     ).to(model.device)
 
 
 def _noise(conditioning: Conditioning, frames: int, seed: int, model: ACTalker) -> Tensor:
-    """The portrait's latent under the strongest noise, drawn on the CPU for every device alike."""
+    """The portrait's latent under the strongest noise, drawn on the CPU for all devices alike."""
     sampling, latent = model.config.sampling, conditioning.image_latent
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(frames, *latent.shape[1:], generator=generator).to(latent)

@@ -49,9 +49,11 @@ def fit(image: Tensor, face: Box, short_side_px: int) -> Portrait:
             f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels, got {short_side_px}."
         )
     height, width = image.shape[1:]
-    target_h, target_w = (_multiple(s * short_side_px / min(height, width)) for s in (height, width))
+    wanted = short_side_px / min(height, width)
+    target_h, target_w = _multiple(height * wanted), _multiple(width * wanted)
     scale = max(target_h / height, target_w / width)
-    scaled_h, scaled_w = (max(round(s * scale), t) for s, t in ((height, target_h), (width, target_w)))
+    scaled_h = max(round(height * scale), target_h)
+    scaled_w = max(round(width * scale), target_w)
     top, left = (scaled_h - target_h) // 2, (scaled_w - target_w) // 2
     sized = F.interpolate(
         image[None], (scaled_h, scaled_w), mode="bicubic", antialias=True, align_corners=False

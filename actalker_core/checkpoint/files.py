@@ -124,7 +124,7 @@ def check_keys(
 
 def _require(path: Path) -> None:
     if not path.is_file():
-        raise CheckpointError(f"{path}: no such file. Expected a weight file there; check the path.")
+        raise CheckpointError(f"{path}: no such file. Expected weights there; check the path.")
 
 
 def _damaged(path: Path, error: Exception) -> CheckpointError:

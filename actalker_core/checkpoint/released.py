@@ -1,7 +1,7 @@
 """The folder of the released ACTalker, as its authors hand it out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,8 +80,11 @@ PARTS = (
 )
 ADAPTER_PATTERN = "adapter_module-*.pth"
 WHISPER_FILES = ("model.safetensors", "pytorch_model.bin")
-VAE_FILES = ("diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.fp16.safetensors",
-             "diffusion_pytorch_model.bin")
+VAE_FILES = (
+    "diffusion_pytorch_model.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "diffusion_pytorch_model.bin",
+)
 
 
 def convert(
@@ -187,5 +190,5 @@ def _below(weights: Weights, prefix: str) -> Weights:
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
-def _shapes(weights: Weights) -> Iterator[tuple[str, tuple[int, ...]]] | dict[str, tuple[int, ...]]:
+def _shapes(weights: Weights) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in weights.items()}

@@ -35,7 +35,9 @@ class Summary:
     dtypes: Mapping[str, int]
 
 
-def save(weights: Mapping[str, Tensor], config: ModelConfig, path: Path, dtype: torch.dtype) -> None:
+def save(
+    weights: Mapping[str, Tensor], config: ModelConfig, path: Path, dtype: torch.dtype
+) -> None:
     """Write a whole bundle's tensors, replacing `path` only once all is on disk.
 
     Args:
@@ -51,8 +53,9 @@ def save(weights: Mapping[str, Tensor], config: ModelConfig, path: Path, dtype: 
         save_file(stored, unfinished, metadata)
         os.replace(unfinished, path)
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error}). Free space or choose "
-                              "another folder.") from error
+        raise CheckpointError(
+            f"{path}: cannot be written ({error}). Free space or choose another folder."
+        ) from error
     finally:
         unfinished.unlink(missing_ok=True)
 
@@ -61,7 +64,7 @@ def _make_folder(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise CheckpointError(f"{folder}: is not a folder that can be written to ({error}).") from error
+        raise CheckpointError(f"{folder}: cannot be made ({error}). Choose another one.") from error
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:

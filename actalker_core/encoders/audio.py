@@ -30,9 +30,7 @@ class WhisperEncoder(nn.Module):
         self.conv1 = ops.Conv1d(config.num_mel_bins, width, 3, padding=1)
         self.conv2 = ops.Conv1d(width, width, 3, stride=2, padding=1)
         self.embed_positions = ops.Embedding(config.max_source_positions, width)
-        self.layers = nn.ModuleList(
-            WhisperLayer(config, ops) for _ in range(config.encoder_layers)
-        )
+        self.layers = nn.ModuleList(WhisperLayer(config, ops) for _ in range(config.encoder_layers))
         self.layer_norm = ops.LayerNorm(width)
 
     def forward(self, mel: Tensor) -> Tensor:

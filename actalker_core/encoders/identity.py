@@ -30,8 +30,8 @@ class ArcFace(nn.Module):
     def forward(self, image: Tensor) -> Tensor:
         """(n, 3, 112, 112) in −1…1 -> (n, features)."""
         x = self.prelu(self.bn1(self.conv1(image)))
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
+        for i in range(1, 5):
+            x = self.get_submodule(f"layer{i}")(x)
         out: Tensor = self.features(self.fc(self.bn2(x).flatten(1)))
         return out
 
@@ -55,7 +55,8 @@ class IdentityBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, c', h/stride, w/stride)."""
         h = self.prelu(self.bn2(self.conv1(self.bn1(x))))
-        out: Tensor = self.bn3(self.conv2(h)) + (x if self.downsample is None else self.downsample(x))
+        around = x if self.downsample is None else self.downsample(x)
+        out: Tensor = self.bn3(self.conv2(h)) + around
         return out
 
 

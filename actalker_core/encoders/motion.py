@@ -94,8 +94,8 @@ class ResNet(nn.Module):
         """(n, 3, H, W) -> (n, output_dim)."""
         x = F.relu(self.get_submodule(self.stem_norm)(self.conv1(image)))
         x = F.max_pool2d(x, 3, stride=2, padding=1)
-        for stage in (self.layer1, self.layer2, self.layer3, self.layer4):
-            x = stage(x)
+        for i in range(1, 5):
+            x = self.get_submodule(f"layer{i}")(x)
         out: Tensor = self.fc(x.mean(dim=(2, 3)))
         return out
 

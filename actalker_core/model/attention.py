@@ -100,8 +100,8 @@ class ControlledAttention(Attention):
             if signal.tokens is not None:
                 term = scale * self._weigh(x, signal.tokens, *self.processor.pair(i))
                 out = out + (term if signal.region is None else _masked(term, signal.region))
-        out = self.to_out[0](out)
-        return out
+        projected: Tensor = self.to_out[0](out)
+        return projected
 
 
 def _masked(term: Tensor, region: TokenRegion) -> Tensor:
@@ -114,9 +114,7 @@ class SignalProjections(nn.Module):
     def __init__(self, channels: int, context_channels: int, count: int, ops: Ops = nn) -> None:
         super().__init__()
         self.to_k_ip, self.to_v_ip = (
-            nn.ModuleList(
-                ops.Linear(context_channels, channels, bias=False) for _ in range(count)
-            )
+            nn.ModuleList(ops.Linear(context_channels, channels, bias=False) for _ in range(count))
             for _ in "kv"
         )
 
@@ -151,4 +149,5 @@ class GEGLU(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, l, c) -> (n, l, inner)."""
         value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        out: Tensor = value * F.gelu(gate)
+        return out

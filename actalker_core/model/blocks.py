@@ -41,11 +41,16 @@ class Control:
 
     def temporal(self) -> "Control":
         """Every token set averaged over its video's frames: (n, s, c) -> (b, s, c)."""
-        sets = (self.identity, self.audio, self.expression)
-        return Control(self.frames, *(None if s is None else self._mean(s) for s in sets))
+        return Control(
+            self.frames,
+            self._mean(self.identity),
+            None if self.audio is None else self._mean(self.audio),
+            None if self.expression is None else self._mean(self.expression),
+        )
 
     def _mean(self, tokens: Tensor) -> Tensor:
-        return tokens.unflatten(0, (-1, self.frames)).mean(1)
+        mean: Tensor = tokens.unflatten(0, (-1, self.frames)).mean(1)
+        return mean
 
 
 class Context(NamedTuple):
@@ -152,8 +157,9 @@ class SpatioTemporalResnet(nn.Module):
         x = self.spatial_res_block(x, time)
         video = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b c f h w
         per_video = time.unflatten(0, (-1, frames)).transpose(1, 2)  # b e f
-        mixed: Tensor = self.time_mixer(video, self.temporal_res_block(video, per_video))
-        return mixed.transpose(1, 2).flatten(0, 1)
+        mixed = self.time_mixer(video, self.temporal_res_block(video, per_video))
+        out: Tensor = mixed.transpose(1, 2).flatten(0, 1)
+        return out
 
 
 class SpatialBlock(nn.Module):
@@ -229,8 +235,8 @@ class SpatioTemporalTransformer(nn.Module):
         position = self._frame_positions(context.spatial.frames, x)
         for i in range(len(self.transformer_blocks)):
             tokens = self._layer(i, tokens, position, grid, context)
-        tokens = self.proj_out(tokens).transpose(1, 2)
-        return x + tokens.reshape(x.shape)
+        out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
+        return out
 
     def _layer(
         self, i: int, x: Tensor, position: Tensor, grid: tuple[int, int], context: Context
@@ -262,12 +268,14 @@ def _mamba(channels: int, config: UNetConfig, ops: Ops) -> ParallelControlMamba:
 
 def _pixels(x: Tensor, frames: int) -> Tensor:
     """(b f) l c -> (b l) f c."""
-    return x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)
+    pixels: Tensor = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)
+    return pixels
 
 
 def _frames(x: Tensor, tokens: int) -> Tensor:
     """(b l) f c -> (b f) l c."""
-    return x.unflatten(0, (-1, tokens)).transpose(1, 2).flatten(0, 1)
+    frames: Tensor = x.unflatten(0, (-1, tokens)).transpose(1, 2).flatten(0, 1)
+    return frames
 
 
 class Downsample(nn.Module):

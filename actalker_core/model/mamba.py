@@ -44,7 +44,9 @@ class SelectiveScanUnit(nn.Module):
         step = torch.empty(directions, d_inner).uniform_(math.log(1e-3), math.log(1e-1)).exp()
         with torch.no_grad():
             self.dt_projs_bias.copy_(step + torch.log(-torch.expm1(-step)))  # softplus⁻¹
-            self.A_logs.copy_(torch.arange(1, self.A_logs.shape[1] + 1).log().expand_as(self.A_logs))
+            self.A_logs.copy_(
+                torch.arange(1, self.A_logs.shape[1] + 1).log().expand_as(self.A_logs)
+            )
             self.Ds.fill_(1.0)
 
     def forward(self, x: Tensor, tail: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
@@ -141,7 +143,7 @@ def scan_region(unit: nn.Module, z: Tensor, tail: Tensor, region: TokenRegion | 
     y = unit(x, tail, valid)
     if valid is not None:
         y = torch.where(valid[..., None], y, x)
-    return flat.index_copy(0, index, y.flatten(0, 1)).unflatten(0, (rows, length))
+    return flat.index_copy(0, index, y.flatten(0, 1)).view_as(z)
 
 
 def use_scan_backend(model: nn.Module, backend: str) -> None:

@@ -71,8 +71,8 @@ class UNet(nn.Module):
         x = self.mid_block(skips[-1], time, context)
         for up in self.up_blocks:
             x = up(x, skips, time, context)
-        x = self.conv_out(F.silu(self.conv_norm_out(x)))
-        return x.unflatten(0, (batch, frames))
+        v: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
+        return v.view(batch, frames, *v.shape[1:])
 
     def _embed_time(self, timestep: Tensor, time_ids: Tensor, like: Tensor) -> Tensor:
         """(b, e) sum of the noise level's embedding and that of the time ids."""
@@ -87,9 +87,7 @@ def _down_blocks(config: UNetConfig, ops: Ops) -> nn.ModuleList:
     channels = config.block_out_channels
     incoming = (channels[0], *channels[:-1])
     return nn.ModuleList(
-        DownBlock(
-            a, b, config, ops, heads=config.heads_at(level), last=level == len(channels) - 1
-        )
+        DownBlock(a, b, config, ops, heads=config.heads_at(level), last=level == len(channels) - 1)
         for level, (a, b) in enumerate(zip(incoming, channels, strict=True))
     )
 

@@ -126,23 +126,24 @@ class Denoiser:
         return equal_passes(c.audio.speaks(frames), c.expression.speaks(frames))
 
     def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
-        """See `Denoises`: x0 = x / (sigma² + 1) − v sigma / √(sigma² + 1)."""
-        spread = sigma**2 + 1
-        v = self._velocity(x / spread**0.5, math.log(sigma) / 4, frames, which)
-        return x / spread - v * (sigma / spread**0.5)
+        """See `Denoises`: x0 = x / (σ² + 1) − v σ / √(σ² + 1)."""
+        spread = math.sqrt(sigma**2 + 1)
+        v = self._velocity(x / spread, math.log(sigma) / 4, frames, which)
+        return x / spread**2 - v * (sigma / spread)
 
     def _velocity(self, x: Tensor, c_noise: float, frames: Sequence[int], which: Pass) -> Tensor:
         c = self.conditioning
         like = self.unet.conv_in.weight
         image = c.image_latent.expand(len(frames), -1, -1, -1) * (which >= Pass.IDENTITY)
-        v: Tensor = self.unet(
+        v = self.unet(
             torch.cat([x, image], dim=1)[None].to(like),
             torch.tensor([c_noise], device=x.device),
             c.time_ids,
             self._control(frames, which),
             c.pose.to(like),
         )
-        return v[0].to(x)
+        velocity: Tensor = v.squeeze(0).to(x)
+        return velocity
 
     def _control(self, frames: Sequence[int], which: Pass) -> Control:
         c = self.conditioning

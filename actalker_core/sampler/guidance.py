@@ -37,7 +37,8 @@ class Guidance:
     def weights(self, step: int, steps: int) -> list[float]:
         """The weight of each pass at a step; they add up to 1."""
         along = step / max(steps - 1, 1)
-        s1, s2, s3 = (a + along * (b - a) for a, b in (self.appearance, self.audio, self.expression))
+        scales = (self.appearance, self.audio, self.expression)
+        s1, s2, s3 = (first + along * (last - first) for first, last in scales)
         return [1 - s1, s1 - s2, s2 - s3, s3]
 
 

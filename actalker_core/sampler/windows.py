@@ -41,8 +41,7 @@ class Windows:
         return self.frames if self.mode == "cyclic" else 0
 
     def at(self, step: int, length: int) -> list[list[int]]:
-        """The frame numbers of each window of a step, for a clip of `length` frames, padding
-        included."""
+        """The frame numbers of each window of a step, for `length` frames, padding included."""
         shift = self.shift_per_step * step % self.frames
         starts = range(-shift, length - (shift if self.mode == "cyclic" else 0), self._stride)
         if self.mode == "cyclic":
