@@ -167,9 +167,7 @@ def unet_config(cases: dict, kind: type = UNetConfig) -> UNetConfig:
     case = cases["unet_tiny"]
     known = {f.name for f in fields(kind)}
     values = {
-        k: tuple(v) if isinstance(v, list) else v
-        for k, v in case["config"].items()
-        if k in known
+        k: tuple(v) if isinstance(v, list) else v for k, v in case["config"].items() if k in known
     }
     return kind(**values, signal_scales=tuple(case["ip_scale"]))
 

@@ -137,9 +137,7 @@ def test_half_precision_keeps_the_scan_in_float32(layer) -> None:
     for name, parameter in layer.named_parameters():
         if name.rsplit(".", 1)[-1] not in FLOAT32_LEAVES:
             parameter.data = parameter.data.bfloat16()
-    x, identity, audio, expression = (
-        t.bfloat16() for t in (X, IDENTITY, AUDIO, EXPRESSION)
-    )
+    x, identity, audio, expression = (t.bfloat16() for t in (X, IDENTITY, AUDIO, EXPRESSION))
     got = run(layer, audio, expression, (MOUTH, REST), x, identity)
     assert got.dtype == torch.bfloat16
     assert (got.float() - want).abs().max() < 0.05 * want.abs().max()

@@ -93,7 +93,9 @@ def test_a_token_without_step_leaves_the_state(backend: str) -> None:
     values = inputs(9)
     values["D"].zero_()
     values["delta"][:, 4] = -torch.inf
-    without = {k: torch.cat([v[:, :4], v[:, 5:]], 1) if v.ndim > 2 else v for k, v in values.items()}
+    without = {
+        k: torch.cat([v[:, :4], v[:, 5:]], 1) if v.ndim > 2 else v for k, v in values.items()
+    }
     whole = selective_scan(**values, backend=backend)
     shorter = selective_scan(**without, backend=backend)
     assert torch.allclose(whole[:, 5:], shorter[:, 4:], atol=1e-12)

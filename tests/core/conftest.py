@@ -1,0 +1,141 @@
+"""A release in miniature: the files of the released model, at the sizes of the tiny variant."""
+
+import os
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from formula import filled
+from safetensors.torch import save_file
+from torch import Tensor
+
+from actalker_core.bundle import ACTalker
+from actalker_core.checkpoint import convert
+from actalker_core.config import VARIANTS
+
+Weights = dict[str, Tensor]
+
+PTH_FILES = {
+    "unet": "unet-1.pth",
+    "pose_guider": "pose_guider-1.pth",
+    "audio_projection": "audio_linear-1.pth",
+    "identity_projection": "id_proj_model-1.pth",
+    "expression_projection": "vasa_linear-1.pth",
+    "identity_encoder": "backbone.pth",
+}
+UNRELATED = {"unrelated.weight": torch.ones(2)}
+LDM_NAMES = (
+    (r"conv_norm_out\.", "norm_out."),
+    (r"time_conv_out\.", "conv_out.time_mix_conv."),
+    (r"down_blocks\.(\d+)\.downsamplers\.0", r"down.\1.downsample"),
+    (r"down_blocks\.(\d+)\.resnets", r"down.\1.block"),
+    (r"mid_block\.resnets\.0", "mid.block_1"),
+    (r"mid_block\.resnets\.1", "mid.block_2"),
+    (r"mid_block\.attentions\.0\.group_norm", "mid.attn_1.norm"),
+    (r"mid_block\.attentions\.0\.to_([qkv])", r"mid.attn_1.\1"),
+    (r"mid_block\.attentions\.0\.to_out\.0", "mid.attn_1.proj_out"),
+    (r"spatial_res_block\.", ""),
+    (r"temporal_res_block\.norm1", "time_stack.in_layers.0"),
+    (r"temporal_res_block\.conv1", "time_stack.in_layers.2"),
+    (r"temporal_res_block\.norm2", "time_stack.out_layers.0"),
+    (r"temporal_res_block\.conv2", "time_stack.out_layers.3"),
+    (r"time_mixer\.mix_factor", "mix_factor"),
+    (r"conv_shortcut", "nin_shortcut"),
+)
+"""diffusers' names -> those of the single file; its way up counts levels from the end."""
+
+
+def below(weights: Weights, prefix: str) -> Weights:
+    found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    return {key: value.clone() for key, value in found.items()}
+
+
+def above(weights: Weights, prefix: str) -> Weights:
+    return {prefix + key: value for key, value in weights.items()}
+
+
+def adapter_of(unet: Weights) -> Weights:
+    """The UNet's signal projections under the names of the adapter file."""
+    parts = {key: re.split(r"(?=to_[kv]_ip)", key) for key in unet if "_ip." in key}
+    layers = list(dict.fromkeys(layer for layer, _ in parts.values()))
+    return {f"{layers.index(layer)}.{name}": unet[key] for key, (layer, name) in parts.items()}
+
+
+def ldm_name(key: str, levels: int) -> str:
+    for ours, theirs in LDM_NAMES:
+        key = re.sub(ours, theirs, key)
+    up = re.match(r"decoder\.up_blocks\.(\d+)\.(resnets|upsamplers\.0)(.+)", key)
+    if up is None:
+        return key
+    kind = {"resnets": "block", "upsamplers.0": "upsample"}[up[2]]
+    return f"decoder.up.{levels - 1 - int(up[1])}.{kind}{up[3]}"
+
+
+def as_ldm(vae: Weights, levels: int) -> Weights:
+    """An autoencoder as the single file of SVD writes it: no `quant_conv`, 1×1 attention."""
+    return {
+        ldm_name(key, levels): value[..., None, None]
+        if "attentions" in key and value.ndim == 2
+        else value
+        for key, value in vae.items()
+        if not key.startswith("quant_conv.")
+    }
+
+
+def write_released(folder: Path, weights: Weights) -> None:
+    whisper, vae = folder / "whisper-tiny", folder / "svd" / "vae"
+    whisper.mkdir(parents=True)
+    vae.mkdir(parents=True)
+    for part, name in PTH_FILES.items():
+        torch.save(below(weights, f"{part}."), folder / name)
+    torch.save(adapter_of(below(weights, "unet.")), folder / "adapter_module-1.pth")
+    expression = above(below(weights, "expression_encoder."), "expression_model.")
+    pose = below(weights, "head_pose_encoder.")
+    motion = {"generator": expression | UNRELATED, "pose_model": pose, "step": 7}
+    torch.save(motion, folder / "motion.ckpt")
+    heard = above(below(weights, "audio_encoder."), "model.encoder.")
+    spoken = above(UNRELATED, "model.decoder.")
+    save_file(heard | spoken, whisper / "model.safetensors")
+    save_file(below(weights, "vae."), vae / "diffusion_pytorch_model.safetensors")
+
+
+@pytest.fixture(scope="session")
+def weights() -> Weights:
+    """Every tensor of the tiny variant; no two are alike, so that none can pass for another."""
+    return filled(ACTalker(VARIANTS["tiny"]), 1).state_dict()
+
+
+@pytest.fixture(scope="session")
+def released_template(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("release") / "released"
+    write_released(folder, weights)
+    return folder
+
+
+@pytest.fixture
+def released(released_template: Path, tmp_path: Path) -> Path:
+    """A released folder of the test's own; its files are links: unlink before you write."""
+    folder = tmp_path / "released"
+    shutil.copytree(released_template, folder, copy_function=os.link)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def single_svd(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SVD as one file, the autoencoder among other networks."""
+    levels = len(VARIANTS["tiny"].vae.block_out_channels)
+    vae = above(as_ldm(below(weights, "vae."), levels), "first_stage_model.")
+    others = above(UNRELATED, "model.diffusion_model.") | above(UNRELATED, "conditioner.")
+    path = tmp_path_factory.mktemp("svd") / "svd_xt_1_1.safetensors"
+    save_file({k: v.contiguous() for k, v in (vae | others).items()}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def checkpoint(released_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The released folder, converted without loss."""
+    out = tmp_path_factory.mktemp("converted") / "tiny.safetensors"
+    convert(released_template, out, torch.float32, config=VARIANTS["tiny"])
+    return out

@@ -1,0 +1,130 @@
+"""Branches over time: gates, padding, and what the denoiser makes of them."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from formula import filled
+from torch import Tensor
+
+from actalker_core.conditioning import Branch, Conditioning
+from actalker_core.config import VARIANTS
+from actalker_core.errors import InputError
+from actalker_core.model.unet import UNet
+from actalker_core.regions import Regions, box_mask
+from actalker_core.sampler.denoise import Denoiser, sample
+from actalker_core.sampler.guidance import Guidance, Pass
+from actalker_core.sampler.schedule import karras_sigmas
+from actalker_core.sampler.windows import Windows
+
+CONFIG = VARIANTS["tiny"].unet
+FRAMES, GRID = 6, (8, 8)
+
+
+def draw(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def branch(seed: int, gate: list[float], tokens: int = 1) -> Branch:
+    width = CONFIG.cross_attention_dim
+    return Branch(
+        draw(seed, len(gate), tokens, width), draw(99, 1, tokens, width), torch.tensor(gate)
+    )
+
+
+def conditioning(audio: list[float], expression: list[float]) -> Conditioning:
+    mouth = box_mask((16, 32, 48, 64), 64, 64)
+    return Conditioning(
+        image_latent=draw(1, 1, 4, *GRID),
+        identity=draw(2, 1, 1, CONFIG.cross_attention_dim),
+        audio=branch(3, audio, 8),
+        expression=branch(4, expression),
+        regions=Regions.from_masks(mouth, 1 - mouth, GRID, CONFIG.levels),
+        pose=draw(5, 1, 1, CONFIG.block_out_channels[0], *GRID),
+        time_ids=torch.tensor([[12.5, 12.0, 20.0]]),
+    )
+
+
+@pytest.fixture(scope="module")
+def unet() -> UNet:
+    return filled(UNet(CONFIG), 7)
+
+
+class Unplanned(Denoiser):
+    """The model's denoiser, without telling which passes are equal."""
+
+    def passes(self, frames: list[int]) -> list[Pass]:
+        return list(Pass)
+
+
+OPEN, SHUT = [1.0] * FRAMES, [0.0] * FRAMES
+HALFWAY = [1.0, 1.0, 0.5, 0.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("audio", "expression"),
+    [(OPEN, OPEN), (OPEN, SHUT), (SHUT, OPEN), (SHUT, SHUT), (HALFWAY, OPEN), (OPEN, HALFWAY)],
+)
+def test_planned_passes_equal_unplanned_ones(
+    unet: UNet, audio: list[float], expression: list[float]
+) -> None:
+    c = conditioning(audio, expression)
+    arguments = (10 * draw(6, FRAMES, 4, *GRID), karras_sigmas(2, 0.1, 10.0), Guidance())
+    planned = sample(Denoiser(unet, c), *arguments, Windows(3))
+    unplanned = sample(Unplanned(unet, c), *arguments, Windows(3))
+    assert torch.allclose(planned, unplanned, rtol=1e-3, atol=1e-4)
+
+
+def test_passes_follow_the_gate_within_the_clip(unet: UNet) -> None:
+    denoiser = Denoiser(unet, conditioning(HALFWAY, SHUT))
+    assert denoiser.passes([0, 1, 2]) == [0, 1, 2, 2]
+    assert denoiser.passes([3, 4, 5]) == [0, 1, 1, 1]
+    assert denoiser.passes([2, 3]) == [0, 1, 2, 2]
+
+
+def test_padding_speaks_in_no_pass(unet: UNet) -> None:
+    denoiser = Denoiser(unet, conditioning(OPEN, OPEN).padded(3))
+    assert denoiser.passes([6, 7, 8]) == [0, 1, 1, 1]
+    assert denoiser.passes([5, 6]) == [0, 1, 2, 3]
+
+
+def test_a_shut_gate_silences_its_signal(unet: UNet) -> None:
+    c = conditioning(OPEN, SHUT)
+    other = replace(c, expression=branch(40, SHUT))
+    frames = list(range(FRAMES))
+    x = draw(7, FRAMES, 4, *GRID)
+    for which in Pass:
+        same = Denoiser(unet, c)(x, 1.0, frames, which)
+        assert torch.equal(same, Denoiser(unet, other)(x, 1.0, frames, which))
+
+
+def test_the_gate_scales_the_tokens() -> None:
+    b = branch(3, HALFWAY)
+    assert torch.equal(
+        b.read([0, 2], present=True), b.tokens[[0, 2]] * torch.tensor([1, 0.5])[:, None, None]
+    )
+    assert torch.equal(b.read([2], present=False), b.absent * 0.5)
+    assert b.read([4, 5], present=True) is None
+
+
+def test_padding_holds_the_gate_and_drops_the_signal() -> None:
+    padded = branch(3, [1.0, 0.25]).padded(2)
+    assert padded.gate.tolist() == [1.0, 0.25, 0.25, 0.25]
+    assert torch.equal(padded.tokens[2:], padded.absent.expand(2, -1, -1))
+
+
+def test_lengths_must_agree() -> None:
+    with pytest.raises(InputError, match=r"expected 6, got \(5,\)"):
+        replace(branch(3, OPEN), gate=torch.ones(5))
+    with pytest.raises(InputError, match="got 6 and 5"):
+        replace(conditioning(OPEN, OPEN), expression=branch(4, OPEN[:5]))
+
+
+def test_cyclic_and_tight_differ_only_in_their_windows(unet: UNet) -> None:
+    c = conditioning(OPEN, OPEN)
+    cyclic = Windows(3, mode="cyclic")
+    noise = 10 * draw(6, FRAMES + cyclic.padding, 4, *GRID)
+    sigmas = karras_sigmas(2, 0.1, 10.0)
+    padded = sample(Denoiser(unet, c.padded(cyclic.padding)), noise, sigmas[:2], Guidance(), cyclic)
+    tight = sample(Denoiser(unet, c), noise[:FRAMES], sigmas[:2], Guidance(), Windows(3))
+    assert torch.allclose(padded[:FRAMES], tight, rtol=1e-4, atol=1e-4)

@@ -1,0 +1,152 @@
+"""Audio, identity and motion encoders."""
+
+import pytest
+import torch
+from formula import filled
+from torch import Tensor
+
+from actalker_core.bundle import ACTalker, random_model
+from actalker_core.config import WhisperConfig
+from actalker_core.encoders.audio import (
+    PIECE_SAMPLES,
+    WhisperEncoder,
+    audio_windows,
+    encode_audio,
+    frames_in,
+    log_mel,
+    states_in,
+)
+from actalker_core.encoders.identity import encode_identity
+from actalker_core.encoders.motion import encode_motion
+from actalker_core.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def model() -> ACTalker:
+    return random_model("tiny")
+
+
+def noise(samples: int) -> Tensor:
+    return 0.1 * torch.randn(samples, generator=torch.Generator().manual_seed(samples))
+
+
+# Audio -------------------------------------------------------------------------------------------
+
+
+def test_whisper_is_transformers_whisper() -> None:
+    from transformers import WhisperConfig as TheirConfig
+    from transformers.models.whisper.modeling_whisper import WhisperEncoder as TheirEncoder
+
+    config = WhisperConfig(d_model=32, encoder_layers=3, encoder_attention_heads=4)
+    ours = filled(WhisperEncoder(config), 5)
+    theirs = TheirEncoder(
+        TheirConfig(d_model=32, encoder_layers=3, encoder_attention_heads=4, encoder_ffn_dim=1536)
+    ).eval()
+    theirs.load_state_dict(ours.state_dict())
+    mel = log_mel(noise(50_000), 80)
+    with torch.no_grad():
+        want = torch.stack(theirs(mel, output_hidden_states=True).hidden_states, dim=2)
+    assert torch.allclose(ours(mel), want, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [640, 1279, 1280, 16_000, 52_801])
+def test_states_per_sample(model: ACTalker, samples: int) -> None:
+    states = encode_audio(model.audio_encoder, noise(samples))
+    assert states.shape == (states_in(samples), 3, 32)
+    assert states_in(samples) == 2 * (samples // 640)
+
+
+def test_long_audio_is_cut_every_30_seconds(model: ACTalker) -> None:
+    samples, done = noise(PIECE_SAMPLES + 6_400), []
+    states = encode_audio(model.audio_encoder, samples, lambda *progress: done.append(progress))
+    tail = encode_audio(model.audio_encoder, samples[PIECE_SAMPLES:])
+    assert done == [(1, 2), (2, 2)]
+    assert states.shape[0] == 1500 + 20
+    assert torch.equal(states[1500:], tail)
+
+
+@pytest.mark.parametrize("samples", [0, 1, 639])
+def test_too_short_audio(model: ACTalker, samples: int) -> None:
+    with pytest.raises(InputError, match=f"got {samples}"):
+        encode_audio(model.audio_encoder, noise(samples))
+
+
+def test_windows_at_12_5_fps_are_the_released_ones() -> None:
+    states = torch.arange(1, 41, dtype=torch.float32)[:, None, None]
+    windows = audio_windows(states, 10, 12.5)[..., 0, 0]
+    assert windows[0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+    assert windows[5].tolist() == list(range(17, 27))
+    assert windows[9].tolist() == [33, 34, 35, 36, 37, 38, 39, 40, 0, 0]
+
+
+@pytest.mark.parametrize("fps", [8, 12.5, 24, 25, 29.97, 30, 50])
+def test_windows_stay_with_the_sound_at_any_rate(fps: float) -> None:
+    states = torch.arange(500, dtype=torch.float32)[:, None, None]
+    windows = audio_windows(states, frames_in(500, fps), fps)
+    centres = windows[2:, 4, 0, 0]
+    want = torch.arange(2, len(windows)) / fps * 50
+    assert (centres - want).abs().max() <= 0.5 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ("states", "fps", "frames"), [(164, 12.5, 41), (100, 25, 50), (3, 12.5, 0)]
+)
+def test_frames_that_states_cover(states: int, fps: float, frames: int) -> None:
+    assert frames_in(states, fps) == frames
+
+
+# Identity and motion -----------------------------------------------------------------------------
+
+
+def pictures(count: int) -> Tensor:
+    random = torch.Generator().manual_seed(3)
+    return torch.randint(0, 256, (count, 3, 40, 60), generator=random, dtype=torch.uint8)
+
+
+def test_identity_looks_at_the_face_only(model: ACTalker) -> None:
+    portrait = pictures(1)[0] / 255
+    face = (10.0, 5.0, 30.0, 35.0)
+    other = portrait.clone()
+    other[:, :, 31:] = 0
+    same = encode_identity(model.identity_encoder, portrait, face)
+    assert same.shape == (1, 32)
+    assert torch.equal(same, encode_identity(model.identity_encoder, other, face))
+    other[:, 10:20, 15:25] = 0
+    assert not torch.equal(same, encode_identity(model.identity_encoder, other, face))
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_motion_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
+    frames, seen = pictures(7), []
+    motion = encode_motion(
+        model.expression_encoder,
+        model.head_pose_encoder,
+        iter(frames),
+        (10, 5, 40, 35),
+        batch,
+        seen.append,
+    )
+    one = encode_motion(
+        model.expression_encoder, model.head_pose_encoder, [frames[6]], (10, 5, 40, 35)
+    )
+    assert motion.expression.shape == (7, 32)
+    assert torch.allclose(motion.expression[6:], one.expression, atol=1e-5)
+    assert torch.allclose(motion.rotation_degrees[6:], one.rotation_degrees, atol=1e-3)
+    assert motion.rotation_degrees.abs().max() <= 180
+    assert motion.translation.abs().max() <= 2
+    assert seen[-1] == 7
+
+
+def test_motion_needs_frames_and_a_face_inside(model: ACTalker) -> None:
+    nets = (model.expression_encoder, model.head_pose_encoder)
+    with pytest.raises(InputError, match="no frames"):
+        encode_motion(*nets, [])
+    with pytest.raises(InputError, match="inside 60x40"):
+        encode_motion(*nets, pictures(1), (100, 0, 120, 20))
+
+
+def test_expression_token_ends_with_rotation_and_no_translation(model: ACTalker) -> None:
+    rotation = torch.tensor([[10.0, -20.0, 30.0]])
+    token = model.expression_tokens(torch.randn(1, 32), rotation)
+    assert token.shape == (1, 1, 48)
+    assert token[0, 0, -6:].tolist() == [10, -20, 30, 0, 0, 0]

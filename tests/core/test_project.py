@@ -1,0 +1,50 @@
+"""The promises that the repository makes about itself."""
+
+import re
+from pathlib import Path
+
+import actalker_core
+from actalker_core import errors
+from actalker_core.__main__ import _parser
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+SHARED_WITH_COMFYUI = ("numpy", "transformers", "safetensors", "av", "tqdm")
+
+
+def requirements() -> list[str]:
+    return (ROOT / "requirements.txt").read_text().split()
+
+
+def test_the_readme_lists_every_option_of_generate() -> None:
+    commands = next(a for a in _parser()._actions if a.choices)
+    generate = commands.choices["generate"]
+    options = {o for a in generate._actions for o in a.option_strings if o.startswith("--")}
+    listed = set(re.findall(r"^\| `(--[\w-]+)`", README, flags=re.MULTILINE))
+    assert listed == options - {"--help"}
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert f"### {actalker_core.__version__}" in README
+
+
+def test_requirements_leave_comfyui_alone() -> None:
+    names = [re.split(r"[<>=!~\[]", line)[0] for line in requirements()]
+    assert not {"torch", "torchvision", "torchaudio", "mamba-ssm", "triton"} & set(names)
+    assert set(SHARED_WITH_COMFYUI) <= set(names)
+    assert all("<" not in line and "==" not in line and "~" not in line for line in requirements())
+
+
+def test_every_error_is_exported() -> None:
+    defined = {
+        n
+        for n, v in vars(errors).items()
+        if isinstance(v, type) and v.__module__ == errors.__name__
+    }
+    assert set(errors.__all__) == defined
+
+
+def test_the_core_never_looks_at_the_nodes() -> None:
+    forbidden = re.compile(r"^\s*(import|from) (comfy|folder_paths|nodes)\b", flags=re.MULTILINE)
+    for path in (ROOT / "actalker_core").rglob("*.py"):
+        assert not forbidden.search(path.read_text(encoding="utf-8")), path

@@ -1,0 +1,169 @@
+"""The UNet: diffusers' where nothing controls it, and exact shortcuts where something does."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from formula import filled
+from torch import Tensor, nn
+
+from actalker_core.config import VARIANTS
+from actalker_core.model.attention import attention
+from actalker_core.model.blocks import Control
+from actalker_core.model.unet import UNet
+from actalker_core.regions import Regions, box_mask
+
+CONFIG = VARIANTS["tiny"].unet
+BATCH, FRAMES, HEIGHT, WIDTH = 2, 3, 16, 8
+PICTURE = (8 * HEIGHT, 8 * WIDTH)
+TIME_IDS = torch.tensor([[12.5, 12.0, 20.0], [25.0, 3.0, 4.0]])
+
+
+def draw(seed: int, *shape: int) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+SAMPLE = draw(0, BATCH, FRAMES, 8, HEIGHT, WIDTH)
+IDENTITY, AUDIO, EXPRESSION = (
+    draw(1 + i, BATCH * FRAMES, count, CONFIG.cross_attention_dim)
+    for i, count in enumerate((1, 8, 1))
+)
+TIMESTEP = torch.tensor([0.7, -1.3])
+
+
+@pytest.fixture(scope="module")
+def unet() -> UNet:
+    return filled(UNet(CONFIG), 7)
+
+
+def masks() -> tuple[Tensor, Tensor]:
+    mouth = box_mask((16, 64, 48, 112), *PICTURE)
+    return mouth, 1 - mouth
+
+
+def control(**changes: object) -> Control:
+    regions = Regions.from_masks(*masks(), (HEIGHT, WIDTH), CONFIG.levels)
+    return replace(Control(FRAMES, IDENTITY, AUDIO, EXPRESSION, regions), **changes)
+
+
+def close(got: Tensor, want: Tensor, tolerance: float = 1e-5) -> bool:
+    return bool((got - want).abs().max() <= tolerance * want.abs().max())
+
+
+def test_without_control_it_is_diffusers_unet() -> None:
+    from diffusers import UNetSpatioTemporalConditionModel
+
+    config = replace(CONFIG, signal_scales=(), has_mamba=False, layers_per_block=2)
+    ours = filled(UNet(config), 3)
+    theirs = UNetSpatioTemporalConditionModel(
+        in_channels=config.in_channels,
+        out_channels=config.out_channels,
+        block_out_channels=config.block_out_channels,
+        layers_per_block=config.layers_per_block,
+        num_attention_heads=config.num_attention_heads,
+        cross_attention_dim=config.cross_attention_dim,
+        addition_time_embed_dim=config.addition_time_embed_dim,
+        projection_class_embeddings_input_dim=config.projection_class_embeddings_input_dim,
+    ).eval()
+    theirs.load_state_dict(ours.state_dict(), strict=True)
+    identity = draw(9, BATCH, 1, config.cross_attention_dim)
+    with torch.no_grad():
+        want = theirs(SAMPLE, TIMESTEP[0], identity, TIME_IDS).sample
+        per_frame = Control(FRAMES, identity.repeat_interleave(FRAMES, 0))
+        got = ours(SAMPLE, TIMESTEP[:1].expand(BATCH), TIME_IDS, per_frame)
+    assert close(got, want)
+
+
+def test_silent_branches_are_zero_tokens(unet: UNet) -> None:
+    silent = unet(SAMPLE, TIMESTEP, TIME_IDS, control(audio=None, expression=None))
+    zeros = control(audio=0 * AUDIO, expression=0 * EXPRESSION)
+    assert close(silent, unet(SAMPLE, TIMESTEP, TIME_IDS, zeros))
+
+
+def test_a_batch_is_separate_videos(unet: UNet) -> None:
+    together = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    for i in range(BATCH):
+        rows, one = slice(i * FRAMES, (i + 1) * FRAMES), slice(i, i + 1)
+        alone = control(identity=IDENTITY[rows], audio=AUDIO[rows], expression=EXPRESSION[rows])
+        got = unet(SAMPLE[one], TIMESTEP[one], TIME_IDS[one], alone)
+        assert close(got, together[one])
+
+
+def test_equal_masks_per_frame_are_one_mask(unet: UNet) -> None:
+    repeated = [m.expand(FRAMES, -1, -1, -1) for m in masks()]
+    regions = Regions.from_masks(*repeated, (HEIGHT, WIDTH), CONFIG.levels)
+    want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    assert close(unet(SAMPLE, TIMESTEP, TIME_IDS, control(regions=regions)), want)
+
+
+def test_signals_and_pose_matter(unet: UNet) -> None:
+    base = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    pose = draw(8, 1, 1, CONFIG.block_out_channels[0], HEIGHT, WIDTH)
+    others = [
+        unet(SAMPLE, TIMESTEP, TIME_IDS, control(audio=AUDIO + 1)),
+        unet(SAMPLE, TIMESTEP, TIME_IDS, control(expression=EXPRESSION + 1)),
+        unet(SAMPLE, TIMESTEP, TIME_IDS, control(regions=None)),
+        unet(SAMPLE, TIMESTEP, TIME_IDS, control(), pose),
+        unet(SAMPLE, TIMESTEP, TIME_IDS + 1, control()),
+    ]
+    assert all(not close(other, base, 1e-3) for other in others)
+
+
+class CountedOps:
+    """A namespace of layers that can be told apart from torch's, with its own attention."""
+
+    calls = 0
+
+    class Linear(nn.Linear):
+        pass
+
+    class Conv2d(nn.Conv2d):
+        pass
+
+    class Conv3d(nn.Conv3d):
+        pass
+
+    class GroupNorm(nn.GroupNorm):
+        pass
+
+    class LayerNorm(nn.LayerNorm):
+        pass
+
+    @staticmethod
+    def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        CountedOps.calls += 1
+        return attention(q, k, v, heads)
+
+
+def test_every_layer_and_attention_comes_from_ops(unet: UNet) -> None:
+    ours = UNet(CONFIG, CountedOps)
+    ours.load_state_dict(unet.state_dict())
+    leaves = [m for m in ours.modules() if not list(m.children()) and list(m.parameters())]
+    plain = {type(m).__name__ for m in leaves if not type(m).__qualname__.startswith("CountedOps")}
+    assert plain == {"AlphaBlender", "SelectiveScanUnit"}
+    with torch.no_grad():
+        got = ours(SAMPLE, TIMESTEP, TIME_IDS, control())
+        want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    assert close(got, want)
+    assert CountedOps.calls > 0
+
+
+def test_half_precision_runs(unet: UNet) -> None:
+    from actalker_core.bundle import weight_dtype
+
+    half = UNet(CONFIG)
+    half.load_state_dict(unet.state_dict())
+    for name, parameter in half.named_parameters():
+        parameter.data = parameter.data.to(weight_dtype(f"unet.{name}", torch.bfloat16))
+    c = control()
+    c = replace(
+        c,
+        identity=c.identity.bfloat16(),
+        audio=c.audio.bfloat16(),
+        expression=c.expression.bfloat16(),
+    )
+    with torch.no_grad():
+        got = half(SAMPLE.bfloat16(), TIMESTEP, TIME_IDS, c)
+        want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    assert got.dtype == torch.bfloat16
+    assert close(got.float(), want, 0.1)
