@@ -4,10 +4,13 @@ import argparse
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from actalker_core import __version__
 from actalker_core.bundle import ACTalker, place, random_model
@@ -19,7 +22,14 @@ from actalker_core.faces import Box
 from actalker_core.media import load_audio, load_image, read_frames, write_video
 from actalker_core.model.mamba import use_scan_backend
 from actalker_core.model.scan import CHOICES
-from actalker_core.pipeline import Clip, Inputs, Settings, generate
+from actalker_core.pipeline import (
+    Clip,
+    Inputs,
+    Settings,
+    default_guidance,
+    default_windows,
+    generate,
+)
 from actalker_core.regions import STYLES
 from actalker_core.sampler.guidance import Guidance, Scale
 from actalker_core.sampler.windows import MODES, Windows
@@ -32,10 +42,12 @@ EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of this package become one line and exit code 1."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)
     options = _parser().parse_args(arguments)
     try:
-        options.run(options)
+        with logging_redirect_tqdm():
+            options.run(options)
     except ACTalkerError as error:
         log.error("Error: %s", error)
         return EXIT_ERROR
@@ -61,7 +73,7 @@ def _generate(options: argparse.Namespace) -> None:
         expression_mask=_mask(options.expression_mask),
     )
     with Bars() as bars:
-        clip = generate(model, inputs, _settings(options), bars.report)
+        clip = generate(model, inputs, _settings(options, model), bars.report)
         written = write_video(options.out, bars.watched(clip), clip.fps, clip.audio)
     log.info("%s: %d frames at %g fps", options.out, written, clip.fps)
 
@@ -137,7 +149,7 @@ def _dtype(name: str, device: torch.device) -> torch.dtype:
     return DTYPES[name]
 
 
-def _settings(options: argparse.Namespace) -> Settings:
+def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
     return Settings(
         frames=options.frames,
         fps=options.fps,
@@ -147,14 +159,28 @@ def _settings(options: argparse.Namespace) -> Settings:
         audio_gate=options.audio_gate,
         expression_gate=options.expression_gate,
         masks=options.masks,
-        guidance=Guidance(options.appearance_scale, options.audio_scale, options.expression_scale),
-        windows=Windows(
-            options.window_frames,
-            options.overlap_frames,
-            options.shift_frames,
-            options.window_mode,
+        guidance=_chosen(
+            default_guidance(model),
+            appearance=options.appearance_scale,
+            audio=options.audio_scale,
+            expression=options.expression_scale,
+        ),
+        windows=_chosen(
+            default_windows(model),
+            frames=options.window_frames,
+            overlap=options.overlap_frames,
+            shift_per_step=options.shift_frames,
+            mode=options.window_mode,
         ),
     )
+
+
+T = TypeVar("T", Guidance, Windows)
+
+
+def _chosen(default: T, **values: Any) -> T:
+    """The default with the values that were given."""
+    return replace(default, **{name: v for name, v in values.items() if v is not None})
 
 
 def _mask(path: Path | None) -> torch.Tensor | None:
@@ -281,17 +307,17 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     add("--masks", choices=STYLES, default="released", help="regions of two signals (released)")
     add("--audio-mask", type=Path, help="picture over the portrait: white is the audio's region")
     add("--expression-mask", type=Path, help="the same for the expression")
-    add("--appearance-scale", type=_scale, default=(2.0, 2.0), help="or start:end; 1 is off (2)")
-    add("--audio-scale", type=_scale, default=(7.5, 7.5), help="or start:end; 1 is off (7.5)")
-    add("--expression-scale", type=_scale, default=(3.0, 3.0), help="or start:end; 1 is off (3)")
+    add("--appearance-scale", type=_scale, help="or start:end; 1 is off (2)")
+    add("--audio-scale", type=_scale, help="or start:end; 1 is off (7.5)")
+    add("--expression-scale", type=_scale, help="or start:end; 1 is off (3)")
 
 
 def _add_windows(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--window-frames", type=_positive, default=25, help="frames denoised together (25)")
-    add("--overlap-frames", type=int, default=0, help="shared by neighbouring windows (0)")
-    add("--shift-frames", type=int, default=7, help="how far windows move each step (7)")
-    add("--window-mode", choices=MODES, default="tight", help="cyclic is as released (tight)")
+    add("--window-frames", type=_positive, help="frames denoised together (25)")
+    add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
+    add("--shift-frames", type=int, help="how far windows move each step (7)")
+    add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
 
 
 def _add_convert(parser: argparse.ArgumentParser) -> None:

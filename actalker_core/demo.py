@@ -52,7 +52,7 @@ def draw_face(turn: float, mouth: float) -> Picture:
     _ellipse(canvas, (128, 128), (60, 76), SKIN)
     for side in (-24, 24):
         _ellipse(canvas, (128 + side + dx, 116), (13, 8), WHITE)
-        _ellipse(canvas, (128 + side + 2 * dx // 2, 116), (6, 6), DARK)
+        _ellipse(canvas, (128 + side + dx, 116), (6, 6), DARK)
         _ellipse(canvas, (128 + side + dx, 99), (15, 3), HAIR)
     _ellipse(canvas, (128 + dx, 142), (6, 9), (140, 168, 210))
     _ellipse(canvas, (128 + dx, 174), (22, 5 + round(9 * mouth)), LIPS)

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -11,7 +11,13 @@ from torch import Tensor
 from actalker_core import faces, gates, regions
 from actalker_core.bundle import ACTalker
 from actalker_core.conditioning import Branch, Conditioning
-from actalker_core.encoders.audio import SAMPLE_RATE_HZ, audio_windows, encode_audio, frames_in
+from actalker_core.encoders.audio import (
+    SAMPLE_RATE_HZ,
+    audio_windows,
+    encode_audio,
+    frames_in,
+    samples_for,
+)
 from actalker_core.encoders.identity import encode_identity
 from actalker_core.encoders.motion import Motion, encode_motion
 from actalker_core.errors import InputError
@@ -72,8 +78,8 @@ class Settings:
     audio_gate: str = "1"
     expression_gate: str = "1"
     masks: str = "released"
-    guidance: Guidance = field(default_factory=Guidance)
-    windows: Windows = field(default_factory=Windows)
+    guidance: Guidance | None = None
+    windows: Windows | None = None
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,17 @@ class Clip:
     frames: int
     fps: float
     audio: Audio | None
+
+
+def default_guidance(model: ACTalker) -> Guidance:
+    """The strengths that the model was made for."""
+    s = model.config.sampling
+    return Guidance(*((v, v) for v in (s.appearance_scale, s.audio_scale, s.expression_scale)))
+
+
+def default_windows(model: ACTalker) -> Windows:
+    """Windows of the length that the model was trained on."""
+    return Windows(model.config.unet.num_frames, 0, model.config.sampling.shift_frames)
 
 
 def _silent(stage: str, done: int, total: int | None) -> None:
@@ -107,19 +124,19 @@ def generate(
     sampling = model.config.sampling
     fps = settings.fps or sampling.fps
     portrait = _portrait(inputs, settings.short_side_px or sampling.short_side_px)
-    states = _hear(model, inputs.audio, report)
+    states = _hear(model, inputs.audio, settings.frames, fps, report)
     motion = _watch(model, inputs, settings.frames, report)
     frames = _length(settings.frames, states, motion, fps)
     conditioning = condition(model, inputs, settings, portrait, states, motion, frames)
-    noise = _noise(conditioning, frames + settings.windows.padding, settings.seed, model)
+    windows = settings.windows or default_windows(model)
     latents = sample(
-        Denoiser(model.unet, conditioning.padded(settings.windows.padding)),
-        noise,
+        Denoiser(model.unet, conditioning.padded(windows.padding)),
+        _noise(conditioning, frames + windows.padding, settings.seed, model),
         karras_sigmas(
             settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
         ),
-        settings.guidance,
-        settings.windows,
+        settings.guidance or default_guidance(model),
+        windows,
         lambda progress: _report_step(report, progress),
     )
     return Clip(
@@ -140,10 +157,14 @@ def _portrait(inputs: Inputs, short_side_px: int) -> Portrait:
     return fit(inputs.portrait, faces.check(face, width, height, "portrait"), short_side_px)
 
 
-def _hear(model: ACTalker, audio: Audio | None, report: Report) -> Tensor | None:
+def _hear(
+    model: ACTalker, audio: Audio | None, most: int | None, fps: float, report: Report
+) -> Tensor | None:
     if audio is None:
         return None
     samples = audio.mono_at(SAMPLE_RATE_HZ)
+    if most is not None:
+        samples = samples[: samples_for(most, fps)]
     return encode_audio(
         model.audio_encoder, samples, lambda done, total: report("Hearing", done, total)
     )

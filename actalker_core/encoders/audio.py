@@ -13,6 +13,8 @@ from actalker_core.model.attention import Ops, attention
 
 SAMPLE_RATE_HZ = 16_000
 STATES_PER_SECOND = 50
+STATES_AFTER = 6
+"""A frame hears a little of what follows it."""
 PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Whisper hears 30 seconds at a time."""
 
@@ -137,6 +139,12 @@ def states_in(samples: int) -> int:
 def _pieces(samples: Tensor) -> Iterator[Tensor]:
     for start in range(0, samples.shape[0], PIECE_SAMPLES):
         yield samples[start : start + PIECE_SAMPLES]
+
+
+def samples_for(frames: int, fps: float) -> int:
+    """How many 16-kHz samples the first frames can hear: whole pieces, as nothing hears further."""
+    seconds = frames / fps + STATES_AFTER / STATES_PER_SECOND
+    return math.ceil(seconds * SAMPLE_RATE_HZ / PIECE_SAMPLES) * PIECE_SAMPLES
 
 
 def frames_in(states: int, fps: float) -> int:

@@ -56,7 +56,7 @@ class PeakMemory(TorchDispatchMode):
         self.now = self.peak = 0
         self._known: set[int] = set()
 
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # noqa: ANN001
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         for tensor in tree_leaves((args, kwargs)):
             if isinstance(tensor, Tensor):
                 self._known.add(tensor.untyped_storage()._cdata)
@@ -112,9 +112,8 @@ def layer_call(channels: int, side: int, masks: tuple[Tensor, Tensor], backend: 
 
 def bench_layer() -> None:
     say("One parallel-control layer against the same layer with the plain Python reference scan")
-    say(
-        f"{'channels':>9} {'masks (audio / expression)':<28}{'ratio':>7}{'reference':>12}{'ours':>9}"
-    )
+    header = f"{'channels':>9} {'masks (audio / expression)':<28}"
+    say(f"{header}{'ratio':>7}{'reference':>12}{'ours':>9}")
     for channels, side in LAYERS:
         for name, masks in mask_pairs().items():
             reference = layer_call(channels, side, masks, "reference")
@@ -143,9 +142,8 @@ def scan_peak_bytes(backend: str) -> int:
 def bench_memory() -> None:
     reference, ours = scan_peak_bytes("reference"), scan_peak_bytes("chunked")
     say("\nMemory of one scan (5,217 tokens, 640 channels) above its inputs")
-    say(
-        f"   1/{reference / ours:.0f} of the reference ({ours / 1e6:.0f} MB, {reference / 1e6:.0f} MB)"
-    )
+    sizes = f"{ours / 1e6:.0f} MB, {reference / 1e6:.0f} MB"
+    say(f"   1/{reference / ours:.0f} of the reference ({sizes})")
 
 
 # Sampler -----------------------------------------------------------------------------------------

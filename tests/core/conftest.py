@@ -53,7 +53,7 @@ def below(weights: Weights, prefix: str) -> Weights:
 
 
 def above(weights: Weights, prefix: str) -> Weights:
-    return {prefix + key: value for key, value in weights.items()}
+    return {prefix + key: value.clone() for key, value in weights.items()}
 
 
 def adapter_of(unet: Weights) -> Weights:

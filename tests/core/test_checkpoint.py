@@ -1,5 +1,6 @@
 """Converting the release, loading what came of it, and refusing everything else."""
 
+import functools
 import json
 import os
 import pickle
@@ -22,6 +23,7 @@ from torch import Tensor
 
 from actalker_core.bundle import FLOAT32_LEAVES, ACTalker
 from actalker_core.checkpoint import convert, load, save, single, summarize
+from actalker_core.checkpoint import released as release
 from actalker_core.checkpoint.files import read_weights
 from actalker_core.checkpoint.ldm_vae import from_ldm
 from actalker_core.config import (
@@ -107,6 +109,15 @@ def same_weights(found: Weights, wanted: Weights, dtype: torch.dtype = torch.flo
         assert torch.equal(found[key], expected), key
 
 
+@pytest.fixture(autouse=True)
+def expected_shapes_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most of the time of a refusal would go into the shapes that are the same for all."""
+    monkeypatch.setattr(release, "ACTalker", bundle_once, raising=False)
+
+
+bundle_once = functools.cache(ACTalker)
+
+
 # Converting and loading --------------------------------------------------------------------------
 
 
@@ -153,16 +164,21 @@ def test_loaded_model_is_whole_and_of_the_asked_type(checkpoint: Path, dtype: to
     assert not any(module.training for module in model.modules())
 
 
-def test_release_may_lie_in_folders_and_svd_elsewhere(
-    released: Path, weights: Weights, tmp_path: Path
-) -> None:
+def test_release_may_lie_in_folders(released: Path, weights: Weights, tmp_path: Path) -> None:
     (released / "checkpoints" / "motion").mkdir(parents=True)
     for name in PICKLES:
         (released / name).rename(released / "checkpoints" / "motion" / name)
+    convert_tiny(released, tmp_path / "out.safetensors")
+    same_weights(load_file(tmp_path / "out.safetensors"), weights)
+
+
+@pytest.mark.parametrize("place", ["svd", "svd/vae", VAE])
+def test_svd_may_lie_elsewhere(
+    released: Path, weights: Weights, tmp_path: Path, place: str
+) -> None:
     (released / "svd").rename(tmp_path / "svd")
-    for svd in (tmp_path / "svd", tmp_path / "svd" / "vae", tmp_path / VAE):
-        convert_tiny(released, tmp_path / "out.safetensors", svd=svd)
-        same_weights(load(tmp_path / "out.safetensors").state_dict(), weights)
+    convert_tiny(released, tmp_path / "out.safetensors", svd=tmp_path / place)
+    same_weights(load_file(tmp_path / "out.safetensors"), weights)
 
 
 def test_whisper_may_be_a_pickle(released: Path, weights: Weights, tmp_path: Path) -> None:
@@ -170,13 +186,7 @@ def test_whisper_may_be_a_pickle(released: Path, weights: Weights, tmp_path: Pat
     (released / WHISPER).unlink()
     rewrite(released / "whisper-tiny" / "pytorch_model.bin", values)
     convert_tiny(released, tmp_path / "out.safetensors")
-    same_weights(load(tmp_path / "out.safetensors").state_dict(), weights)
-
-
-def test_converting_twice_gives_the_same_file(released_template: Path, tmp_path: Path) -> None:
-    for name in ("first", "second"):
-        convert_tiny(released_template, tmp_path / name, dtype=torch.float16)
-    assert (tmp_path / "first").read_bytes() == (tmp_path / "second").read_bytes()
+    same_weights(load_file(tmp_path / "out.safetensors"), weights)
 
 
 def test_ldm_names_of_svd_give_exactly_diffusers_autoencoder() -> None:
@@ -405,7 +415,7 @@ def test_file_of_another_model(
         rewrite(released / name, changed if section is None else values | {section: changed})
 
 
-@pytest.mark.parametrize("change", [without_a_key, with_one_more, with_another_shape])
+@pytest.mark.parametrize("change", [without_a_key, with_another_shape])
 def test_adapter_of_another_release(
     released: Path, change: Callable[[Weights, str], tuple[Weights, str]]
 ) -> None:
@@ -416,10 +426,10 @@ def test_adapter_of_another_release(
 
 @pytest.mark.parametrize(
     "values",
-    [{}, [torch.ones(1)], torch.ones(1), {"state_dict": {"weight": torch.ones(1)}}, {"epoch": 3}],
-    ids=["nothing", "list", "tensor", "nested", "no tensors"],
+    [{}, [torch.ones(1)], {"state_dict": {"weight": torch.ones(1)}}, {"epoch": 3}],
+    ids=["nothing", "list", "nested", "no tensors"],
 )
-@pytest.mark.parametrize("name", ["pose_guider-1.pth", "motion.ckpt", "adapter_module-1.pth"])
+@pytest.mark.parametrize("name", ["pose_guider-1.pth", "motion.ckpt"])
 def test_pickle_of_something_else(released: Path, name: str, values: Any) -> None:
     with refusal(released, name, "expected"):
         rewrite(released / name, values)
@@ -578,7 +588,6 @@ BROKEN = {
     "sizes are one number": broken("unet", block_out_channels=32),
     "size is null": broken("audio_encoder", d_model=None),
     "size is negative": broken("pose_guider", conditioning_embedding_channels=-8),
-    "no heads": broken("unet", num_attention_heads=[0, 0, 0, 0]),
     "groups that do not divide": broken("unet", norm_num_groups=7),
     "rate is text": broken("sampling", fps="fast"),
     "other sizes": broken("audio_projection", intermediate_dim=72),
@@ -625,8 +634,8 @@ print(json.dumps(memory("VmHWM") - before))
 
 
 def wide() -> ModelConfig:
-    """About 200 MB, most of it in many layers of Whisper."""
-    encoder = WhisperConfig(d_model=512, encoder_layers=6, encoder_ffn_dim=8192)
+    """About 150 MB, most of it in many layers of Whisper."""
+    encoder = WhisperConfig(d_model=512, encoder_layers=4, encoder_ffn_dim=8192)
     return replace(TINY, audio_encoder=replace(encoder, encoder_attention_heads=2))
 
 

@@ -14,6 +14,7 @@ from actalker_core.encoders.audio import (
     encode_audio,
     frames_in,
     log_mel,
+    samples_for,
     states_in,
 )
 from actalker_core.encoders.identity import encode_identity
@@ -63,6 +64,15 @@ def test_long_audio_is_cut_every_30_seconds(model: ACTalker) -> None:
     assert done == [(1, 2), (2, 2)]
     assert states.shape[0] == 1500 + 20
     assert torch.equal(states[1500:], tail)
+
+
+def test_hearing_only_what_the_frames_need_changes_nothing(model: ACTalker) -> None:
+    samples = noise(2 * PIECE_SAMPLES)
+    part = samples[: samples_for(100, 12.5)]
+    assert len(part) == PIECE_SAMPLES
+    assert samples_for(375, 12.5) == 2 * PIECE_SAMPLES  # the last frame hears the next piece
+    heard = [encode_audio(model.audio_encoder, s) for s in (samples, part)]
+    assert torch.equal(*(audio_windows(states, 100, 12.5) for states in heard))
 
 
 @pytest.mark.parametrize("samples", [0, 1, 639])
