@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 import torch
 from safetensors.torch import save_file
@@ -47,8 +46,7 @@ def save(
     stored = {name: _stored(name, tensor, dtype) for name, tensor in weights.items()}
     metadata = {"format": FORMAT, "config": json.dumps(to_dict(config))}
     _make_folder(path.parent)
-    with NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-        unfinished = Path(part.name)
+    unfinished = path.with_name(f".{path.name}.part")
     try:
         save_file(stored, unfinished, metadata)
         os.replace(unfinished, path)

@@ -5,15 +5,9 @@ from torch import Tensor, nn
 
 from actalker_core.config import UNetConfig
 from actalker_core.model.attention import Ops
-from actalker_core.model.blocks import (
-    Context,
-    Control,
-    DownBlock,
-    MidBlock,
-    TimestepMLP,
-    UpBlock,
-    timestep_embedding,
-)
+from actalker_core.model.blocks import DownBlock, MidBlock, UpBlock
+from actalker_core.model.control import Context, Control
+from actalker_core.model.resnets import TimestepMLP, timestep_embedding
 
 
 class UNet(nn.Module):

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from actalker_core.conditioning import Conditioning
 from actalker_core.errors import Cancelled, InputError
-from actalker_core.model.blocks import Control
+from actalker_core.model.control import Control
 from actalker_core.model.unet import UNet
 from actalker_core.sampler.guidance import Guidance, Pass, equal_passes, plan_passes
 from actalker_core.sampler.windows import Windows

@@ -33,7 +33,7 @@ from actalker_core.encoders.audio import WhisperEncoder, audio_windows, encode_a
 from actalker_core.encoders.identity import ArcFace
 from actalker_core.encoders.motion import HeadExpression, HeadPose
 from actalker_core.model.attention import Signal
-from actalker_core.model.blocks import Control
+from actalker_core.model.control import Control
 from actalker_core.model.mamba import ParallelControlMamba, SelectiveScanUnit
 from actalker_core.model.pose_guider import PoseGuider
 from actalker_core.model.projections import (

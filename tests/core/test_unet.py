@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from actalker_core.config import VARIANTS
 from actalker_core.model.attention import attention
-from actalker_core.model.blocks import Control
+from actalker_core.model.control import Control
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions, box_mask
 

@@ -1,0 +1,52 @@
+"""What every block of the UNet reads besides its input."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from torch import Tensor
+
+from actalker_core.model.attention import Signal
+from actalker_core.regions import Regions
+
+
+@dataclass(frozen=True)
+class Control:
+    """What every block reads besides its input.
+
+    Attributes:
+        frames: frames per video; rows are batch-major (b f).
+        identity: (n, s, c) context of the plain cross attention.
+        audio, expression: (n, s, c) tokens, or None where the signal is silent.
+        regions: where each signal applies; None for everywhere.
+    """
+
+    frames: int
+    identity: Tensor
+    audio: Tensor | None = None
+    expression: Tensor | None = None
+    regions: Regions | None = None
+
+    def spatial(self, grid: tuple[int, int]) -> tuple[Signal, Signal]:
+        """Both signals with their regions on a token grid."""
+        audio, expression = (None, None) if self.regions is None else self.regions.at(grid)
+        return Signal(self.audio, audio), Signal(self.expression, expression)
+
+    def temporal(self) -> "Control":
+        """Every token set averaged over its video's frames: (n, s, c) -> (b, s, c)."""
+        return Control(
+            self.frames,
+            self._mean(self.identity),
+            None if self.audio is None else self._mean(self.audio),
+            None if self.expression is None else self._mean(self.expression),
+        )
+
+    def _mean(self, tokens: Tensor) -> Tensor:
+        mean: Tensor = tokens.unflatten(0, (-1, self.frames)).mean(1)
+        return mean
+
+
+class Context(NamedTuple):
+    """A forward pass's control in its two forms, computed once."""
+
+    spatial: Control
+    temporal: Control

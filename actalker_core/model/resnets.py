@@ -1,0 +1,115 @@
+"""Time embeddings and the residual convolutions that read them, under diffusers' names.
+
+Letters: b batch, f frames, n = b·f, c channels, e time channels, h w grid.
+"""
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from actalker_core.config import UNetConfig
+from actalker_core.model.attention import Ops
+
+
+def timestep_embedding(t: Tensor, channels: int) -> Tensor:
+    """Sinusoids of (n,) numbers, cosines first: (n, channels). Source: arXiv 1706.03762, 3.5."""
+    half = channels // 2
+    exponent = torch.arange(half, device=t.device, dtype=torch.float32) / half
+    angles = t.float()[:, None] * torch.exp(-math.log(10000) * exponent)
+    return torch.cat([angles.cos(), angles.sin()], dim=1)
+
+
+class TimestepMLP(nn.Module):
+    """Two linear layers that turn sinusoids into an embedding."""
+
+    def __init__(self, in_channels: int, hidden: int, out_channels: int, ops: Ops = nn) -> None:
+        super().__init__()
+        self.linear_1 = ops.Linear(in_channels, hidden)
+        self.linear_2 = ops.Linear(hidden, out_channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels) -> (n, out_channels)."""
+        out: Tensor = self.linear_2(F.silu(self.linear_1(x)))
+        return out
+
+
+class AlphaBlender(nn.Module):
+    """A learned mix of a spatial and a temporal result."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.mix_factor = nn.Parameter(torch.tensor([0.5]))
+
+    def forward(self, spatial: Tensor, temporal: Tensor) -> Tensor:
+        """sigmoid(mix)·spatial + (1 − sigmoid(mix))·temporal."""
+        alpha = torch.sigmoid(self.mix_factor.to(spatial))
+        return torch.lerp(temporal, spatial, alpha)
+
+
+class SpatialResnet(nn.Module):
+    """Two 3×3 convolutions per frame, with the time embedding added between them."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: Ops
+    ) -> None:
+        super().__init__()
+        groups = config.norm_num_groups
+        self.norm1 = ops.GroupNorm(groups, in_channels, eps=eps)
+        self.conv1 = ops.Conv2d(in_channels, out_channels, 3, padding=1)
+        self.time_emb_proj = ops.Linear(config.time_channels, out_channels)
+        self.norm2 = ops.GroupNorm(groups, out_channels, eps=eps)
+        self.conv2 = ops.Conv2d(out_channels, out_channels, 3, padding=1)
+        self.conv_shortcut = (
+            ops.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
+        )
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """(n, c, h, w) with time (n, e) -> (n, c', h, w)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.time_emb_proj(time)[:, :, None, None]
+        h = self.conv2(F.silu(self.norm2(h)))
+        out: Tensor = h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
+        return out
+
+
+class TemporalResnet(nn.Module):
+    """Two convolutions over three frames, with the time embedding added between them."""
+
+    def __init__(self, channels: int, config: UNetConfig, eps: float, ops: Ops) -> None:
+        super().__init__()
+        groups, kernel, padding = config.norm_num_groups, (3, 1, 1), (1, 0, 0)
+        self.norm1 = ops.GroupNorm(groups, channels, eps=eps)
+        self.conv1 = ops.Conv3d(channels, channels, kernel, padding=padding)
+        self.time_emb_proj = ops.Linear(config.time_channels, channels)
+        self.norm2 = ops.GroupNorm(groups, channels, eps=eps)
+        self.conv2 = ops.Conv3d(channels, channels, kernel, padding=padding)
+
+    def forward(self, x: Tensor, time: Tensor) -> Tensor:
+        """(b, c, f, h, w) with time (b, e, f) -> (b, c, f, h, w)."""
+        h = self.conv1(F.silu(self.norm1(x)))
+        h = h + self.time_emb_proj(time.transpose(1, 2)).transpose(1, 2)[..., None, None]
+        out: Tensor = x + self.conv2(F.silu(self.norm2(h)))
+        return out
+
+
+class SpatioTemporalResnet(nn.Module):
+    """A resnet per frame, one across frames, and their learned mix."""
+
+    def __init__(
+        self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: Ops
+    ) -> None:
+        super().__init__()
+        self.spatial_res_block = SpatialResnet(in_channels, out_channels, config, eps, ops)
+        self.temporal_res_block = TemporalResnet(out_channels, config, eps, ops)
+        self.time_mixer = AlphaBlender()
+
+    def forward(self, x: Tensor, time: Tensor, frames: int) -> Tensor:
+        """(n, c, h, w) with activated time (n, e) -> (n, c', h, w)."""
+        x = self.spatial_res_block(x, time)
+        video = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b c f h w
+        per_video = time.unflatten(0, (-1, frames)).transpose(1, 2)  # b e f
+        mixed = self.time_mixer(video, self.temporal_res_block(video, per_video))
+        out: Tensor = mixed.transpose(1, 2).flatten(0, 1)
+        return out
