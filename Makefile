@@ -32,5 +32,5 @@ $(VENV)/installed: requirements.txt pyproject.toml
 		{ echo "Python 3.10 or newer is needed; name one: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet "$(TORCH)" || $(RUN) -m pip install --quiet "torch>=2.4"
-	$(RUN) -m pip install --quiet --editable ".[dev]"
+	$(RUN) -m pip install --quiet --editable ".[dev]" $$($(RUN) tests/constraints.py)
 	@touch $@

@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import math
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -137,10 +139,9 @@ def _device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if name.startswith("cuda") and not torch.cuda.is_available():
         raise InputError(f"--device {name}: torch finds no CUDA device. Use --device cpu.")
-    try:
-        return torch.device(name)
-    except RuntimeError:
-        raise InputError(f"--device: expected auto, cpu or cuda[:n], got '{name}'.") from None
+    if not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", name):
+        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got '{name}'.")
+    return torch.device(name)
 
 
 def _dtype(name: str, device: torch.device) -> torch.dtype:
@@ -199,9 +200,12 @@ def _box(text: str) -> Box:
 def _scale(text: str) -> Scale:
     first, _, last = text.partition(":")
     try:
-        return float(first), float(last or first)
+        scale = float(first), float(last or first)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"expected a number or start:end, got '{text}'") from None
+        scale = math.nan, math.nan
+    if not all(map(math.isfinite, scale)):
+        raise argparse.ArgumentTypeError(f"expected a number or start:end, got '{text}'")
+    return scale
 
 
 def _positive(text: str) -> int:

@@ -1,8 +1,8 @@
 """Every size of every network, as data. A variant of the model is a row of `VARIANTS`."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any, TypeVar, get_type_hints
+from dataclasses import asdict, dataclass, field, is_dataclass
+from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from actalker_core.errors import InputError
 
@@ -234,20 +234,34 @@ def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
     """The inverse of `to_dict`, for any of the dataclasses above.
 
     Raises:
-        InputError: a name that the dataclass does not have, or a missing one.
+        InputError: a name that the dataclass does not have, a missing one, or a value of
+            another type.
     """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{kind.__name__}: expected names and values, got {values!r}.")
     hints = get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise InputError(
-            f"{kind.__name__}: does not know {', '.join(unknown)}; it has "
-            f"{', '.join(f.name for f in fields(kind))}. "  # type: ignore[arg-type]
+            f"{kind.__name__}: does not know {', '.join(unknown)}. "
             "The file may come from a newer version of this pack: update it."
         )
-    return kind(**{name: _restored(hints[name], value) for name, value in values.items()})
+    restored = {
+        name: _restored(hints[name], value, f"{kind.__name__}.{name}")
+        for name, value in values.items()
+    }
+    try:
+        return kind(**restored)
+    except TypeError as error:
+        raise InputError(f"{kind.__name__}: a size is missing. {error}") from error
 
 
-def _restored(hint: Any, value: Any) -> Any:
-    if hasattr(hint, "__dataclass_fields__"):
-        return from_dict(hint, value)
-    return tuple(value) if isinstance(value, list) else value
+def _restored(hint: Any, value: Any, name: str) -> Any:
+    if is_dataclass(hint):
+        return from_dict(cast(type, hint), value)
+    if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        return tuple(_restored(get_args(hint)[0], item, name) for item in value)
+    kinds = {int: (int,), float: (int, float), bool: (bool,)}.get(hint, ())
+    if not isinstance(value, kinds) or (isinstance(value, bool) and hint is not bool):
+        raise InputError(f"{name}: expected {getattr(hint, '__name__', hint)}, got {value!r}.")
+    return value

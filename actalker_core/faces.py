@@ -3,6 +3,8 @@
 Until face detection arrives, a face box is typed by the user or is the whole picture.
 """
 
+import math
+
 from actalker_core.errors import InputError
 
 Box = tuple[float, float, float, float]
@@ -44,7 +46,8 @@ def check(box: Box, width: int, height: int, where: str) -> Box:
         InputError: it is empty or lies outside.
     """
     x0, y0, x1, y1 = box
-    if x1 - x0 < 1 or y1 - y0 < 1 or x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
+    has_area = all(map(math.isfinite, box)) and x1 - x0 >= 1 and y1 - y0 >= 1
+    if not has_area or x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
         raise InputError(
             f"Face box of the {where}: expected x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1 "
             f"inside {width}x{height}, got {x0:g},{y0:g},{x1:g},{y1:g}. Correct it, or leave it "

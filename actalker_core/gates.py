@@ -3,6 +3,8 @@
 0 and 1 are the trained states; what lies between is experimental.
 """
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -49,6 +51,9 @@ def _strength(text: str) -> float:
 
 def _number(text: str) -> float:
     try:
-        return float(text)
+        value = float(text)
     except ValueError:
-        raise InputError(f"Gate: expected a number, got '{text.strip()}'.") from None
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"Gate: expected a number, got '{text.strip()}'.")
+    return value

@@ -21,7 +21,8 @@ from actalker_core.errors import MediaError
 
 log = logging.getLogger(__name__)
 
-AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100)
+"""AAC writes 1,024 samples at a time; at lower rates its last packet outlasts a video frame."""
 FALLBACK_RATE_HZ = 48000
 QUALITY = {"crf": "16", "preset": "medium"}
 
@@ -54,7 +55,7 @@ class Audio:
         return Audio(np.pad(kept, ((0, 0), (0, wanted - kept.shape[1]))), self.rate_hz)
 
     def playable(self) -> "Audio":
-        """One or two channels at a rate that AAC knows."""
+        """One or two channels at a rate that suits AAC."""
         samples = self.samples if len(self.samples) <= 2 else self.samples.mean(0, keepdims=True)
         if self.rate_hz in AAC_RATES_HZ:
             return Audio(samples, self.rate_hz)
@@ -74,7 +75,8 @@ def load_image(path: Path) -> Tensor:
     """
     _require(path, "picture")
     # Not cv2.imread, which cannot open non-ASCII paths on Windows.
-    pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR)
+    content = np.fromfile(path, np.uint8)
+    pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
     if pixels is None:
         raise MediaError(f"{path}: expected a picture (PNG, JPEG, WebP …); it cannot be decoded.")
     rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
@@ -160,10 +162,12 @@ def write_video(
         The number of frames written.
     """
     unfinished = path.with_name(f".{path.stem}.part.mp4")
+    _make_folder(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with av.open(str(unfinished), "w", format="mp4") as container:
             count = _encode(container, chunks, Fraction(fps).limit_denominator(1001), audio)
+        if not count:
+            raise MediaError(f"{path}: no frame came to be written. Check what was to be shown.")
         os.replace(unfinished, path)
     except (OSError, av.error.FFmpegError) as error:
         raise MediaError(f"{path}: cannot be written ({error}). Check folder and space.") from error
@@ -205,6 +209,13 @@ def _encode_sound(container: Any, stream: Any, audio: Audio) -> None:
     frame.pts = 0
     container.mux(stream.encode(frame))
     container.mux(stream.encode(None))
+
+
+def _make_folder(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error}). Choose another folder.") from error
 
 
 @contextmanager

@@ -286,6 +286,8 @@ def _regions(
 def _noise(conditioning: Conditioning, frames: int, seed: int, model: ACTalker) -> Tensor:
     """The portrait's latent under the strongest noise, drawn on the CPU for all devices alike."""
     sampling, latent = model.config.sampling, conditioning.image_latent
+    if not 0 <= seed < 2**64:
+        raise InputError(f"The seed: expected a whole number from 0 to 2^64 - 1, got {seed}.")
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(frames, *latent.shape[1:], generator=generator).to(latent)
     return latent * model.config.vae.scaling_factor + sampling.sigma_max * noise

@@ -20,10 +20,12 @@ class Portrait:
     Attributes:
         image: (3, H, W) in 0…1; both sides multiples of 64.
         face: box of the face in it.
+        source_shape: height and width of the picture that it was made from.
     """
 
     image: Tensor
     face: Box
+    source_shape: tuple[int, int]
 
     @property
     def height(self) -> int:
@@ -60,7 +62,7 @@ def fit(image: Tensor, face: Box, short_side_px: int) -> Portrait:
     )
     cut = sized[0, :, top : top + target_h, left : left + target_w].clamp(0, 1)
     x0, y0, x1, y1 = (edge * scale for edge in face)
-    return Portrait(cut, (x0 - left, y0 - top, x1 - left, y1 - top))
+    return Portrait(cut, (x0 - left, y0 - top, x1 - left, y1 - top), (height, width))
 
 
 def fit_mask(mask: Tensor, portrait: Portrait) -> Tensor:
@@ -75,13 +77,13 @@ def fit_mask(mask: Tensor, portrait: Portrait) -> Tensor:
     Raises:
         InputError: the mask has another shape than the picture.
     """
-    height, width = portrait.height, portrait.width
-    sized = fit(mask[0], (0, 0, 1, 1), min(height, width)).image[None]
-    if sized.shape[2:] != (height, width):
+    height, width = portrait.source_shape
+    if mask.shape[2:] != (height, width):
         raise InputError(
-            f"A mask must have the shape of the portrait ({width}x{height} after sizing), got "
+            f"A mask must have the size of the portrait: expected {width}x{height}, got "
             f"{mask.shape[3]}x{mask.shape[2]}. Draw it over the portrait itself."
         )
+    sized = fit(mask[0], (0, 0, 1, 1), min(portrait.height, portrait.width)).image[None]
     return (sized * 255).round() / 255
 
 

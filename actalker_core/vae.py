@@ -7,14 +7,25 @@ import torch
 from torch import Tensor
 
 from actalker_core.config import VAEConfig
+from actalker_core.errors import ACTalkerError
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLTemporalDecoder
 
 
 def build_vae(config: VAEConfig) -> "AutoencoderKLTemporalDecoder":
-    """An untrained autoencoder of the given sizes."""
-    from diffusers import AutoencoderKLTemporalDecoder
+    """An untrained autoencoder of the given sizes.
+
+    Raises:
+        ACTalkerError: the installed diffusers and torch do not fit each other.
+    """
+    try:
+        from diffusers import AutoencoderKLTemporalDecoder
+    except (ImportError, RuntimeError, AttributeError, ValueError) as error:
+        raise ACTalkerError(
+            f"diffusers cannot be used beside torch {torch.__version__}: {error}. With a torch "
+            "below 2.6, install an older one: pip install 'diffusers<0.37'."
+        ) from error
 
     return AutoencoderKLTemporalDecoder(
         down_block_types=("DownEncoderBlock2D",) * len(config.block_out_channels),

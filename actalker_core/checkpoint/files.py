@@ -1,6 +1,7 @@
 """Weight files, read so that nothing in them can run, and errors that say what to do."""
 
 import pickle
+import re
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +15,9 @@ from torch import Tensor
 from actalker_core.errors import CheckpointError
 
 AGAIN = "Download it again and compare its size with the source."
+
+_CODE = re.compile(r"unsupported (global|class|function)|\bGLOBAL\b", re.IGNORECASE)
+"""How torch says that a pickle asks for something to be called."""
 
 
 def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
@@ -34,7 +38,7 @@ def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
     if not isinstance(values, Mapping):
         raise CheckpointError(
             f"{path}: expected a state dict (names and tensors), got {type(values).__name__}. "
-            "It is not the file that this place needs."
+            "Check that it is the file that this place needs."
         )
     found = {
         name.removeprefix(prefix): value
@@ -45,7 +49,7 @@ def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
         where = f" below '{prefix}'" if prefix else ""
         raise CheckpointError(
             f"{path}: expected tensors{where}, got {_some(list(map(str, values)))}. "
-            "It is not the file that this place needs."
+            "Check that it is the file that this place needs."
         )
     return found
 
@@ -57,16 +61,20 @@ def read_pickle(path: Path) -> Any:
         return torch.load(
             path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
         )
-    except pickle.UnpicklingError as error:
-        if "weights_only" in str(error) or "Unsupported" in str(error):
+    except Exception as error:  # a damaged pickle may raise anything
+        if isinstance(error, pickle.UnpicklingError) and _asks_for_code(error, path):
             raise CheckpointError(
                 f"{path}: refused, because it holds Python objects besides tensors, which could "
-                f"run code. Expected a plain state dict. Get the file from its original source. "
-                f"({_first_line(error)})"
+                "run code. Expected a plain state dict. Get the file from its original source."
             ) from error
         raise _damaged(path, error) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError, IndexError) as error:
-        raise _damaged(path, error) from error
+
+
+def _asks_for_code(error: Exception, path: Path) -> bool:
+    """Whether torch refused a call, or a pickle that torch did not write (byte 0x80 begins one)."""
+    with path.open("rb") as file:
+        is_pickle = file.read(1) == b"\x80"
+    return bool(_CODE.search(str(error))) or (is_pickle and "Unsupported operand" in str(error))
 
 
 @contextmanager
@@ -86,7 +94,7 @@ def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
         if not names:
             raise CheckpointError(
                 f"{path}: expected tensors below '{prefix}', got {_some(list(file.keys()))}. "
-                "It is not the file that this place needs."
+                "Check that it is the file that this place needs."
             )
         return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
 
@@ -131,11 +139,12 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     size = path.stat().st_size
     return CheckpointError(
         f"{path}: cannot be read; it is truncated, damaged or not a weight file ({size:,} bytes). "
-        f"{AGAIN} ({_first_line(error)})"
+        f"{AGAIN} ({first_line(error)})"
     )
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """What an error says, short enough for another message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 

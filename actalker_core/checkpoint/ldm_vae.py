@@ -35,10 +35,12 @@ def from_ldm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
     The single file has no `quant_conv`, which is then the identity.
     """
-    levels = 1 + max(int(m[1]) for key in weights if (m := re.match(r"decoder\.up\.(\d+)\.", key)))
+    ups = (re.match(r"decoder\.up\.(\d+)\.", key) for key in weights)
+    levels = 1 + max((int(up[1]) for up in ups if up), default=0)
     renamed = {_renamed(key, levels): _flat(key, value) for key, value in weights.items()}
-    if "quant_conv.weight" not in renamed:
-        channels = renamed["encoder.conv_out.bias"].shape[0]
+    last = renamed.get("encoder.conv_out.bias")
+    if "quant_conv.weight" not in renamed and last is not None:
+        channels = last.shape[0]
         renamed["quant_conv.weight"] = torch.eye(channels)[..., None, None]
         renamed["quant_conv.bias"] = torch.zeros(channels)
     return renamed
@@ -47,12 +49,12 @@ def from_ldm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _renamed(key: str, levels: int) -> str:
     if key.startswith("quant_conv."):
         return key
-    half, rest = key.split(".", 1)
+    half, _, rest = key.partition(".")
     if rest.startswith("conv_out.time_mix_conv."):
         return f"{half}.time_{rest.replace('time_mix_conv.', '')}"
     rest = re.sub(r"^norm_out\.", "conv_norm_out.", rest)
     if match := re.match(r"mid\.attn_1\.(\w+)\.(.+)", rest):
-        return f"{half}.mid_block.attentions.0.{_ATTENTION[match[1]]}.{match[2]}"
+        return f"{half}.mid_block.attentions.0.{_ATTENTION.get(match[1], match[1])}.{match[2]}"
     if match := re.match(r"mid\.block_(\d)\.(.+)", rest):
         return f"{half}.mid_block.resnets.{int(match[1]) - 1}.{_resnet(half, match[2])}"
     if match := re.match(r"(down|up)\.(\d+)\.block\.(\d+)\.(.+)", rest):

@@ -39,7 +39,7 @@ def _from_ckpt(section: str, prefix: str = "") -> Callable[[Path], Weights]:
             raise CheckpointError(
                 f"{path}: expected a section '{section}', got "
                 f"{', '.join(map(str, values)) if isinstance(values, dict) else type(values)}. "
-                "It is not the motion encoder of the release."
+                "Check that it is the motion encoder of the release."
             )
         return tensors_of(values[section], path, prefix)
 
@@ -48,24 +48,13 @@ def _from_ckpt(section: str, prefix: str = "") -> Callable[[Path], Weights]:
 
 def _whisper(path: Path) -> Weights:
     weights = read_weights(path)
-    for prefix in ("model.encoder.", "encoder."):
-        found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-        if found:
-            return found
-    return weights
+    return _below(weights, "model.encoder.") or _below(weights, "encoder.") or weights
 
 
 def _vae(path: Path) -> Weights:
     weights = read_weights(path)
-    if is_ldm(weights):
-        weights = from_ldm(
-            {
-                key.removeprefix(LDM_PREFIX): value
-                for key, value in weights.items()
-                if key.startswith((LDM_PREFIX, "encoder.", "decoder.", "quant_conv."))
-            }
-        )
-    return weights
+    weights = _below(weights, LDM_PREFIX) or weights
+    return from_ldm(weights) if is_ldm(weights) else weights
 
 
 PARTS = (
@@ -110,7 +99,9 @@ def convert(
         CheckpointError: names the file that is missing, damaged, unsafe or of other sizes.
     """
     if not folder.is_dir():
-        raise CheckpointError(f"{folder}: no such folder. Expected the released ACTalker files.")
+        raise CheckpointError(
+            f"{folder}: no such folder. Expected the released files; check the path."
+        )
     sources = _find_all(folder, svd)
     with torch.device("meta"):
         expected = ACTalker(config).state_dict()
@@ -182,7 +173,7 @@ def _check_adapter(path: Path, weights: Weights) -> None:
     if ours != theirs:
         raise CheckpointError(
             f"{path}: expected the {ours.total()} signal projections of the UNet again, got "
-            f"{theirs.total()} tensors of other shapes. It belongs to another release."
+            f"{theirs.total()} tensors of other shapes. Download all files of one release."
         )
 
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from actalker_core.bundle import FLOAT32_LEAVES, ACTalker, weight_dtype
-from actalker_core.checkpoint.files import check_keys, open_safetensors
+from actalker_core.checkpoint.files import check_keys, first_line, open_safetensors
 from actalker_core.config import ModelConfig, from_dict, to_dict
 from actalker_core.errors import CheckpointError, InputError
 from actalker_core.model.attention import Ops
@@ -43,14 +44,17 @@ def save(
         weights: under the keys of `bundle.ACTalker`.
         dtype: of all floating tensors but the scan parameters, which stay float32.
     """
-    stored = {name: _stored(name, tensor, dtype) for name, tensor in weights.items()}
+    stored = _apart({name: _stored(name, tensor, dtype) for name, tensor in weights.items()})
     metadata = {"format": FORMAT, "config": json.dumps(to_dict(config))}
     _make_folder(path.parent)
     unfinished = path.with_name(f".{path.name}.part")
     try:
+        unfinished.touch()
+        usual_mode = unfinished.stat().st_mode
         save_file(stored, unfinished, metadata)
+        unfinished.chmod(usual_mode)  # safetensors may write for the owner alone
         os.replace(unfinished, path)
-    except OSError as error:
+    except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: cannot be written ({error}). Free space or choose another folder."
         ) from error
@@ -72,6 +76,16 @@ def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
     return tensor.to(torch.float32 if exact else dtype).contiguous()
 
 
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of those tensors that share memory with another, which the format refuses."""
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        memory = tensor.untyped_storage().data_ptr()
+        tensors[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
+    return tensors
+
+
 def load(
     path: Path,
     device: torch.device | str = "cpu",
@@ -88,8 +102,7 @@ def load(
         CheckpointError: not a checkpoint of this pack, damaged, or of other sizes.
     """
     with open_safetensors(path) as file:
-        with torch.device("meta"):
-            model = ACTalker(_config(file.metadata(), path), ops)
+        model = _empty_model(_config(file.metadata(), path), ops, path)
         expected = model.state_dict()
         check_keys(
             {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()},  # noqa: SIM118
@@ -102,6 +115,17 @@ def load(
             weights[key] = file.get_tensor(key).to(device, kind)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
+
+
+def _empty_model(config: ModelConfig, ops: Ops, path: Path) -> ACTalker:
+    try:
+        with torch.device("meta"):
+            return ACTalker(config, ops)
+    except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
+        raise CheckpointError(
+            f"{path}: the sizes in its configuration do not make a model ({first_line(error)}). "
+            "Convert the released files again."
+        ) from error
 
 
 def summarize(path: Path) -> Summary:
@@ -128,4 +152,7 @@ def _config(metadata: Mapping[str, str] | None, path: Path) -> ModelConfig:
     try:
         return from_dict(ModelConfig, json.loads(values["config"]))
     except (KeyError, TypeError, ValueError, InputError) as error:
-        raise CheckpointError(f"{path}: its configuration cannot be read. {error}") from error
+        raise CheckpointError(
+            f"{path}: its configuration cannot be read ({first_line(error)}). "
+            "Convert the released files again."
+        ) from error

@@ -92,9 +92,9 @@ def log_mel(samples: Tensor, mel_bins: int) -> Tensor:
     from transformers import WhisperFeatureExtractor
 
     extract = WhisperFeatureExtractor(feature_size=mel_bins)
-    features = extract(samples.cpu().numpy(), sampling_rate=SAMPLE_RATE_HZ, return_tensors="pt")
-    mel: Tensor = features.input_features
-    return mel
+    # NumPy, because new transformers refuse to hand tensors to an old torch.
+    features = extract(samples.cpu().numpy(), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")
+    return torch.from_numpy(features.input_features).float()
 
 
 @torch.inference_mode()

@@ -510,7 +510,7 @@ def write_evil(path: Path, mark: Path, how: str) -> None:
     evil = {"weight": torch.ones(2), "evil": Evil(mark)}
     path.unlink(missing_ok=True)
     if how == "plain pickle":
-        path.write_bytes(pickle.dumps(Evil(mark)))
+        path.write_bytes(pickle.dumps(Evil(mark), protocol=2))
     else:
         torch.save(evil, path, _use_new_zipfile_serialization=how == "zip")
 
