@@ -376,12 +376,18 @@ def test_nothing_to_follow_is_an_error(
     assert "audio" in complaint(request_of(media, out, "nothing"), caplog)
 
 
-def test_gpu_that_is_not_there_is_an_error(
-    media: Media, out: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("device", ["cuda", "cuda:1", "mps", "xpu"])
+def test_device_that_is_not_there_is_an_error(
+    media: Media,
+    out: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
 ) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    said = complaint(request_of(media, out, "audio", "--device", "cuda"), caplog)
-    assert "--device cuda" in said
+    for kind in (torch.cuda, torch.backends.mps, torch.xpu):
+        monkeypatch.setattr(kind, "is_available", lambda: False)
+    said = complaint(request_of(media, out, "driving", "--device", device), caplog)
+    assert f"--device {device}" in said
     assert "cpu" in said
 
 

@@ -18,7 +18,7 @@ def test_pictures_and_latents_have_the_right_shapes() -> None:
     assert encode_image(vae, torch.rand(2, 3, 64, 128)).shape == (2, 4, 8, 16)
     chunks = list(decode_frames(vae, torch.randn(5, 4, 8, 16), chunk_frames=2))
     assert [tuple(c.shape) for c in chunks] == [(n, 3, 64, 128) for n in (2, 2, 1)]
-    assert all(0 <= c.min() and c.max() <= 1 for c in chunks)
+    assert all(c.min() >= 0 and c.max() <= 1 for c in chunks)
 
 
 def test_frames_are_decoded_only_when_they_are_read() -> None:
