@@ -395,14 +395,7 @@ def with_another_shape(values: Weights, prefix: str) -> tuple[Weights, str]:
     return values | {key: torch.cat([values[key]] * 2)}, key
 
 
-def under_other_names(values: Weights, prefix: str) -> tuple[Weights, str]:
-    others = {key.replace(prefix, f"{prefix}other.", 1): v for key, v in values.items()}
-    return others, "other."
-
-
-@pytest.mark.parametrize(
-    "change", [without_a_key, with_one_more, with_another_shape, under_other_names]
-)
+@pytest.mark.parametrize("change", [without_a_key, with_one_more, with_another_shape])
 @pytest.mark.parametrize("place", PLACES)
 def test_file_of_another_model(
     released: Path, place: str, change: Callable[[Weights, str], tuple[Weights, str]]

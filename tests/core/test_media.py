@@ -314,6 +314,14 @@ def test_uneven_frame_times_are_followed(tmp_path: Path) -> None:
     assert found[: len(wanted)] == wanted
 
 
+def test_clip_that_starts_late_is_read_from_its_first_picture(tmp_path: Path) -> None:
+    """As a piece of a recording, cut without coding it again."""
+    times = steady(0.6, Fraction(25))
+    path = write_clip(tmp_path / "cut.mkv", [time + 7 for time in times], Fraction(25))
+    found = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    assert found == shown_at(times, len(times) / Fraction(25), MODEL_FPS)
+
+
 def test_frames_have_colours_and_shape(tmp_path: Path) -> None:
     red = torch.tensor([0.9, 0.2, 0.1])[None, :, None, None].expand(4, 3, 64, 96)
     write_video(tmp_path / "red.mp4", [red], 25)
