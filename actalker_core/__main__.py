@@ -137,10 +137,12 @@ def _model(options: argparse.Namespace) -> ACTalker:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name.startswith("cuda") and not torch.cuda.is_available():
-        raise InputError(f"--device {name}: torch finds no CUDA device. Use --device cpu.")
-    if not re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", name):
+    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", name)
+    if known is None:
         raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got '{name}'.")
+    backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
+    if known[1] != "cpu" and not backends[known[1]].is_available():
+        raise InputError(f"--device {name}: torch finds no such device. Use --device cpu.")
     return torch.device(name)
 
 
