@@ -15,26 +15,26 @@ from torch import Tensor
 CPU_STATE_NUMBERS = 32_768
 """On a CPU as many rows are scanned together as keep the state of a step in the cache."""
 
-CPU_CHUNK_NUMBERS, GPU_CHUNK_NUMBERS = 327_680, 16_777_216
+CPU_CHUNK_NUMBERS, GPU_CHUNK_NUMBERS = 655_360, 16_777_216
 """Size of a chunk's states: small enough for a CPU's cache, large enough to keep a GPU busy."""
 
 
 def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
     """As `reference.scan`, with the memory of one chunk."""
-    with _one_core(u.device):
+    with _one_core(u.device, u.shape[2] * A.shape[1]):
         return _scan(u, delta, A, B, C, reverse)
 
 
 @contextmanager
-def _one_core(device: torch.device) -> Iterator[None]:
-    """On a CPU, keep the many short operations on one core.
+def _one_core(device: torch.device, step_numbers: int) -> Iterator[None]:
+    """On a CPU, keep operations that are too short to be shared on one core.
 
     Two cores gain little here, and where one of them is busy elsewhere, waiting for it at every
     operation makes the scan ten times slower.
     """
     threads = torch.get_num_threads()
     try:
-        if device.type == "cpu":
+        if device.type == "cpu" and step_numbers <= CPU_STATE_NUMBERS:
             torch.set_num_threads(1)
         yield
     finally:
