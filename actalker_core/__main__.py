@@ -296,7 +296,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     add("--size", type=_positive, help="short side in pixels, a multiple of 64 (the model's)")
     add("--steps", type=_positive, help="sampling steps (the model's)")
     add("--fps", type=_rate, help="frames per second (the model's, 12.5)")
-    add("--seed", type=int, default=0, help="of the noise; same seed, same video (0)")
+    add("--seed", type=int, default=0, help="of the noise; same seed, same pictures (0)")
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--dtype", choices=("auto", *DTYPES), default="auto", help="of the UNet (auto)")
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")

@@ -15,6 +15,9 @@ from torch import Tensor
 CPU_STATE_NUMBERS = 32_768
 """On a CPU as many rows are scanned together as keep the state of a step in the cache."""
 
+SHARED_NUMBERS = 32_768
+"""Torch shares a CPU operation among cores when it has more numbers than this."""
+
 CPU_CHUNK_NUMBERS, GPU_CHUNK_NUMBERS = 655_360, 16_777_216
 """Size of a chunk's states: small enough for a CPU's cache, large enough to keep a GPU busy."""
 
@@ -34,7 +37,7 @@ def _one_core(device: torch.device, step_numbers: int) -> Iterator[None]:
     """
     threads = torch.get_num_threads()
     try:
-        if device.type == "cpu" and step_numbers <= CPU_STATE_NUMBERS:
+        if device.type == "cpu" and step_numbers <= SHARED_NUMBERS:
             torch.set_num_threads(1)
         yield
     finally:
