@@ -3,13 +3,21 @@
     ACTalkerError
     ├── InputError        an argument, mask, curve or size that cannot be used
     ├── MediaError        an image, audio or video file that cannot be read or written
+    ├── FaceError         no face where one is needed, or nothing to find it with
     ├── CheckpointError   a weight file that is missing, damaged or of another model
     └── Cancelled         the caller asked to stop; nothing is wrong
 
 Messages say what failed, what was expected, what was found and what to do about it.
 """
 
-__all__ = ["ACTalkerError", "Cancelled", "CheckpointError", "InputError", "MediaError"]
+__all__ = [
+    "ACTalkerError",
+    "Cancelled",
+    "CheckpointError",
+    "FaceError",
+    "InputError",
+    "MediaError",
+]
 
 
 class ACTalkerError(Exception):
@@ -22,6 +30,10 @@ class InputError(ACTalkerError, ValueError):
 
 class MediaError(ACTalkerError):
     """An image, audio or video file cannot be read or written."""
+
+
+class FaceError(ACTalkerError):
+    """No face is found where one is needed, or there is nothing to find it with."""
 
 
 class CheckpointError(ACTalkerError):

@@ -1,59 +1,218 @@
-"""Gates: how strongly a branch acts in each frame.
+"""Gates: how strongly a branch acts in each frame, as curves (frames,) of numbers in 0…1.
 
 0 and 1 are the trained states; what lies between is experimental.
 """
 
+import logging
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from actalker_core.errors import InputError
+from actalker_core.media import Audio
+from actalker_core.text import Piece
+
+log = logging.getLogger(__name__)
+
+EASES = ("linear", "hold", "ease")
+ROUNDING_SECONDS = 1e-6
+"""Times of frames and keys that differ by less are the same."""
+
+
+@dataclass(frozen=True)
+class Key:
+    """A point of a curve.
+
+    Attributes:
+        seconds: when.
+        value: what the curve is then.
+        ease: how it goes on to the next key: `linear`; `hold` keeps the value until there;
+            `ease` starts and ends slowly.
+    """
+
+    seconds: float
+    value: float
+    ease: str = "linear"
 
 
 def constant(value: float, frames: int) -> Tensor:
-    """The same strength in every frame: (frames,)."""
-    return torch.full((frames,), value)
+    """The same strength in every frame."""
+    return torch.full((frames,), float(value))
 
 
-def keyframes(keys: dict[float, float], frames: int, fps: float) -> Tensor:
-    """A curve through (seconds: strength) keys, linear between and held outside: (frames,)."""
-    times = sorted(keys)
-    at = np.arange(frames) / fps
-    return torch.from_numpy(np.interp(at, times, [keys[t] for t in times])).float()
-
-
-def parse(text: str, frames: int, fps: float) -> Tensor:
-    """A curve from `1`, or from keys in seconds such as `0:1, 2.5:0`: (frames,).
+def numbers(values: Sequence[float], frames: int) -> Tensor:
+    """One number per frame; the last one holds where they end, surplus ones are not used.
 
     Raises:
-        InputError: says which part cannot be read, or that a strength is outside 0…1.
+        InputError: there are none, or one is not finite.
     """
-    parts = [part.strip() for part in text.split(",")]
-    if len(parts) == 1 and ":" not in text:
-        return constant(_strength(text), frames)
-    keys: dict[float, float] = {}
-    for part in parts:
-        time, colon, value = part.partition(":")
-        if not colon:
-            raise InputError(f"Gate '{text}': expected seconds:strength, got '{part}'.")
-        keys[_number(time)] = _strength(value)
-    return keyframes(keys, frames, fps)
+    if not len(values) or not all(map(math.isfinite, values)):
+        raise InputError(f"Curve: expected finite numbers, one per frame, got {list(values)}.")
+    curve = torch.tensor(list(values)[:frames], dtype=torch.float32)
+    return torch.cat([curve, curve[-1:].expand(frames - len(curve))])
 
 
-def _strength(text: str) -> float:
-    value = _number(text)
+def keyframes(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
+    """A curve through keys; before the first and after the last one it holds.
+
+    Raises:
+        InputError: no keys, two at one time, or an unknown ease.
+    """
+    keys = sorted(keys, key=lambda key: key.seconds)
+    times = [key.seconds for key in keys]
+    if not keys or any(b - a < ROUNDING_SECONDS for a, b in pairwise(times)):
+        raise InputError(f"Keyframes: expected at least one, each at its own time, got {times}.")
+    unknown = {key.ease for key in keys} - set(EASES)
+    if unknown:
+        raise InputError(f"Keyframes: expected {', '.join(EASES)}, got {', '.join(unknown)}.")
+    curve = [_value_at(i / fps, keys, times) for i in range(frames)]
+    return torch.tensor(curve, dtype=torch.float32)
+
+
+def _value_at(seconds: float, keys: Sequence[Key], times: Sequence[float]) -> float:
+    before = int(np.searchsorted(times, seconds + ROUNDING_SECONDS, side="right")) - 1
+    if before < 0:
+        return keys[0].value
+    key = keys[before]
+    is_there = seconds - key.seconds < ROUNDING_SECONDS
+    if is_there or before == len(keys) - 1 or key.ease == "hold":
+        return key.value
+    following = keys[before + 1]
+    share = (seconds - key.seconds) / (following.seconds - key.seconds)
+    if key.ease == "ease":
+        share = share * share * (3 - 2 * share)
+    return key.value + share * (following.value - key.value)
+
+
+def envelope(
+    audio: Audio,
+    frames: int,
+    fps: float,
+    *,
+    attack_seconds: float = 0.05,
+    release_seconds: float = 0.25,
+    threshold: float = 0.05,
+) -> Tensor:
+    """The loudness of a sound: 0 where it is silent, 1 where it is loudest.
+
+    Args:
+        attack_seconds, release_seconds: how long the curve takes to rise and to fall (to 63 %).
+        threshold: loudness that counts as silence, as a share of the loudest frame.
+
+    Raises:
+        InputError: a time below 0, or a threshold outside 0…1.
+    """
+    if min(attack_seconds, release_seconds) < 0 or not 0 <= threshold < 1:
+        raise InputError(
+            "Envelope: expected attack and release of 0 seconds or more and a threshold from 0 to "
+            f"below 1, got {attack_seconds:g}, {release_seconds:g} and {threshold:g}."
+        )
+    loudness = audio.loudness(frames, fps)
+    loudness = loudness / loudness.max() if frames and loudness.max() > 0 else loudness
+    raw = np.clip((loudness - threshold) / (1 - threshold), 0, 1)
+    rise, fall = (_share(seconds, fps) for seconds in (attack_seconds, release_seconds))
+    curve, level = np.zeros(frames), 0.0
+    for i, value in enumerate(raw):
+        level += (value - level) * (rise if value > level else fall)
+        curve[i] = level
+    return torch.from_numpy(curve).float()
+
+
+def _share(seconds: float, fps: float) -> float:
+    """How much of a step is taken in one frame."""
+    return 1.0 if seconds == 0 else 1 - math.exp(-1 / (seconds * fps))
+
+
+def multiply(*curves: Tensor) -> Tensor:
+    """Open only where all are."""
+    return torch.stack(curves).prod(dim=0)
+
+
+def invert(curve: Tensor) -> Tensor:
+    """Open where the curve is shut."""
+    return 1 - curve
+
+
+def clamp(curve: Tensor, lowest: float = 0.0, highest: float = 1.0) -> Tensor:
+    """The curve kept between two values."""
+    return curve.clamp(lowest, highest)
+
+
+# As text -----------------------------------------------------------------------------------------
+
+
+def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Tensor:
+    """A gate written as text.
+
+    A term is a strength (`0.5`), one number per frame (`0 0 1 1`), keys (`0:1, 2.5s:0 hold,
+    40f:1`, in seconds, or in frames with an f; the word after a strength says how the curve goes
+    on), or `envelope` with its values (`envelope attack=0.1 release=0.3 threshold=0.05`).
+    `invert` may stand before a term; terms are multiplied by `*`.
+
+    Args:
+        audio: what `envelope` follows.
+
+    Raises:
+        InputError: says which part cannot be read and where it stands.
+    """
+    whole = Piece.of("Gate", text)
+    terms = whole.split(r"\*") or [whole]
+    gate = clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
+    if bool(((gate > 0) & (gate < 1)).any()):
+        log.info("The gate '%s' has values between 0 and 1: these are experimental.", text)
+    return gate
+
+
+def check(text: str) -> None:
+    """Refuse a gate that cannot be read, before there is anything to gate."""
+    silence = Audio(np.zeros((1, 1), np.float32), 16_000)
+    parse(text, 1, 25.0, silence)
+
+
+def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
+    inverted, enveloped = term.after("invert"), term.after("envelope")
+    if inverted is not None:
+        return invert(_term(inverted, frames, fps, audio))
+    if enveloped is not None:
+        if audio is None:
+            raise term.error("keys or a number, as there is no audio whose envelope to take")
+        return envelope(audio, frames, fps, **_options(enveloped))
+    if ":" in term.text:
+        return keyframes([_key(part, fps) for part in term.split(r"[,;\n]")], frames, fps)
+    values = [_strength(part) for part in term.split(r"[\s,;]+")]
+    if not values:
+        raise term.error("a strength, keys or envelope")
+    return numbers(values, frames)
+
+
+def _options(words: Piece) -> dict[str, float]:
+    """`attack=0.1 release=0.2` as arguments of `envelope`."""
+    names = {"attack": "attack_seconds", "release": "release_seconds", "threshold": "threshold"}
+    expected = " or ".join(f"{name}=number" for name in names)
+    found = {}
+    for word in words.split(r"\s+"):
+        name, value = word.divided("=", expected)
+        if name.text not in names:
+            raise name.error(expected)
+        found[names[name.text]] = value.number()
+    return found
+
+
+def _key(part: Piece, fps: float) -> Key:
+    time, rest = part.divided(":", "time:strength, such as 2.5:0 or 40f:1 hold")
+    value, *ease = rest.split(r"\s+") or [rest]
+    if ease and (len(ease) > 1 or ease[0].text not in EASES):
+        raise ease[0].error(" or ".join(EASES))
+    return Key(time.seconds(fps), _strength(value), ease[0].text if ease else "linear")
+
+
+def _strength(part: Piece) -> float:
+    value = part.number()
     if not 0 <= value <= 1:
-        raise InputError(f"Gate: expected a strength from 0 (off) to 1 (full), got {value:g}.")
-    return value
-
-
-def _number(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise InputError(f"Gate: expected a number, got '{text.strip()}'.")
+        raise part.error("a strength from 0 (off) to 1 (full)")
     return value

@@ -44,9 +44,30 @@ class Audio:
         """Duration."""
         return float(self.samples.shape[1] / self.rate_hz)
 
+    def __post_init__(self) -> None:
+        """Refuse what is no sound; silence what is no number."""
+        samples = np.asarray(self.samples, np.float32)
+        if samples.ndim != 2 or not samples.size or self.rate_hz <= 0:
+            raise MediaError(
+                "Audio: expected (channels, samples) with at least one of each and a rate above 0, "
+                f"got {samples.shape} at {self.rate_hz} Hz. Choose a file with sound in it."
+            )
+        if not np.isfinite(samples).all():
+            log.warning("The audio has samples that are not numbers; they become silence.")
+            samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        object.__setattr__(self, "samples", samples)
+
     def mono_at(self, rate_hz: int) -> Tensor:
         """All channels averaged, at another rate: (t,)."""
         return torch.from_numpy(_resampled(self.samples.mean(0), self.rate_hz, rate_hz))
+
+    def loudness(self, frames: int, fps: float) -> NDArray[np.float64]:
+        """(frames,) root mean square of the sound during each video frame; 0 after its end."""
+        edges = np.round(np.arange(frames + 1) * self.rate_hz / fps).astype(int)
+        power = np.concatenate([[0.0], np.cumsum((self.samples.astype(np.float64) ** 2).mean(0))])
+        total = np.diff(power[np.minimum(edges, len(power) - 1)])
+        mean: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(np.diff(edges), 1)
+        return np.asarray(np.sqrt(mean))
 
     def trimmed(self, seconds: float) -> "Audio":
         """The beginning, silence added where there is not enough."""
@@ -83,6 +104,22 @@ def load_image(path: Path) -> Tensor:
     return torch.from_numpy(rgb).permute(2, 0, 1).float() / 255
 
 
+def save_image(path: Path, picture: Tensor) -> None:
+    """Write (3, H, W) in 0…1 as PNG.
+
+    Raises:
+        MediaError: it cannot be written.
+    """
+    make_folder(path)
+    pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+    # Not cv2.imwrite, which cannot write to non-ASCII paths on Windows.
+    _, content = cv2.imencode(".png", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    try:
+        content.tofile(path)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error}). Choose another folder.") from error
+
+
 def load_audio(path: Path) -> Audio:
     """The first sound track of an audio or video file, at its own rate.
 
@@ -115,6 +152,17 @@ def read_frames(path: Path, fps: float) -> Iterator[Tensor]:
         if not container.streams.video:
             raise MediaError(f"{path}: expected a video, found no pictures in it.")
         yield from _at_rate(_timed_frames(container), fps)
+
+
+@dataclass(frozen=True)
+class VideoFrames:
+    """The pictures of a video at a frame rate, as `read_frames`; each loop reads the file anew."""
+
+    path: Path
+    fps: float
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return read_frames(self.path, self.fps)
 
 
 def _timed_frames(container: Any) -> Iterator[tuple[float, Any]]:
@@ -162,7 +210,7 @@ def write_video(
         The number of frames written.
     """
     unfinished = path.with_name(f".{path.stem}.part.mp4")
-    _make_folder(path)
+    make_folder(path)
     try:
         with av.open(str(unfinished), "w", format="mp4") as container:
             count = _encode(container, chunks, Fraction(fps).limit_denominator(1001), audio)
@@ -211,7 +259,12 @@ def _encode_sound(container: Any, stream: Any, audio: Audio) -> None:
     container.mux(stream.encode(None))
 
 
-def _make_folder(path: Path) -> None:
+def make_folder(path: Path) -> None:
+    """Make the folder of a file that is to be written.
+
+    Raises:
+        MediaError: it cannot be made.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Region masks: from a face box to masks, and from masks to the tokens that a branch owns.
+"""Regions: from masks to the tokens that a branch owns (`masks` draws the masks).
 
 A mask is (n, 1, height, width) in 0…1 at picture size, n = 1 for a whole clip or n = frames.
 Letters: n masks, l tokens of a grid (raster order), m kept tokens.
@@ -12,18 +12,12 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from actalker_core.errors import InputError
-from actalker_core.faces import Box, part
 
 Grid = tuple[int, int]
 """Height and width in tokens."""
 
-STYLES = ("released", "paper")
-
 ROUNDING = 1e-5
 """Interpolating ones may give a little less than 1 in float32."""
-
-MOUTH_IN_FACE = (0.22, 0.62, 0.78, 0.95)
-"""Where the mouth lies in a face box, as shares of its width and height, when no landmarks say."""
 
 
 @dataclass(frozen=True)
@@ -124,34 +118,3 @@ def _moved(region: TokenRegion, device: torch.device) -> TokenRegion:
     kept = None if region.kept is None else region.kept.to(device)
     valid = None if region.valid is None else region.valid.to(device)
     return TokenRegion(region.weight.to(device), kept, valid)
-
-
-def box_mask(box: Box, height: int, width: int) -> Tensor:
-    """Ones inside a box, zeros outside: (1, 1, height, width)."""
-    x0, y0, x1, y1 = (max(round(edge), 0) for edge in box)
-    mask = torch.zeros(1, 1, height, width)
-    mask[..., y0:y1, x0:x1] = 1
-    return mask
-
-
-def style_masks(
-    style: str, face: Box, height: int, width: int, *, with_audio: bool, with_expression: bool
-) -> tuple[Tensor, Tensor]:
-    """Audio and expression mask of a portrait: (1, 1, height, width) each.
-
-    A single signal owns the face box. Two signals share the picture as `style` says: `released`
-    gives both everything, `paper` gives the audio the mouth and the expression the rest of the
-    face.
-
-    Raises:
-        InputError: unknown style.
-    """
-    if style not in STYLES:
-        raise InputError(f"Masks: expected {' or '.join(STYLES)}, got '{style}'.")
-    whole = box_mask(face, height, width)
-    if not (with_audio and with_expression):
-        return whole * with_audio, whole * with_expression
-    if style == "released":
-        return torch.ones_like(whole), torch.ones_like(whole)
-    mouth = box_mask(part(face, MOUTH_IN_FACE), height, width)
-    return mouth, whole * (1 - mouth)

@@ -1,7 +1,7 @@
 """Speech -> Whisper hidden states at 50 Hz -> the states around each video frame."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -9,14 +9,22 @@ from torch import Tensor, nn
 
 from actalker_core.config import WhisperConfig
 from actalker_core.errors import InputError
+from actalker_core.media import Audio
 from actalker_core.model.attention import Ops, attention
+from actalker_core.signals import AudioSignal
 
 SAMPLE_RATE_HZ = 16_000
 STATES_PER_SECOND = 50
 STATES_AFTER = 6
 """A frame hears a little of what follows it."""
+SAMPLES_PER_STATE = SAMPLE_RATE_HZ // STATES_PER_SECOND
 PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Whisper hears 30 seconds at a time."""
+CUTS = ("seamless", "released")
+FADE_START_SECONDS, FADE_END_SECONDS = 3.0, 5.0
+"""How far from a border the states are purely of what was heard across it, and when no more."""
+
+OnPiece = Callable[[int, int], None]
 
 
 class WhisperEncoder(nn.Module):
@@ -97,54 +105,112 @@ def log_mel(samples: Tensor, mel_bins: int) -> Tensor:
     return torch.from_numpy(features.input_features).float()
 
 
-@torch.inference_mode()
 def encode_audio(
     encoder: WhisperEncoder,
+    audio: Audio,
+    *,
+    source: str = "audio",
+    seconds: float | None = None,
+    cut: str = "seamless",
+    on_piece: OnPiece | None = None,
+) -> AudioSignal:
+    """Speech as the model hears it.
+
+    Args:
+        seconds: hear only so much of the beginning; the states in it are those of the whole.
+        cut: see `hidden_states`.
+        on_piece: called with (done, total) after each batch of pieces.
+
+    Raises:
+        InputError: audio shorter than one state pair (40 ms).
+    """
+    samples = audio.mono_at(SAMPLE_RATE_HZ)
+    if seconds is not None:
+        samples = samples[: _samples_for(seconds)]
+    states = hidden_states(encoder, samples, cut, on_piece=on_piece)
+    return AudioSignal(rate_hz=float(STATES_PER_SECOND), source=source, states=states)
+
+
+@torch.inference_mode()
+def hidden_states(
+    encoder: WhisperEncoder,
     samples: Tensor,
-    on_piece: Callable[[int, int], None] | None = None,
+    cut: str = "seamless",
+    batch: int = 4,
+    on_piece: OnPiece | None = None,
 ) -> Tensor:
-    """Hidden states of speech of any length, cut every 30 seconds as the release does.
+    """Whisper's hidden states of speech of any length.
+
+    Whisper hears 30 seconds at a time. `released` puts such pieces side by side, so that nothing
+    is heard across their borders. `seamless` hears each border again in the middle of a piece of
+    its own and fades over to it and back; further from the borders both are the same.
 
     Args:
         samples: (t,) mono, 16 kHz, −1…1.
-        on_piece: called with (done, total) after each piece of 30 s.
+        cut: one of `CUTS`.
+        batch: how many pieces are heard at once.
+        on_piece: called with (done, total) after each batch.
 
     Returns:
         (states, layers, channels) at 50 Hz; 2·floor(t / 640) of them exist.
 
     Raises:
-        InputError: audio shorter than one state pair (40 ms).
+        InputError: audio shorter than one state pair (40 ms), or an unknown cut.
     """
-    total = math.ceil(samples.shape[0] / PIECE_SAMPLES)
-    pieces = []
-    for done, piece in enumerate(_pieces(samples), start=1):
-        like = encoder.conv1.weight
-        mel = log_mel(piece, encoder.config.num_mel_bins).to(like.device, like.dtype)
-        pieces.append(encoder(mel)[0, : states_in(piece.shape[0])].float().cpu())
-        if on_piece is not None:
-            on_piece(done, total)
-    if not pieces or not sum(len(p) for p in pieces):
+    if cut not in CUTS:
+        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got '{cut}'.")
+    total = samples.shape[0]
+    if not states_in(total):
         raise InputError(
             f"The audio is too short: expected at least 640 samples at 16 kHz (40 ms), got "
-            f"{samples.shape[0]}. Give a longer recording, or none at all."
+            f"{total}. Give a longer recording, or none at all."
         )
-    return torch.cat(pieces)
+    pieces = [samples[i : i + PIECE_SAMPLES] for i in range(0, total, PIECE_SAMPLES)]
+    borders = range(PIECE_SAMPLES, total, PIECE_SAMPLES) if cut == "seamless" else range(0)
+    half = PIECE_SAMPLES // 2
+    bridges = [samples[border - half : border + half] for border in borders]
+    heard = _hear(encoder, [*pieces, *bridges], batch, on_piece)
+    states = torch.cat(heard[: len(pieces)])
+    for border, bridge in zip(borders, heard[len(pieces) :], strict=True):
+        _fade_over(states, bridge, states_in(border))
+    return states
+
+
+def _hear(
+    encoder: WhisperEncoder, pieces: list[Tensor], batch: int, on_piece: OnPiece | None
+) -> list[Tensor]:
+    """The states of pieces of up to 30 s each."""
+    like = encoder.conv1.weight
+    heard: list[Tensor] = []
+    for start in range(0, len(pieces), batch):
+        some = pieces[start : start + batch]
+        mel = torch.cat([log_mel(piece, encoder.config.num_mel_bins) for piece in some])
+        states = encoder(mel.to(like.device, like.dtype)).float().cpu()
+        heard += [s[: states_in(len(piece))] for s, piece in zip(states, some, strict=True)]
+        if on_piece is not None:
+            on_piece(len(heard), len(pieces))
+    return heard
+
+
+def _fade_over(states: Tensor, bridge: Tensor, border: int) -> None:
+    """Replace what lies around a border by what was heard across it."""
+    start = border - PIECE_SAMPLES // (2 * SAMPLES_PER_STATE)
+    away = (torch.arange(len(bridge)) + start - border + 0.5).abs() / STATES_PER_SECOND
+    fade = FADE_END_SECONDS - FADE_START_SECONDS
+    share = ((FADE_END_SECONDS - away) / fade).clamp(0, 1)[:, None, None]
+    stretch = states[start : start + len(bridge)]
+    stretch += share[: len(stretch)] * (bridge[: len(stretch)] - stretch)
 
 
 def states_in(samples: int) -> int:
     """How many hidden states a number of 16-kHz samples has."""
-    return 2 * (samples // 640)
+    return 2 * (samples // (2 * SAMPLES_PER_STATE))
 
 
-def _pieces(samples: Tensor) -> Iterator[Tensor]:
-    for start in range(0, samples.shape[0], PIECE_SAMPLES):
-        yield samples[start : start + PIECE_SAMPLES]
-
-
-def samples_for(frames: int, fps: float) -> int:
-    """How many 16-kHz samples the first frames can hear: whole pieces, as nothing hears further."""
-    seconds = frames / fps + STATES_AFTER / STATES_PER_SECOND
-    return math.ceil(seconds * SAMPLE_RATE_HZ / PIECE_SAMPLES) * PIECE_SAMPLES
+def _samples_for(seconds: float) -> int:
+    """How much must be heard for the states of the beginning: its pieces and a border's bridge."""
+    heard = (seconds + STATES_AFTER / STATES_PER_SECOND) * SAMPLE_RATE_HZ
+    return math.ceil(heard / PIECE_SAMPLES) * PIECE_SAMPLES + PIECE_SAMPLES // 2
 
 
 def frames_in(states: int, fps: float) -> int:

@@ -1,7 +1,6 @@
 """Driving frames -> expression features and head pose."""
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
 
 import torch
@@ -10,11 +9,14 @@ from torch import Tensor, nn
 
 from actalker_core.config import ResNetConfig
 from actalker_core.errors import InputError
-from actalker_core.faces import Box, check, enlarged, square, whole
+from actalker_core.faces.box import Box, check, enlarged, square, whole
 from actalker_core.model.attention import Ops
-from actalker_core.portrait import crop_resized
+from actalker_core.portrait import as_rgb, crop_resized
+from actalker_core.signals import ExpressionSignal, PoseSignal
 
 INPUT_PX = 256
+
+OnBatch = Callable[[int], None]
 
 
 class BasicBlock(nn.Module):
@@ -126,61 +128,88 @@ class HeadPose(nn.Module):
         return rotation * 360 - 180, translation * 4 - 2
 
 
-@dataclass(frozen=True)
-class Motion:
-    """What a driving clip says, frame by frame.
-
-    Attributes:
-        expression: (frames, features).
-        rotation_degrees, translation: (frames, 3).
-    """
-
-    expression: Tensor
-    rotation_degrees: Tensor
-    translation: Tensor
-
-
 @torch.inference_mode()
-def encode_motion(
-    expression: HeadExpression,
-    head_pose: HeadPose,
+def encode_expression(
+    network: HeadExpression,
     frames: Iterable[Tensor],
-    face: Box | None = None,
+    boxes: Iterable[Box | None],
+    *,
+    rate_hz: float,
+    source: str = "driving clip",
     batch: int = 8,
-    on_batch: Callable[[int], None] | None = None,
-) -> Motion:
-    """Expression and head pose of driving frames.
-
-    The expression sees the square around the face; the pose sees the face box grown by its own
-    size on each side, made square.
+    on_batch: OnBatch | None = None,
+) -> ExpressionSignal:
+    """What the face in driving frames expresses, seen in the square around it.
 
     Args:
-        frames: (3, H, W) uint8 pictures, all of one size; read one batch at a time.
-        face: box of the face in them; None for the whole picture.
+        frames: (3, H, W) uint8 or in 0…1; read one batch at a time.
+        boxes: the face's box in each frame; None for all of it.
+        rate_hz: frames per second.
         on_batch: called with the number of frames done after each batch.
 
     Raises:
         InputError: no frames, or a box outside them.
     """
-    like = expression.resnet50.conv1.weight
-    parts: list[tuple[Tensor, ...]] = []
-    done = 0
-    for pictures in _batches(frames, batch):
-        height, width = pictures.shape[2:]
-        box = check(face or whole(width, height), width, height, "driving clip")
-        unit = pictures.to(like) / 255
-        near = crop_resized(unit, square(box), INPUT_PX)
-        wide = crop_resized(unit, square(enlarged(box, 3)), INPUT_PX) * 2 - 1
-        parts.append(tuple(x.float().cpu() for x in (expression(near), *head_pose(wide))))
-        done += len(pictures)
+    crops = (_cropped(frame, box, square) for frame, box in zip(frames, boxes, strict=False))
+    like = network.resnet50.conv1.weight
+    found = [network(some.to(like)).float().cpu() for some in _batches(crops, batch, on_batch)]
+    return ExpressionSignal(rate_hz=rate_hz, source=source, features=_joined(found))
+
+
+@torch.inference_mode()
+def encode_pose(
+    network: HeadPose,
+    frames: Iterable[Tensor],
+    box: Box | None,
+    *,
+    rate_hz: float,
+    source: str = "driving clip",
+    batch: int = 8,
+    on_batch: OnBatch | None = None,
+) -> PoseSignal:
+    """How the head in driving frames is held.
+
+    The network sees the same part of every frame: the face box of the first one, grown by its own
+    size on each side and made square.
+
+    Args:
+        frames, rate_hz, on_batch: as in `encode_expression`.
+        box: of the face in the first frame; None for all of it.
+
+    Raises:
+        InputError: no frames, or a box outside them.
+    """
+    crops = (_cropped(frame, box, _wide) for frame in frames)
+    like = network.head_pose_net.conv1.weight
+    found = [network(s.to(like) * 2 - 1) for s in _batches(crops, batch, on_batch)]
+    rotation, translation = (_joined([f[i].float().cpu() for f in found]) for i in (0, 1))
+    return PoseSignal(
+        rate_hz=rate_hz, source=source, rotation_degrees=rotation, translation=translation
+    )
+
+
+def _wide(box: Box) -> Box:
+    return square(enlarged(box, 3))
+
+
+def _cropped(frame: Tensor, box: Box | None, shape: Callable[[Box], Box]) -> Tensor:
+    """(3, H, W) -> (1, 3, 256, 256) in 0…1."""
+    height, width = frame.shape[1:]
+    box = check(box or whole(width, height), width, height, "driving clip")
+    return crop_resized(as_rgb(frame)[None], shape(box), INPUT_PX)
+
+
+def _batches(crops: Iterable[Tensor], size: int, on_batch: OnBatch | None) -> Iterator[Tensor]:
+    """Crops joined to batches, each reported when the next one is asked for."""
+    crops, done = iter(crops), 0
+    while some := list(islice(crops, size)):
+        yield torch.cat(some)
+        done += len(some)
         if on_batch is not None:
             on_batch(done)
+
+
+def _joined(parts: list[Tensor]) -> Tensor:
     if not parts:
         raise InputError("The driving clip has no frames. Choose another one, or none at all.")
-    return Motion(*(torch.cat(column) for column in zip(*parts, strict=True)))
-
-
-def _batches(frames: Iterable[Tensor], size: int) -> Iterator[Tensor]:
-    frames = iter(frames)
-    while some := list(islice(frames, size)):
-        yield torch.stack(some)
+    return torch.cat(parts)

@@ -17,10 +17,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from actalker_core.config import VARIANTS
+from actalker_core.faces import Face
+from actalker_core.masks import box_mask, style_masks
 from actalker_core.model.attention import Signal
 from actalker_core.model.mamba import ParallelControlMamba, use_scan_backend
 from actalker_core.model.scan import selective_scan
-from actalker_core.regions import box_mask, style_masks, tokens_of
+from actalker_core.regions import tokens_of
 from actalker_core.sampler.denoise import sample
 from actalker_core.sampler.guidance import Guidance, Pass, equal_passes
 from actalker_core.sampler.schedule import karras_sigmas
@@ -85,7 +87,9 @@ class PeakMemory(TorchDispatchMode):
 
 def mask_pairs() -> dict[str, tuple[Tensor, Tensor]]:
     whole, face = torch.ones(1, 1, SIDE_PX, SIDE_PX), box_mask(FACE, SIDE_PX, SIDE_PX)
-    paper = style_masks("paper", FACE, SIDE_PX, SIDE_PX, with_audio=True, with_expression=True)
+    paper = style_masks(
+        "paper", Face(FACE, 1.0), SIDE_PX, SIDE_PX, with_audio=True, with_expression=True
+    )
     return {
         "full / full": (whole, whole),
         "mouth / everything else": (paper[0], 1 - paper[0]),

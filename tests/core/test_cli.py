@@ -21,17 +21,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 import actalker_core
-from actalker_core import __main__ as cli
 from actalker_core import demo
-from actalker_core.__main__ import main
 from actalker_core.bundle import ACTalker, random_model
 from actalker_core.checkpoint import summarize
+from actalker_core.cli import commands, main, progress
 from actalker_core.config import VARIANTS
 from actalker_core.media import write_video
 
 REPOSITORY = Path(__file__).parents[2]
 REAL_MEDIA = REPOSITORY.parent / "shared" / "media"
-COMMANDS = ("generate", "convert", "info", "demo")
+COMMANDS = (
+    *("generate", "inspect", "signals", "bank", "faces"),
+    *("convert", "info", "download", "demo"),
+)
+FACES = ("--face-box", "whole", "--driving-box", "whole")
 SMALL = ("--size", "64", "--steps", "1")
 UNGUIDED = ("--appearance-scale", "1", "--audio-scale", "1", "--expression-scale", "1")
 """One of the four passes is enough."""
@@ -126,7 +129,9 @@ def random_model_once(variant: str) -> ACTalker:
 @pytest.fixture(autouse=True)
 def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
     """Building the same random network for every run would take half of the time."""
-    monkeypatch.setattr(cli, "random_model", lambda name: copy.deepcopy(random_model_once(name)))
+    monkeypatch.setattr(
+        commands, "random_model", lambda name: copy.deepcopy(random_model_once(name))
+    )
 
 
 Animate = Callable[..., Video]
@@ -147,12 +152,12 @@ def animate(media: Media, out: Path, monkeypatch: pytest.MonkeyPatch) -> Animate
         assert [file.name for file in out.parent.iterdir()] == [out.name]
         return replace(watch(out), frames=torch.cat(seen))
 
-    monkeypatch.setattr(cli, "write_video", write)
+    monkeypatch.setattr(commands, "write_video", write)
     return run
 
 
 def request_of(media: Media, out: Path, signals: str, *options: str) -> list[str]:
-    request = ["generate", "--portrait", media["portrait.png"], "--out", str(out), *SMALL]
+    request = ["generate", "--portrait", media["portrait.png"], "--out", str(out), *SMALL, *FACES]
     for name, file in (("audio", "speech.wav"), ("driving", "driving.mp4")):
         if name in signals:
             request += [f"--{name}", media[file]]
@@ -312,6 +317,7 @@ def test_half_precision_runs_and_is_near(animate: Animate, dtype: str) -> None:
 def test_recorded_media(tmp_path: Path) -> None:
     files = {"--portrait": "portrait.png", "--audio": "speech.mp3", "--driving": "driving.mp4"}
     request = [word for name, file in files.items() for word in (name, str(REAL_MEDIA / file))]
+    request += ["--landmarker", str(REAL_MEDIA.parent / "models" / "face_landmarker.task")]
     options = ["--frames", "50", "--size", "128", "--steps", "1", "--out", str(tmp_path / "o.mp4")]
     assert main(["generate", *request, *options, *UNGUIDED]) == 0
     video = watch(tmp_path / "o.mp4")
@@ -350,7 +356,7 @@ def complaint(arguments: list[str], caplog: pytest.LogCaptureFixture) -> str:
         ("--model released", ["released", "convert"]),
         ("--size 100", ["Size", "multiple of 64", "100"]),
         ("--audio-gate loud", ["Gate", "number", "loud"]),
-        ("--expression-gate 0:1,1", ["Gate", "seconds:strength"]),
+        ("--expression-gate 0:1,1", ["Gate", "time:strength", "character 5"]),
         ("--expression-gate nan:1,1:0", ["Gate"]),
         ("--face-box 9,9,9,20", ["Face box", "portrait", "96x160"]),
         ("--face-box nan,0,50,50", ["Face box", "portrait"]),
@@ -431,11 +437,11 @@ def test_unusable_option_is_named(
 def test_interrupting_leaves_nothing_behind(
     media: Media, out: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(self: object, clip: object) -> None:
+    def interrupted(*_: object) -> None:
         out.parent.mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli.Bars, "watched", interrupted)
+    monkeypatch.setattr(progress.Bars, "watched", interrupted)
     assert main(request_of(media, out, "audio", "--frames", "1")) == 130
     assert not list(out.parent.iterdir())
 
@@ -514,7 +520,8 @@ def test_help_explains_every_option(
     assert end.value.code == 0
     text = capsys.readouterr().out
     assert text.startswith("usage:")
-    wanted = COMMANDS if not command else () if command == ("info",) else ("--out",)
+    silent = {("info",), ("faces",), ("download",)}
+    wanted = COMMANDS if not command else () if command in silent else ("--out",)
     assert [word for word in wanted if word not in text] == []
 
 
@@ -538,7 +545,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = VARIANTS["tiny"]
     sampling = replace(tiny.sampling, steps=1, short_side_px=64)
     monkeypatch.setitem(VARIANTS, "tiny", replace(tiny, sampling=sampling))
-    monkeypatch.setattr(cli, "random_model", random_model)
+    monkeypatch.setattr(commands, "random_model", random_model)
     monkeypatch.setattr(demo, "SECONDS", 0.4)
 
 

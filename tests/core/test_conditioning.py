@@ -10,8 +10,9 @@ from torch import Tensor
 from actalker_core.conditioning import Branch, Conditioning
 from actalker_core.config import VARIANTS
 from actalker_core.errors import InputError
+from actalker_core.masks import box_mask
 from actalker_core.model.unet import UNet
-from actalker_core.regions import Regions, box_mask
+from actalker_core.regions import Regions
 from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
 from actalker_core.sampler.schedule import karras_sigmas

@@ -1,5 +1,8 @@
 """Audio, identity and motion encoders."""
 
+from functools import partial
+from itertools import repeat
+
 import pytest
 import torch
 from formula import filled
@@ -11,14 +14,13 @@ from actalker_core.encoders.audio import (
     PIECE_SAMPLES,
     WhisperEncoder,
     audio_windows,
-    encode_audio,
     frames_in,
+    hidden_states,
     log_mel,
-    samples_for,
     states_in,
 )
 from actalker_core.encoders.identity import encode_identity
-from actalker_core.encoders.motion import encode_motion
+from actalker_core.encoders.motion import encode_expression, encode_pose
 from actalker_core.errors import InputError
 
 
@@ -52,33 +54,23 @@ def test_whisper_is_transformers_whisper() -> None:
 
 @pytest.mark.parametrize("samples", [640, 1279, 1280, 16_000, 52_801])
 def test_states_per_sample(model: ACTalker, samples: int) -> None:
-    states = encode_audio(model.audio_encoder, noise(samples))
+    states = hidden_states(model.audio_encoder, noise(samples))
     assert states.shape == (states_in(samples), 3, 32)
     assert states_in(samples) == 2 * (samples // 640)
 
 
-def test_long_audio_is_cut_every_30_seconds(model: ACTalker) -> None:
-    samples, done = noise(PIECE_SAMPLES + 6_400), []
-    states = encode_audio(model.audio_encoder, samples, lambda *progress: done.append(progress))
-    tail = encode_audio(model.audio_encoder, samples[PIECE_SAMPLES:])
-    assert done == [(1, 2), (2, 2)]
+def test_released_cut_hears_every_30_seconds_alone(model: ACTalker) -> None:
+    samples = noise(PIECE_SAMPLES + 6_400)
+    states = hidden_states(model.audio_encoder, samples, "released")
+    tail = hidden_states(model.audio_encoder, samples[PIECE_SAMPLES:])
     assert states.shape[0] == 1500 + 20
-    assert torch.equal(states[1500:], tail)
-
-
-def test_hearing_only_what_the_frames_need_changes_nothing(model: ACTalker) -> None:
-    samples = noise(2 * PIECE_SAMPLES)
-    part = samples[: samples_for(100, 12.5)]
-    assert len(part) == PIECE_SAMPLES
-    assert samples_for(375, 12.5) == 2 * PIECE_SAMPLES  # the last frame hears the next piece
-    heard = [encode_audio(model.audio_encoder, s) for s in (samples, part)]
-    assert torch.equal(*(audio_windows(states, 100, 12.5) for states in heard))
+    assert torch.allclose(states[1500:], tail, atol=1e-5)
 
 
 @pytest.mark.parametrize("samples", [0, 1, 639])
 def test_too_short_audio(model: ACTalker, samples: int) -> None:
     with pytest.raises(InputError, match=f"got {samples}"):
-        encode_audio(model.audio_encoder, noise(samples))
+        hidden_states(model.audio_encoder, noise(samples))
 
 
 def test_windows_at_12_5_fps_are_the_released_ones() -> None:
@@ -125,34 +117,36 @@ def test_identity_looks_at_the_face_only(model: ACTalker) -> None:
     assert not torch.equal(same, encode_identity(model.identity_encoder, other, face))
 
 
+BOX = (10, 5, 40, 35)
+
+
 @pytest.mark.parametrize("batch", [1, 3, 8])
-def test_motion_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
+def test_expression_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
     frames, seen = pictures(7), []
-    motion = encode_motion(
-        model.expression_encoder,
-        model.head_pose_encoder,
-        iter(frames),
-        (10, 5, 40, 35),
-        batch,
-        seen.append,
-    )
-    one = encode_motion(
-        model.expression_encoder, model.head_pose_encoder, [frames[6]], (10, 5, 40, 35)
-    )
-    assert motion.expression.shape == (7, 32)
-    assert torch.allclose(motion.expression[6:], one.expression, atol=1e-5)
-    assert torch.allclose(motion.rotation_degrees[6:], one.rotation_degrees, atol=1e-3)
-    assert motion.rotation_degrees.abs().max() <= 180
-    assert motion.translation.abs().max() <= 2
+    encode = partial(encode_expression, model.expression_encoder, rate_hz=25.0)
+    signal = encode(iter(frames), repeat(BOX), batch=batch, on_batch=seen.append)
+    one = encode([frames[6]], [BOX])
+    assert signal.features.shape == (7, 32)
+    assert torch.allclose(signal.features[6:], one.features, atol=1e-5)
     assert seen[-1] == 7
 
 
+@pytest.mark.parametrize("batch", [1, 3, 8])
+def test_pose_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
+    frames = pictures(7)
+    encode = partial(encode_pose, model.head_pose_encoder, rate_hz=25.0)
+    signal, one = encode(iter(frames), BOX, batch=batch), encode([frames[6]], BOX)
+    assert torch.allclose(signal.rotation_degrees[6:], one.rotation_degrees, atol=1e-3)
+    assert signal.rotation_degrees.abs().max() <= 180
+    assert signal.translation.abs().max() <= 2
+
+
 def test_motion_needs_frames_and_a_face_inside(model: ACTalker) -> None:
-    nets = (model.expression_encoder, model.head_pose_encoder)
+    encode = partial(encode_expression, model.expression_encoder, rate_hz=25.0)
     with pytest.raises(InputError, match="no frames"):
-        encode_motion(*nets, [])
+        encode([], [])
     with pytest.raises(InputError, match="inside 60x40"):
-        encode_motion(*nets, pictures(1), (100, 0, 120, 20))
+        encode(pictures(1), [(100, 0, 120, 20)])
 
 
 def test_expression_token_ends_with_rotation_and_no_translation(model: ACTalker) -> None:

@@ -29,7 +29,7 @@ from actalker_core.config import (
     VAEConfig,
     WhisperConfig,
 )
-from actalker_core.encoders.audio import WhisperEncoder, audio_windows, encode_audio, log_mel
+from actalker_core.encoders.audio import WhisperEncoder, audio_windows, hidden_states, log_mel
 from actalker_core.encoders.identity import ArcFace
 from actalker_core.encoders.motion import HeadExpression, HeadPose
 from actalker_core.model.attention import Signal
@@ -328,7 +328,7 @@ def test_audio(cases: dict, seed: int) -> None:
     golden = tensors("audio.safetensors")
     samples, fps = waveform(case), case["frames_per_second"]
     close(log_mel(samples, config.num_mel_bins).mean(1), golden["mel_mean"], MODULE)
-    states = encode_audio(filled(module, seed), samples)
+    states = hidden_states(filled(module, seed), samples, cut="released")
     frames, length = golden["windows"].shape[:2]
     windows = audio_windows(states, frames, fps, length)
     close(windows[..., : case["stored_channels"]], golden["windows"], MODULE)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import actalker_core
 from actalker_core import errors
-from actalker_core.__main__ import _parser
+from actalker_core.cli.parser import parser
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,7 +17,7 @@ def requirements() -> list[str]:
 
 
 def test_the_readme_lists_every_option_of_generate() -> None:
-    commands = next(a for a in _parser()._actions if a.choices)
+    commands = next(a for a in parser()._actions if a.choices)
     generate = commands.choices["generate"]
     options = {o for a in generate._actions for o in a.option_strings if o.startswith("--")}
     listed = set(re.findall(r"^\| `(--[\w-]+)`", README, flags=re.MULTILINE))

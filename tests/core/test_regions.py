@@ -5,7 +5,8 @@ import torch
 from torch import Tensor
 
 from actalker_core.errors import InputError
-from actalker_core.regions import Regions, box_mask, style_masks, tokens_of
+from actalker_core.masks import box_mask
+from actalker_core.regions import Regions, tokens_of
 
 GRID = (8, 6)
 SIZE = (64, 48)
@@ -76,35 +77,3 @@ def test_selecting_frames() -> None:
 def test_masks_of_the_wrong_form_are_refused() -> None:
     with pytest.raises(InputError, match="expression mask"):
         Regions.from_masks(torch.ones(1, 1, 8, 8), torch.ones(8, 8), GRID, 1)
-
-
-# Styles ------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("style", ["released", "paper"])
-def test_one_signal_owns_the_face(style: str) -> None:
-    face = box(8, 8, 40, 56)
-    audio, expression = style_masks(style, FACE, *SIZE, with_audio=True, with_expression=False)
-    assert torch.equal(audio, face)
-    assert expression.abs().max() == 0
-    audio, expression = style_masks(style, FACE, *SIZE, with_audio=False, with_expression=True)
-    assert torch.equal(expression, face)
-    assert audio.abs().max() == 0
-
-
-def test_as_released_both_signals_own_everything() -> None:
-    masks = style_masks("released", FACE, *SIZE, with_audio=True, with_expression=True)
-    assert all(bool((m == 1).all()) for m in masks)
-
-
-def test_as_in_the_paper_the_mouth_and_the_rest_tile_the_face() -> None:
-    audio, expression = style_masks("paper", FACE, *SIZE, with_audio=True, with_expression=True)
-    assert torch.equal(audio + expression, box(8, 8, 40, 56))
-    assert audio.any()
-    rows = audio[0, 0].any(1).nonzero().flatten()
-    assert rows.float().mean() > 32  # the mouth lies in the lower half
-
-
-def test_unknown_style() -> None:
-    with pytest.raises(InputError, match="released or paper, got 'half'"):
-        style_masks("half", FACE, *SIZE, with_audio=True, with_expression=True)

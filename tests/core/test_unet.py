@@ -11,7 +11,8 @@ from actalker_core.config import VARIANTS
 from actalker_core.model.attention import attention
 from actalker_core.model.control import Control
 from actalker_core.model.unet import UNet
-from actalker_core.regions import Regions, box_mask
+from actalker_core.masks import box_mask
+from actalker_core.regions import Regions
 
 CONFIG = VARIANTS["tiny"].unet
 BATCH, FRAMES, HEIGHT, WIDTH = 2, 3, 16, 8

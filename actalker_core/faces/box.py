@@ -1,7 +1,4 @@
-"""Where a face is: boxes given by hand, and their geometry.
-
-Until face detection arrives, a face box is typed by the user or is the whole picture.
-"""
+"""Rectangles in a picture, in pixels."""
 
 import math
 
@@ -28,7 +25,7 @@ def enlarged(box: Box, factor: float) -> Box:
 
 
 def _around(box: Box, width: float, height: float) -> Box:
-    x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+    x, y = centre(box)
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
@@ -37,6 +34,25 @@ def part(box: Box, shares: Box) -> Box:
     width, height = box[2] - box[0], box[3] - box[1]
     x0, y0, x1, y1 = shares
     return box[0] + x0 * width, box[1] + y0 * height, box[0] + x1 * width, box[1] + y1 * height
+
+
+def overlap(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes: 0 apart, 1 equal."""
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    shared = max(width, 0) * max(height, 0)
+    union = area(a) + area(b) - shared
+    return shared / union if union > 0 else 0.0
+
+
+def area(box: Box) -> float:
+    """In square pixels."""
+    return (box[2] - box[0]) * (box[3] - box[1])
+
+
+def centre(box: Box) -> tuple[float, float]:
+    """Its middle, x and y."""
+    return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
 def check(box: Box, width: int, height: int, where: str) -> Box:

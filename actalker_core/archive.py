@@ -1,0 +1,53 @@
+"""Our own small files: tensors and texts in one `.safetensors` that says what it is."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from actalker_core.errors import MediaError
+from actalker_core.media import make_folder
+
+VERSION = "1"
+
+
+def write_archive(
+    path: Path, kind: str, tensors: Mapping[str, Tensor], texts: Mapping[str, str]
+) -> None:
+    """Write tensors and texts.
+
+    Raises:
+        MediaError: the file cannot be written.
+    """
+    make_folder(path)
+    metadata = {"format": f"actalker-{kind}", "version": VERSION, **texts}
+    content = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    try:
+        save_file(content, path, metadata)
+    except (OSError, SafetensorError) as error:
+        raise MediaError(f"{path}: cannot be written ({error}). Check folder and space.") from error
+
+
+def read_archive(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """What `write_archive` wrote, bit for bit: tensors and texts.
+
+    Raises:
+        MediaError: missing, damaged, or another kind of file.
+    """
+    if not path.is_file():
+        raise MediaError(f"{path}: no such file. Expected saved {kind} there; check the path.")
+    try:
+        with safe_open(path, "pt") as file:
+            texts = dict(file.metadata() or {})
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise MediaError(f"{path}: expected saved {kind}; it cannot be read ({error}).") from error
+    found = f"{texts.get('format', 'no format')} {texts.get('version', '')}".strip()
+    if found != f"actalker-{kind} {VERSION}":
+        raise MediaError(
+            f"{path}: expected a .safetensors of format actalker-{kind} {VERSION}, found {found}. "
+            "Choose another file, or save it again."
+        )
+    return tensors, texts

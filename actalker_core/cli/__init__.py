@@ -1,0 +1,31 @@
+"""The command line: `python -m actalker_core generate|inspect|signals|bank|convert|info|…`."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+from tqdm.contrib.logging import logging_redirect_tqdm
+
+from actalker_core.cli.parser import parser
+from actalker_core.errors import ACTalkerError
+
+log = logging.getLogger("actalker_core")
+
+EXIT_ERROR, EXIT_INTERRUPTED = 1, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; errors of this package become one line and exit code 1."""
+    logging.basicConfig(format="%(message)s", stream=sys.stderr)
+    log.setLevel(logging.INFO)
+    options = parser().parse_args(arguments)
+    try:
+        with logging_redirect_tqdm():
+            options.run(options)
+    except ACTalkerError as error:
+        log.error("Error: %s", error)
+        return EXIT_ERROR
+    except KeyboardInterrupt:
+        log.error("Interrupted; nothing was written.")
+        return EXIT_INTERRUPTED
+    return 0

@@ -1,0 +1,326 @@
+"""What each command does."""
+
+import argparse
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from actalker_core import gates
+from actalker_core.bundle import ACTalker, place, random_model
+from actalker_core.checkpoint import convert, load, summarize
+from actalker_core.cli.inputs import Reader, check_written, text_signal, with_text
+from actalker_core.cli.progress import Bars
+from actalker_core.config import VARIANTS
+from actalker_core.demo import write_demo
+from actalker_core.edits import parse_edit
+from actalker_core.errors import InputError
+from actalker_core.expressions.bank import (
+    Bank,
+    bank_of_signal,
+    build_bank,
+    references_in,
+    save_bank,
+)
+from actalker_core.expressions.clip import Clip
+from actalker_core.expressions.prompt import parse_prompt
+from actalker_core.faces import Track, download_landmarker, open_finder
+from actalker_core.media import load_image, save_image, write_video
+from actalker_core.model.mamba import use_scan_backend
+from actalker_core.monitor import Monitored, draw_monitor
+from actalker_core.pipeline import (
+    Inputs,
+    Settings,
+    default_guidance,
+    default_windows,
+    generate,
+)
+from actalker_core.plan import encode, make_plan
+from actalker_core.portrait import paste_back
+from actalker_core.sampler.guidance import Guidance
+from actalker_core.sampler.windows import Windows
+from actalker_core.signals import KINDS, Signals, load_signals, save_signals
+
+log = logging.getLogger("actalker_core")
+
+DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+# Making ------------------------------------------------------------------------------------------
+
+
+def run_generate(options: argparse.Namespace) -> None:
+    """Portrait + signals -> mp4."""
+    check_written(options)
+    model = _model(options)
+    with Bars() as bars:
+        inputs, settings = _brought(options, model, bars)
+        clip = generate(model, inputs, settings, bars.report)
+        chunks = bars.watched(clip.chunks, clip.frames)
+        if options.paste_back:
+            chunks = paste_back(chunks, inputs.portrait, clip.crop, options.feather_px)
+        written = write_video(options.out, _even(chunks), clip.fps, clip.audio)
+    log.info("%s: %d frames at %g fps", options.out, written, clip.fps)
+
+
+def run_inspect(options: argparse.Namespace) -> None:
+    """All that drives a clip -> one picture, without making the clip."""
+    check_written(options)
+    model = _model(options)
+    with Bars() as bars:
+        inputs, settings = _brought(options, model, bars)
+        planned = make_plan(model, inputs, settings, bars.report)
+    pose, faces = planned.signals.pose, inputs.driving_face
+    picture = draw_monitor(
+        Monitored(
+            frames=planned.frames,
+            fps=planned.fps,
+            audio=planned.sound,
+            gates=planned.gates,
+            portrait=planned.portrait.image,
+            masks=planned.masks,
+            rotation_degrees=None
+            if pose is None
+            else pose.over(planned.frames, planned.fps).rotation_degrees,
+            track=faces if isinstance(faces, Track) else None,
+        )
+    )
+    save_image(options.out, picture)
+    log.info("%s: %d frames at %g fps", options.out, planned.frames, planned.fps)
+
+
+def _brought(options: argparse.Namespace, model: ACTalker, bars: Bars) -> tuple[Inputs, Settings]:
+    settings = _settings(options, model)
+    reader = Reader(options, options.fps or model.config.sampling.fps, bars)
+    return with_text(reader.inputs(), options, model, settings), settings
+
+
+def _even(chunks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
+    """Frames with even sides, which H.264 asks for: an odd last row or column goes."""
+    for chunk in chunks:
+        height, width = chunk.shape[2] // 2 * 2, chunk.shape[3] // 2 * 2
+        yield chunk[..., :height, :width]
+
+
+# Signals -----------------------------------------------------------------------------------------
+
+
+def run_signals(options: argparse.Namespace) -> None:
+    """Media -> signals, edited and saved."""
+    edits = [parse_edit(text) for text in options.edit]
+    gates.check(options.blend_curve)
+    model = _model(options)
+    with Bars() as bars:
+        reader = Reader(options, options.fps, bars)
+        signals = encode(model, reader.signal_inputs(), _reading(options), options.fps, bars.report)
+    if options.text is not None:
+        seconds = options.text_seconds or parse_prompt(options.text)[-1].seconds + 1
+        signals = replace(signals, expression=text_signal(options, seconds, options.fps))
+    for edit in edits:
+        signals = edit(signals)
+    if options.blend is not None:
+        signals = _blended(signals, load_signals(options.blend), options.blend_curve)
+    save_signals(options.out, signals)
+    for name, signal in signals.present.items():
+        log.info("%s: %s, %.2f s at %g Hz", options.out, name, signal.seconds, signal.rate_hz)
+
+
+def _reading(options: argparse.Namespace) -> Settings:
+    return Settings(frames=options.frames, audio_cut=options.audio_cut)
+
+
+def _blended(signals: Signals, others: Signals, curve: str) -> Signals:
+    """Every kind that both have is blended; the rest is taken from whichever has it."""
+    blended: dict[str, Any] = {**others.present, **signals.present}
+    for name in KINDS:
+        mine, theirs = signals.present.get(name), others.present.get(name)
+        if mine is not None and theirs is not None:
+            share = gates.parse(curve, len(mine), mine.rate_hz)
+            blended[name] = mine.blend(theirs, share, mine.rate_hz)
+    return Signals(**blended)
+
+
+def run_bank(options: argparse.Namespace) -> None:
+    """Face pictures, or moments of saved signals -> a bank of expressions."""
+    bank = _bank_of_pictures(options) if options.signals is None else _bank_of_signals(options)
+    save_bank(options.out, bank)
+    known = [name for name in ("captions", "images", "blendshapes") if _has(bank, name)]
+    log.info("%s: %d expressions, with %s", options.out, len(bank), ", ".join(known) or "names")
+
+
+def _has(bank: Bank, name: str) -> bool:
+    part = getattr(bank, name)
+    return part is not None and len(part) > 0
+
+
+def _bank_of_pictures(options: argparse.Namespace) -> Bank:
+    if options.folder is None:
+        raise InputError("bank: expected a folder of face pictures, or --signals with --captions.")
+    references = references_in(options.folder)
+    clip = None if options.clip is None else Clip(options.clip)
+    model = _model(options)
+    with Bars() as bars:
+        return build_bank(
+            references,
+            model.expression_encoder,
+            open_finder(options.landmarker),
+            clip,
+            lambda done: bars.report("Encoding pictures", done, None),
+        )
+
+
+def _bank_of_signals(options: argparse.Namespace) -> Bank:
+    expression = load_signals(options.signals).expression
+    if expression is None:
+        raise InputError(f"{options.signals}: has no expression signal to make a bank of.")
+    if options.captions is None:
+        raise InputError("bank --signals needs --captions, such as '0s: neutral; 2s: joyful'.")
+    moments = parse_prompt(options.captions)
+    return bank_of_signal(expression, {moment.seconds: moment.text for moment in moments})
+
+
+# Files -------------------------------------------------------------------------------------------
+
+
+def run_faces(options: argparse.Namespace) -> None:
+    """The faces of a picture, as JSON, counted from the left."""
+    found = open_finder(options.landmarker).find(load_image(options.picture))
+    rows = [
+        {
+            "box": [round(edge, 1) for edge in face.box],
+            "confidence": round(face.confidence, 3),
+            "landmarks": 0 if face.landmarks is None else len(face.landmarks),
+        }
+        for face in sorted(found, key=lambda face: face.box[0] + face.box[2])
+    ]
+    sys.stdout.write(json.dumps(rows, indent=1) + "\n")
+
+
+def run_download(options: argparse.Namespace) -> None:
+    """Fetch the face landmarker."""
+    log.info("%s is there.", download_landmarker(options.landmarker))
+
+
+def run_convert(options: argparse.Namespace) -> None:
+    """Released folder -> one .safetensors."""
+    convert(
+        options.folder,
+        options.out,
+        DTYPES[options.dtype],
+        options.svd,
+        VARIANTS[options.variant],
+        lambda part: log.info("Reading %s", part),
+    )
+    log.info("%s: %.2f GB", options.out, options.out.stat().st_size / 1e9)
+
+
+def run_info(options: argparse.Namespace) -> None:
+    """Describe a converted .safetensors."""
+    summary = summarize(options.file)
+    sampling = summary.config.sampling
+    lines = [
+        f"{options.file}: {summary.size_bytes / 1e9:.2f} GB",
+        f"defaults: {sampling.short_side_px} px, {sampling.fps:g} fps, {sampling.steps} steps, "
+        f"windows of {summary.config.unet.num_frames} frames",
+        "tensors: " + ", ".join(f"{n} {kind}" for kind, n in sorted(summary.dtypes.items())),
+        *(f"  {name:24}{count:>15,} numbers" for name, count in summary.parameters.items()),
+        f"  {'in all':24}{sum(summary.parameters.values()):>15,} numbers",
+    ]
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def write_demo_media(folder: Path) -> list[str]:
+    """Draw and hum the demo's media; the options of `generate` that use them."""
+    portrait, speech, driving = write_demo(folder)
+    files = {"--portrait": portrait, "--audio": speech, "--driving": driving}
+    whole = ["--face-box", "whole", "--driving-box", "whole", "--out", str(folder / "demo.mp4")]
+    return [str(word) for pair in files.items() for word in pair] + whole
+
+
+# Options -> values -------------------------------------------------------------------------------
+
+
+def _model(options: argparse.Namespace) -> ACTalker:
+    device = _device(options.device)
+    dtype = _dtype(options.dtype, device)
+    if options.model in VARIANTS:
+        if options.model == "released":
+            raise InputError(
+                "--model released: the released weights are yours to fetch; convert them and name "
+                "the .safetensors (see the README)."
+            )
+        log.warning("Model '%s' has random weights: the picture means nothing.", options.model)
+        model = place(random_model(options.model), device, dtype)
+    else:
+        model = load(Path(options.model), device, dtype)
+    use_scan_backend(model, options.scan)
+    return model
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", name)
+    if known is None:
+        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got '{name}'.")
+    backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
+    if known[1] != "cpu" and not backends[known[1]].is_available():
+        raise InputError(f"--device {name}: torch finds no such device. Use --device cpu.")
+    return torch.device(name)
+
+
+def _dtype(name: str, device: torch.device) -> torch.dtype:
+    if name == "auto":
+        return torch.float16 if device.type == "cuda" else torch.float32
+    return DTYPES[name]
+
+
+def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
+    regions = {
+        f"{name}_region": value
+        for name in ("audio", "expression")
+        if isinstance(value := getattr(options, f"{name}_mask"), str)
+    }
+    return Settings(
+        frames=options.frames,
+        fps=options.fps,
+        short_side_px=options.size,
+        expand=options.expand,
+        aspect=options.aspect,
+        steps=options.steps,
+        seed=options.seed,
+        audio_cut=options.audio_cut,
+        extend=options.extend,
+        audio_gate=options.audio_gate,
+        expression_gate=options.expression_gate,
+        masks=options.masks,
+        grow_px=options.grow_px,
+        guidance=_chosen(
+            default_guidance(model),
+            appearance=options.appearance_scale,
+            audio=options.audio_scale,
+            expression=options.expression_scale,
+        ),
+        windows=_chosen(
+            default_windows(model),
+            frames=options.window_frames,
+            overlap=options.overlap_frames,
+            shift_per_step=options.shift_frames,
+            mode=options.window_mode,
+        ),
+        **regions,
+    )
+
+
+T = TypeVar("T", Guidance, Windows)
+
+
+def _chosen(default: T, **values: Any) -> T:
+    """The default with the values that were given."""
+    return replace(default, **{name: v for name, v in values.items() if v is not None})

@@ -1,0 +1,215 @@
+"""The options of every command."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from actalker_core import __version__
+from actalker_core.cli import commands, types
+from actalker_core.config import VARIANTS
+from actalker_core.edits import EDITS
+from actalker_core.encoders.audio import CUTS
+from actalker_core.faces import DEFAULT_PATH
+from actalker_core.masks import PARTS, STYLES
+from actalker_core.model.scan import CHOICES
+from actalker_core.plan import EXTENSIONS
+from actalker_core.sampler.windows import MODES
+
+Run = Callable[[argparse.Namespace], None]
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    whole = argparse.ArgumentParser(
+        prog="python -m actalker_core",
+        description="Animate one portrait with speech, driving clips and words.",
+    )
+    whole.add_argument("--version", action="version", version=__version__)
+    add = whole.add_subparsers(required=True, metavar="command").add_parser
+
+    def command(name: str, run: Run, text: str) -> argparse.ArgumentParser:
+        made = add(name, help=text, description=text)
+        made.set_defaults(run=run)
+        return made
+
+    _generate(command("generate", commands.run_generate, "portrait + signals -> mp4"))
+    _inspect(command("inspect", commands.run_inspect, "all that drives a clip -> one picture"))
+    _signals(command("signals", commands.run_signals, "media -> signals, edited and saved"))
+    _bank(command("bank", commands.run_bank, "face pictures -> a bank of expressions for --text"))
+    _faces(command("faces", commands.run_faces, "list the faces of a picture as JSON"))
+    _convert(command("convert", commands.run_convert, "released folder -> one .safetensors"))
+    info = command("info", commands.run_info, "describe a converted .safetensors")
+    info.add_argument("file", type=Path)
+    download = command("download", commands.run_download, "fetch the face landmarker (3.8 MB)")
+    download.add_argument("--landmarker", type=Path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})")
+    demo = command("demo", _run_demo, "draw a portrait, hum a vowel, make a video of them")
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder (demo)")
+    return whole
+
+
+def _run_demo(options: argparse.Namespace) -> None:
+    made = commands.write_demo_media(options.out)
+    commands.run_generate(parser().parse_args(["generate", *made]))
+
+
+def _generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="mp4 to write")
+    _add_media(parser)
+    _add_model(parser)
+    _add_clip(parser)
+    _add_faces(parser)
+    _add_control(parser)
+    _add_text(parser)
+    _add_paste(parser)
+    _add_sampling(parser)
+
+
+def _inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
+    _add_media(parser)
+    _add_model(parser)
+    _add_clip(parser)
+    _add_faces(parser)
+    _add_control(parser)
+    _add_text(parser)
+    _add_sampling(parser)
+
+
+def _add_media(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--portrait", type=Path, required=True, help="picture to animate")
+    _add_sources(parser)
+    add = parser.add_argument
+    add("--sound", type=Path, help="what is heard in the video (the audio)")
+    add("--extend", choices=tuple(EXTENSIONS), help="a driving clip shorter than the audio")
+
+
+def _add_sources(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--audio", type=Path, help="speech: any sound or video file")
+    add("--driving", type=Path, help="video whose expression and head pose are followed")
+    add("--head", type=Path, help="video for the head pose alone (the driving clip)")
+    add("--signals", type=Path, help=".safetensors of saved signals, for what no medium gives")
+    add("--audio-cut", choices=CUTS, default="seamless", help="of speech over 30 s (seamless)")
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--model", default="tiny", help="converted .safetensors, or tiny: random weights (tiny)")
+    add("--device", default="auto", help="auto, cpu or cuda (auto)")
+    add("--dtype", choices=("auto", *commands.DTYPES), default="auto", help="of the UNet (auto)")
+    add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")
+
+
+def _add_clip(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--frames", type=types.positive, help="at most so many frames (as long as the signals)")
+    add("--fps", type=types.rate, help="frames per second (the model's, 12.5)")
+    add("--size", type=types.positive, help="short side in pixels, a multiple of 64 (the model's)")
+    add("--expand", type=types.finite, help="cut the face box enlarged so many times (all of it)")
+    add("--aspect", type=types.aspect, help="width:height of what is cut (the picture's)")
+
+
+def _add_faces(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--face", default="largest", help="largest, left, right, centre, or an index (largest)")
+    add("--face-box", type=types.box, help="x0,y0,x1,y1 in the portrait, or whole (found)")
+    add("--face-mask", type=Path, help="picture over the portrait with the face in white")
+    _add_driving_faces(parser)
+
+
+def _add_driving_faces(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--driving-face", default="largest", help="as --face, in driving and head clip")
+    add("--driving-box", type=types.box, help="x0,y0,x1,y1 in the driving clip, or whole (found)")
+    add("--head-box", type=types.box, help="the same in the head clip")
+    _add_landmarker(parser)
+
+
+def _add_landmarker(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--landmarker", type=Path, help=f"MediaPipe's face_landmarker.task ({DEFAULT_PATH})"
+    )
+
+
+def _add_control(parser: argparse.ArgumentParser) -> None:
+    add, parts = parser.add_argument, ", ".join(PARTS)
+    add("--audio-gate", default="1", help="0…1, keys such as 0:1,2.5:0 hold, or envelope (1)")
+    add("--expression-gate", default="1", help="the same for the expression (1)")
+    add("--masks", choices=STYLES, default="released", help="regions of two signals (released)")
+    add("--audio-mask", type=types.region, help=f"picture, clip, or parts joined by + - &: {parts}")
+    add("--expression-mask", type=types.region, help="the same for the expression")
+    add("--grow-px", type=int, default=0, help="how far drawn regions reach further (0)")
+    add("--mask-clip", type=Path, help="clip framed as the result, whose face the regions follow")
+
+
+def _add_text(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--text", help="expression in words: joyful, or 0s: neutral; 2s: joyful")
+    add("--bank", type=Path, help="bank of expressions that the words choose from")
+    add("--clip", type=Path, help="folder of a CLIP model (none: presets by blendshapes)")
+    add("--strength", type=types.finite, default=1.0, help="of the words; 0 is neutral (1)")
+    add("--temperature", type=types.finite, help="lower chooses fewer of the bank (0.1, 0.25)")
+
+
+def _add_paste(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--paste-back", action="store_true", help="put the frames back into the whole picture")
+    add("--feather-px", type=int, default=16, help="how softly they blend in (16)")
+
+
+def _add_sampling(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--steps", type=types.positive, help="sampling steps (the model's)")
+    add("--seed", type=int, default=0, help="of the noise; same seed, same pictures (0)")
+    add("--appearance-scale", type=types.scale, help="or start:end; 1 is off (2)")
+    add("--audio-scale", type=types.scale, help="or start:end; 1 is off (7.5)")
+    add("--expression-scale", type=types.scale, help="or start:end; 1 is off (3)")
+    add("--window-frames", type=types.positive, help="frames denoised together (25)")
+    add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
+    add("--shift-frames", type=int, help="how far windows move each step (7)")
+    add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
+
+
+def _signals(parser: argparse.ArgumentParser) -> None:
+    add, edits = parser.add_argument, "; ".join(f"{n}={v[2]}" for n, v in EDITS.items())
+    add("--out", type=Path, required=True, help=".safetensors to write")
+    _add_sources(parser)
+    add("--fps", type=types.rate, default=25.0, help="at which clips are read (25)")
+    add("--frames", type=types.positive, help="read at most so many frames of clips")
+    add("--edit", action="append", default=[], help=f"[signal.]edit=value, in order: {edits}")
+    add("--blend", type=Path, help="saved signals to blend with")
+    add("--blend-curve", default="0.5", help="0 is this, 1 the other; written as a gate (0.5)")
+    add("--text-seconds", type=types.finite, help="how long --text lasts (1 s after its end)")
+    _add_driving_faces(parser)
+    _add_text(parser)
+    _add_model(parser)
+
+
+def _bank(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, nargs="?", help="pictures of faces; joy.txt captions joy.png")
+    add("--out", type=Path, required=True, help=".safetensors to write")
+    add("--signals", type=Path, help="saved signals instead of pictures")
+    add("--captions", help="what they express when: 0s: neutral; 2s: joyful")
+    add("--clip", type=Path, help="folder of a CLIP model that indexes the pictures")
+    _add_landmarker(parser)
+    _add_model(parser)
+
+
+def _faces(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("picture", type=Path)
+    _add_landmarker(parser)
+
+
+def _convert(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("folder", type=Path, help="folder with the released files")
+    add("--out", type=Path, required=True, help=".safetensors to write")
+    add("--svd", type=Path, help="SVD-xt-1.1: diffusers folder or .safetensors (in the folder)")
+    add(
+        "--dtype",
+        choices=tuple(commands.DTYPES),
+        default="fp16",
+        help="of the stored weights (fp16)",
+    )
+    add("--variant", choices=tuple(VARIANTS), default="released", help="sizes (released)")

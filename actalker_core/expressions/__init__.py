@@ -1,0 +1,1 @@
+"""Words -> expression: a bank of reference expressions, and two ways to find words in it."""

@@ -1,0 +1,74 @@
+"""CLIP's two towers from a local folder: pictures and texts into one space."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from actalker_core.errors import CheckpointError
+
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
+
+
+class Clip:
+    """A CLIP model of transformers. Source: Radford et al., arXiv 2103.00020.
+
+    Args:
+        folder: with config.json, model.safetensors and the tokenizer's files; nothing is fetched.
+
+    Raises:
+        CheckpointError: the folder holds no such model.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from transformers import CLIPModel, CLIPTokenizer
+
+        if not (folder / "config.json").is_file():
+            raise CheckpointError(
+                f"{folder}: expected a folder with a CLIP model (config.json, model.safetensors, "
+                "tokenizer files). Fetch openai/clip-vit-large-patch14, for example."
+            )
+        try:
+            self._model: Any = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
+            self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
+        except (OSError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise CheckpointError(f"{folder}: is no CLIP model ({reason}).") from error
+
+    @property
+    def image_px(self) -> int:
+        """Side of the pictures that it sees."""
+        return int(self._model.config.vision_config.image_size)
+
+    @property
+    def width(self) -> int:
+        """Length of an embedding; 768 and 1024 are usual."""
+        return int(self._model.config.projection_dim)
+
+    @property
+    def fingerprint(self) -> str:
+        """Tells one CLIP from another of the same width."""
+        weights = self._model.text_projection.weight.detach().float().numpy()
+        return f"{self.width}:{hashlib.sha256(weights.tobytes()).hexdigest()[:16]}"
+
+    @torch.inference_mode()
+    def image(self, pictures: Tensor) -> Tensor:
+        """(n, 3, image_px, image_px) in 0…1 -> (n, width) of length 1."""
+        mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
+        pooled = self._model.vision_model(pixel_values=(pictures - mean) / std).pooler_output
+        return F.normalize(self._model.visual_projection(pooled), dim=1)
+
+    @torch.inference_mode()
+    def text(self, texts: Sequence[str]) -> Tensor:
+        """N texts -> (n, width) of length 1."""
+        words = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=77, return_tensors="pt"
+        )
+        pooled = self._model.text_model(
+            input_ids=words["input_ids"], attention_mask=words["attention_mask"]
+        ).pooler_output
+        return F.normalize(self._model.text_projection(pooled), dim=1)

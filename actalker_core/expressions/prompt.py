@@ -1,0 +1,201 @@
+"""A prompt over time -> an expression signal."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from actalker_core.errors import InputError
+from actalker_core.expressions.bank import NEUTRAL, Bank
+from actalker_core.expressions.clip import Clip
+from actalker_core.expressions.presets import PRESETS, SYNONYMS
+from actalker_core.faces.blendshapes import NAMES
+from actalker_core.signals import ExpressionSignal
+from actalker_core.text import Piece
+
+TEMPLATE = "a photo of a {} face"
+CLIP_TEMPERATURE = 0.1
+PRESET_TEMPERATURE = 0.25
+"""Lower ones choose fewer entries of the bank; see `ClipMatcher` and `PresetMatcher`."""
+
+
+class Matcher(Protocol):
+    """Something that finds words in a bank."""
+
+    def weights(self, text: str) -> Tensor:
+        """(n,) how much of each entry of the bank a text asks for; they sum to 1."""
+
+
+class ClipMatcher:
+    """Compares a text with the captions of a bank, or with its pictures if it has no captions.
+
+    weights = softmax(cos(t − m, e − e̅) / temperature), where t is the text's embedding, e are
+    the bank's, e̅ their mean, and m the mean of the other texts that t could have been (the
+    captions, or the emotions of `presets`). Both means go because embeddings of pictures and of
+    texts each crowd around a direction of their own.
+
+    Source: Radford et al., arXiv 2103.00020; Liang et al., arXiv 2203.02053 (the two crowds).
+
+    Raises:
+        InputError: the bank has neither, or was indexed by another CLIP.
+    """
+
+    def __init__(self, bank: Bank, clip: Clip, temperature: float = CLIP_TEMPERATURE) -> None:
+        _check(temperature)
+        self._clip, self._temperature = clip, temperature
+        if bank.captions:
+            known = clip.text(_phrases(bank.captions))
+            self._text_mean = known.mean(0)
+        else:
+            known = _images(bank, clip)
+            self._text_mean = clip.text(_phrases(PRESETS)).mean(0)
+        self._known = F.normalize(known - known.mean(0), dim=1)
+
+    def weights(self, text: str) -> Tensor:
+        """See the class."""
+        asked = F.normalize(self._clip.text(_phrases([text]))[0] - self._text_mean, dim=0)
+        return torch.softmax(self._known @ asked / self._temperature, dim=0)
+
+
+def _phrases(words: Sequence[str] | dict[str, dict[str, float]]) -> list[str]:
+    return [TEMPLATE.format(word) for word in words]
+
+
+def _images(bank: Bank, clip: Clip) -> Tensor:
+    if bank.images is None:
+        raise InputError(
+            "This bank has neither captions nor CLIP embeddings. Build it again with --clip, add "
+            "captions, or match by blendshapes without --clip."
+        )
+    if bank.clip != clip.fingerprint:
+        raise InputError(
+            f"The bank was indexed by a CLIP of width {bank.images.shape[1]} ({bank.clip}), the "
+            f"text is embedded by one of width {clip.width} ({clip.fingerprint}). Image and text "
+            "tower must be of one CLIP: give that folder, or build the bank again with this one."
+        )
+    return bank.images
+
+
+class PresetMatcher:
+    """Compares the blendshapes of an emotion with those of the bank, without CLIP.
+
+    weights = softmax(−|b − p|² / temperature²), where p are the preset's blendshapes and b the
+    bank's.
+
+    Raises:
+        InputError: the bank has no blendshapes.
+    """
+
+    def __init__(self, bank: Bank, temperature: float = PRESET_TEMPERATURE) -> None:
+        _check(temperature)
+        if bank.blendshapes is None:
+            raise InputError(
+                "This bank has no blendshapes. Build it again with MediaPipe's "
+                "face_landmarker.task (python -m actalker_core download), or give --clip."
+            )
+        self._known, self._temperature = bank.blendshapes, temperature
+
+    def weights(self, text: str) -> Tensor:
+        """See the class; raises InputError for a word that no preset is called by."""
+        preset = PRESETS[_preset_called(text)]
+        asked = torch.tensor([preset.get(name, 0.0) for name in NAMES])
+        apart = (self._known - asked)[:, 1:].square().sum(1)  # the first one is no movement
+        return torch.softmax(-apart / self._temperature**2, dim=0)
+
+
+def _preset_called(text: str) -> str:
+    words = re.findall(r"\w+", text.lower())
+    for name in PRESETS:
+        if {name, *SYNONYMS.get(name, ())} & set(words):
+            return name
+    raise InputError(
+        f"No preset is called '{text}': expected one of {', '.join(PRESETS)}, or a synonym. Give "
+        "--clip to match any text."
+    )
+
+
+def _check(temperature: float) -> None:
+    if not temperature > 0:
+        raise InputError(f"Temperature: expected a number above 0, got {temperature:g}.")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A text and when it is reached."""
+
+    seconds: float
+    text: str
+
+
+def parse_prompt(text: str) -> list[Moment]:
+    """`joyful`, or texts over time: `0s: neutral; 2s: joyful; 4s: surprised`.
+
+    Raises:
+        InputError: says which part cannot be read and where it stands.
+    """
+    whole = Piece.of("Prompt", text)
+    parts = whole.split(r"[;\n]")
+    if not parts:
+        raise whole.error("a text, such as joyful")
+    if len(parts) == 1 and ":" not in whole.text:
+        return [Moment(0.0, whole.text)]
+    moments: list[Moment] = []
+    for part in parts:
+        time, words = part.divided(":", "time: text, such as 2s: joyful")
+        if not words.text:
+            raise words.error("a text after the time")
+        seconds = time.seconds(fps=None)
+        if seconds in (moment.seconds for moment in moments):
+            raise time.error("each time once")
+        moments.append(Moment(seconds, words.text))
+    return sorted(moments, key=lambda moment: moment.seconds)
+
+
+def express(
+    prompt: Sequence[Moment],
+    bank: Bank,
+    matcher: Matcher,
+    *,
+    seconds: float,
+    rate_hz: float,
+    strength: float = 1.0,
+) -> ExpressionSignal:
+    """The expression that words ask for, over time.
+
+    At each moment the features are neutral + strength · (Σ weight · feature − neutral); between
+    moments they change evenly, outside them they hold.
+
+    Args:
+        strength: 0 is neutral, 1 the expression as it is in the bank, more exaggerates.
+
+    Raises:
+        InputError: words that the matcher does not know, or a duration below one value.
+    """
+    neutral = bank.features[bank.neutral]
+    targets = [_features(bank, matcher, moment.text) for moment in prompt]
+    reached = torch.stack([neutral + strength * (target - neutral) for target in targets])
+    times = torch.tensor([moment.seconds for moment in prompt], dtype=torch.float64)
+    count = max(round(seconds * rate_hz), 1)
+    at = torch.arange(count, dtype=torch.float64) / rate_hz
+    features = torch.stack([_at(times, reached, t) for t in at])
+    words = "; ".join(f"{m.seconds:g}s: {m.text}" for m in prompt)
+    return ExpressionSignal(rate_hz=rate_hz, source=f"text: {words}", features=features)
+
+
+def _features(bank: Bank, matcher: Matcher, text: str) -> Tensor:
+    if text.strip().lower() == NEUTRAL:
+        return bank.features[bank.neutral]
+    return matcher.weights(text) @ bank.features
+
+
+def _at(times: Tensor, values: Tensor, time: Tensor) -> Tensor:
+    after = int(torch.searchsorted(times, time, right=True))
+    if after == 0 or after == len(times):
+        return values[min(after, len(times) - 1)]
+    before = after - 1
+    share = float((time - times[before]) / (times[after] - times[before]))
+    return values[before] + share * (values[after] - values[before])

@@ -1,0 +1,109 @@
+"""Which finder is there: MediaPipe's landmarker, else OpenCV's Haar cascade, else a clear error."""
+
+import hashlib
+import logging
+import os
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import cv2
+from torch import Tensor
+
+from actalker_core.errors import CheckpointError, FaceError
+from actalker_core.faces.box import Box, overlap
+from actalker_core.faces.face import Face, FaceFinder, pixels_of
+from actalker_core.faces.landmarker import Landmarker
+
+log = logging.getLogger(__name__)
+
+DEFAULT_PATH = Path("models/actalker/face_landmarker.task")
+URL = (
+    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
+    "face_landmarker.task"
+)
+SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
+TIMEOUT_SECONDS = 60
+HAAR_FILE = "haarcascade_frontalface_default.xml"
+
+
+class Haar:
+    """Boxes of upright frontal faces, without landmarks. Source: Viola and Jones, CVPR 2001."""
+
+    def __init__(self) -> None:
+        opencv: Any = cv2
+        file = os.path.join(opencv.data.haarcascades, HAAR_FILE)
+        self._cascade = opencv.CascadeClassifier(file)
+
+    @staticmethod
+    def is_there() -> bool:
+        """OpenCV 5 no longer has it."""
+        folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
+        return hasattr(cv2, "CascadeClassifier") and os.path.isfile(os.path.join(folder, HAAR_FILE))
+
+    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+        """All faces; the cascade gives no confidence, so it is 0.5 throughout."""
+        grey = cv2.cvtColor(pixels_of(picture), cv2.COLOR_RGB2GRAY)
+        least = max(min(grey.shape) // (48 if deep else 12), 24)
+        found = self._cascade.detectMultiScale(grey, 1.1, 5, minSize=(least, least))
+        return [Face(_box(*map(float, corner_and_size)), 0.5) for corner_and_size in found]
+
+    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+        """The face that overlaps a box most."""
+        found = [face for face in self.find(picture) if overlap(face.box, box) > 0]
+        return max(found, key=lambda face: overlap(face.box, box), default=None)
+
+
+def _box(x: float, y: float, width: float, height: float) -> Box:
+    return x, y, x + width, y + height
+
+
+def open_finder(path: Path | None = None) -> FaceFinder:
+    """The best finder that is there.
+
+    Args:
+        path: of MediaPipe's `face_landmarker.task`; None looks at `DEFAULT_PATH`.
+
+    Raises:
+        CheckpointError: a path was given and cannot be used.
+        FaceError: there is neither the file nor a Haar cascade.
+    """
+    if path is not None or DEFAULT_PATH.is_file():
+        return Landmarker(path or DEFAULT_PATH)
+    if Haar.is_there():
+        log.warning(
+            "%s is not there, so faces are found by OpenCV's Haar cascade: upright frontal ones "
+            "only, and without landmarks. Fetch it: python -m actalker_core download.",
+            DEFAULT_PATH,
+        )
+        return Haar()
+    raise FaceError(
+        f"There is nothing to find faces with. Put MediaPipe's face_landmarker.task at "
+        f"{DEFAULT_PATH} (python -m actalker_core download does it), or give the box of the face."
+    )
+
+
+def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str = SHA256) -> Path:
+    """Fetch `face_landmarker.task` (3.8 MB) and keep it only if its checksum is right.
+
+    Raises:
+        CheckpointError: no connection, or other content than expected.
+    """
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
+            content = answer.read()
+    except (urllib.error.URLError, OSError) as error:
+        raise CheckpointError(
+            f"{url}: cannot be fetched ({error}). Fetch it with a browser and put it at {path}."
+        ) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        raise CheckpointError(
+            f"{url}: expected SHA-256 {sha256}, got {found}; nothing was written. Try again later."
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_bytes(content)
+    os.replace(unfinished, path)
+    return path

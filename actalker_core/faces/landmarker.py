@@ -1,0 +1,224 @@
+"""MediaPipe's face landmarker on OpenCV: detector, 478 landmarks, blendshapes.
+
+Source: Bazarevsky et al., arXiv 1907.05047 (detector); Kartynnik et al., arXiv 1907.06724
+(landmarks); the steps between the networks are those of MediaPipe's face landmarker task.
+"""
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import compress, islice
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actalker_core.errors import CheckpointError
+from actalker_core.faces import topology
+from actalker_core.faces.blendshapes import Blendshapes
+from actalker_core.faces.box import Box, centre, enlarged, overlap, square, whole
+from actalker_core.faces.face import Array, Face, pixels_of
+
+Pixels = NDArray[np.uint8]
+
+DETECTOR_PX, MESH_PX = 128, 256
+ANCHOR_GRIDS = ((16, 2), (8, 6))
+"""Cells per side and anchors per cell."""
+LEAST_CONFIDENCE = 0.5
+SAME_FACE_OVERLAP = 0.3
+MESH_MARGIN = 1.5
+"""The landmark network sees the detected box enlarged by this."""
+SEARCH_DEPTH = 4
+"""A picture is searched whole, then in halves, quarters and eighths of its longer side."""
+
+
+@dataclass(frozen=True)
+class Detection:
+    """What the detector says, in pixels.
+
+    Attributes:
+        score: 0…1.
+        points: (8, 2) centre, size, right eye, left eye, nose, mouth, right ear, left ear.
+    """
+
+    score: float
+    points: Array
+
+    @property
+    def box(self) -> Box:
+        """x0, y0, x1, y1."""
+        (x, y), (width, height) = self.points[:2].tolist()
+        return x - width / 2, y - height / 2, x + width / 2, y + height / 2
+
+    @property
+    def tilt(self) -> float:
+        """Angle of the line through both eyes, in radians."""
+        right, left = self.points[2], self.points[3]
+        return float(np.arctan2(left[1] - right[1], left[0] - right[0]))
+
+
+class Landmarker:
+    """Finds faces with landmarks.
+
+    Args:
+        path: MediaPipe's `face_landmarker.task`.
+
+    Raises:
+        CheckpointError: the file is missing or is something else.
+    """
+
+    def __init__(self, path: Path) -> None:
+        detector, mesh, blendshapes = _networks(path)
+        self._detector, self._mesh = _read_network(detector), _read_network(mesh)
+        self.blendshapes = Blendshapes(blendshapes)
+        self._anchors = _anchors()
+
+    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+        """All faces; smaller parts are searched only if deep, and while larger ones show none."""
+        pixels = pixels_of(picture)
+        for tiles in islice(_searches(pixels.shape[0], pixels.shape[1]), None if deep else 1):
+            found = [face for d in self._detect(pixels, tiles) if (face := self._meshed(pixels, d))]
+            if found:
+                return found
+        return []
+
+    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+        """The face at a box; a drawn face may only be recognised this way."""
+        pixels = pixels_of(picture)
+        for detection in self._detect(pixels, [square(enlarged(box, 2))])[:1]:
+            if overlap(detection.box, box) > 0:
+                return self._meshed(pixels, detection)
+        return self._mesh_at(pixels, enlarged(box, MESH_MARGIN / 1.2), 0.0)
+
+    def _detect(self, pixels: Pixels, tiles: list[Box]) -> list[Detection]:
+        """Faces in square parts of a picture, the surest first."""
+        found = [raw for tile in tiles for raw in self._detect_in(pixels, tile)]
+        return _merged(sorted(found, key=lambda d: -d.score))
+
+    def _detect_in(self, pixels: Pixels, tile: Box) -> Iterator[Detection]:
+        corner, side = np.array(tile[:2], np.float32), tile[2] - tile[0]
+        part, _ = _turned_crop(pixels, tile, 0.0, DETECTOR_PX, cv2.BORDER_CONSTANT)
+        self._detector.setInput(cv2.dnn.blobFromImage(part, 1 / 127.5, mean=(127.5,) * 3))
+        scores, numbers = self._detector.forward(["classificators", "regressors"])
+        chances = 1 / (1 + np.exp(-scores.ravel().clip(-80, 80)))
+        points = numbers.reshape(-1, 8, 2) / DETECTOR_PX
+        points[:, 0] += self._anchors
+        points[:, 2:] += self._anchors[:, None]
+        for i in np.flatnonzero(chances > LEAST_CONFIDENCE):
+            scaled = points[i] * side
+            scaled[0] += corner
+            scaled[2:] += corner
+            yield Detection(float(chances[i]), scaled)
+
+    def _meshed(self, pixels: Pixels, detection: Detection) -> Face | None:
+        box = enlarged(square(detection.box), MESH_MARGIN)
+        face = self._mesh_at(pixels, box, detection.tilt)
+        return face and Face(face.box, detection.score, face.landmarks)
+
+    def _mesh_at(self, pixels: Pixels, box: Box, tilt: float) -> Face | None:
+        """The landmarks in a turned square, unless no face is there."""
+        part, to_picture = _turned_crop(pixels, square(box), tilt, MESH_PX, cv2.BORDER_REPLICATE)
+        self._mesh.setInput(cv2.dnn.blobFromImage(part, 1 / 255))
+        presence, numbers = self._mesh.forward(["Identity_1", "Identity"])
+        chance = float(1 / (1 + np.exp(-presence.item())))
+        if chance < LEAST_CONFIDENCE:
+            return None
+        landmarks = numbers.reshape(topology.COUNT, 3).astype(np.float32)
+        depth = landmarks[:, 2:] * np.linalg.norm(to_picture[:, 0])
+        flat = landmarks[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
+        landmarks = np.concatenate([flat, depth], axis=1).astype(np.float32)
+        return Face(around(landmarks), chance, landmarks)
+
+
+def around(landmarks: Array) -> Box:
+    """The box around landmarks (n, 2 or 3)."""
+    x0, y0 = landmarks[:, :2].min(0).tolist()
+    x1, y1 = landmarks[:, :2].max(0).tolist()
+    return x0, y0, x1, y1
+
+
+def _networks(path: Path) -> tuple[bytes, bytes, bytes]:
+    parts = ("face_detector", "face_landmarks_detector", "face_blendshapes")
+    try:
+        with zipfile.ZipFile(path) as file:
+            first, second, third = (file.read(f"{part}.tflite") for part in parts)
+    except (OSError, zipfile.BadZipFile, KeyError) as error:
+        raise CheckpointError(
+            f"{path}: expected MediaPipe's face_landmarker.task with three networks in it; it "
+            f"cannot be read ({error}). Fetch it again: python -m actalker_core download."
+        ) from error
+    return first, second, third
+
+
+def _read_network(tflite: bytes) -> Any:
+    """A network for OpenCV.
+
+    OpenCV 5 has several engines. Only the classic one runs these networks, and only from a file.
+    """
+    engine = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
+    if engine is None:
+        return cv2.dnn.readNetFromTFLite(np.frombuffer(tflite, np.uint8))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "network.tflite")
+        path.write_bytes(tflite)
+        return cv2.dnn.readNetFromTFLite(str(path), engine)
+
+
+def _anchors() -> Array:
+    """The centres that the detector's numbers are relative to: (896, 2) in 0…1."""
+    parts = []
+    for cells, per_cell in ANCHOR_GRIDS:
+        y, x = np.mgrid[:cells, :cells]
+        middles = (np.stack([x, y], axis=-1).reshape(-1, 2) + 0.5) / cells
+        parts.append(np.repeat(middles, per_cell, axis=0))
+    return np.concatenate(parts).astype(np.float32)
+
+
+def _searches(height: int, width: int) -> Iterator[list[Box]]:
+    """The squares to look at: first the whole picture, then smaller and smaller parts."""
+    yield [square(whole(width, height))]
+    for depth in range(1, SEARCH_DEPTH):
+        side = max(height, width) / 2**depth
+        if side < DETECTOR_PX:
+            return
+        yield [
+            (x, y, x + side, y + side) for y in _starts(height, side) for x in _starts(width, side)
+        ]
+
+
+def _starts(length: int, side: float) -> list[float]:
+    """Where parts begin that overlap by half and cover a length."""
+    if side >= length:
+        return [(length - side) / 2]
+    steps = int(np.ceil((length - side) / (side / 2)))
+    return [i * (length - side) / steps for i in range(steps + 1)]
+
+
+def _turned_crop(
+    pixels: Pixels, box: Box, angle: float, side_px: int, border: int
+) -> tuple[Pixels, NDArray[np.float64]]:
+    """A square box turned about its centre, and the matrix (2, 3) from the crop to the picture."""
+    scale = (box[2] - box[0]) / side_px
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    shift = np.array(centre(box)) - turn @ (side_px / 2, side_px / 2)
+    to_picture = np.column_stack([turn, shift])
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    part = cv2.warpAffine(pixels, to_picture, (side_px, side_px), flags=flags, borderMode=border)
+    return np.asarray(part, np.uint8), to_picture
+
+
+def _merged(found: list[Detection]) -> list[Detection]:
+    """One detection per face: the mean of those that overlap its surest, weighted by score."""
+    kept = []
+    while found:
+        alike = [overlap(found[0].box, d.box) > SAME_FACE_OVERLAP for d in found]
+        same = list(compress(found, alike))
+        scores = np.array([d.score for d in same], np.float32)
+        points = np.tensordot(scores / scores.sum(), np.stack([d.points for d in same]), 1)
+        kept.append(Detection(same[0].score, points))
+        found = [d for d, is_same in zip(found, alike, strict=True) if not is_same]
+    return kept

@@ -1,0 +1,160 @@
+"""One face through a clip; frames that show none are filled from their neighbours."""
+
+import logging
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actalker_core.errors import FaceError
+from actalker_core.faces.box import centre
+from actalker_core.faces.face import Array, Face, FaceFinder, choose
+
+log = logging.getLogger(__name__)
+
+FARTHEST_STEP = 1.0
+"""A face further than this many of its own sides from where it was is somebody else's."""
+DEEP_EVERY_FRAMES = 25
+"""Until a face is found, small ones are looked for only this often, as it takes long."""
+
+
+@dataclass(frozen=True)
+class Track:
+    """One face over f frames.
+
+    Attributes:
+        boxes: (f, 4) x0, y0, x1, y1 in pixels.
+        landmarks: (f, 478, 3) as in `Face`, or None where the finder knows none.
+        confidence: (f,) 0…1; 0 where the face was not found.
+        size: height and width of the frames, in pixels.
+    """
+
+    boxes: Array
+    landmarks: Array | None
+    confidence: Array
+    size: tuple[int, int]
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    @property
+    def missed(self) -> list[int]:
+        """Frames without a face, whose box and landmarks come from their neighbours."""
+        return [int(i) for i in np.flatnonzero(self.confidence == 0)]
+
+    @property
+    def faces(self) -> list[Face]:
+        """Frame by frame."""
+        return [self._face(i) for i in range(len(self))]
+
+    def _face(self, i: int) -> Face:
+        x0, y0, x1, y1 = self.boxes[i].tolist()
+        landmarks = None if self.landmarks is None else self.landmarks[i]
+        return Face((x0, y0, x1, y1), float(self.confidence[i]), landmarks)
+
+
+def track(
+    finder: FaceFinder,
+    frames: Iterable[Tensor],
+    choice: str = "largest",
+    where: str = "driving clip",
+    on_frame: Callable[[int], None] | None = None,
+) -> Track:
+    """Follow one face through a clip.
+
+    Args:
+        frames: (3, H, W) uint8 or in 0…1, read one at a time.
+        choice: which face in the first frame that shows any; see `choose`.
+        on_frame: called with the number of frames done.
+
+    Raises:
+        FaceError: no frame shows a face, or the first that does has not so many.
+    """
+    found: list[Face | None] = []
+    last: Face | None = None
+    size = (0, 0)
+    for i, picture in enumerate(frames):
+        size = (int(picture.shape[1]), int(picture.shape[2]))
+        if last is None:
+            found.append(_begin(finder, picture, choice, where, deep=i % DEEP_EVERY_FRAMES == 0))
+        else:
+            found.append(_go_on(finder, picture, last))
+        last = found[-1] or last
+        if on_frame is not None:
+            on_frame(i + 1)
+    if last is None:
+        seen = f"{len(found)} frames" if found else "no frames"
+        raise FaceError(
+            f"No face is found in the {where} ({seen}). Give its box (x0,y0,x1,y1), or choose "
+            "another clip."
+        )
+    return _filled(found, size, where)
+
+
+def _begin(finder: FaceFinder, picture: Tensor, choice: str, where: str, deep: bool) -> Face | None:
+    seen = finder.find(picture, deep)
+    size = (int(picture.shape[1]), int(picture.shape[2]))
+    return choose(seen, choice, size, where) if seen else None
+
+
+def _go_on(finder: FaceFinder, picture: Tensor, last: Face) -> Face | None:
+    """The nearest face, looked for in the whole picture first and then where it was."""
+    seen = finder.find(picture, deep=False)
+    if not any(_is_same(face, last) for face in seen):
+        there = finder.find_near(picture, last.box)
+        seen = [] if there is None else [there]
+    nearest = min(seen, key=lambda face: _step(face, last), default=None)
+    return nearest if nearest is not None and _is_same(nearest, last) else None
+
+
+def _is_same(face: Face, last: Face) -> bool:
+    return _step(face, last) <= FARTHEST_STEP
+
+
+def _step(face: Face, last: Face) -> float:
+    """How far a face moved, in sides of its box."""
+    away = np.subtract(centre(face.box), centre(last.box))
+    side = max(last.box[2] - last.box[0], last.box[3] - last.box[1], 1.0)
+    return float(np.hypot(*away) / side)
+
+
+def _filled(found: list[Face | None], size: tuple[int, int], where: str) -> Track:
+    there = [i for i, face in enumerate(found) if face is not None]
+    faces = [face for face in found if face is not None]
+    boxes = _between(there, np.array([face.box for face in faces], np.float32), len(found))
+    landmarks = None
+    known = [face.landmarks for face in faces if face.landmarks is not None]
+    if len(known) == len(faces):
+        landmarks = _between(there, np.stack(known), len(found))
+    confidence = np.zeros(len(found), np.float32)
+    confidence[there] = [face.confidence for face in faces]
+    result = Track(boxes, landmarks, confidence, size)
+    _report(result.missed, len(found), where)
+    return result
+
+
+def _between(known_at: list[int], known: Array, frames: int) -> Array:
+    """Values (k, …) at some frames -> (frames, …): linear between, held outside."""
+    flat = known.reshape(len(known), -1)
+    at = np.arange(frames)
+    columns = [np.interp(at, known_at, column) for column in flat.T]
+    filled: NDArray[np.float64] = np.stack(columns, axis=1)
+    return filled.reshape(frames, *known.shape[1:]).astype(np.float32)
+
+
+def _report(missed: list[int], frames: int, where: str) -> None:
+    if not missed:
+        return
+    runs = groupby(enumerate(missed), key=lambda pair: pair[1] - pair[0])
+    spans = [[frame for _, frame in run] for _, run in runs]
+    named = ", ".join(f"{s[0]}–{s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
+    log.warning(
+        "The %s: no face in %d of %d frames (%s); filled from their neighbours.",
+        where,
+        len(missed),
+        frames,
+        named,
+    )

@@ -1,0 +1,233 @@
+"""Region masks from the geometry of a face: who owns which part of the picture.
+
+A mask is (n, 1, height, width) in 0…1 at the portrait's size, n = 1 for a whole clip or one per
+frame. Masks may overlap: where they do, both signals act.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actalker_core.errors import FaceError, InputError
+from actalker_core.faces import topology
+from actalker_core.faces.box import Box, centre, enlarged, part
+from actalker_core.faces.face import Face
+from actalker_core.text import Piece
+
+log = logging.getLogger(__name__)
+
+STYLES = ("released", "face", "paper", "halves", "landmarks")
+
+FACE_ENLARGED = 1.2
+"""The release enlarges a face box so many times."""
+MOUTH_IN_FACE = (0.22, 0.62, 0.78, 0.95)
+"""Where the mouth lies in a face box, as shares of its width and height, when no landmarks say."""
+MOUTH_WIDENED = 1.3
+LIPS_GROWN = 0.04
+"""How far the landmark-shaped mouth reaches over the lips, as a share of the face's height."""
+
+Canvas = NDArray[np.float32]
+Shape = tuple[int, int]
+
+
+def box_mask(box: Box, height: int, width: int) -> Tensor:
+    """Ones inside a box, zeros outside: (1, 1, height, width)."""
+    x0, y0, x1, y1 = (max(round(edge), 0) for edge in box)
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., y0:y1, x0:x1] = 1
+    return mask
+
+
+# Parts of a face ---------------------------------------------------------------------------------
+
+
+def mouth_box(face: Face) -> Box:
+    """From below the nose to above the chin, wider than the lips: room for a mouth that opens."""
+    points = face.landmarks
+    if points is None:
+        return part(face.box, MOUTH_IN_FACE)
+    lips = points[list(topology.LIPS), :2]
+    (x0, y0), (x1, y1) = lips.min(0).tolist(), lips.max(0).tolist()
+    nose, chin = float(points[topology.NOSE_BASE, 1]), float(points[topology.CHIN, 1])
+    x0, _, x1, _ = enlarged((x0, y0, x1, y1), MOUTH_WIDENED)
+    return x0, (min(nose, y0) + y0) / 2, x1, (max(chin, y1) + y1) / 2
+
+
+def _box_of_face(face: Face, height: int, width: int) -> Tensor:
+    return box_mask(enlarged(face.box, FACE_ENLARGED), height, width)
+
+
+def _box_of_mouth(face: Face, height: int, width: int) -> Tensor:
+    return box_mask(mouth_box(face), height, width)
+
+
+def _half(face: Face, height: int, width: int, *, upper: bool) -> Tensor:
+    """The face box above or below its middle, which is the nose where landmarks tell."""
+    x0, y0, x1, y1 = enlarged(face.box, FACE_ENLARGED)
+    middle = centre(face.box)[1]
+    if face.landmarks is not None:
+        middle = float(face.landmarks[topology.NOSE_TIP, 1])
+    return box_mask((x0, y0, x1, middle) if upper else (x0, middle, x1, y1), height, width)
+
+
+def _outlined(
+    face: Face, height: int, width: int, *, outlines: Sequence[Sequence[int]], convex: bool = False
+) -> Tensor:
+    """Shapes whose outlines are landmarks."""
+    if face.landmarks is None:
+        raise FaceError(
+            "Lips, eyes, brows and oval need landmarks, and this face has none. Give MediaPipe's "
+            "face_landmarker.task (python -m actalker_core download), or use mouth and face."
+        )
+    canvas: Canvas = np.zeros((height, width), np.float32)
+    for outline in outlines:
+        points = face.landmarks[list(outline), :2].round().astype(np.int32)
+        cv2.fillPoly(canvas, [cv2.convexHull(points) if convex else points], 1.0)
+    return torch.from_numpy(canvas)[None, None]
+
+
+def _everything(face: Face, height: int, width: int) -> Tensor:
+    return torch.ones(1, 1, height, width)
+
+
+Draw = Callable[[Face, int, int], Tensor]
+
+PARTS: dict[str, Draw] = {
+    "all": _everything,
+    "face": _box_of_face,
+    "mouth": _box_of_mouth,
+    "upper": partial(_half, upper=True),
+    "lower": partial(_half, upper=False),
+    "lips": partial(_outlined, outlines=[topology.LIPS]),
+    "eyes": partial(_outlined, outlines=[topology.LEFT_EYE, topology.RIGHT_EYE]),
+    "brows": partial(_outlined, outlines=[topology.LEFT_BROW, topology.RIGHT_BROW], convex=True),
+    "oval": partial(_outlined, outlines=[topology.OVAL]),
+}
+"""Regions by name; `face`, `upper` and `lower` are of the enlarged face box."""
+
+
+def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
+    """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
+
+    Args:
+        faces: one for the clip, or one per frame.
+
+    Returns:
+        (n, 1, height, width), n the number of faces.
+
+    Raises:
+        InputError: says which part is unknown.
+        FaceError: a part needs landmarks that the face lacks.
+    """
+    names = Piece.of("Region", text).split(r"[-+&]")
+    signs = re.findall(r"[-+&]", text)
+    if len(names) != len(signs) + 1:
+        raise Piece.of("Region", text).error(
+            "parts joined by + (and), - (without) or & (where both)"
+        )
+    for name in names:
+        if name.text not in PARTS:
+            raise name.error(" or ".join(PARTS))
+    drawn = [_drawn(name.text, faces, height, width) for name in names]
+    mask = drawn[0]
+    for sign, other in zip(signs, drawn[1:], strict=True):
+        mask = {"+": union, "-": without, "&": intersect}[sign](mask, other)
+    return mask
+
+
+def _drawn(name: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
+    several = [faces] if isinstance(faces, Face) else faces
+    return torch.cat([PARTS[name](face, height, width) for face in several])
+
+
+# Masks of masks ----------------------------------------------------------------------------------
+
+
+def intersect(a: Tensor, b: Tensor) -> Tensor:
+    """Where both are."""
+    return torch.minimum(a, b)
+
+
+def union(a: Tensor, b: Tensor) -> Tensor:
+    """Where either is."""
+    return torch.maximum(a, b)
+
+
+def without(a: Tensor, b: Tensor) -> Tensor:
+    """Where the first is and the second is not."""
+    return torch.minimum(a, 1 - b)
+
+
+def grow(mask: Tensor, pixels: int) -> Tensor:
+    """The mask widened by a number of pixels all around; a number below 0 shrinks it."""
+    if not pixels:
+        return mask
+    side = 2 * abs(pixels) + 1
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+    change = cv2.dilate if pixels > 0 else cv2.erode
+    planes = [torch.from_numpy(change(plane.numpy(), kernel)) for plane in mask[:, 0].float().cpu()]
+    return torch.stack(planes)[:, None]
+
+
+def overlap_share(a: Tensor, b: Tensor) -> float:
+    """How much of the smaller of two masks lies in the other: 0 apart, 1 inside it."""
+    a, b = torch.broadcast_tensors(a, b)
+    smaller = min(float(a.sum()), float(b.sum()))
+    return float(torch.minimum(a, b).sum()) / smaller if smaller else 0.0
+
+
+# Who owns what -----------------------------------------------------------------------------------
+
+
+def style_masks(
+    style: str,
+    faces: Face | Sequence[Face],
+    height: int,
+    width: int,
+    *,
+    with_audio: bool,
+    with_expression: bool,
+) -> tuple[Tensor, Tensor]:
+    """Audio and expression mask of a portrait: (n, 1, height, width) each.
+
+    A single signal owns the face box (with `landmarks`, the face's oval). Two signals share the
+    picture as `style` says: `released` gives both everything, as the released script does; `face`
+    gives both the face box; `paper` gives the audio a box around the mouth and the expression
+    the rest of the face box; `halves` the face box below and above the nose; `landmarks` the
+    lips' shape and the rest of the oval.
+
+    Args:
+        faces: one for the clip, or one per frame.
+
+    Raises:
+        InputError: unknown style.
+        FaceError: `landmarks` without landmarks.
+    """
+    if style not in STYLES:
+        raise InputError(f"Masks: expected {' or '.join(STYLES)}, got '{style}'.")
+    draw = partial(region, faces=faces, height=height, width=width)
+    if not (with_audio and with_expression):
+        whole = draw("oval" if style == "landmarks" else "face")
+        return whole * with_audio, whole * with_expression
+    if style == "landmarks":
+        lips = grow(draw("lips"), _grown_px(faces))
+        return lips, without(draw("oval"), lips)
+    audio, expression = {
+        "released": ("all", "all"),
+        "face": ("face", "face"),
+        "paper": ("mouth", "face-mouth"),
+        "halves": ("lower", "upper"),
+    }[style]
+    return draw(audio), draw(expression)
+
+
+def _grown_px(faces: Face | Sequence[Face]) -> int:
+    face = faces if isinstance(faces, Face) else faces[0]
+    return max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
