@@ -162,10 +162,19 @@ def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Ten
     """
     whole = Piece.of("Gate", text)
     terms = whole.split(r"\*") or [whole]
-    gate = clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
-    if bool(((gate > 0) & (gate < 1)).any()):
-        log.info("The gate '%s' has values between 0 and 1: these are experimental.", text)
-    return gate
+    return clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
+
+
+def report_experimental(name: str, gate: Tensor) -> None:
+    """Say so where a gate holds values that were never trained."""
+    share = float(((gate > 0) & (gate < 1)).float().mean()) if len(gate) else 0.0
+    if share:
+        log.info(
+            "The %s gate is between 0 and 1 in %.0f %% of the frames, which was never trained: "
+            "experimental.",
+            name,
+            100 * share,
+        )
 
 
 def check(text: str) -> None:

@@ -140,13 +140,16 @@ def make_plan(model: ACTalker, inputs: Inputs, settings: Settings, report: Repor
         "audio": settings.audio_gate if signals.audio else "0",
         "expression": settings.expression_gate if signals.expression or signals.pose else "0",
     }
+    gated = {name: gates.parse(text, frames, fps, heard) for name, text in curves.items()}
+    for name, gate in gated.items():
+        gates.report_experimental(name, gate)
     sound = inputs.sound or inputs.audio
     return Plan(
         portrait=portrait,
         signals=signals,
         frames=frames,
         fps=fps,
-        gates={name: gates.parse(text, frames, fps, heard) for name, text in curves.items()},
+        gates=gated,
         masks=_masks(inputs, settings, portrait, signals, frames),
         sound=None if sound is None else sound.trimmed(frames / fps),
     )

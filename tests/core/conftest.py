@@ -1,19 +1,28 @@
 """A release in miniature: the files of the released model, at the sizes of the tiny variant."""
 
+import copy
+import functools
 import os
 import re
 import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from cli_media import FACES, Media, Video, moving, request_of, watch, write_picture, write_speech
 from formula import filled
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actalker_core.bundle import ACTalker
+from actalker_core.bundle import ACTalker, random_model
 from actalker_core.checkpoint import convert
+from actalker_core.cli import commands, main
 from actalker_core.config import VARIANTS
+from actalker_core.media import write_video
 
 Weights = dict[str, Tensor]
 
@@ -139,3 +148,62 @@ def checkpoint(released_template: Path, tmp_path_factory: pytest.TempPathFactory
     out = tmp_path_factory.mktemp("converted") / "tiny.safetensors"
     convert(released_template, out, torch.float32, config=VARIANTS["tiny"])
     return out
+
+
+# The command line ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
+    folder = tmp_path_factory.mktemp("media")
+    x, y = np.meshgrid(np.linspace(0, 255, 96), np.linspace(0, 255, 160))
+    write_picture(folder / "portrait.png", np.stack([x, y, 255 - x], axis=2))
+    write_picture(folder / "white.png", np.full((160, 96, 3), 255))
+    write_picture(folder / "black.png", np.zeros((160, 96, 3)))
+    write_picture(folder / "left.png", np.stack([255 * (x < 128)] * 3, axis=2))
+    write_picture(folder / "square.png", np.full((160, 160, 3), 255))
+    write_picture(folder / "small.png", np.stack([x, y, 255 - x], axis=2)[:64, :64])
+    write_speech(folder / "speech.wav")
+    write_video(folder / "driving.mp4", [moving(10)], 25)
+    (folder / "notes.txt").write_text("neither picture nor sound nor video")
+    return Media(folder)
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out" / "talk.mp4"
+
+
+@functools.cache
+def random_model_once(variant: str) -> ACTalker:
+    return random_model(variant)
+
+
+@pytest.fixture
+def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Building the same random network for every run would take half of the time."""
+    monkeypatch.setattr(
+        commands, "random_model", lambda name: copy.deepcopy(random_model_once(name))
+    )
+
+
+Animate = Callable[..., Video]
+
+
+@pytest.fixture
+def animate(media: Media, out: Path, monkeypatch: pytest.MonkeyPatch) -> Animate:
+    """Run `generate` with "audio", "driving" or both, and more options."""
+    seen: list[Tensor] = []
+
+    def write(path: Path, chunks: Iterable[Tensor], *rest: Any) -> int:
+        seen.extend(chunks)
+        return write_video(path, seen, *rest)
+
+    def run(signals: str, *options: str, faces: tuple[str, ...] = FACES) -> Video:
+        seen.clear()
+        assert main(request_of(media, out, signals, *options, faces=faces)) == 0
+        assert [file.name for file in out.parent.iterdir()] == [out.name]
+        return replace(watch(out), frames=torch.cat(seen))
+
+    monkeypatch.setattr(commands, "write_video", write)
+    return run

@@ -1,32 +1,26 @@
 """The command line from end to end, with networks and clips that are small enough to wait for."""
 
-import copy
-import functools
 import logging
 import subprocess
 import sys
 import wave
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import av
-import cv2
-import numpy as np
+import cli_media
 import pytest
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
+from cli_media import UNGUIDED, Media, Video, request_of, same, watch
+from conftest import Animate
 
 import actalker_core
 from actalker_core import demo
-from actalker_core.bundle import ACTalker, random_model
+from actalker_core.bundle import random_model
 from actalker_core.checkpoint import summarize
 from actalker_core.cli import commands, main, progress
 from actalker_core.config import VARIANTS
-from actalker_core.media import write_video
+
+pytestmark = pytest.mark.usefixtures("quick_models")
 
 REPOSITORY = Path(__file__).parents[2]
 REAL_MEDIA = REPOSITORY.parent / "shared" / "media"
@@ -34,141 +28,9 @@ COMMANDS = (
     *("generate", "inspect", "signals", "bank", "faces"),
     *("convert", "info", "download", "demo"),
 )
-FACES = ("--face-box", "whole", "--driving-box", "whole")
-SMALL = ("--size", "64", "--steps", "1")
-UNGUIDED = ("--appearance-scale", "1", "--audio-scale", "1", "--expression-scale", "1")
-"""One of the four passes is enough."""
 FPS = 12.5
 AUDIO_FRAMES, DRIVING_FRAMES = 7, 5
 BRIEF = ("--frames", "2")
-
-Pixels = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Media:
-    """What an artist brings: 0.6 s of speech and 0.4 s of a driving clip."""
-
-    folder: Path
-
-    def __getitem__(self, name: str) -> str:
-        return str(self.folder / name)
-
-
-@dataclass(frozen=True)
-class Video:
-    """A finished video: pictures (n, h, w, 3), frames per second, seconds of sound.
-
-    Frames are those before coding, (n, 3, h, w): a coder may store equal pictures differently.
-    """
-
-    pictures: Pixels
-    fps: float
-    heard: float
-    frames: Tensor | None = None
-
-
-def watch(path: Path) -> Video:
-    with av.open(str(path)) as container:
-        rate = float(container.streams.video[0].average_rate)
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    heard = Fraction(0)
-    with av.open(str(path)) as container:
-        if container.streams.audio:
-            heard = sum((Fraction(f.samples, f.rate) for f in container.decode(audio=0)), heard)
-    return Video(np.stack(pictures), rate, float(heard))
-
-
-def write_picture(path: Path, rgb: NDArray[np.generic]) -> None:
-    cv2.imwrite(str(path), rgb.astype(np.uint8)[..., ::-1])
-
-
-def write_speech(path: Path) -> None:
-    t = np.arange(round(0.6 * 16_000)) / 16_000
-    voice = 0.4 * np.sin(2 * np.pi * 150 * t * (1 + t)) * np.sin(2 * np.pi * 4 * t)
-    with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(16_000)
-        file.writeframes((voice * 32767).astype("<i2").tobytes())
-
-
-def moving(frames: int) -> torch.Tensor:
-    """A bright bar that walks over a dark picture."""
-    clip = torch.full((frames, 3, 64, 64), 0.2)
-    for i in range(frames):
-        clip[i, :, 10:50, 5 * i : 5 * i + 12] = 0.9
-    return clip
-
-
-@pytest.fixture(scope="module")
-def media(tmp_path_factory: pytest.TempPathFactory) -> Media:
-    folder = tmp_path_factory.mktemp("media")
-    x, y = np.meshgrid(np.linspace(0, 255, 96), np.linspace(0, 255, 160))
-    write_picture(folder / "portrait.png", np.stack([x, y, 255 - x], axis=2))
-    write_picture(folder / "white.png", np.full((160, 96, 3), 255))
-    write_picture(folder / "black.png", np.zeros((160, 96, 3)))
-    write_picture(folder / "left.png", np.stack([255 * (x < 128)] * 3, axis=2))
-    write_picture(folder / "square.png", np.full((160, 160, 3), 255))
-    write_speech(folder / "speech.wav")
-    write_video(folder / "driving.mp4", [moving(10)], 25)
-    (folder / "notes.txt").write_text("neither picture nor sound nor video")
-    return Media(folder)
-
-
-@pytest.fixture
-def out(tmp_path: Path) -> Path:
-    return tmp_path / "out" / "talk.mp4"
-
-
-@functools.cache
-def random_model_once(variant: str) -> ACTalker:
-    return random_model(variant)
-
-
-@pytest.fixture(autouse=True)
-def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Building the same random network for every run would take half of the time."""
-    monkeypatch.setattr(
-        commands, "random_model", lambda name: copy.deepcopy(random_model_once(name))
-    )
-
-
-Animate = Callable[..., Video]
-
-
-@pytest.fixture
-def animate(media: Media, out: Path, monkeypatch: pytest.MonkeyPatch) -> Animate:
-    """Run `generate` with "audio", "driving" or both, and more options."""
-    seen: list[Tensor] = []
-
-    def write(path: Path, chunks: Iterable[Tensor], *rest: Any) -> int:
-        seen.extend(chunks)
-        return write_video(path, seen, *rest)
-
-    def run(signals: str, *options: str) -> Video:
-        seen.clear()
-        assert main(request_of(media, out, signals, *options)) == 0
-        assert [file.name for file in out.parent.iterdir()] == [out.name]
-        return replace(watch(out), frames=torch.cat(seen))
-
-    monkeypatch.setattr(commands, "write_video", write)
-    return run
-
-
-def request_of(media: Media, out: Path, signals: str, *options: str) -> list[str]:
-    request = ["generate", "--portrait", media["portrait.png"], "--out", str(out), *SMALL, *FACES]
-    for name, file in (("audio", "speech.wav"), ("driving", "driving.mp4")):
-        if name in signals:
-            request += [f"--{name}", media[file]]
-    return [*request, *UNGUIDED, *options]
-
-
-def same(a: Video, b: Video) -> bool:
-    assert a.frames is not None
-    assert b.frames is not None
-    return torch.equal(a.frames, b.frames)
-
 
 # generate ----------------------------------------------------------------------------------------
 
@@ -271,7 +133,7 @@ def test_scales_run_from_start_to_end(animate: Animate) -> None:
 
 
 def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(globals(), "UNGUIDED", ())
+    monkeypatch.setattr(cli_media, "UNGUIDED", ())
     explicit = ["--appearance-scale", "2", "--audio-scale", "7.5:7.5", "--expression-scale", "3"]
     explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "released"]
     explicit += ["--window-frames", "25", "--overlap-frames", "0", "--shift-frames", "7"]

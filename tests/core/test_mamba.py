@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 
 from actalker_core.bundle import FLOAT32_LEAVES
+from actalker_core.masks import box_mask
 from actalker_core.model.attention import Signal
 from actalker_core.model.mamba import ParallelControlMamba, use_scan_backend
-from actalker_core.masks import box_mask
 from actalker_core.regions import TokenRegion, tokens_of
 
 GRID, SIZE, CHANNELS, CONTEXT, ROWS = (6, 5), (48, 40), 16, 12, 3

@@ -8,10 +8,10 @@ from formula import filled
 from torch import Tensor, nn
 
 from actalker_core.config import VARIANTS
+from actalker_core.masks import box_mask
 from actalker_core.model.attention import attention
 from actalker_core.model.control import Control
 from actalker_core.model.unet import UNet
-from actalker_core.masks import box_mask
 from actalker_core.regions import Regions
 
 CONFIG = VARIANTS["tiny"].unet
