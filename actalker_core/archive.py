@@ -23,7 +23,7 @@ def write_archive(
     """
     make_folder(path)
     metadata = {"format": f"actalker-{kind}", "version": VERSION, **texts}
-    content = {name: tensor.contiguous().cpu() for name, tensor in tensors.items()}
+    content = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
         save_file(content, path, metadata)
     except (OSError, SafetensorError) as error:

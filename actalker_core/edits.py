@@ -52,6 +52,6 @@ def parse_edit(text: str) -> Edit:
         raise name.error(" or ".join(EDITS))
     _, count, meaning = EDITS[name.text]
     numbers = value.split(":")
-    if len(numbers) != count:
+    if len(numbers) != count or value.text.count(":") != count - 1:
         raise value.error(meaning)
     return Edit(kind, name.text, tuple(number.number() for number in numbers))

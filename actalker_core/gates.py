@@ -24,6 +24,10 @@ ROUNDING_SECONDS = 1e-6
 """Times of frames and keys that differ by less are the same."""
 
 
+UNUSUAL_FPS = 23.4567
+"""At this rate no key in frames falls on one in seconds by chance."""
+
+
 @dataclass(frozen=True)
 class Key:
     """A point of a curve.
@@ -107,7 +111,8 @@ def envelope(
     Raises:
         InputError: a time below 0, or a threshold outside 0…1.
     """
-    if min(attack_seconds, release_seconds) < 0 or not 0 <= threshold < 1:
+    times_fit = attack_seconds >= 0 and release_seconds >= 0
+    if not times_fit or not 0 <= threshold < 1:
         raise InputError(
             "Envelope: expected attack and release of 0 seconds or more and a threshold from 0 to "
             f"below 1, got {attack_seconds:g}, {release_seconds:g} and {threshold:g}."
@@ -161,7 +166,9 @@ def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Ten
         InputError: says which part cannot be read and where it stands.
     """
     whole = Piece.of("Gate", text)
-    terms = whole.split(r"\*") or [whole]
+    terms = whole.split(r"\*")
+    if len(terms) <= text.count("*"):
+        raise whole.error("a strength, keys or envelope on each side of *")
     return clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
 
 
@@ -180,7 +187,7 @@ def report_experimental(name: str, gate: Tensor) -> None:
 def check(text: str) -> None:
     """Refuse a gate that cannot be read, before there is anything to gate."""
     silence = Audio(np.zeros((1, 1), np.float32), 16_000)
-    parse(text, 1, 25.0, silence)
+    parse(text, 1, UNUSUAL_FPS, silence)
 
 
 def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
@@ -192,11 +199,21 @@ def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
             raise term.error("keys or a number, as there is no audio whose envelope to take")
         return envelope(audio, frames, fps, **_options(enveloped))
     if ":" in term.text:
-        return keyframes([_key(part, fps) for part in term.split(r"[,;\n]")], frames, fps)
+        return keyframes(_keys(term, fps), frames, fps)
     values = [_strength(part) for part in term.split(r"[\s,;]+")]
     if not values:
         raise term.error("a strength, keys or envelope")
     return numbers(values, frames)
+
+
+def _keys(term: Piece, fps: float) -> list[Key]:
+    keys: list[Key] = []
+    for part in term.split(r"[,;\n]"):
+        key = _key(part, fps)
+        if any(abs(key.seconds - known.seconds) < ROUNDING_SECONDS for known in keys):
+            raise part.error("each time once")
+        keys.append(key)
+    return keys
 
 
 def _options(words: Piece) -> dict[str, float]:
@@ -208,6 +225,9 @@ def _options(words: Piece) -> dict[str, float]:
         name, value = word.divided("=", expected)
         if name.text not in names:
             raise name.error(expected)
+        limit = 1.0 if name.text == "threshold" else math.inf
+        if not 0 <= value.number() < limit:
+            raise value.error("0 or more" if limit > 1 else "a threshold from 0 to below 1")
         found[names[name.text]] = value.number()
     return found
 
@@ -215,7 +235,9 @@ def _options(words: Piece) -> dict[str, float]:
 def _key(part: Piece, fps: float) -> Key:
     time, rest = part.divided(":", "time:strength, such as 2.5:0 or 40f:1 hold")
     value, *ease = rest.split(r"\s+") or [rest]
-    if ease and (len(ease) > 1 or ease[0].text not in EASES):
+    for word in ease[1:]:
+        raise word.error("a comma before the next key")
+    if ease and ease[0].text not in EASES:
         raise ease[0].error(" or ".join(EASES))
     return Key(time.seconds(fps), _strength(value), ease[0].text if ease else "linear")
 

@@ -180,7 +180,7 @@ def overlap_share(a: Tensor, b: Tensor) -> float:
     """How much of the smaller of two masks lies in the other: 0 apart, 1 inside it."""
     a, b = torch.broadcast_tensors(a, b)
     smaller = min(float(a.sum()), float(b.sum()))
-    return float(torch.minimum(a, b).sum()) / smaller if smaller else 0.0
+    return min(float(torch.minimum(a, b).sum()) / smaller, 1.0) if smaller else 0.0
 
 
 # Who owns what -----------------------------------------------------------------------------------

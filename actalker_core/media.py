@@ -24,6 +24,8 @@ log = logging.getLogger(__name__)
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100)
 """AAC writes 1,024 samples at a time; at lower rates its last packet outlasts a video frame."""
 FALLBACK_RATE_HZ = 48000
+LOUDEST = 1e6
+"""Nothing recorded is louder, as a multiple of full scale."""
 QUALITY = {"crf": "16", "preset": "medium"}
 
 
@@ -55,6 +57,9 @@ class Audio:
         if not np.isfinite(samples).all():
             log.warning("The audio has samples that are not numbers; they become silence.")
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
+        if np.abs(samples).max() > LOUDEST:
+            log.warning("The audio goes beyond %g times full scale; it is cut there.", LOUDEST)
+            samples = samples.clip(-LOUDEST, LOUDEST)
         object.__setattr__(self, "samples", samples)
 
     def mono_at(self, rate_hz: int) -> Tensor:

@@ -41,10 +41,13 @@ class TokenRegion:
         return self.kept is not None and self.kept.shape[1] == 0
 
     def select(self, frames: Sequence[int]) -> "TokenRegion":
-        """The rows of some frames; a clip-wide region is its own selection."""
+        """The rows of some frames, the last one for frames after the clip's end.
+
+        A clip-wide region is its own selection.
+        """
         if self.weight.shape[0] == 1:
             return self
-        frames = list(frames)
+        frames = [min(i, len(self.weight) - 1) for i in frames]
         kept = None if self.kept is None else self.kept[frames]
         valid = None if self.valid is None else self.valid[frames]
         return TokenRegion(self.weight[frames], kept, valid)

@@ -3,6 +3,7 @@
 A signal is a few tracks (n, …) at one rate. All edits return a new signal; times are in seconds.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ S = TypeVar("S", bound="Signal")
 
 ROUNDING_SECONDS = 1e-6
 FULL_TURN_DEGREES = 360.0
+LONGEST_SMOOTHING_SECONDS = 600.0
 LONGEST_SAMPLES = 10_000_000
 """An edit that asks for more is a mistake."""
 
@@ -40,9 +42,11 @@ class Signal:
 
     def __post_init__(self) -> None:
         """Refuse tracks that no network could have made."""
-        lengths = {len(track) for track in self.tracks.values()}
+        object.__setattr__(self, "rate_hz", float(self.rate_hz))
+        deep = all(track.ndim > 1 for track in self.tracks.values())
+        lengths = {len(track) if deep else 0 for track in self.tracks.values()}
         finite = all(bool(track.isfinite().all()) for track in self.tracks.values())
-        if len(lengths) != 1 or 0 in lengths or not finite or not self.rate_hz > 0:
+        if len(lengths) != 1 or 0 in lengths or not finite or not 0 < self.rate_hz < math.inf:
             shapes = {name: tuple(track.shape) for name, track in self.tracks.items()}
             raise InputError(
                 f"{type(self).__name__}: expected finite tracks of one length and a rate above 0, "
@@ -66,8 +70,8 @@ class Signal:
 
     def trim(self: S, start: float, end: float | None = None) -> S:
         """What lies between two times."""
-        first = round(start * self.rate_hz)
-        last = len(self) if end is None else min(round(end * self.rate_hz), len(self))
+        first = self._steps(start)
+        last = len(self) if end is None else min(self._steps(end), len(self))
         if not 0 <= first < last:
             raise InputError(
                 f"Trim: expected 0 <= start < end within {self.seconds:g} s, got {start:g} to "
@@ -77,8 +81,11 @@ class Signal:
 
     def resample(self: S, rate_hz: float) -> S:
         """The same course at another rate, linear between values."""
-        if not rate_hz > 0:
-            raise InputError(f"Resample: expected a rate above 0 Hz, got {rate_hz:g}.")
+        if not 0 < self.seconds * rate_hz <= LONGEST_SAMPLES:
+            raise InputError(
+                f"Resample: expected a rate above 0 Hz and at most {LONGEST_SAMPLES:,} values, got "
+                f"{rate_hz:g} Hz."
+            )
         count = max(round(self.seconds * rate_hz), 1)
         at = torch.arange(count, dtype=torch.float64) * (self.rate_hz / rate_hz)
         return replace(self._at(at), rate_hz=float(rate_hz))
@@ -104,7 +111,7 @@ class Signal:
 
     def offset(self: S, seconds: float) -> S:
         """Later by a time (earlier if negative); the length stays, the ends are held."""
-        shift = round(seconds * self.rate_hz)
+        shift = self._steps(seconds)
         return self._taken((torch.arange(len(self)) - shift).clamp(0, len(self) - 1))
 
     # In strength ---------------------------------------------------------------------------------
@@ -118,8 +125,10 @@ class Signal:
 
     def smooth(self: S, seconds: float) -> S:
         """Averaged with a bell of this width (two standard deviations); 0 changes nothing."""
-        if not seconds >= 0:
-            raise InputError(f"Smooth: expected a width of 0 seconds or more, got {seconds:g}.")
+        if not 0 <= seconds <= LONGEST_SMOOTHING_SECONDS:
+            raise InputError(
+                f"Smooth: expected a width of 0 to {LONGEST_SMOOTHING_SECONDS:g} s, got {seconds:g}."
+            )
         spread = seconds * self.rate_hz / 2
         return self if spread < 1e-3 else self._changed(lambda t, angle: _smooth(t, spread, angle))
 
@@ -129,6 +138,11 @@ class Signal:
         Args:
             curve: (k,) at its own rate; linear between its values, the last one holds.
         """
+        if not len(curve) or not 0 < curve_rate_hz < math.inf:
+            raise InputError(
+                f"Blend: expected a curve with values at a rate above 0 Hz, got {len(curve)} at "
+                f"{curve_rate_hz:g} Hz."
+            )
         other = other if other.rate_hz == self.rate_hz else other.resample(self.rate_hz)
         self._check_alike(other)
         count = min(len(self), len(other))
@@ -157,16 +171,24 @@ class Signal:
         return self._changed(lambda track, angle: _sampled(track, positions, angle))
 
     def _index(self, seconds: float) -> int:
-        index = round(seconds * self.rate_hz)
+        index = self._steps(seconds)
         if not 0 <= index < len(self):
             raise InputError(
                 f"Neutral time: expected 0 to below {self.seconds:g} s, got {seconds:g}."
             )
         return index
 
+    def _steps(self, seconds: float) -> int:
+        """A time in values, refused where no signal can be so long."""
+        if not abs(seconds * self.rate_hz) <= LONGEST_SAMPLES:
+            raise InputError(
+                f"Time: expected at most {LONGEST_SAMPLES / self.rate_hz:g} s, got {seconds:g} s."
+            )
+        return round(seconds * self.rate_hz)
+
     def _count(self, seconds: float) -> int:
-        count = round(seconds * self.rate_hz)
-        if not 1 <= count <= LONGEST_SAMPLES:
+        count = self._steps(seconds)
+        if count < 1:
             raise InputError(
                 f"Duration: expected {1 / self.rate_hz:g} s (one value) or more, got {seconds:g} s."
             )
@@ -222,9 +244,9 @@ class PoseSignal(Signal):
 
 def _between(a: Tensor, b: Tensor, share: float | Tensor, angle: bool) -> Tensor:
     """Linear between two values (and beyond them); angles go the short way and stay in ±180."""
-    if not angle:
-        return a + (b - a) * share
-    return _wrapped(a + _wrapped(b - a) * share)
+    share = torch.as_tensor(share, dtype=a.dtype)
+    mixed = _wrapped(a + _wrapped(b - a) * share) if angle else a + (b - a) * share
+    return torch.where(share == 1, b, mixed)  # exactly, where rounding would not be
 
 
 def _wrapped(degrees: Tensor) -> Tensor:

@@ -125,6 +125,8 @@ def encode_audio(
         InputError: audio shorter than one state pair (40 ms).
     """
     samples = audio.mono_at(SAMPLE_RATE_HZ)
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise InputError(f"Audio: expected a time of 0 seconds or more to hear, got {seconds:g}.")
     if seconds is not None:
         samples = samples[: _samples_for(seconds)]
     states = hidden_states(encoder, samples, cut, on_piece=on_piece)

@@ -1,6 +1,7 @@
 """A bank: expressions to choose from, each with what words can be compared to."""
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,7 +161,7 @@ def bank_of_signal(signal: ExpressionSignal, captions: Mapping[float, str]) -> B
     Raises:
         InputError: no captions, or a time outside the signal.
     """
-    index = [round(seconds * signal.rate_hz) for seconds in captions]
+    index = [math.floor(seconds * signal.rate_hz + 1e-6) for seconds in captions]
     if not index or min(index) < 0 or max(index) >= len(signal):
         raise InputError(
             f"Bank: expected captions at times from 0 to below {signal.seconds:g} s, got "

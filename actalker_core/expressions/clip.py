@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+from safetensors import SafetensorError
 from torch import Tensor
 
 from actalker_core.errors import CheckpointError
@@ -33,10 +34,19 @@ class Clip:
                 "tokenizer files). Fetch openai/clip-vit-large-patch14, for example."
             )
         try:
-            self._model: Any = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
+            self._model: Any = (
+                CLIPModel.from_pretrained(folder, local_files_only=True).float().eval()
+            )
             self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError) as error:
-            reason = str(error).splitlines()[0]
+        except (
+            OSError,
+            ValueError,
+            RuntimeError,
+            LookupError,
+            TypeError,
+            SafetensorError,
+        ) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise CheckpointError(f"{folder}: is no CLIP model ({reason}).") from error
 
     @property

@@ -179,7 +179,11 @@ def express(
     targets = [_features(bank, matcher, moment.text) for moment in prompt]
     reached = torch.stack([neutral + strength * (target - neutral) for target in targets])
     times = torch.tensor([moment.seconds for moment in prompt], dtype=torch.float64)
-    count = max(round(seconds * rate_hz), 1)
+    count = round(seconds * rate_hz)
+    if count < 1:
+        raise InputError(
+            f"Text: expected {1 / rate_hz:g} s (one value) or more, got {seconds:g} s."
+        )
     at = torch.arange(count, dtype=torch.float64) / rate_hz
     features = torch.stack([_at(times, reached, t) for t in at])
     words = "; ".join(f"{m.seconds:g}s: {m.text}" for m in prompt)

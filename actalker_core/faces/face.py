@@ -1,5 +1,6 @@
 """What is known about a face, and which of several is meant."""
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -60,7 +61,7 @@ def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str
             "(x0,y0,x1,y1), which also serves drawn and stylised faces, or choose another file."
         )
     from_left = sorted(found, key=lambda face: centre(face.box)[0])
-    if choice.lstrip("-").isdigit():
+    if re.fullmatch(r"-?[0-9]+", choice):
         return _by_index(from_left, int(choice), where)
     if choice not in ORDERS:
         raise InputError(f"Face: expected an index or one of {', '.join(ORDERS)}, got '{choice}'.")
@@ -117,15 +118,19 @@ def box_of_mask(mask: Tensor, size: tuple[int, int]) -> Box:
 
 
 def first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, where: str) -> Face:
-    """The face in the first frame that shows any.
+    """The face in the first frame that shows any; small ones count only if there is no other.
+
+    Args:
+        frames: may be read twice.
 
     Raises:
         FaceError: no frame does.
     """
-    for i, picture in enumerate(frames):
-        seen = finder.find(picture, deep=i == 0)
-        if seen:
-            return choose(seen, choice, (int(picture.shape[1]), int(picture.shape[2])), where)
+    for deep in (False, True):
+        for picture in frames:
+            seen = finder.find(picture, deep)
+            if seen:
+                return choose(seen, choice, (int(picture.shape[1]), int(picture.shape[2])), where)
     raise FaceError(
         f"No face is found in the {where}. Give its box (x0,y0,x1,y1), or choose another clip."
     )

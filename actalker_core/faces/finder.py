@@ -1,6 +1,7 @@
 """Which finder is there: MediaPipe's landmarker, else OpenCV's Haar cascade, else a clear error."""
 
 import hashlib
+import http.client
 import logging
 import os
 import urllib.error
@@ -93,7 +94,7 @@ def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str =
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
             content = answer.read()
-    except (urllib.error.URLError, OSError) as error:
+    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
         raise CheckpointError(
             f"{url}: cannot be fetched ({error}). Fetch it with a browser and put it at {path}."
         ) from error
@@ -102,8 +103,11 @@ def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str =
         raise CheckpointError(
             f"{url}: expected SHA-256 {sha256}, got {found}; nothing was written. Try again later."
         )
-    path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_bytes(content)
-    os.replace(unfinished, path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.write_bytes(content)
+        os.replace(unfinished, path)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be written ({error}). Name another.") from error
     return path

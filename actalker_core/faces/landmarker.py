@@ -4,6 +4,7 @@ Source: Bazarevsky et al., arXiv 1907.05047 (detector); Kartynnik et al., arXiv 
 (landmarks); the steps between the networks are those of MediaPipe's face landmarker task.
 """
 
+import struct
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ LEAST_CONFIDENCE = 0.5
 SAME_FACE_OVERLAP = 0.3
 MESH_MARGIN = 1.5
 """The landmark network sees the detected box enlarged by this."""
+LEAST_OVERLAP = 0.2
+"""A detection that shares less with a box given by hand is another face."""
 SEARCH_DEPTH = 4
 """A picture is searched whole, then in halves, quarters and eighths of its longer side."""
 
@@ -73,9 +76,23 @@ class Landmarker:
 
     def __init__(self, path: Path) -> None:
         detector, mesh, blendshapes = _networks(path)
-        self._detector, self._mesh = _read_network(detector), _read_network(mesh)
-        self.blendshapes = Blendshapes(blendshapes)
         self._anchors = _anchors()
+        try:
+            self._detector, self._mesh = _read_network(detector), _read_network(mesh)
+            self.blendshapes = Blendshapes(blendshapes)
+            self.blendshapes(np.zeros((1, topology.COUNT, 3), np.float32))
+        except (
+            cv2.error,
+            struct.error,
+            LookupError,
+            ValueError,
+            RuntimeError,
+            StopIteration,
+        ) as error:
+            raise CheckpointError(
+                f"{path}: its networks cannot be read ({type(error).__name__}). Fetch it again: "
+                "python -m actalker_core download."
+            ) from error
 
     def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
         """All faces; smaller parts are searched only if deep, and while larger ones show none."""
@@ -89,9 +106,10 @@ class Landmarker:
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The face at a box; a drawn face may only be recognised this way."""
         pixels = pixels_of(picture)
-        for detection in self._detect(pixels, [square(enlarged(box, 2))])[:1]:
-            if overlap(detection.box, box) > 0:
-                return self._meshed(pixels, detection)
+        found = self._detect(pixels, [square(enlarged(box, 2))])
+        nearest = max(found, key=lambda d: overlap(d.box, box), default=None)
+        if nearest is not None and overlap(nearest.box, box) > LEAST_OVERLAP:
+            return self._meshed(pixels, nearest)
         return self._mesh_at(pixels, enlarged(box, MESH_MARGIN / 1.2), 0.0)
 
     def _detect(self, pixels: Pixels, tiles: list[Box]) -> list[Detection]:

@@ -42,7 +42,7 @@ def mouth_openness(landmarks: Array) -> Array:
 
 def eye_distance(landmarks: Array) -> Array:
     """(f,) from one outer eye corner to the other, in the unit of the landmarks."""
-    return _gap(landmarks, t.LEFT_CORNERS[0], t.RIGHT_CORNERS[0])
+    return _gap(landmarks, t.LEFT_CORNERS[1], t.RIGHT_CORNERS[0])
 
 
 def gaze(landmarks: Array) -> Array:
@@ -56,8 +56,8 @@ def gaze(landmarks: Array) -> Array:
 
 def _gaze(landmarks: Array, iris: int, corners: tuple[int, int]) -> Array:
     a, b = (landmarks[:, corner, :2] for corner in corners)
-    across = (a - b) * np.sign(a[:, :1] - b[:, :1])
-    half = np.linalg.norm(across, axis=1, keepdims=True) / 2
+    across = b - a
+    half = np.maximum(np.linalg.norm(across, axis=1, keepdims=True) / 2, 1e-9)
     across = across / (2 * half)
     up = np.stack([across[:, 1], -across[:, 0]], axis=1)
     away = (landmarks[:, iris, :2] - (a + b) / 2) / half

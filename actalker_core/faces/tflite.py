@@ -19,7 +19,7 @@ def half_tensors(tflite: bytes) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Name and values of every constant in half precision, as float32."""
     model = _Table(tflite, _u32(tflite, 0))
     buffers = list(model.tables(4))
-    for tensor in next(model.tables(2)).tables(0):
+    for tensor in next(iter(model.tables(2))).tables(0):
         content, shape = buffers[tensor.number(2)].content(0), tensor.integers(0)
         if tensor.byte(1) == FLOAT16 and content and shape.size:
             values = np.frombuffer(content, "<f2").astype(np.float32)

@@ -20,8 +20,8 @@ OVAL = (
 # fmt: on
 """Closed outlines, in order; those of the brows are not."""
 
-LEFT_CORNERS, RIGHT_CORNERS = (263, 362), (33, 133)
-"""Outer and inner corner of an eye."""
+LEFT_CORNERS, RIGHT_CORNERS = (362, 263), (33, 133)
+"""The corners of an eye, from the person's right to the left."""
 LEFT_LIDS, RIGHT_LIDS = ((385, 386, 387), (380, 374, 373)), ((160, 159, 158), (144, 145, 153))
 """Points of the upper lid and those below them on the lower one."""
 LEFT_IRIS, RIGHT_IRIS = 473, 468

@@ -15,7 +15,7 @@ from actalker_core.faces.face import Array, Face, FaceFinder, choose
 
 log = logging.getLogger(__name__)
 
-FARTHEST_STEP = 1.0
+FARTHEST_STEP = 0.6
 """A face further than this many of its own sides from where it was is somebody else's."""
 DEEP_EVERY_FRAMES = 25
 """Until a face is found, small ones are looked for only this often, as it takes long."""

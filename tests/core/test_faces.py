@@ -355,6 +355,14 @@ def test_the_chosen_face_is_followed_among_two(choice: str, start: int) -> None:
     assert lefts(followed) == [start + 3 * i for i in range(10)]
 
 
+def test_a_face_that_moved_on_while_it_was_missed_is_found_again() -> None:
+    """It is alone and moves by a tenth of its side per frame, before, meanwhile and after."""
+    shown = {i: [face_at(2 + 2 * i)] for i in range(20) if not 5 <= i <= 12}
+    followed = track(Script(shown), greys(20))
+    assert followed.missed == list(range(5, 13))
+    assert lefts(followed) == pytest.approx([2 + 2 * i for i in range(20)])
+
+
 def test_the_largest_face_stays_chosen_when_another_outgrows_it() -> None:
     shown = {i: [face_at(5, side=20), face_at(50, 10, 10 + 5 * i)] for i in range(5)}
     followed = track(Script(shown), greys(5), "largest")
@@ -465,7 +473,7 @@ def test_no_first_face_names_the_clip(frames: int) -> None:
 # Measuring ---------------------------------------------------------------------------------------
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=30)
 @given(st.floats(0.01, 100), st.tuples(*[st.floats(-1000, 1000)] * 3))
 @pytest.mark.parametrize(
     "measured",
@@ -511,17 +519,18 @@ def turned(landmarks: Array, axes: str, degrees: float) -> Array:
 
 
 @pytest.mark.parametrize("degrees", [-80, -40, -5, 0, 5, 40, 80])
-@pytest.mark.parametrize(("angle", "axes"), [(0, "yz"), (1, "zx"), (2, "xy")])
+@pytest.mark.parametrize(("angle", "axes"), [(0, "zy"), (1, "xz"), (2, "xy")])
 def test_one_turn_is_one_angle(angle: int, axes: str, degrees: float) -> None:
+    """Of a nose that goes up, a nose that goes right and a head that leans right."""
     expected = np.zeros(3)
-    expected[angle] = degrees if axes != "zx" else -degrees
+    expected[angle] = degrees
     found = measure.head_rotation_degrees(turned(head(), axes, degrees)[None])[0]
     assert found == pytest.approx(expected, abs=1e-3)
 
 
 @given(*[st.floats(-60, 60)] * 3)
 def test_pitch_and_yaw_are_where_the_nose_points(pitch: float, yaw: float, roll: float) -> None:
-    face = turned(turned(turned(head(), "xy", roll), "yz", pitch), "zx", yaw)
+    face = turned(turned(turned(head(), "xy", roll), "zy", pitch), "xz", yaw)
     x, y, z = face[topology.NOSE_TIP] / 5
     found = measure.head_rotation_degrees(face[None])[0]
     assert found[0] == pytest.approx(np.degrees(np.arcsin(-y)), abs=0.01)
@@ -580,16 +589,16 @@ def test_gaze_is_positive_to_the_right_and_up(recorded: Recorded) -> None:
 
 def test_gaze_into_a_corner_is_one(recorded: Recorded) -> None:
     landmarks = recorded["landmarks_px"].copy()
-    landmarks[:, topology.LEFT_IRIS] = landmarks[:, topology.LEFT_CORNERS[0]]
-    landmarks[:, topology.RIGHT_IRIS] = landmarks[:, topology.RIGHT_CORNERS[1]]
+    landmarks[:, topology.LEFT_IRIS] = landmarks[:, 263]  # the outer corner
+    landmarks[:, topology.RIGHT_IRIS] = landmarks[:, 133]  # the inner corner
     assert np.allclose(measure.gaze(landmarks), (1, 0), atol=1e-5)
 
 
 @pytest.mark.parametrize("quarters", [1, 2, 3])
 def test_gaze_is_a_number_however_the_head_lies(recorded: Recorded, quarters: int) -> None:
     lying = with_gaze(recorded["landmarks_px"][:1], 0, 0)
-    for outer, inner in (topology.LEFT_CORNERS, topology.RIGHT_CORNERS):
-        lying[:, inner, 1] = lying[:, outer, 1]
+    for one, other in (topology.LEFT_CORNERS, topology.RIGHT_CORNERS):
+        lying[:, other, 1] = lying[:, one, 1]
     for _ in range(quarters):
         lying[..., 0], lying[..., 1] = -lying[..., 1], lying[..., 0].copy()
     assert np.isfinite(measure.gaze(lying)).all()
@@ -872,7 +881,7 @@ def test_both_of_two_faces_are_found(couple: list[Face], face: Face) -> None:
 
 
 @needs_portrait
-@pytest.mark.parametrize(("x", "y"), [(0, 0), (955, 430), (1910, 910)])
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (955, 430)])
 def test_a_small_face_in_a_wide_picture_is_found(
     landmarker: Landmarker, portrait: Tensor, face: Face, x: int, y: int
 ) -> None:
@@ -924,6 +933,16 @@ def test_a_rough_box_leads_to_the_same_landmarks(
 
 
 @needs_portrait
+@pytest.mark.parametrize("factor", [2.2, 2.5, 3])
+def test_a_box_around_head_and_shoulders_leads_to_the_face(
+    landmarker: Landmarker, portrait: Tensor, face: Face, factor: float
+) -> None:
+    boxed = boxed_face(portrait, enlarged(face.box, factor), landmarker)
+    assert boxed.landmarks is not None
+    assert farthest(boxed.landmarks, face.landmarks) < 0.03
+
+
+@needs_portrait
 @pytest.mark.parametrize("box", [(0, 0, 60, 60), (900, 0, 1024, 120), (0, 900, 100, 1000)])
 def test_no_face_is_near_a_box_beside_it(
     landmarker: Landmarker, portrait: Tensor, box: Box
@@ -948,15 +967,14 @@ def test_a_boxed_face_is_not_its_neighbour(
 
 
 @needs_portrait
-def test_the_chosen_of_two_real_faces_is_followed(
-    landmarker: Landmarker, portrait: Tensor, couple: list[Face]
-) -> None:
-    picture = torch.cat([portrait, portrait.flip(2)], dim=2)
+def test_the_chosen_of_two_real_faces_is_followed(landmarker: Landmarker, portrait: Tensor) -> None:
+    small = resized(portrait, 384, 384)
+    picture = torch.cat([small, small.flip(2)], dim=2)
     only_left = picture.clone()
-    only_left[:, :, 1024:] = 0
+    only_left[:, :, 384:] = 0
     followed = track(landmarker, [picture, only_left, picture], "right")
     assert followed.missed == [1]
-    right = choose(couple, "right", (1024, 2048), "portrait")
+    right = choose(landmarker.find(picture), "right", (384, 768), "portrait")
     assert np.allclose(followed.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))
 
 

@@ -27,7 +27,7 @@ LAST_FRAME = 60
 Keyed = dict[int, tuple[float, str]]
 """Strength and ease by frame."""
 
-steadily = settings(max_examples=50, deadline=None)
+steadily = settings(max_examples=30, deadline=None)
 STRENGTHS = st.floats(0, 1)
 CURVES = st.lists(st.floats(0, 1, width=32), min_size=1, max_size=8)
 KEYS = st.dictionaries(
@@ -544,7 +544,7 @@ def is_good(text: str) -> bool:
     return False
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(SCRIBBLES, st.integers(1, 9), FPS)
 @example("0:1, 0:0", 5, 25.0)
 @example("envelope threshold=1", 5, 25.0)
@@ -574,21 +574,38 @@ def test_checking_does_not_guess_a_frame_rate(text: str, fps: float) -> None:
 
 def told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     with caplog.at_level(logging.INFO, logger="actalker_core.gates"):
-        gates.parse(text, 5, 25, steps([0.5] * 5))
-    return [
-        r.getMessage()
-        for r in caplog.records
-        if r.name == "actalker_core.gates" and r.levelno == logging.INFO
-    ]
+        gates.check(text)
+        gate = gates.parse(text, 5, 25, steps([0.5] * 5))
+        gates.report_experimental("audio", gate)
+    records = [r for r in caplog.records if r.name == "actalker_core.gates"]
+    assert all(r.levelno == logging.INFO for r in records)
+    return [r.getMessage() for r in records]
 
 
-@pytest.mark.parametrize("text", ["0.5", "0 0 .1", "0:0, 4f:1", "envelope attack=1", "invert .3"])
-def test_strengths_between_0_and_1_are_told_to_be_experimental(
-    caplog: pytest.LogCaptureFixture, text: str
+@pytest.mark.parametrize(
+    ("text", "percent"),
+    [
+        ("0.5", 100),
+        ("0 0 .1 1", 20),
+        ("0:0, 4f:1", 60),
+        ("envelope attack=1", 100),
+        ("invert .3", 100),
+        ("0.5 0.5 0 0 0", 40),
+    ],
+)
+def test_strengths_between_0_and_1_are_told_once_to_be_experimental(
+    caplog: pytest.LogCaptureFixture, text: str, percent: int
 ) -> None:
     (message,) = told(caplog, text)
-    assert text in message
+    assert "audio" in message
     assert "experimental" in message
+    assert f"{percent} %" in message
+
+
+def test_no_frames_have_no_experimental_ones(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, logger="actalker_core.gates"):
+        gates.report_experimental("audio", torch.zeros(0))
+    assert not caplog.records
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ from actalker_core.sampler.windows import Windows
 SIZE = HEIGHT, WIDTH = 96, 80
 BOX = (16.0, 14.0, 64.0, 78.0)
 
-quickly = settings(max_examples=40, deadline=None)
+quickly = settings(max_examples=30, deadline=None)
 
 # Faces -------------------------------------------------------------------------------------------
 
@@ -97,8 +97,8 @@ def both(style: str, faces: Face | Sequence[Face]) -> tuple[Tensor, Tensor]:
 def face_box(face: Face) -> Tensor:
     """The face box as the release draws it: 1.2 times as large, in whole pixels."""
     x0, y0, x1, y1 = face.box
-    dx, dy = 0.1 * (x1 - x0), 0.1 * (y1 - y0)
-    left, top, right, bottom = (round(edge) for edge in (x0 - dx, y0 - dy, x1 + dx, y1 + dy))
+    x, y, dx, dy = (x0 + x1) / 2, (y0 + y1) / 2, 1.2 * (x1 - x0) / 2, 1.2 * (y1 - y0) / 2
+    left, top, right, bottom = (round(edge) for edge in (x - dx, y - dy, x + dx, y + dy))
     rows, columns = torch.arange(HEIGHT), torch.arange(WIDTH)
     inside = ((rows >= top) & (rows < bottom))[:, None] & ((columns >= left) & (columns < right))
     return inside[None, None].float()
@@ -280,8 +280,8 @@ def test_regions_follow_the_face(part: str, dx: int, dy: int) -> None:
     wide[y : y + HEIGHT, x : x + WIDTH] = drawn(part)[0, 0]
     want = wide[HEIGHT : 2 * HEIGHT, WIDTH : 2 * WIDTH]
     got = drawn(part, face_in(moved(BOX, dx, dy)))[0, 0]
-    assert is_inside(want, got)
-    assert torch.equal(got[10:70, 12:66], want[10:70, 12:66])
+    inner = slice(4, -4)  # OpenCV may round outlines otherwise where the border cuts them
+    assert torch.equal(got[inner, inner], want[inner, inner])
 
 
 @pytest.mark.parametrize("part", PARTS)
@@ -592,17 +592,20 @@ def owned(style: str, frames: int | None = None) -> tuple[Tensor, Tensor]:
     return style_masks(style, faces, 64, 64, with_audio=True, with_expression=True)
 
 
-@pytest.mark.parametrize("style", masks.STYLES)
-def test_equal_masks_per_frame_give_the_latents_of_the_clip(unet: UNet, style: str) -> None:
-    want = latents(unet, *owned(style), Windows(), Guidance())
-    got = latents(unet, *owned(style, FRAMES), Windows(), Guidance())
+@pytest.mark.parametrize(
+    ("style", "guidance"), [("paper", Guidance()), *((style, UNIT) for style in masks.STYLES)]
+)
+def test_equal_masks_per_frame_give_the_latents_of_the_clip(
+    unet: UNet, style: str, guidance: Guidance
+) -> None:
+    want = latents(unet, *owned(style), Windows(), guidance)
+    got = latents(unet, *owned(style, FRAMES), Windows(), guidance)
     assert (got - want).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize("mode", ["tight", "cyclic"])
-@pytest.mark.parametrize("length", [1, 2])
-def test_windows_take_the_masks_of_their_frames(unet: UNet, length: int, mode: str) -> None:
-    windows = Windows(length, 0, 1, mode)
+def test_windows_take_the_masks_of_their_frames(unet: UNet, mode: str) -> None:
+    windows = Windows(2, 0, 1, mode)
     want = latents(unet, *owned("paper"), windows)
     got = latents(unet, *owned("paper", FRAMES), windows)
     assert (got - want).abs().max() < 1e-5
