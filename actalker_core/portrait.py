@@ -253,7 +253,7 @@ def paste_back(
         result = original.expand(len(frames), -1, -1, -1).clone()
         behind = result[..., top:bottom, left:right]
         shown = _resized(frames.to(original), (bottom - top, right - left)).clamp(0, 1)
-        result[..., top:bottom, left:right] = behind + weight * (shown - behind)
+        result[..., top:bottom, left:right] = torch.lerp(behind, shown, weight.expand_as(shown))
         yield result
 
 

@@ -127,7 +127,7 @@ class Signal:
         """Averaged with a bell of this width (two standard deviations); 0 changes nothing."""
         if not 0 <= seconds <= LONGEST_SMOOTHING_SECONDS:
             raise InputError(
-                f"Smooth: expected a width of 0 to {LONGEST_SMOOTHING_SECONDS:g} s, got {seconds:g}."
+                f"Smooth: expected 0 to {LONGEST_SMOOTHING_SECONDS:g} s, got {seconds:g}."
             )
         spread = seconds * self.rate_hz / 2
         return self if spread < 1e-3 else self._changed(lambda t, angle: _smooth(t, spread, angle))

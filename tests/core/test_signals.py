@@ -30,6 +30,7 @@ from actalker_core.encoders.audio import (
     SAMPLE_RATE_HZ,
     STATES_PER_SECOND,
     WhisperEncoder,
+    audio_windows,
     encode_audio,
     hidden_states,
 )
@@ -1276,6 +1277,23 @@ def test_the_beginning_is_heard_as_in_the_whole(
     count = math.ceil(seconds * STATES_PER_SECOND)
     assert len(part) >= count
     assert torch.allclose(part[:count], heard[cut][:count], atol=1e-5)
+
+
+@pytest.mark.parametrize("cut", CUTS)
+@pytest.mark.parametrize("fps", [12.5, 25, 60])
+def test_the_last_frame_hears_what_follows_it(
+    ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], cut: str, fps: float
+) -> None:
+    frames = math.floor(29.99 * fps)
+    part = encode_audio(ear, sound(samples), seconds=frames / fps, cut=cut).states
+    windows = [audio_windows(states, frames, fps) for states in (part, heard[cut])]
+    assert torch.allclose(*windows, atol=1e-5)
+
+
+@pytest.mark.parametrize("seconds", [1e9, 1e300, 1e308])
+def test_to_hear_more_than_there_is_is_refused_or_all(ear: WhisperEncoder, seconds: float) -> None:
+    with contextlib.suppress(InputError):
+        assert len(encode_audio(ear, sound(speech(1)), seconds=seconds)) == 50
 
 
 def test_what_is_not_needed_is_not_heard(ear: WhisperEncoder, samples: Tensor) -> None:
