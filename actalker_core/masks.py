@@ -143,8 +143,11 @@ def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> 
 
 
 def _drawn(name: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
-    several = [faces] if isinstance(faces, Face) else faces
-    return torch.cat([PARTS[name](face, height, width) for face in several])
+    return torch.cat([PARTS[name](face, height, width) for face in _several(faces)])
+
+
+def _several(faces: Face | Sequence[Face]) -> Sequence[Face]:
+    return [faces] if isinstance(faces, Face) else faces
 
 
 # Masks of masks ----------------------------------------------------------------------------------
@@ -217,7 +220,7 @@ def style_masks(
         whole = draw("oval" if style == "landmarks" else "face")
         return whole * with_audio, whole * with_expression
     if style == "landmarks":
-        lips = grow(draw("lips"), _grown_px(faces))
+        lips = torch.cat([_reaching_lips(face, height, width) for face in _several(faces)])
         return lips, without(draw("oval"), lips)
     audio, expression = {
         "released": ("all", "all"),
@@ -228,6 +231,6 @@ def style_masks(
     return draw(audio), draw(expression)
 
 
-def _grown_px(faces: Face | Sequence[Face]) -> int:
-    face = faces if isinstance(faces, Face) else faces[0]
-    return max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
+def _reaching_lips(face: Face, height: int, width: int) -> Tensor:
+    reach_px = max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
+    return grow(_drawn("lips", face, height, width), reach_px)

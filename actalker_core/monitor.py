@@ -134,7 +134,8 @@ def _draw_sound(axis: Any, shown: Monitored) -> None:
 
 def _draw_gates(axis: Any, shown: Monitored) -> None:
     for name, gate in shown.gates.items():
-        axis.step(range(shown.frames), gate.cpu(), where="mid", color=COLOURS[name], label=name)
+        edges = np.arange(shown.frames + 1) - 0.5
+        axis.stairs(gate.cpu(), edges, baseline=None, color=COLOURS[name], label=name)
     axis.set_ylim(-0.05, 1.05)
     axis.set_ylabel("gates")
     _name_lines(axis)

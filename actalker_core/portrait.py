@@ -181,7 +181,7 @@ def fit_mask(mask: Tensor, crop: Crop) -> Tensor:
     """Masks drawn over the picture or over the portrait, at the portrait's size.
 
     Args:
-        mask: (n, 1, H, W) in 0…1.
+        mask: (n, 1, H, W) in 0…1. Where both have one size, it is drawn over the picture.
 
     Returns:
         (n, 1, H', W') in steps of 1/255, so that ones stay ones.
@@ -190,16 +190,16 @@ def fit_mask(mask: Tensor, crop: Crop) -> Tensor:
         InputError: the mask has neither size.
     """
     shape = tuple(mask.shape[2:])
+    if shape == crop.source_shape:
+        return (crop.cut(mask.float()).clamp(0, 1) * 255).round() / 255
     if shape == crop.shape:
         return mask
-    if shape != crop.source_shape:
-        (height, width), (small_h, small_w) = crop.source_shape, crop.shape
-        raise InputError(
-            f"A mask must have the size of the portrait: expected {width}x{height} (or "
-            f"{small_w}x{small_h} as it is animated), got {mask.shape[3]}x{mask.shape[2]}. Draw "
-            "it over the portrait itself."
-        )
-    return (crop.cut(mask.float()).clamp(0, 1) * 255).round() / 255
+    (height, width), (small_h, small_w) = crop.source_shape, crop.shape
+    raise InputError(
+        f"A mask must have the size of the portrait: expected {width}x{height} (or "
+        f"{small_w}x{small_h} as it is animated), got {mask.shape[3]}x{mask.shape[2]}. Draw "
+        "it over the portrait itself."
+    )
 
 
 def feathered(shape: tuple[int, int], feather_px: int) -> Tensor:

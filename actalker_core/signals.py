@@ -17,7 +17,6 @@ from actalker_core.errors import InputError, MediaError
 
 S = TypeVar("S", bound="Signal")
 
-ROUNDING_SECONDS = 1e-6
 FULL_TURN_DEGREES = 360.0
 LONGEST_SMOOTHING_SECONDS = 600.0
 LONGEST_SAMPLES = 10_000_000
@@ -81,12 +80,13 @@ class Signal:
 
     def resample(self: S, rate_hz: float) -> S:
         """The same course at another rate, linear between values."""
-        if not 0 < self.seconds * rate_hz <= LONGEST_SAMPLES:
+        count = self.seconds * rate_hz
+        if not 0.5 <= count <= LONGEST_SAMPLES:
             raise InputError(
-                f"Resample: expected a rate above 0 Hz and at most {LONGEST_SAMPLES:,} values, got "
-                f"{rate_hz:g} Hz."
+                f"Resample: expected a rate that gives 1 to {LONGEST_SAMPLES:,} values in "
+                f"{self.seconds:g} s, got {rate_hz:g} Hz."
             )
-        count = max(round(self.seconds * rate_hz), 1)
+        count = max(round(count), 1)
         at = torch.arange(count, dtype=torch.float64) * (self.rate_hz / rate_hz)
         return replace(self._at(at), rate_hz=float(rate_hz))
 
@@ -240,6 +240,16 @@ class PoseSignal(Signal):
     ANGLES = ("rotation_degrees",)
     rotation_degrees: Tensor
     translation: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse tracks without three numbers each."""
+        super().__post_init__()
+        shapes = [tuple(track.shape[1:]) for track in self.tracks.values()]
+        if shapes != [(3,), (3,)]:
+            raise InputError(
+                f"PoseSignal: expected rotation and translation of 3 numbers, got {shapes}. "
+                "Encode it again."
+            )
 
 
 def _between(a: Tensor, b: Tensor, share: float | Tensor, angle: bool) -> Tensor:

@@ -88,4 +88,6 @@ class Piece:
     def _stripped(self) -> "Piece":
         text = self.text
         before, after = len(text) - len(text.lstrip()), len(text) - len(text.rstrip())
-        return replace(self, start=self.start + before, end=max(self.end - after, self.start))
+        return replace(
+            self, start=self.start + before, end=max(self.end - after, self.start + before)
+        )

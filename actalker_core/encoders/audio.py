@@ -128,7 +128,7 @@ def encode_audio(
     if seconds is not None and not 0 <= seconds < math.inf:
         raise InputError(f"Audio: expected a time of 0 seconds or more to hear, got {seconds:g}.")
     if seconds is not None:
-        samples = samples[: _samples_for(seconds)]
+        samples = samples[: _samples_for(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
     states = hidden_states(encoder, samples, cut, on_piece=on_piece)
     return AudioSignal(rate_hz=float(STATES_PER_SECOND), source=source, states=states)
 

@@ -94,7 +94,10 @@ def references_in(folder: Path) -> Iterable[Reference]:
 
 def _caption(picture: Path) -> str:
     file = picture.with_suffix(".txt")
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    try:
+        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise MediaError(f"{file}: expected a caption in UTF-8 ({error}). Save it so.") from error
 
 
 def build_bank(
@@ -161,12 +164,12 @@ def bank_of_signal(signal: ExpressionSignal, captions: Mapping[float, str]) -> B
     Raises:
         InputError: no captions, or a time outside the signal.
     """
-    index = [math.floor(seconds * signal.rate_hz + 1e-6) for seconds in captions]
-    if not index or min(index) < 0 or max(index) >= len(signal):
+    if not captions or not all(0 <= seconds < signal.seconds for seconds in captions):
         raise InputError(
             f"Bank: expected captions at times from 0 to below {signal.seconds:g} s, got "
             f"{[f'{seconds:g}' for seconds in captions]}."
         )
+    index = [min(math.floor(s * signal.rate_hz + 1e-6), len(signal) - 1) for s in captions]
     texts = tuple(captions.values())
     return Bank(names=texts, features=signal.features[index], captions=texts)
 

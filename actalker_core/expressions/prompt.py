@@ -14,7 +14,7 @@ from actalker_core.expressions.bank import NEUTRAL, Bank
 from actalker_core.expressions.clip import Clip
 from actalker_core.expressions.presets import PRESETS, SYNONYMS
 from actalker_core.faces.blendshapes import NAMES
-from actalker_core.signals import ExpressionSignal
+from actalker_core.signals import LONGEST_SAMPLES, ExpressionSignal
 from actalker_core.text import Piece
 
 TEMPLATE = "a photo of a {} face"
@@ -103,8 +103,9 @@ class PresetMatcher:
         """See the class; raises InputError for a word that no preset is called by."""
         preset = PRESETS[_preset_called(text)]
         asked = torch.tensor([preset.get(name, 0.0) for name in NAMES])
-        apart = (self._known - asked)[:, 1:].square().sum(1)  # the first one is no movement
-        return torch.softmax(-apart / self._temperature**2, dim=0)
+        apart = (self._known - asked)[:, 1:].double().square().sum(1)  # the first is no movement
+        nearer = (apart.min() - apart) / self._temperature / self._temperature
+        return torch.softmax(nearer, dim=0).float()
 
 
 def _preset_called(text: str) -> str:
@@ -141,8 +142,8 @@ def parse_prompt(text: str) -> list[Moment]:
     parts = whole.split(r"[;\n]")
     if not parts:
         raise whole.error("a text, such as joyful")
-    if len(parts) == 1 and ":" not in whole.text:
-        return [Moment(0.0, whole.text)]
+    if len(parts) == 1 and ":" not in parts[0].text:
+        return [Moment(0.0, parts[0].text)]
     moments: list[Moment] = []
     for part in parts:
         time, words = part.divided(":", "time: text, such as 2s: joyful")
@@ -173,18 +174,18 @@ def express(
         strength: 0 is neutral, 1 the expression as it is in the bank, more exaggerates.
 
     Raises:
-        InputError: words that the matcher does not know, or a duration below one value.
+        InputError: words that the matcher does not know, or a duration of no values or too many.
     """
+    if not 0.5 < seconds * rate_hz <= LONGEST_SAMPLES:
+        raise InputError(
+            f"Text: expected {1 / rate_hz:g} s (one value) to {LONGEST_SAMPLES / rate_hz:g} s, got "
+            f"{seconds:g} s."
+        )
     neutral = bank.features[bank.neutral]
     targets = [_features(bank, matcher, moment.text) for moment in prompt]
     reached = torch.stack([neutral + strength * (target - neutral) for target in targets])
     times = torch.tensor([moment.seconds for moment in prompt], dtype=torch.float64)
-    count = round(seconds * rate_hz)
-    if count < 1:
-        raise InputError(
-            f"Text: expected {1 / rate_hz:g} s (one value) or more, got {seconds:g} s."
-        )
-    at = torch.arange(count, dtype=torch.float64) / rate_hz
+    at = torch.arange(round(seconds * rate_hz), dtype=torch.float64) / rate_hz
     features = torch.stack([_at(times, reached, t) for t in at])
     words = "; ".join(f"{m.seconds:g}s: {m.text}" for m in prompt)
     return ExpressionSignal(rate_hz=rate_hz, source=f"text: {words}", features=features)

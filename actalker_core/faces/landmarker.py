@@ -34,7 +34,7 @@ SAME_FACE_OVERLAP = 0.3
 MESH_MARGIN = 1.5
 """The landmark network sees the detected box enlarged by this."""
 LEAST_OVERLAP = 0.2
-"""A detection that shares less with a box given by hand is another face."""
+"""A detection beside a box given by hand that shares less with it is another face."""
 SEARCH_DEPTH = 4
 """A picture is searched whole, then in halves, quarters and eighths of its longer side."""
 
@@ -108,7 +108,7 @@ class Landmarker:
         pixels = pixels_of(picture)
         found = self._detect(pixels, [square(enlarged(box, 2))])
         nearest = max(found, key=lambda d: overlap(d.box, box), default=None)
-        if nearest is not None and overlap(nearest.box, box) > LEAST_OVERLAP:
+        if nearest is not None and _is_at(nearest.box, box):
             return self._meshed(pixels, nearest)
         return self._mesh_at(pixels, enlarged(box, MESH_MARGIN / 1.2), 0.0)
 
@@ -150,6 +150,13 @@ class Landmarker:
         flat = landmarks[:, :2] @ to_picture[:, :2].T + to_picture[:, 2]
         landmarks = np.concatenate([flat, depth], axis=1).astype(np.float32)
         return Face(around(landmarks), chance, landmarks)
+
+
+def _is_at(found: Box, given: Box) -> bool:
+    """Whether a face is the one in a box given by hand, which may be much larger or smaller."""
+    x, y = centre(found)
+    inside = given[0] <= x <= given[2] and given[1] <= y <= given[3]
+    return inside or overlap(found, given) > LEAST_OVERLAP
 
 
 def around(landmarks: Array) -> Box:

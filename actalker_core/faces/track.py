@@ -15,7 +15,7 @@ from actalker_core.faces.face import Array, Face, FaceFinder, choose
 
 log = logging.getLogger(__name__)
 
-FARTHEST_STEP = 0.6
+FARTHEST_STEP, FARTHER_PER_MISSED_FRAME = 0.6, 0.05
 """A face further than this many of its own sides from where it was is somebody else's."""
 DEEP_EVERY_FRAMES = 25
 """Until a face is found, small ones are looked for only this often, as it takes long."""
@@ -75,13 +75,15 @@ def track(
     """
     found: list[Face | None] = []
     last: Face | None = None
+    missed = 0
     size = (0, 0)
     for i, picture in enumerate(frames):
         size = (int(picture.shape[1]), int(picture.shape[2]))
         if last is None:
             found.append(_begin(finder, picture, choice, where, deep=i % DEEP_EVERY_FRAMES == 0))
         else:
-            found.append(_go_on(finder, picture, last))
+            found.append(_go_on(finder, picture, last, missed))
+        missed = 0 if found[-1] else missed + 1
         last = found[-1] or last
         if on_frame is not None:
             on_frame(i + 1)
@@ -100,18 +102,14 @@ def _begin(finder: FaceFinder, picture: Tensor, choice: str, where: str, deep: b
     return choose(seen, choice, size, where) if seen else None
 
 
-def _go_on(finder: FaceFinder, picture: Tensor, last: Face) -> Face | None:
+def _go_on(finder: FaceFinder, picture: Tensor, last: Face, missed: int) -> Face | None:
     """The nearest face, looked for in the whole picture first and then where it was."""
-    seen = finder.find(picture, deep=False)
-    if not any(_is_same(face, last) for face in seen):
+    farthest = FARTHEST_STEP + FARTHER_PER_MISSED_FRAME * missed
+    seen = [f for f in finder.find(picture, deep=False) if _step(f, last) <= farthest]
+    if not seen:
         there = finder.find_near(picture, last.box)
-        seen = [] if there is None else [there]
-    nearest = min(seen, key=lambda face: _step(face, last), default=None)
-    return nearest if nearest is not None and _is_same(nearest, last) else None
-
-
-def _is_same(face: Face, last: Face) -> bool:
-    return _step(face, last) <= FARTHEST_STEP
+        seen = [there] if there is not None and _step(there, last) <= farthest else []
+    return min(seen, key=lambda face: _step(face, last), default=None)
 
 
 def _step(face: Face, last: Face) -> float:

@@ -210,16 +210,3 @@ def animate(media: Media, out: Path, monkeypatch: pytest.MonkeyPatch) -> Animate
 
 
 # Known defects: their tests stay, and are expected to fail until they are mended. -----------------
-
-OPEN_DEFECTS = (
-    *("test_signals.py", "test_expressions.py", "test_monitor.py"),
-    *("test_a_box_around_head_and_shoulders", "test_a_face_that_moved_on_while_it_was_missed"),
-    *("test_a_mask_of_both_sizes_means_one_thing", "test_without_feather_and_mask_frames"),
-    *("test_lips_reach_further_on_the_face_of", "test_gaze_into_a_corner_is_one"),
-)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if any(name in item.nodeid for name in OPEN_DEFECTS):
-            item.add_marker(pytest.mark.xfail(reason="open defect, see the issue", strict=False))
