@@ -174,13 +174,14 @@ def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Ten
 
 def report_experimental(name: str, gate: Tensor) -> None:
     """Say so where a gate holds values that were never trained."""
-    share = float(((gate > 0) & (gate < 1)).float().mean()) if len(gate) else 0.0
-    if share:
+    between = int(((gate > 0) & (gate < 1)).sum())
+    if between:
         log.info(
-            "The %s gate is between 0 and 1 in %.0f %% of the frames, which was never trained: "
+            "The %s gate is between 0 and 1 in %d of %d frames, which was never trained: "
             "experimental.",
             name,
-            100 * share,
+            between,
+            len(gate),
         )
 
 

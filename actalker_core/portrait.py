@@ -232,7 +232,7 @@ def paste_back(
     """Put frames back into the picture that their portrait was cut from.
 
     Args:
-        chunks: (n, 3, h, w) in 0…1, of the portrait's size.
+        chunks: (n, 3, h, w) in 0…1, of the portrait's size; what is no number is black.
         original: (3, H, W) in 0…1. Outside the crop, and where the mask is 0, it stays as it is.
         feather_px: how softly the crop's border blends in, in pixels of the picture.
         mask: (1, 1, H, W) or (1, 1, h, w), where frames may show; None for all of the crop.
@@ -252,7 +252,8 @@ def paste_back(
         _check_pasted(frames, original, crop)
         result = original.expand(len(frames), -1, -1, -1).clone()
         behind = result[..., top:bottom, left:right]
-        shown = _resized(frames.to(original), (bottom - top, right - left)).clamp(0, 1)
+        frames = frames.to(original).nan_to_num()
+        shown = _resized(frames, (bottom - top, right - left)).clamp(0, 1)
         result[..., top:bottom, left:right] = torch.lerp(behind, shown, weight.expand_as(shown))
         yield result
 

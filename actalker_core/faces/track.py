@@ -11,14 +11,12 @@ from torch import Tensor
 
 from actalker_core.errors import FaceError
 from actalker_core.faces.box import centre
-from actalker_core.faces.face import Array, Face, FaceFinder, choose
+from actalker_core.faces.face import DEEP_EVERY_FRAMES, Array, Face, FaceFinder, choose
 
 log = logging.getLogger(__name__)
 
 FARTHEST_STEP, FARTHER_PER_MISSED_FRAME = 0.6, 0.05
 """A face further than this many of its own sides from where it was is somebody else's."""
-DEEP_EVERY_FRAMES = 25
-"""Until a face is found, small ones are looked for only this often, as it takes long."""
 
 
 @dataclass(frozen=True)

@@ -583,23 +583,23 @@ def told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("text", "percent"),
+    ("text", "frames"),
     [
-        ("0.5", 100),
-        ("0 0 .1 1", 20),
-        ("0:0, 4f:1", 60),
-        ("envelope attack=1", 100),
-        ("invert .3", 100),
-        ("0.5 0.5 0 0 0", 40),
+        ("0.5", 5),
+        ("0 0 .1 1", 1),
+        ("0:0, 4f:1", 3),
+        ("envelope attack=1", 5),
+        ("invert .3", 5),
+        ("0.5 0.5 0 0 0", 2),
     ],
 )
 def test_strengths_between_0_and_1_are_told_once_to_be_experimental(
-    caplog: pytest.LogCaptureFixture, text: str, percent: int
+    caplog: pytest.LogCaptureFixture, text: str, frames: int
 ) -> None:
     (message,) = told(caplog, text)
     assert "audio" in message
     assert "experimental" in message
-    assert f"{percent} %" in message
+    assert f"{frames} of 5 frames" in message
 
 
 def test_no_frames_have_no_experimental_ones(caplog: pytest.LogCaptureFixture) -> None:

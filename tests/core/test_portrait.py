@@ -492,6 +492,16 @@ def pasted(
     return torch.cat(list(paste_back(iter(chunks), original, crop, feather, mask)))
 
 
+def test_frames_that_are_no_numbers_stay_within_their_mask() -> None:
+    crop = Crop((0, 0, 64, 64), (64, 64), (64, 64))
+    shown = torch.zeros(1, 1, 64, 64)
+    shown[..., :32] = 1
+    frames, original = torch.full((1, 3, 64, 64), torch.nan), torch.full((3, 64, 64), 0.5)
+    result = pasted([frames], original, crop, 0, shown)
+    assert torch.equal(result[..., 32:], torch.full((1, 3, 64, 32), 0.5))
+    assert not result[..., :32].any()
+
+
 def in_crop(crop: Crop) -> Tensor:
     left, top, right, bottom = crop.box
     inside = torch.zeros(crop.source_shape, dtype=torch.bool)
