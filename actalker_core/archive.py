@@ -7,8 +7,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actalker_core.errors import MediaError
-from actalker_core.media import make_folder
+from .errors import MediaError
+from .media import make_folder
 
 VERSION = "1"
 

@@ -3,19 +3,19 @@
 import torch
 from torch import Tensor, nn
 
-from actalker_core.config import VARIANTS, ModelConfig
-from actalker_core.encoders.audio import WhisperEncoder
-from actalker_core.encoders.identity import ArcFace
-from actalker_core.encoders.motion import HeadExpression, HeadPose
-from actalker_core.model.attention import Ops
-from actalker_core.model.pose_guider import PoseGuider
-from actalker_core.model.projections import (
+from .config import VARIANTS, ModelConfig
+from .encoders.audio import WhisperEncoder
+from .encoders.identity import ArcFace
+from .encoders.motion import HeadExpression, HeadPose
+from .model.attention import Ops
+from .model.pose_guider import PoseGuider
+from .model.projections import (
     AudioProjection,
     ExpressionProjection,
     IdentityProjection,
 )
-from actalker_core.model.unet import UNet
-from actalker_core.vae import build_vae
+from .model.unet import UNet
+from .vae import build_vae
 
 FLOAT32_LEAVES = ("A_logs", "Ds", "dt_projs_bias")
 """Scan parameters that lose too much in half precision; they stay float32 everywhere."""

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.errors import InputError
-from actalker_core.regions import Regions
+from .errors import InputError
+from .regions import Regions
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from actalker_core.errors import InputError
+from .errors import InputError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import MediaError
-from actalker_core.media import Audio, write_video
+from .errors import MediaError
+from .media import Audio, write_video
 
 Picture = NDArray[np.uint8]
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from actalker_core.signals import KINDS, Signal, Signals
-from actalker_core.text import Piece
+from .signals import KINDS, Signal, Signals
+from .text import Piece
 
 Change = Callable[..., Signal]
 

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actalker_core.errors import InputError
-from actalker_core.media import Audio
-from actalker_core.text import Piece
+from .errors import InputError
+from .media import Audio
+from .text import Piece
 
 log = logging.getLogger(__name__)
 

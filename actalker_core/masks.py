@@ -15,11 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import topology
-from actalker_core.faces.box import Box, centre, enlarged, part
-from actalker_core.faces.face import Face
-from actalker_core.text import Piece
+from .errors import FaceError, InputError
+from .faces import topology
+from .faces.box import Box, centre, enlarged, part
+from .faces.face import Face
+from .text import Piece
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import MediaError
+from .errors import MediaError
 
 log = logging.getLogger(__name__)
 

@@ -10,9 +10,9 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import InputError
-from actalker_core.faces import Track, measure
-from actalker_core.media import Audio
+from .errors import InputError
+from .faces import Track, measure
+from .media import Audio
 
 COLOURS = {"audio": "tab:blue", "expression": "tab:orange"}
 THUMBNAILS = 8

@@ -7,23 +7,23 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from actalker_core import masks
-from actalker_core.bundle import ACTalker
-from actalker_core.conditioning import Branch, Conditioning
-from actalker_core.encoders.audio import STATES_PER_SECOND, audio_windows
-from actalker_core.encoders.identity import encode_identity
-from actalker_core.errors import InputError
-from actalker_core.faces.box import enlarged
-from actalker_core.media import Audio
-from actalker_core.plan import Inputs, Plan, Report, Settings, make_plan, silent
-from actalker_core.portrait import Crop
-from actalker_core.regions import Regions
-from actalker_core.sampler.denoise import Denoiser, Progress, sample
-from actalker_core.sampler.guidance import Guidance
-from actalker_core.sampler.schedule import karras_sigmas
-from actalker_core.sampler.windows import Windows
-from actalker_core.signals import AudioSignal, ExpressionSignal
-from actalker_core.vae import decode_frames, encode_image
+from . import masks
+from .bundle import ACTalker
+from .conditioning import Branch, Conditioning
+from .encoders.audio import STATES_PER_SECOND, audio_windows
+from .encoders.identity import encode_identity
+from .errors import InputError
+from .faces.box import enlarged
+from .media import Audio
+from .plan import Inputs, Plan, Report, Settings, make_plan, silent
+from .portrait import Crop
+from .regions import Regions
+from .sampler.denoise import Denoiser, Progress, sample
+from .sampler.guidance import Guidance
+from .sampler.schedule import karras_sigmas
+from .sampler.windows import Windows
+from .signals import AudioSignal, ExpressionSignal
+from .vae import decode_frames, encode_image
 
 __all__ = [
     "Clip",

@@ -8,18 +8,18 @@ from itertools import islice, repeat
 
 from torch import Tensor
 
-from actalker_core import gates, masks
-from actalker_core.bundle import ACTalker
-from actalker_core.encoders.audio import encode_audio
-from actalker_core.encoders.motion import encode_expression, encode_pose
-from actalker_core.errors import InputError
-from actalker_core.faces import Box, Face, Track
-from actalker_core.faces.box import check, whole
-from actalker_core.media import Audio
-from actalker_core.portrait import Portrait, as_rgb, fit, fit_mask
-from actalker_core.sampler.guidance import Guidance
-from actalker_core.sampler.windows import Windows
-from actalker_core.signals import Signal, Signals
+from . import gates, masks
+from .bundle import ACTalker
+from .encoders.audio import encode_audio
+from .encoders.motion import encode_expression, encode_pose
+from .errors import InputError
+from .faces import Box, Face, Track
+from .faces.box import check, whole
+from .media import Audio
+from .portrait import Portrait, as_rgb, fit, fit_mask
+from .sampler.guidance import Guidance
+from .sampler.windows import Windows
+from .signals import Signal, Signals
 
 log = logging.getLogger(__name__)
 

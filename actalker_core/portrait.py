@@ -9,9 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.errors import InputError
-from actalker_core.faces.box import Box, centre, enlarged
-from actalker_core.faces.face import Face
+from .errors import InputError
+from .faces.box import Box, centre, enlarged
+from .faces.face import Face
 
 SIDE_MULTIPLE_PX = 64
 """The UNet halves the latent three times, and the latent is an eighth of the picture."""

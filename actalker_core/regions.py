@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.errors import InputError
+from .errors import InputError
 
 Grid = tuple[int, int]
 """Height and width in tokens."""

@@ -12,8 +12,8 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from actalker_core.archive import read_archive, write_archive
-from actalker_core.errors import InputError, MediaError
+from .archive import read_archive, write_archive
+from .errors import InputError, MediaError
 
 S = TypeVar("S", bound="Signal")
 

@@ -4,7 +4,7 @@ import math
 import re
 from dataclasses import dataclass, replace
 
-from actalker_core.errors import InputError
+from .errors import InputError
 
 
 @dataclass(frozen=True)

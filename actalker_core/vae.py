@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from actalker_core.config import VAEConfig
-from actalker_core.errors import ACTalkerError
+from .config import VAEConfig
+from .errors import ACTalkerError
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLTemporalDecoder

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from actalker_core.errors import CheckpointError
+from ..errors import CheckpointError
 
 AGAIN = "Download it again and compare its size with the source."
 

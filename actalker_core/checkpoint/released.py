@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from actalker_core.bundle import ACTalker
-from actalker_core.checkpoint.files import check_keys, read_pickle, read_weights, tensors_of
-from actalker_core.checkpoint.ldm_vae import LDM_PREFIX, from_ldm, is_ldm
-from actalker_core.checkpoint.single import save
-from actalker_core.config import VARIANTS, ModelConfig
-from actalker_core.errors import CheckpointError
+from ..bundle import ACTalker
+from ..config import VARIANTS, ModelConfig
+from ..errors import CheckpointError
+from .files import check_keys, read_pickle, read_weights, tensors_of
+from .ldm_vae import LDM_PREFIX, from_ldm, is_ldm
+from .single import save
 
 Weights = dict[str, Tensor]
 

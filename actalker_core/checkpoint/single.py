@@ -12,11 +12,11 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from actalker_core.bundle import FLOAT32_LEAVES, ACTalker, weight_dtype
-from actalker_core.checkpoint.files import check_keys, first_line, open_safetensors
-from actalker_core.config import ModelConfig, from_dict, to_dict
-from actalker_core.errors import CheckpointError, InputError
-from actalker_core.model.attention import Ops
+from ..bundle import FLOAT32_LEAVES, ACTalker, weight_dtype
+from ..config import ModelConfig, from_dict, to_dict
+from ..errors import CheckpointError, InputError
+from ..model.attention import Ops
+from .files import check_keys, first_line, open_safetensors
 
 FORMAT = "actalker-1"
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from actalker_core.cli.parser import parser
-from actalker_core.errors import ACTalkerError
+from ..errors import ACTalkerError
+from .parser import parser
 
 log = logging.getLogger("actalker_core")
 

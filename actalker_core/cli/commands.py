@@ -12,40 +12,40 @@ from typing import Any, TypeVar
 
 import torch
 
-from actalker_core import gates
-from actalker_core.bundle import ACTalker, place, random_model
-from actalker_core.checkpoint import convert, load, summarize
-from actalker_core.cli.inputs import Reader, check_written, text_signal, with_text
-from actalker_core.cli.progress import Bars
-from actalker_core.config import VARIANTS
-from actalker_core.demo import write_demo
-from actalker_core.edits import parse_edit
-from actalker_core.errors import InputError
-from actalker_core.expressions.bank import (
+from .. import gates
+from ..bundle import ACTalker, place, random_model
+from ..checkpoint import convert, load, summarize
+from ..config import VARIANTS
+from ..demo import write_demo
+from ..edits import parse_edit
+from ..errors import InputError
+from ..expressions.bank import (
     Bank,
     bank_of_signal,
     build_bank,
     references_in,
     save_bank,
 )
-from actalker_core.expressions.clip import Clip
-from actalker_core.expressions.prompt import parse_prompt
-from actalker_core.faces import Track, download_landmarker, open_finder
-from actalker_core.media import load_image, save_image, write_video
-from actalker_core.model.mamba import use_scan_backend
-from actalker_core.monitor import Monitored, draw_monitor
-from actalker_core.pipeline import (
+from ..expressions.clip import Clip
+from ..expressions.prompt import parse_prompt
+from ..faces import Track, download_landmarker, open_finder
+from ..media import load_image, save_image, write_video
+from ..model.mamba import use_scan_backend
+from ..monitor import Monitored, draw_monitor
+from ..pipeline import (
     Inputs,
     Settings,
     default_guidance,
     default_windows,
     generate,
 )
-from actalker_core.plan import encode, make_plan
-from actalker_core.portrait import paste_back
-from actalker_core.sampler.guidance import Guidance
-from actalker_core.sampler.windows import Windows
-from actalker_core.signals import KINDS, Signals, load_signals, save_signals
+from ..plan import encode, make_plan
+from ..portrait import paste_back
+from ..sampler.guidance import Guidance
+from ..sampler.windows import Windows
+from ..signals import KINDS, Signals, load_signals, save_signals
+from .inputs import Reader, check_written, text_signal, with_text
+from .progress import Bars
 
 log = logging.getLogger("actalker_core")
 

@@ -11,26 +11,26 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from actalker_core import gates
-from actalker_core.bundle import ACTalker
-from actalker_core.cli.progress import Bars
-from actalker_core.cli.types import WHOLE
-from actalker_core.errors import FaceError, InputError
-from actalker_core.expressions.bank import Bank, load_bank
-from actalker_core.expressions.clip import Clip
-from actalker_core.expressions.prompt import (
+from .. import gates
+from ..bundle import ACTalker
+from ..errors import FaceError, InputError
+from ..expressions.bank import Bank, load_bank
+from ..expressions.clip import Clip
+from ..expressions.prompt import (
     ClipMatcher,
     Matcher,
     PresetMatcher,
     express,
     parse_prompt,
 )
-from actalker_core.faces import Box, Face, FaceFinder, Track, choose, open_finder, track
-from actalker_core.faces.box import check
-from actalker_core.faces.face import box_of_mask, boxed_face, first_face
-from actalker_core.media import VideoFrames, load_audio, load_image
-from actalker_core.pipeline import Inputs, Settings
-from actalker_core.signals import ExpressionSignal, Signals, load_signals
+from ..faces import Box, Face, FaceFinder, Track, choose, open_finder, track
+from ..faces.box import check
+from ..faces.face import box_of_mask, boxed_face, first_face
+from ..media import VideoFrames, load_audio, load_image
+from ..pipeline import Inputs, Settings
+from ..signals import ExpressionSignal, Signals, load_signals
+from .progress import Bars
+from .types import WHOLE
 
 log = logging.getLogger(__name__)
 

@@ -4,16 +4,16 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from actalker_core import __version__
-from actalker_core.cli import commands, types
-from actalker_core.config import VARIANTS
-from actalker_core.edits import EDITS
-from actalker_core.encoders.audio import CUTS
-from actalker_core.faces import DEFAULT_PATH
-from actalker_core.masks import PARTS, STYLES
-from actalker_core.model.scan import CHOICES
-from actalker_core.plan import EXTENSIONS
-from actalker_core.sampler.windows import MODES
+from .. import __version__
+from ..config import VARIANTS
+from ..edits import EDITS
+from ..encoders.audio import CUTS
+from ..faces import DEFAULT_PATH
+from ..masks import PARTS, STYLES
+from ..model.scan import CHOICES
+from ..plan import EXTENSIONS
+from ..sampler.windows import MODES
+from . import commands, types
 
 Run = Callable[[argparse.Namespace], None]
 

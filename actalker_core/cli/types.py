@@ -4,8 +4,8 @@ import argparse
 import math
 from pathlib import Path
 
-from actalker_core.faces import Box
-from actalker_core.sampler.guidance import Scale
+from ..faces import Box
+from ..sampler.guidance import Scale
 
 WHOLE: Box = (0.0, 0.0, math.inf, math.inf)
 """Stands for the whole picture until its size is known."""

@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import WhisperConfig
-from actalker_core.errors import InputError
-from actalker_core.media import Audio
-from actalker_core.model.attention import Ops, attention
-from actalker_core.signals import AudioSignal
+from ..config import WhisperConfig
+from ..errors import InputError
+from ..media import Audio
+from ..model.attention import Ops, attention
+from ..signals import AudioSignal
 
 SAMPLE_RATE_HZ = 16_000
 STATES_PER_SECOND = 50

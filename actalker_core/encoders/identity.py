@@ -3,10 +3,10 @@
 import torch
 from torch import Tensor, nn
 
-from actalker_core.config import ArcFaceConfig
-from actalker_core.faces import Box
-from actalker_core.model.attention import Ops
-from actalker_core.portrait import crop_resized
+from ..config import ArcFaceConfig
+from ..faces import Box
+from ..model.attention import Ops
+from ..portrait import crop_resized
 
 INPUT_PX = 112
 

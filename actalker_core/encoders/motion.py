@@ -7,12 +7,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import ResNetConfig
-from actalker_core.errors import InputError
-from actalker_core.faces.box import Box, check, enlarged, square, whole
-from actalker_core.model.attention import Ops
-from actalker_core.portrait import as_rgb, crop_resized
-from actalker_core.signals import ExpressionSignal, PoseSignal
+from ..config import ResNetConfig
+from ..errors import InputError
+from ..faces.box import Box, check, enlarged, square, whole
+from ..model.attention import Ops
+from ..portrait import as_rgb, crop_resized
+from ..signals import ExpressionSignal, PoseSignal
 
 INPUT_PX = 256
 

@@ -9,16 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from actalker_core.archive import read_archive, write_archive
-from actalker_core.encoders.motion import HeadExpression, encode_expression
-from actalker_core.errors import InputError, MediaError
-from actalker_core.expressions.clip import Clip
-from actalker_core.faces.box import enlarged, square
-from actalker_core.faces.face import Face, FaceFinder, choose
-from actalker_core.faces.landmarker import Landmarker
-from actalker_core.media import load_image
-from actalker_core.portrait import crop_resized
-from actalker_core.signals import ExpressionSignal
+from ..archive import read_archive, write_archive
+from ..encoders.motion import HeadExpression, encode_expression
+from ..errors import InputError, MediaError
+from ..faces.box import enlarged, square
+from ..faces.face import Face, FaceFinder, choose
+from ..faces.landmarker import Landmarker
+from ..media import load_image
+from ..portrait import crop_resized
+from ..signals import ExpressionSignal
+from .clip import Clip
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 HEAD_ENLARGED = 1.5

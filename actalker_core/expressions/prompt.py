@@ -9,13 +9,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.errors import InputError
-from actalker_core.expressions.bank import NEUTRAL, Bank
-from actalker_core.expressions.clip import Clip
-from actalker_core.expressions.presets import PRESETS, SYNONYMS
-from actalker_core.faces.blendshapes import NAMES
-from actalker_core.signals import LONGEST_SAMPLES, ExpressionSignal
-from actalker_core.text import Piece
+from ..errors import InputError
+from ..faces.blendshapes import NAMES
+from ..signals import LONGEST_SAMPLES, ExpressionSignal
+from ..text import Piece
+from .bank import NEUTRAL, Bank
+from .clip import Clip
+from .presets import PRESETS, SYNONYMS
 
 TEMPLATE = "a photo of a {} face"
 CLIP_TEMPERATURE = 0.1

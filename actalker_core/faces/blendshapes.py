@@ -7,7 +7,7 @@ stay in the file. Letters: n faces, t tokens, d channels.
 import numpy as np
 from numpy.typing import NDArray
 
-from actalker_core.faces.tflite import half_tensors
+from .tflite import half_tensors
 
 Array = NDArray[np.float32]
 

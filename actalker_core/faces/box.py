@@ -2,7 +2,7 @@
 
 import math
 
-from actalker_core.errors import InputError
+from ..errors import InputError
 
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels; x1 and y1 are outside."""

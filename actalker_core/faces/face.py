@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import FaceError, InputError
-from actalker_core.faces.box import Box, area, centre
+from ..errors import FaceError, InputError
+from .box import Box, area, centre
 
 Array = NDArray[np.float32]
 

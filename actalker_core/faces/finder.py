@@ -12,10 +12,10 @@ from typing import Any
 import cv2
 from torch import Tensor
 
-from actalker_core.errors import CheckpointError, FaceError
-from actalker_core.faces.box import Box, overlap
-from actalker_core.faces.face import Face, FaceFinder, pixels_of
-from actalker_core.faces.landmarker import Landmarker
+from ..errors import CheckpointError, FaceError
+from .box import Box, overlap
+from .face import Face, FaceFinder, pixels_of
+from .landmarker import Landmarker
 
 log = logging.getLogger(__name__)
 

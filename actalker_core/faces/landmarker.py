@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import CheckpointError
-from actalker_core.faces import topology
-from actalker_core.faces.blendshapes import Blendshapes
-from actalker_core.faces.box import Box, centre, enlarged, overlap, square, whole
-from actalker_core.faces.face import Array, Face, pixels_of
+from ..errors import CheckpointError
+from . import topology
+from .blendshapes import Blendshapes
+from .box import Box, centre, enlarged, overlap, square, whole
+from .face import Array, Face, pixels_of
 
 Pixels = NDArray[np.uint8]
 

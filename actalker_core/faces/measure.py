@@ -7,7 +7,7 @@ person's own; picture directions are as the viewer sees them.
 import numpy as np
 from numpy.typing import NDArray
 
-from actalker_core.faces import topology as t
+from . import topology as t
 
 Array = NDArray[np.float32]
 

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.errors import FaceError
-from actalker_core.faces.box import centre
-from actalker_core.faces.face import DEEP_EVERY_FRAMES, Array, Face, FaceFinder, choose
+from ..errors import FaceError
+from .box import centre
+from .face import DEEP_EVERY_FRAMES, Array, Face, FaceFinder, choose
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.regions import TokenRegion
+from ..regions import TokenRegion
 
 Ops = Any
 """A namespace of layer classes: `torch.nn`, or one that casts and streams weights.

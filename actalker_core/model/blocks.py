@@ -7,11 +7,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import UNetConfig
-from actalker_core.model.attention import Ops
-from actalker_core.model.control import Context
-from actalker_core.model.resnets import SpatioTemporalResnet
-from actalker_core.model.transformer import SpatioTemporalTransformer
+from ..config import UNetConfig
+from .attention import Ops
+from .control import Context
+from .resnets import SpatioTemporalResnet
+from .transformer import SpatioTemporalTransformer
 
 
 class Downsample(nn.Module):

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from actalker_core.model.attention import Signal
-from actalker_core.regions import Regions
+from ..regions import Regions
+from .attention import Signal
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.model.attention import Ops, Signal, per_row
-from actalker_core.model.scan import selective_scan
-from actalker_core.regions import TokenRegion
+from ..regions import TokenRegion
+from .attention import Ops, Signal, per_row
+from .scan import selective_scan
 
 
 class SelectiveScanUnit(nn.Module):

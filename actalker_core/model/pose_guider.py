@@ -5,8 +5,8 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import PoseGuiderConfig
-from actalker_core.model.attention import Ops
+from ..config import PoseGuiderConfig
+from .attention import Ops
 
 
 class PoseGuider(nn.Module):

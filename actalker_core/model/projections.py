@@ -3,12 +3,12 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import (
+from ..config import (
     AudioProjectionConfig,
     ExpressionProjectionConfig,
     IdentityProjectionConfig,
 )
-from actalker_core.model.attention import Ops
+from .attention import Ops
 
 
 class AudioProjection(nn.Module):

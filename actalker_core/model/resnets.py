@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import UNetConfig
-from actalker_core.model.attention import Ops
+from ..config import UNetConfig
+from .attention import Ops
 
 
 def timestep_embedding(t: Tensor, channels: int) -> Tensor:

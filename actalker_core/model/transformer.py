@@ -6,11 +6,11 @@ Letters: b batch, f frames, n = b·f, c channels, h w grid, l = h·w tokens, s c
 import torch
 from torch import Tensor, nn
 
-from actalker_core.config import UNetConfig
-from actalker_core.model.attention import Attention, ControlledAttention, FeedForward, Ops, Signal
-from actalker_core.model.control import Context
-from actalker_core.model.mamba import ParallelControlMamba
-from actalker_core.model.resnets import AlphaBlender, TimestepMLP, timestep_embedding
+from ..config import UNetConfig
+from .attention import Attention, ControlledAttention, FeedForward, Ops, Signal
+from .control import Context
+from .mamba import ParallelControlMamba
+from .resnets import AlphaBlender, TimestepMLP, timestep_embedding
 
 
 class SpatialBlock(nn.Module):

@@ -3,11 +3,11 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from actalker_core.config import UNetConfig
-from actalker_core.model.attention import Ops
-from actalker_core.model.blocks import DownBlock, MidBlock, UpBlock
-from actalker_core.model.control import Context, Control
-from actalker_core.model.resnets import TimestepMLP, timestep_embedding
+from ..config import UNetConfig
+from .attention import Ops
+from .blocks import DownBlock, MidBlock, UpBlock
+from .control import Context, Control
+from .resnets import TimestepMLP, timestep_embedding
 
 
 class UNet(nn.Module):

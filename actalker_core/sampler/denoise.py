@@ -9,12 +9,12 @@ from typing import Protocol, overload
 import torch
 from torch import Tensor
 
-from actalker_core.conditioning import Conditioning
-from actalker_core.errors import Cancelled, InputError
-from actalker_core.model.control import Control
-from actalker_core.model.unet import UNet
-from actalker_core.sampler.guidance import Guidance, Pass, equal_passes, plan_passes
-from actalker_core.sampler.windows import Windows
+from ..conditioning import Conditioning
+from ..errors import Cancelled, InputError
+from ..model.control import Control
+from ..model.unet import UNet
+from .guidance import Guidance, Pass, equal_passes, plan_passes
+from .windows import Windows
 
 
 class Denoises(Protocol):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from actalker_core.errors import InputError
+from ..errors import InputError
 
 MODES = ("tight", "cyclic")
 

@@ -17,8 +17,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.errors import InputError
-from actalker_core.model.scan import chunked, mamba_ssm_cuda, reference
+from ...errors import InputError
+from . import chunked, mamba_ssm_cuda, reference
 
 log = logging.getLogger(__name__)
 
