@@ -21,18 +21,17 @@ FLOAT32_LEAVES = ("A_logs", "Ds", "dt_projs_bias")
 """Scan parameters that lose too much in half precision; they stay float32 everywhere."""
 
 
-class ACTalker(nn.Module):
-    """Every network between the media and the latents.
+class Encoders(nn.Module):
+    """Every network between the media and what the denoiser reads.
 
     Args:
         config: a row of `config.VARIANTS`, or one read from a checkpoint.
-        ops: where the layers come from (see `model.attention.Ops`); the autoencoder is diffusers'.
+        ops: where the layers come from (see `model.attention.Ops`).
     """
 
     def __init__(self, config: ModelConfig, ops: Ops = nn) -> None:
         super().__init__()
         self.config = config
-        self.unet = UNet(config.unet, ops)
         self.pose_guider = PoseGuider(config.pose_guider, ops)
         self.audio_projection = AudioProjection(config.audio_projection, ops)
         self.identity_projection = IdentityProjection(config.identity_projection, ops)
@@ -41,12 +40,11 @@ class ACTalker(nn.Module):
         self.identity_encoder = ArcFace(config.identity_encoder, ops)
         self.expression_encoder = HeadExpression(config.expression_encoder, ops)
         self.head_pose_encoder = HeadPose(config.head_pose_encoder, ops)
-        self.vae = build_vae(config.vae)
 
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return next(self.unet.parameters()).device
+        return next(self.pose_guider.parameters()).device
 
     def audio_tokens(self, windows: Tensor) -> Tensor:
         """(frames, states, layers, channels) -> (frames, s, c)."""
@@ -64,11 +62,26 @@ class ACTalker(nn.Module):
         return torch.cat([expression, head_pose], dim=1)[:, None]
 
 
-def random_model(variant: str, seed: int = 0) -> ACTalker:
+class ACTalker(Encoders):
+    """The whole model: encoders, denoiser and autoencoder; the latter is diffusers'."""
+
+    def __init__(self, config: ModelConfig, ops: Ops = nn) -> None:
+        super().__init__(config, ops)
+        self.unet = UNet(config.unet, ops)
+        self.vae = build_vae(config.vae)
+
+
+def random_model(variant: str, seed: int = 0, ops: Ops = nn) -> ACTalker:
     """A model with random weights: it runs, and its pictures mean nothing."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return ACTalker(VARIANTS[variant]).eval().requires_grad_(False)
+        model = ACTalker(VARIANTS[variant])
+    if ops is not nn:  # other layers may leave their weights as they find them
+        weights = model.state_dict()
+        with torch.device("meta"):
+            model = ACTalker(VARIANTS[variant], ops)
+        model.load_state_dict(weights, assign=True)
+    return model.eval().requires_grad_(False)
 
 
 def place(model: ACTalker, device: torch.device, dtype: torch.dtype) -> ACTalker:
@@ -77,13 +90,20 @@ def place(model: ACTalker, device: torch.device, dtype: torch.dtype) -> ACTalker
     The small networks and the autoencoder gain nothing from half precision and may lose range.
     """
     for name, tensor in model.named_parameters():
-        tensor.data = tensor.data.to(device, weight_dtype(name, dtype))
+        tensor.data = tensor.data.to(device, weight_dtype(name, dtype, tensor.ndim))
     for buffer in model.buffers():
         buffer.data = buffer.data.to(device)
     return model
 
 
-def weight_dtype(name: str, unet_dtype: torch.dtype) -> torch.dtype:
-    """The type that a parameter of the bundle computes in."""
-    half = name.startswith("unet.") and name.rsplit(".", 1)[-1] not in FLOAT32_LEAVES
-    return unet_dtype if half else torch.float32
+def weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.dtype:
+    """The type that a parameter of the bundle is kept in.
+
+    Eight bits are for the weights of layers alone, which cast them when they are used.
+    """
+    leaf = name.rsplit(".", 1)[-1]
+    if not name.startswith("unet.") or leaf in FLOAT32_LEAVES:
+        return torch.float32
+    if unet_dtype.itemsize == 1 and (leaf != "weight" or dimensions < 2):
+        return torch.float16
+    return unet_dtype

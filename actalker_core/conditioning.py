@@ -41,6 +41,10 @@ class Branch:
         gate = F.pad(self.gate[None], (0, frames), mode="replicate")[0]
         return replace(self, tokens=tokens, gate=gate)
 
+    def to(self, device: torch.device) -> "Branch":
+        """The same branch on another device."""
+        return Branch(self.tokens.to(device), self.absent.to(device), self.gate.to(device))
+
     def speaks(self, frames: Sequence[int]) -> bool:
         """Whether on some of these frames the signal differs from being absent."""
         return any(self._speaks[i] for i in frames)
@@ -102,4 +106,18 @@ class Conditioning:
         """The clip followed by frames without signals."""
         return replace(
             self, audio=self.audio.padded(frames), expression=self.expression.padded(frames)
+        )
+
+    def to(self, device: torch.device) -> "Conditioning":
+        """The same on another device; itself if it is there already."""
+        if self.image_latent.device == device:
+            return self
+        return Conditioning(
+            image_latent=self.image_latent.to(device),
+            identity=self.identity.to(device),
+            audio=self.audio.to(device),
+            expression=self.expression.to(device),
+            regions=None if self.regions is None else self.regions.to(device),
+            pose=self.pose.to(device),
+            time_ids=self.time_ids.to(device),
         )

@@ -172,6 +172,23 @@ def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Ten
     return clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
 
 
+@dataclass(frozen=True)
+class Curve:
+    """A curve that is laid over a clip once its length is known.
+
+    Attributes:
+        text: see `parse`.
+        audio: what `envelope` follows.
+    """
+
+    text: str
+    audio: Audio | None = None
+
+    def over(self, frames: int, fps: float) -> Tensor:
+        """(frames,) in 0…1; raises as `parse` does."""
+        return parse(self.text, frames, fps, self.audio)
+
+
 def report_experimental(name: str, gate: Tensor) -> None:
     """Say so where a gate holds values that were never trained."""
     between = int(((gate > 0) & (gate < 1)).sum())

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from . import masks
-from .bundle import ACTalker
+from .bundle import ACTalker, Encoders
 from .conditioning import Branch, Conditioning
 from .encoders.audio import STATES_PER_SECOND, audio_windows
 from .encoders.identity import encode_identity
@@ -75,7 +75,14 @@ def generate(
     settings = settings or Settings()
     sampling = model.config.sampling
     planned = make_plan(model, inputs, settings, report)
-    conditioning = condition(model, planned)
+    portrait = planned.portrait
+    image = portrait.image.to(model.device)
+    conditioning = condition(
+        model,
+        planned,
+        encode_image(model.vae, image[None]),
+        encode_identity(model.identity_encoder, image, portrait.face.box),
+    )
     windows = settings.windows or default_windows(model)
     latents = sample(
         Denoiser(model.unet, conditioning.padded(windows.padding)),
@@ -100,25 +107,28 @@ def _report_step(report: Report, progress: Progress) -> None:
     report("Sampling", progress.step, progress.total)
 
 
-def condition(model: ACTalker, planned: Plan) -> Conditioning:
-    """Everything the denoiser reads, on the model's device."""
+def condition(
+    model: Encoders, planned: Plan, image_latent: Tensor, identity: Tensor
+) -> Conditioning:
+    """Everything the denoiser reads, on the model's device.
+
+    Args:
+        image_latent: (1, 4, h, w) of the portrait, unscaled.
+        identity: (1, features) see `encode_identity`.
+    """
     sampling, portrait = model.config.sampling, planned.portrait
-    image = portrait.image[None].to(model.device)
     face = enlarged(portrait.face.box, sampling.face_enlarged)
     pose_image = masks.box_mask(face, portrait.height, portrait.width).expand(-1, 3, -1, -1)
-    latent = portrait.height // 8, portrait.width // 8
     with torch.inference_mode():
         return Conditioning(
-            image_latent=encode_image(model.vae, image),
-            identity=model.identity_projection(
-                encode_identity(model.identity_encoder, image[0], portrait.face.box)
-            )[:, None],
+            image_latent=image_latent.to(model.device),
+            identity=model.identity_projection(identity.to(model.device))[:, None],
             audio=_audio_branch(model, planned),
             expression=_expression_branch(model, planned),
             regions=Regions.from_masks(
                 planned.masks["audio"],
                 planned.masks["expression"],
-                latent,
+                (image_latent.shape[2], image_latent.shape[3]),
                 model.config.unet.levels,
             ).to(model.device),
             pose=model.pose_guider(pose_image.to(model.device))[:, None],
@@ -129,7 +139,7 @@ def condition(model: ACTalker, planned: Plan) -> Conditioning:
         )
 
 
-def _audio_branch(model: ACTalker, planned: Plan) -> Branch:
+def _audio_branch(model: Encoders, planned: Plan) -> Branch:
     sizes = model.config.audio_projection
     absent = model.audio_tokens(torch.zeros(1, sizes.seq_len, sizes.blocks, sizes.channels))
     signal = planned.signals.audio
@@ -140,7 +150,7 @@ def _audio_branch(model: ACTalker, planned: Plan) -> Branch:
     return Branch(model.audio_tokens(windows), absent, planned.gates["audio"].to(model.device))
 
 
-def _expression_branch(model: ACTalker, planned: Plan) -> Branch:
+def _expression_branch(model: Encoders, planned: Plan) -> Branch:
     width = model.config.expression_projection.input_dim
     absent = model.expression_tokens(torch.zeros(1, width), torch.zeros(1, 3))
     expression, pose = planned.signals.expression, planned.signals.pose

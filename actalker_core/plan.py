@@ -9,7 +9,7 @@ from itertools import islice, repeat
 from torch import Tensor
 
 from . import gates, masks
-from .bundle import ACTalker
+from .bundle import Encoders
 from .encoders.audio import encode_audio
 from .encoders.motion import encode_expression, encode_pose
 from .errors import InputError
@@ -80,7 +80,7 @@ class Settings:
         audio_cut: see `encoders.audio.hidden_states`.
         extend: one of `EXTENSIONS` for a driving clip that is shorter than the audio; None ends
             the clip there.
-        audio_gate, expression_gate: see `gates.parse`.
+        audio_gate, expression_gate: a curve, or its text; see `gates.parse`.
         masks: one of `masks.STYLES`.
         audio_region, expression_region: instead of those of `masks`; see `masks.region`.
         grow_px: how far the regions above reach further, in pixels of the prepared portrait.
@@ -95,8 +95,8 @@ class Settings:
     seed: int = 0
     audio_cut: str = "seamless"
     extend: str | None = None
-    audio_gate: str = "1"
-    expression_gate: str = "1"
+    audio_gate: str | gates.Curve = "1"
+    expression_gate: str | gates.Curve = "1"
     masks: str = "released"
     audio_region: str | None = None
     expression_region: str | None = None
@@ -128,19 +128,34 @@ def silent(stage: str, done: int, total: int | None) -> None:
     """Report nothing."""
 
 
-def make_plan(model: ACTalker, inputs: Inputs, settings: Settings, report: Report = silent) -> Plan:
+def make_plan(model: Encoders, inputs: Inputs, settings: Settings, report: Report = silent) -> Plan:
     """Cut the portrait, encode the signals, and lay out gates and regions over time."""
     sampling = model.config.sampling
     fps = settings.fps or sampling.fps
     portrait = prepare(inputs, settings, settings.short_side_px or sampling.short_side_px)
-    signals = _extended(encode(model, inputs, settings, fps, report), settings.extend)
+    signals = encode(model, inputs, settings, fps, report)
+    return lay_out(portrait, signals, inputs, settings, fps)
+
+
+def lay_out(
+    portrait: Portrait, signals: Signals, inputs: Inputs, settings: Settings, fps: float
+) -> Plan:
+    """Signals, gates and regions over the frames of the clip.
+
+    Args:
+        inputs: its masks and sound; its media are encoded already.
+
+    Raises:
+        InputError: no signal at all, both gates shut throughout, or lengths that do not fit.
+    """
+    signals = _extended(signals, settings.extend)
     frames = _length(settings.frames, signals, fps)
-    heard = inputs.audio or inputs.sound
-    curves = {
-        "audio": settings.audio_gate if signals.audio else "0",
-        "expression": settings.expression_gate if signals.expression or signals.pose else "0",
-    }
-    gated = {name: gates.parse(text, frames, fps, heard) for name, text in curves.items()}
+    gated = _gates(inputs, settings, signals, frames, fps)
+    if not any(bool(gate.any()) for gate in gated.values()):
+        raise InputError(
+            "Both gates are 0 in every frame, so that nothing drives the portrait. Open the gate "
+            "of a signal that is there."
+        )
     for name, gate in gated.items():
         gates.report_experimental(name, gate)
     sound = inputs.sound or inputs.audio
@@ -164,11 +179,31 @@ def prepare(inputs: Inputs, settings: Settings, short_side_px: int) -> Portrait:
     return fit(image, face, short_side_px, expand=settings.expand, aspect=settings.aspect)
 
 
+def _gates(
+    inputs: Inputs, settings: Settings, signals: Signals, frames: int, fps: float
+) -> dict[str, Tensor]:
+    """Each branch's gate over the clip; without a signal it is shut."""
+    heard = inputs.audio or inputs.sound
+    written = {"audio": settings.audio_gate, "expression": settings.expression_gate}
+    there = {
+        "audio": signals.audio is not None,
+        "expression": bool(signals.expression or signals.pose),
+    }
+    curves = {
+        name: gate if isinstance(gate, gates.Curve) else gates.Curve(gate, heard)
+        for name, gate in written.items()
+    }
+    return {
+        name: curve.over(frames, fps) if there[name] else gates.constant(0, frames)
+        for name, curve in curves.items()
+    }
+
+
 # Signals -----------------------------------------------------------------------------------------
 
 
 def encode(
-    model: ACTalker, inputs: Inputs, settings: Settings, fps: float, report: Report = silent
+    model: Encoders, inputs: Inputs, settings: Settings, fps: float, report: Report = silent
 ) -> Signals:
     """The signals of all media, and those that were encoded before where a medium is missing."""
     signals, most = inputs.signals, settings.frames

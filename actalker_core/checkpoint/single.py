@@ -111,7 +111,9 @@ def load(
         )
         weights = {}
         for key, value in expected.items():
-            kind = weight_dtype(key, dtype) if value.is_floating_point() else value.dtype
+            kind = (
+                weight_dtype(key, dtype, value.ndim) if value.is_floating_point() else value.dtype
+            )
             weights[key] = file.get_tensor(key).to(device, kind)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)

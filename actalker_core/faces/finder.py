@@ -60,28 +60,28 @@ def _box(x: float, y: float, width: float, height: float) -> Box:
     return x, y, x + width, y + height
 
 
-def open_finder(path: Path | None = None) -> FaceFinder:
+def open_finder(path: Path | None = None, usual: Path = DEFAULT_PATH) -> FaceFinder:
     """The best finder that is there.
 
     Args:
-        path: of MediaPipe's `face_landmarker.task`; None looks at `DEFAULT_PATH`.
+        path: of MediaPipe's `face_landmarker.task`; None looks at `usual`.
 
     Raises:
         CheckpointError: a path was given and cannot be used.
         FaceError: there is neither the file nor a Haar cascade.
     """
-    if path is not None or DEFAULT_PATH.is_file():
-        return Landmarker(path or DEFAULT_PATH)
+    if path is not None or usual.is_file():
+        return Landmarker(path or usual)
     if Haar.is_there():
         log.warning(
             "%s is not there, so faces are found by OpenCV's Haar cascade: upright frontal ones "
             "only, and without landmarks. Fetch it: python -m actalker_core download.",
-            DEFAULT_PATH,
+            usual,
         )
         return Haar()
     raise FaceError(
         f"There is nothing to find faces with. Put MediaPipe's face_landmarker.task at "
-        f"{DEFAULT_PATH} (python -m actalker_core download does it), or give the box of the face."
+        f"{usual} (python -m actalker_core download does it), or give the box of the face."
     )
 
 

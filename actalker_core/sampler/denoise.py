@@ -4,16 +4,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol, overload
+from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from ..conditioning import Conditioning
 from ..errors import Cancelled, InputError
-from ..model.control import Control
 from ..model.unet import UNet
-from .guidance import Guidance, Pass, equal_passes, plan_passes
+from .guidance import Guidance, Pass, plan_passes
+from .predict import passes_on, velocity
 from .windows import Windows
 
 
@@ -121,43 +121,13 @@ class Denoiser:
         self.conditioning = conditioning
 
     def passes(self, frames: Sequence[int]) -> list[Pass]:
-        """See `Denoises`: gates, absent signals and padding make passes equal."""
-        c = self.conditioning
-        return equal_passes(c.audio.speaks(frames), c.expression.speaks(frames))
+        """See `Denoises`."""
+        return passes_on(self.conditioning, frames)
 
     def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
         """See `Denoises`: x0 = x / (σ² + 1) − v σ / √(σ² + 1)."""
         spread = math.sqrt(sigma**2 + 1)
-        v = self._velocity(x / spread, math.log(sigma) / 4, frames, which)
-        return x / spread**2 - v * (sigma / spread)
-
-    def _velocity(self, x: Tensor, c_noise: float, frames: Sequence[int], which: Pass) -> Tensor:
-        c = self.conditioning
-        like = self.unet.conv_in.weight
-        image = c.image_latent.expand(len(frames), -1, -1, -1) * (which >= Pass.IDENTITY)
-        v = self.unet(
-            torch.cat([x, image], dim=1)[None].to(like),
-            torch.tensor([c_noise], device=x.device),
-            c.time_ids,
-            self._control(frames, which),
-            c.pose.to(like),
-        )
-        velocity: Tensor = v.squeeze(0).to(x)
-        return velocity
-
-    def _control(self, frames: Sequence[int], which: Pass) -> Control:
-        c = self.conditioning
-        return Control(
-            len(frames),
-            self._as_weights(c.identity.expand(len(frames), -1, -1) * (which >= Pass.IDENTITY)),
-            self._as_weights(c.audio.read(frames, present=which >= Pass.AUDIO)),
-            self._as_weights(c.expression.read(frames, present=which >= Pass.EXPRESSION)),
-            None if c.regions is None else c.regions.select(frames),
-        )
-
-    @overload
-    def _as_weights(self, tokens: Tensor) -> Tensor: ...
-    @overload
-    def _as_weights(self, tokens: None) -> None: ...
-    def _as_weights(self, tokens: Tensor | None) -> Tensor | None:
-        return None if tokens is None else tokens.to(self.unet.conv_in.weight)
+        scaled = (x / spread).to(self.unet.conv_in.weight)[None]
+        c_noise = torch.tensor([math.log(sigma) / 4], device=x.device)
+        v = velocity(self.unet, self.conditioning, scaled, c_noise, frames, [which])[0]
+        return x / spread**2 - v.to(x) * (sigma / spread)

@@ -155,7 +155,9 @@ def test_half_precision_runs(unet: UNet) -> None:
     half = UNet(CONFIG)
     half.load_state_dict(unet.state_dict())
     for name, parameter in half.named_parameters():
-        parameter.data = parameter.data.to(weight_dtype(f"unet.{name}", torch.bfloat16))
+        parameter.data = parameter.data.to(
+            weight_dtype(f"unet.{name}", torch.bfloat16, parameter.ndim)
+        )
     c = control()
     c = replace(
         c,

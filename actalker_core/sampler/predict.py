@@ -1,0 +1,100 @@
+"""What the UNet predicts for the frames of a window, in one guidance pass or in several at once.
+
+Letters: p passes, n frames of the clip, f frames of a window, c channels, h w latent grid.
+"""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..conditioning import Conditioning
+from ..model.control import Control
+from ..model.unet import UNet
+from .guidance import Pass, equal_passes
+
+
+def passes_on(conditioning: Conditioning, frames: Sequence[int]) -> list[Pass]:
+    """For each guidance pass, the first one that computes the same on these frames.
+
+    Gates, absent signals and padding make passes equal.
+    """
+    return equal_passes(conditioning.audio.speaks(frames), conditioning.expression.speaks(frames))
+
+
+def clip_velocity(
+    unet: UNet,
+    conditioning: Conditioning,
+    x: Tensor,
+    c_noise: Tensor,
+    passes: Sequence[Pass],
+    windows: Sequence[Sequence[int]],
+    on_window: Callable[[], None] | None = None,
+) -> Tensor:
+    """V of a whole clip: averaged where windows meet, equal passes computed once per window.
+
+    Args:
+        x: (p, n, 4, h, w) noisy latents, scaled; in the type that the UNet computes in.
+        c_noise: (p,) ln(sigma) / 4.
+        passes: which guidance pass each row is.
+        windows: frame numbers of each window.
+        on_window: called before each window; may raise to cancel.
+
+    Returns:
+        (p, n, 4, h, w).
+    """
+    total = torch.zeros_like(x)
+    count = x.new_zeros(x.shape[1], 1, 1, 1)
+    for frames in windows:
+        if on_window is not None:
+            on_window()
+        first = passes_on(conditioning, frames)
+        wanted = [first[which] for which in passes]
+        distinct = list(dict.fromkeys(wanted))
+        rows = [wanted.index(which) for which in distinct]
+        index = torch.tensor(frames, device=x.device)
+        v = velocity(unet, conditioning, x[rows][:, index], c_noise[rows], frames, distinct)
+        total.index_add_(1, index, v[[distinct.index(which) for which in wanted]])
+        count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
+    return total / count
+
+
+def velocity(
+    unet: UNet,
+    conditioning: Conditioning,
+    x: Tensor,
+    c_noise: Tensor,
+    frames: Sequence[int],
+    passes: Sequence[Pass],
+) -> Tensor:
+    """V of one window: (p, f, 4, h, w) -> (p, f, 4, h, w); arguments as in `clip_velocity`."""
+    sees_image = torch.tensor([which >= Pass.IDENTITY for which in passes], device=x.device)
+    image = conditioning.image_latent.to(x) * sees_image[:, None, None, None, None]
+    v: Tensor = unet(
+        torch.cat([x, image.expand(-1, len(frames), -1, -1, -1)], dim=2),
+        c_noise,
+        conditioning.time_ids.expand(len(passes), -1),
+        _control(conditioning, frames, passes, x),
+        conditioning.pose.to(x),
+    )
+    return v
+
+
+def _control(
+    c: Conditioning, frames: Sequence[int], passes: Sequence[Pass], like: Tensor
+) -> Control:
+    """What each pass sees; rows are (p f)."""
+    identity = c.identity.expand(len(frames), -1, -1)
+    return Control(
+        len(frames),
+        torch.cat([identity * (which >= Pass.IDENTITY) for which in passes]).to(like),
+        _joined([c.audio.read(frames, which >= Pass.AUDIO) for which in passes], like),
+        _joined([c.expression.read(frames, which >= Pass.EXPRESSION) for which in passes], like),
+        None if c.regions is None else c.regions.select(frames),
+    )
+
+
+def _joined(tokens: list[Tensor | None], like: Tensor) -> Tensor | None:
+    """The passes' tokens below each other; a gate that is shut is so in all of them."""
+    there = [one for one in tokens if one is not None]
+    return torch.cat(there).to(like) if there else None

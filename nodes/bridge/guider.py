@@ -1,0 +1,153 @@
+"""Nested guidance for any sampler of ComfyUI."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import comfy.sample
+import comfy.samplers
+import comfy.utils
+import latent_preview
+import torch
+from comfy.model_patcher import ModelPatcher
+from torch import Tensor
+
+from ...actalker_core.conditioning import Conditioning
+from ...actalker_core.errors import InputError
+from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
+from ...actalker_core.sampler.predict import passes_on
+from .model import CONDITIONING_KEY, PASS_KEY, own, step_of, windows_of
+
+
+class NestedGuider(comfy.samplers.CFGGuider):
+    """Runs the guidance passes that differ and weigh something, and adds them up."""
+
+    def __init__(self, patcher: ModelPatcher, conditioning: list, guidance: Guidance) -> None:
+        own(patcher, "Guider")
+        super().__init__(patcher)
+        conditioning_of(conditioning)
+        self.guidance = guidance
+        self.inner_set_conds({which.name: _for_pass(conditioning, which) for which in Pass})
+
+    def sample(
+        self,
+        noise: Tensor,
+        latent_image: Tensor,
+        sampler: object,
+        sigmas: Tensor,
+        denoise_mask: Tensor | None = None,
+        callback: object = None,
+        disable_pbar: bool = False,
+        seed: int | None = None,
+    ) -> Tensor:
+        """See ComfyUI; windows that wrap around get the frames of padding that they need."""
+        padding = windows_of(self.model_patcher).padding
+        if padding:
+            noise = _padded_noise(noise, padding, seed or 0)
+            latent_image = torch.cat([latent_image, latent_image[-1:].expand(padding, -1, -1, -1)])
+        rest = (denoise_mask, callback, disable_pbar, seed)
+        found = super().sample(noise, latent_image, sampler, sigmas, *rest)
+        return found[: len(found) - padding]
+
+    def inner_sample(
+        self, noise: Tensor, latent_image: Tensor, device: torch.device, *rest: object
+    ) -> Tensor:
+        """See ComfyUI; all passes read one copy on the device."""
+        entries = [cond for conds in self.conds.values() for cond in conds]
+        moved = entries[0][CONDITIONING_KEY].to(device)
+        for cond in entries:
+            cond[CONDITIONING_KEY] = moved
+        return super().inner_sample(noise, latent_image, device, *rest)
+
+    def predict_noise(
+        self,
+        x: Tensor,
+        timestep: Tensor,
+        model_options: dict | None = None,
+        seed: int | None = None,
+    ) -> Tensor:
+        """The guided clean latents."""
+        options = model_options or {}
+        clip = self.conds[Pass.NOTHING.name][0][CONDITIONING_KEY]
+        levels = options.get("transformer_options", {}).get("sample_sigmas")
+        weights = self.guidance.weights(*step_of({"sample_sigmas": levels, "sigmas": timestep}))
+        plan = plan_passes(weights, passes_on(clip, range(clip.frames)))
+        conds = [self.conds[which.name] for which in plan]
+        found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
+        return sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
+
+
+def _for_pass(conditioning: list, which: Pass) -> list:
+    return [[tokens, {**values, PASS_KEY: which}] for tokens, values in conditioning]
+
+
+def conditioning_of(conditioning: list) -> Conditioning:
+    """What the node Conditioning put into a CONDITIONING.
+
+    Raises:
+        InputError: it comes from another node.
+    """
+    found = [values.get(CONDITIONING_KEY) for _, values in conditioning]
+    if len(found) != 1 or found[0] is None:
+        raise InputError(
+            "Conditioning: expected that of the node Conditioning (ACTalker), alone, got "
+            f"{len(found)} of another kind. Connect that node."
+        )
+    return found[0]
+
+
+def _padded_noise(noise: Tensor, padding: int, seed: int) -> Tensor:
+    """Noise followed by more of the same seed; no noise stays none."""
+    shape = (len(noise) + padding, *noise.shape[1:])
+    if not noise.any():
+        return noise.new_zeros(shape)
+    drawn = comfy.sample.prepare_noise(noise.new_empty(shape, device="cpu"), seed)
+    return torch.cat([noise, drawn[len(noise) :].to(noise)])
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How a clip is sampled.
+
+    Attributes:
+        sampler, scheduler: names that ComfyUI lists.
+        denoise: 1 starts from pure noise, less keeps that much less of the latent.
+    """
+
+    steps: int
+    sampler: str = "euler"
+    scheduler: str = "karras"
+    denoise: float = 1.0
+
+    def sigmas(self, patcher: ModelPatcher) -> Tensor:
+        """Falling noise levels, the last one 0."""
+        sampling = patcher.get_model_object("model_sampling")
+        whole = self.steps if self.denoise > 0.9999 else int(self.steps / self.denoise)
+        levels = comfy.samplers.calculate_sigmas(sampling, self.scheduler, whole)
+        return levels[-(self.steps + 1) :].cpu()
+
+
+def sample(guider: NestedGuider, latent: dict, seed: int, schedule: Schedule) -> dict:
+    """Sample a LATENT as SamplerCustomAdvanced does, with preview and cancel."""
+    samples, patcher = latent["samples"], guider.model_patcher
+    noise = comfy.sample.prepare_noise(samples, seed)
+    found = guider.sample(
+        noise,
+        samples,
+        comfy.samplers.sampler_object(schedule.sampler),
+        schedule.sigmas(patcher),
+        denoise_mask=latent.get("noise_mask"),
+        callback=latent_preview.prepare_callback(patcher, schedule.steps),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        seed=seed,
+    )
+    return {**latent, "samples": found.to(comfy.model_management.intermediate_device())}
+
+
+def sampler_names() -> Sequence[str]:
+    """What ComfyUI offers."""
+    return comfy.samplers.SAMPLER_NAMES
+
+
+def scheduler_names() -> Sequence[str]:
+    """What ComfyUI offers."""
+    return comfy.samplers.SCHEDULER_NAMES

@@ -1,0 +1,82 @@
+"""Checkpoints -> MODEL, encoders and VAE under ComfyUI's memory management."""
+
+import comfy.model_management
+import comfy.model_patcher
+import torch
+
+from ...actalker_core.bundle import ACTalker, Encoders, place, random_model
+from ...actalker_core.checkpoint import load, summarize
+from ...actalker_core.config import ModelConfig
+from ...actalker_core.errors import InputError
+from ...actalker_core.model.mamba import use_scan_backend
+from .files import BUILT_IN, model_path
+from .model import Layers, make_patcher
+from .vae import TemporalVAE
+
+DTYPES = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+    "fp8_e4m3fn": torch.float8_e4m3fn,
+}
+SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
+
+
+class EncoderBox:
+    """The encoders, loaded when they are used and moved away for whatever needs the room.
+
+    Attributes:
+        config: of the model that they belong to.
+    """
+
+    def __init__(self, encoders: Encoders) -> None:
+        self.config: ModelConfig = encoders.config
+        self._patcher = comfy.model_patcher.ModelPatcher(
+            encoders,
+            load_device=comfy.model_management.get_torch_device(),
+            offload_device=comfy.model_management.text_encoder_offload_device(),
+        )
+
+    def load(self) -> Encoders:
+        """The networks on the device that computes."""
+        comfy.model_management.load_models_gpu([self._patcher], force_full_load=True)
+        return self._patcher.model
+
+
+def load_model(
+    name: str, dtype: str, scan: str
+) -> tuple[comfy.model_patcher.ModelPatcher, EncoderBox, TemporalVAE]:
+    """MODEL, encoders and VAE of a checkpoint.
+
+    Args:
+        dtype: of the denoiser's weights, or auto. scan: see `actalker_core.model.scan`.
+
+    Raises:
+        CheckpointError: the file is missing or of another kind.
+        InputError: an unknown type.
+    """
+    if dtype != "auto" and dtype not in DTYPES:
+        raise InputError(f"dtype: expected auto or {' or '.join(DTYPES)}, got '{dtype}'.")
+    path = None if name == BUILT_IN else model_path(name)
+    numbers = 0 if path is None else summarize(path).parameters["unet"]
+    stored, cast = _types(numbers, DTYPES.get(dtype))
+    model = _built_in(stored) if path is None else load(path, dtype=stored, ops=Layers)
+    use_scan_backend(model, scan)
+    unet, vae = model.unet, model.vae
+    del model.unet, model.vae
+    return (
+        make_patcher(model.config, unet, stored, cast),
+        EncoderBox(model),
+        TemporalVAE(vae, model.config),
+    )
+
+
+def _built_in(stored: torch.dtype) -> ACTalker:
+    return place(random_model("tiny", ops=Layers), torch.device("cpu"), stored)
+
+
+def _types(numbers: int, wanted: torch.dtype | None) -> tuple[torch.dtype, torch.dtype | None]:
+    """What the weights are stored in, and what they compute in if that is another type."""
+    manage = comfy.model_management
+    stored = wanted or manage.unet_dtype(model_params=numbers, supported_dtypes=SUPPORTED)
+    return stored, manage.unet_manual_cast(stored, manage.get_torch_device(), SUPPORTED)

@@ -1,0 +1,210 @@
+"""The denoiser as a real MODEL: streamed weights, any sampler, windows inside."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import comfy.conds
+import comfy.latent_formats
+import comfy.ldm.modules.attention
+import comfy.model_base
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.supported_models_base
+import torch
+from torch import Tensor, nn
+
+from ...actalker_core.conditioning import Conditioning
+from ...actalker_core.config import ModelConfig
+from ...actalker_core.errors import InputError
+from ...actalker_core.model.unet import UNet
+from ...actalker_core.sampler.guidance import Pass
+from ...actalker_core.sampler.predict import clip_velocity
+from ...actalker_core.sampler.windows import Windows
+from .progress import stop_if_cancelled
+
+CONDITIONING_KEY, PASS_KEY, WINDOWS_KEY = "actalker", "actalker_pass", "actalker_windows"
+MEMORY_FACTOR = 3.0
+"""ComfyUI's unit of activations per pixel of the latent; Mamba's states come on top of SVD's 2."""
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    """Attention by whichever backend ComfyUI was started with."""
+    return comfy.ldm.modules.attention.optimized_attention(q, k, v, heads)
+
+
+class Layers(comfy.ops.manual_cast):
+    """ComfyUI's layers, whose weights may lie elsewhere and in another type than they compute."""
+
+    attend = staticmethod(attend)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What some passes over a clip read.
+
+    Attributes:
+        passes: one for each part of the batch.
+    """
+
+    conditioning: Conditioning
+    passes: tuple[Pass, ...]
+
+
+class CondReading(comfy.conds.CONDConstant):
+    """Joins the passes that ComfyUI runs in one batch."""
+
+    cond: Reading
+
+    def can_concat(self, other: "CondReading") -> bool:
+        """Passes over the same clip may share a batch."""
+        return self.cond.conditioning is other.cond.conditioning
+
+    def concat(self, others: Sequence["CondReading"]) -> Reading:
+        """In the order of the batch."""
+        passes = sum((other.cond.passes for other in others), self.cond.passes)
+        return Reading(self.cond.conditioning, passes)
+
+    def size(self) -> list[int]:
+        """For the estimate of memory: frames of the clip."""
+        return [self.cond.conditioning.frames]
+
+
+class ClipUNet(nn.Module):
+    """The UNet over all frames of a clip, window by window."""
+
+    def __init__(self, unet: UNet, dtype: torch.dtype, windows: Windows) -> None:
+        super().__init__()
+        self.unet, self.dtype, self.windows = unet, dtype, windows
+
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor | None = None,
+        control: object = None,
+        transformer_options: dict | None = None,
+        reading: Reading | None = None,
+        **unused: object,
+    ) -> Tensor:
+        """(p·n, 4, h, w) latents of n frames in p passes -> v of the same shape."""
+        if reading is None:
+            raise InputError(
+                "This model reads the CONDITIONING of the node Conditioning (ACTalker); it got "
+                "another one. Connect that node to the guider or sampler."
+            )
+        options = transformer_options or {}
+        passes = len(reading.passes)
+        x, t = x.unflatten(0, (passes, -1)), timesteps.unflatten(0, (passes, -1))[:, 0]
+        frames, c = x.shape[1], reading.conditioning
+        windows = options.get(WINDOWS_KEY, self.windows).at(step_of(options)[0], frames)
+        c = c.padded(frames - c.frames) if frames > c.frames else c
+        v = clip_velocity(self.unet, c, x, t, reading.passes, windows, stop_if_cancelled)
+        return v.flatten(0, 1)
+
+
+def step_of(options: dict) -> tuple[int, int]:
+    """Which step of how many this is; samplers may evaluate between two steps."""
+    levels, sigma = options.get("sample_sigmas"), options.get("sigmas")
+    if levels is None or sigma is None:
+        return 0, 1
+    step = int((levels > sigma.flatten()[0] * (1 + 1e-5)).sum())
+    return step, max(len(levels) - 1, 1)
+
+
+class ClipModel(comfy.model_base.BaseModel):
+    """EDM v-prediction over the latents of a clip.
+
+    Args:
+        config: of the released or another variant.
+        unet: built from `Layers`.
+        dtype: of the stored weights. cast: what they compute in, None for the same.
+    """
+
+    def __init__(
+        self, config: ModelConfig, unet: UNet, dtype: torch.dtype, cast: torch.dtype | None
+    ) -> None:
+        settings = _settings(config)
+        settings.set_inference_dtype(dtype, cast)
+        super().__init__(settings, comfy.model_base.ModelType.V_PREDICTION_EDM)
+        sampling = config.sampling
+        self.diffusion_model = ClipUNet(
+            unet, dtype, Windows(config.unet.num_frames, 0, sampling.shift_frames)
+        )
+        self.config = config
+
+    def extra_conds(self, **given: object) -> dict[str, CondReading]:
+        """What each pass reads, on the device that computes."""
+        conditioning = given.get(CONDITIONING_KEY)
+        if conditioning is None:
+            return {}
+        reading = Reading(conditioning.to(given["device"]), (given.get(PASS_KEY, Pass.EXPRESSION),))
+        return {"reading": CondReading(reading)}
+
+    def extra_conds_shapes(self, **given: object) -> dict[str, list[int]]:
+        """The same before it is encoded."""
+        conditioning = given.get(CONDITIONING_KEY)
+        return {} if conditioning is None else {"reading": [conditioning.frames]}
+
+    def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
+        """Bytes for the passes of one window; the length of the clip does not count."""
+        clips = (cond_shapes or {}).get("reading", [])
+        frames = max((shape[0] for shape in clips), default=self.config.unet.num_frames)
+        passes = max(round(input_shape[0] / frames), 1)
+        at_once = passes * min(frames, self.diffusion_model.windows.frames)
+        return super().memory_required([at_once, *input_shape[1:]])
+
+
+def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
+    class Settings(comfy.supported_models_base.BASE):
+        latent_format = comfy.latent_formats.SD15
+        memory_usage_factor = MEMORY_FACTOR
+        sampling_settings = {  # noqa: RUF012  (ComfyUI copies it)
+            "sigma_min": config.sampling.sigma_min,
+            "sigma_max": config.sampling.sigma_max,
+        }
+
+    settings = Settings({"disable_unet_model_creation": True})
+    settings.latent_format.scale_factor = config.vae.scaling_factor
+    return settings
+
+
+def make_patcher(
+    config: ModelConfig, unet: UNet, dtype: torch.dtype, cast: torch.dtype | None
+) -> comfy.model_patcher.ModelPatcher:
+    """A MODEL."""
+    model = ClipModel(config, unet, dtype, cast)
+    return comfy.model_patcher.ModelPatcher(
+        model,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+
+
+def own(patcher: comfy.model_patcher.ModelPatcher, node: str) -> ClipModel:
+    """The model, if it is one of this pack.
+
+    Raises:
+        InputError: another MODEL.
+    """
+    if not isinstance(patcher.model, ClipModel):
+        raise InputError(
+            f"{node}: expected the MODEL of Load Model (ACTalker), got "
+            f"{type(patcher.model).__name__}. Connect that node."
+        )
+    return patcher.model
+
+
+def windows_of(patcher: comfy.model_patcher.ModelPatcher) -> Windows:
+    """How a clip is cut."""
+    options = patcher.model_options.get("transformer_options", {})
+    return options.get(WINDOWS_KEY, patcher.model.diffusion_model.windows)
+
+
+def with_windows(
+    patcher: comfy.model_patcher.ModelPatcher, windows: Windows
+) -> comfy.model_patcher.ModelPatcher:
+    """The same model that cuts clips in another way."""
+    patcher = patcher.clone()
+    patcher.model_options.setdefault("transformer_options", {})[WINDOWS_KEY] = windows
+    return patcher
