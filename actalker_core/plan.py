@@ -285,7 +285,7 @@ def _masks(
 ) -> dict[str, Tensor]:
     """Audio and expression mask (n, 1, H, W) of the prepared portrait."""
     shape = portrait.height, portrait.width
-    faces = portrait.face if inputs.mask_track is None else _faces(inputs.mask_track, portrait)
+    faces = portrait.face if inputs.mask_track is None else faces_of(inputs.mask_track, portrait)
     styled = masks.style_masks(
         settings.masks,
         faces,
@@ -311,8 +311,12 @@ def _masks(
     return found
 
 
-def _faces(track: Track, portrait: Portrait) -> Sequence[Face]:
-    """The faces of a clip in the portrait's pixels."""
+def faces_of(track: Track, portrait: Portrait) -> Sequence[Face]:
+    """The faces of a clip in the portrait's pixels.
+
+    Raises:
+        InputError: the clip has neither the size of the picture nor that of the portrait.
+    """
     crop = portrait.crop
     if track.size == crop.shape:
         return track.faces

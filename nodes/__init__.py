@@ -1,23 +1,57 @@
-"""ComfyUI's side of the pack: sockets in, one core call, sockets out.
+"""ComfyUI's side of the pack: sockets in, one core call, sockets out."""
 
-`NODES` is the one list of nodes, in the order in which a graph uses them. It is empty until the
-node files arrive; the core runs from the command line meanwhile.
-"""
-
+import logging
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from comfy_api.latest import ComfyExtension, io
 
-NODES: "list[type[io.ComfyNode]]" = []
+log = logging.getLogger(__name__)
+
+
+def list_nodes() -> "list[type[io.ComfyNode]]":
+    """The one list of nodes, in the order in which a graph uses them."""
+    from .conditioning import Conditioning
+    from .decode import Decode
+    from .encode import EncodeAudio, EncodeIdentity, EncodeMotion
+    from .expressions import BankOfSignal, ExpressionBank, TextExpression
+    from .gates import Curve, Gates
+    from .load import ConvertCheckpoint, LoadModel
+    from .portrait import PasteBack, PreparePortrait
+    from .regions import RegionMasks
+    from .sample import Guider, Preflight, Sampler, Windows
+    from .signals import EditSignal, LoadSignals, MixSignals, SaveSignals, SignalMonitor
+    from .talk import Talk
+
+    return [
+        *(Talk, LoadModel, ConvertCheckpoint),
+        *(PreparePortrait, EncodeIdentity, EncodeAudio, EncodeMotion),
+        *(ExpressionBank, BankOfSignal, TextExpression),
+        *(EditSignal, MixSignals, SaveSignals, LoadSignals),
+        *(RegionMasks, Curve, Gates, SignalMonitor),
+        *(Conditioning, Windows, Preflight, Guider, Sampler),
+        *(Decode, PasteBack),
+    ]
 
 
 def make_extension() -> "ComfyExtension":
-    """Wrap `NODES` as ComfyUI wants them."""
+    """The nodes as ComfyUI wants them.
+
+    ComfyUI reports a failure in one line without its place, so the place is logged here.
+    """
     from comfy_api.latest import ComfyExtension
+
+    try:
+        from .bridge.files import register_folder
+
+        register_folder()
+        nodes = list_nodes()
+    except Exception:
+        log.exception("ACTalker: its nodes cannot be loaded.")
+        raise
 
     class ACTalkerExtension(ComfyExtension):
         async def get_node_list(self) -> "list[type[io.ComfyNode]]":
-            return NODES
+            return nodes
 
     return ACTalkerExtension()

@@ -20,6 +20,7 @@ from ..expressions.prompt import (
     ClipMatcher,
     Matcher,
     PresetMatcher,
+    WordMatcher,
     express,
     parse_prompt,
 )
@@ -182,7 +183,7 @@ def text_signal(options: argparse.Namespace, seconds: float, fps: float) -> Expr
 def _matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
     chosen = {} if options.temperature is None else {"temperature": options.temperature}
     if options.clip is None:
-        return PresetMatcher(bank, **chosen)
+        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **chosen)
     return ClipMatcher(bank, Clip(options.clip), **chosen)
 
 

@@ -108,10 +108,44 @@ class PresetMatcher:
         return torch.softmax(nearer, dim=0).float()
 
 
+class WordMatcher:
+    """Finds the entries whose caption, or else name, shares words with a text, without CLIP.
+
+    Entries that share most words weigh the same, all others nothing. A synonym (see `presets`)
+    counts where no word itself is shared.
+    """
+
+    def __init__(self, bank: Bank) -> None:
+        self._known = [_words(text) for text in bank.captions or bank.names]
+
+    def weights(self, text: str) -> Tensor:
+        """See the class; raises InputError for a text that shares no word with the bank."""
+        words = _words(text)
+        for asked in (words, _with_synonyms(words)):
+            shared = torch.tensor([float(len(asked & known)) for known in self._known])
+            if shared.any():
+                best = (shared == shared.max()).float()
+                return best / best.sum()
+        known = ", ".join(sorted(" ".join(sorted(words)) for words in self._known))
+        raise InputError(
+            f"No expression of the bank is called '{text}': expected words of {known}. Caption the "
+            "bank so, or match by CLIP."
+        )
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w+", text.lower()))
+
+
+def _with_synonyms(words: set[str]) -> set[str]:
+    groups = [{name, *SYNONYMS.get(name, ())} for name in PRESETS]
+    return words.union(*(group for group in groups if group & words))
+
+
 def _preset_called(text: str) -> str:
-    words = re.findall(r"\w+", text.lower())
+    words = _words(text)
     for name in PRESETS:
-        if {name, *SYNONYMS.get(name, ())} & set(words):
+        if {name, *SYNONYMS.get(name, ())} & words:
             return name
     raise InputError(
         f"No preset is called '{text}': expected one of {', '.join(PRESETS)}, or a synonym. Give "

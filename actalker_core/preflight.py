@@ -1,0 +1,53 @@
+"""What a clip will cost, before the wait."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .conditioning import Conditioning
+from .sampler.guidance import Guidance, plan_passes
+from .sampler.predict import passes_on
+from .sampler.windows import Windows
+
+ALL_PASSES = 4
+
+
+@dataclass(frozen=True)
+class Cost:
+    """How often the denoiser runs over one window.
+
+    Attributes:
+        frames, steps: of the clip.
+        windows: in all steps together.
+        evaluations: windows × the passes that differ and weigh something in each.
+        unplanned: what they would be with four passes in every window.
+        passes: the most that any step runs.
+    """
+
+    frames: int
+    steps: int
+    windows: int
+    evaluations: int
+    unplanned: int
+    passes: int
+
+
+def count(conditioning: Conditioning, windows: Windows, guidance: Guidance, steps: int) -> Cost:
+    """Count the evaluations of a clip."""
+    clip = conditioning.padded(windows.padding)
+    per_window = [
+        len(plan_passes(guidance.weights(step, steps), passes_on(clip, frames)))
+        for step, frames in _all_windows(windows, clip.frames, steps)
+    ]
+    everywhere = passes_on(clip, range(clip.frames))
+    return Cost(
+        frames=conditioning.frames,
+        steps=steps,
+        windows=len(per_window),
+        evaluations=sum(per_window),
+        unplanned=ALL_PASSES * len(per_window),
+        passes=max(len(plan_passes(guidance.weights(s, steps), everywhere)) for s in range(steps)),
+    )
+
+
+def _all_windows(windows: Windows, frames: int, steps: int) -> Sequence[tuple[int, Sequence[int]]]:
+    return [(step, window) for step in range(steps) for window in windows.at(step, frames)]

@@ -1,0 +1,121 @@
+"""Everything that the model reads, as CONDITIONING and LATENT."""
+
+import comfy.sd
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..actalker_core.gates import Curve
+from ..actalker_core.pipeline import condition
+from ..actalker_core.plan import EXTENSIONS, Inputs, Plan, Settings, lay_out
+from ..actalker_core.portrait import Portrait
+from ..actalker_core.signals import Signal
+from . import convert, sockets
+from .bridge.load import EncoderBox
+from .bridge.model import CONDITIONING_KEY
+from .signals import gated, gathered, signal_inputs
+
+END = "end"
+
+
+class Conditioning(io.ComfyNode):
+    """Portrait, signals, masks and gates -> CONDITIONING and LATENT."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Conditioning",
+            "control",
+            "Brings portrait, signals, regions and gates together for a clip. The shortest signal "
+            "ends it.",
+            [
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                io.Vae.Input("vae", tooltip="Of Load Model."),
+                sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
+                sockets.Identity.Input("identity", tooltip="Of Encode Identity."),
+                sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+                io.Int.Input(
+                    "max_frames",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    tooltip="At most so many frames. 0 is as long as the signals last.",
+                ),
+                io.Combo.Input(
+                    "extend",
+                    options=[END, *EXTENSIONS],
+                    tooltip="What a driving clip does that is shorter than the audio: end the "
+                    "video, hold its last value, loop, or go forth and back.",
+                ),
+                *signal_inputs("if it is driven"),
+                io.Mask.Input(
+                    "audio_mask",
+                    optional=True,
+                    tooltip="Where the audio acts: Region Masks or any MASK over picture or "
+                    "portrait; one, or one per frame. Without one: as released.",
+                ),
+                io.Mask.Input(
+                    "expression_mask", optional=True, tooltip="The same for expression and pose."
+                ),
+                sockets.Gates.Input(
+                    "gates", optional=True, tooltip="When each signal acts. Without: throughout."
+                ),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="What is heard; comes out as long as the video."
+                ),
+            ],
+            [
+                io.Conditioning.Output("conditioning", tooltip="For Guider or Sampler."),
+                io.Latent.Output("latent", tooltip="The portrait in every frame, to start from."),
+                io.Int.Output("frame_count", tooltip="Frames of the video."),
+                io.Float.Output("video_fps", tooltip="For Create Video."),
+                io.Audio.Output("trimmed_audio", tooltip="For Create Video; empty without audio."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        encoders: EncoderBox,
+        vae: comfy.sd.VAE,
+        portrait: Portrait,
+        identity: Tensor,
+        fps: float,
+        max_frames: int,
+        extend: str,
+        audio_signal: Signal | None = None,
+        expression_signal: Signal | None = None,
+        pose_signal: Signal | None = None,
+        audio_mask: Tensor | None = None,
+        expression_mask: Tensor | None = None,
+        gates: tuple[Curve, Curve] | None = None,
+        audio: dict | None = None,
+    ) -> io.NodeOutput:
+        """Lay out over time, then project to tokens."""
+        settings = Settings(frames=max_frames or None, extend=None if extend == END else extend)
+        planned = lay_out(
+            portrait,
+            gathered(audio_signal, expression_signal, pose_signal),
+            Inputs(
+                portrait.image,
+                sound=None if audio is None else convert.audio(audio, "Conditioning"),
+                audio_mask=convert.masks(audio_mask),
+                expression_mask=convert.masks(expression_mask),
+            ),
+            gated(settings, gates),
+            fps,
+        )
+        sound = None if planned.sound is None else convert.to_audio(planned.sound)
+        found = conditioned(encoders, vae, identity, planned)
+        return io.NodeOutput(*found, planned.frames, fps, sound)
+
+
+def conditioned(
+    encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, planned: Plan
+) -> tuple[list, dict]:
+    """CONDITIONING and LATENT of a plan, both on the CPU."""
+    latent = vae.encode(convert.to_image(planned.portrait.image[None])).float().cpu()
+    read = condition(encoders.load(), planned, latent, identity).to(latent.device)
+    tokens = read.identity
+    samples = latent.repeat(planned.frames, 1, 1, 1)
+    return [[tokens, {CONDITIONING_KEY: read}]], {"samples": samples}

@@ -1,0 +1,90 @@
+"""Curves over time, and the gates that they open and shut."""
+
+from comfy_api.latest import io
+
+from ..actalker_core import gates
+from ..actalker_core.errors import InputError
+from . import convert, sockets
+
+GRAMMAR = (
+    "A strength (0.5), keys (0:1, 2.5s:0 hold, 40f:1 ease; seconds, or frames with f), one number "
+    "per frame (0 0 1 1), or envelope (envelope attack=0.1 release=0.3 threshold=0.05) of the "
+    "connected audio. invert may stand before, * multiplies."
+)
+
+
+class Curve(io.ComfyNode):
+    """Text, audio or numbers -> a curve."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Curve",
+            "control",
+            "A strength over time, for a gate or for mixing signals.",
+            [
+                io.String.Input("curve_text", default="1", tooltip=GRAMMAR),
+                io.Audio.Input("audio", optional=True, tooltip="What envelope follows."),
+                io.Float.Input(
+                    "numbers",
+                    optional=True,
+                    force_input=True,
+                    tooltip="One number per frame from another node, multiplied with the text.",
+                ),
+            ],
+            [sockets.Curve.Output("curve", tooltip="For Gates or Mix Signals.")],
+        )
+
+    @classmethod
+    def execute(
+        cls, curve_text: str, audio: dict | None = None, numbers: float | list | None = None
+    ) -> io.NodeOutput:
+        """Refuses here what cannot be read, with the place in the text."""
+        sound = None if audio is None else convert.audio(audio, "Curve")
+        gates.check(curve_text)
+        if sound is None and "envelope" in curve_text:
+            raise InputError("Curve: envelope follows a sound: connect audio.")
+        return io.NodeOutput(gates.Curve(_with(numbers, curve_text), sound))
+
+
+def _with(numbers: float | list | None, text: str) -> str:
+    if numbers is None:
+        return text
+    several = numbers if isinstance(numbers, list | tuple) else [numbers]
+    return f"{' '.join(repr(float(number)) for number in several)} * {text}"
+
+
+class Gates(io.ComfyNode):
+    """One curve per branch -> gates."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Gates",
+            "control",
+            "When each signal acts: 1 is fully, 0 is not at all. What lies between was never "
+            "trained and is experimental.",
+            [
+                sockets.Curve.Input(
+                    "audio_curve", optional=True, tooltip="Of the audio; open without one."
+                ),
+                sockets.Curve.Input(
+                    "expression_curve",
+                    optional=True,
+                    tooltip="Of expression and head pose; open without one.",
+                ),
+            ],
+            [sockets.Gates.Output("gates", tooltip="For Conditioning.")],
+        )
+
+    @classmethod
+    def execute(
+        cls, audio_curve: gates.Curve | None = None, expression_curve: gates.Curve | None = None
+    ) -> io.NodeOutput:
+        """A pair."""
+        return io.NodeOutput((audio_curve or OPEN, expression_curve or OPEN))
+
+
+OPEN = gates.Curve("1")

@@ -1,0 +1,280 @@
+"""Signals edited, mixed, saved and shown."""
+
+from dataclasses import replace
+
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+from ..actalker_core.edits import EDITS
+from ..actalker_core.errors import InputError
+from ..actalker_core.faces import Track
+from ..actalker_core.gates import Curve
+from ..actalker_core.monitor import Monitored, draw_monitor
+from ..actalker_core.plan import Inputs, Settings, lay_out
+from ..actalker_core.portrait import Portrait
+from ..actalker_core.signals import (
+    AudioSignal,
+    ExpressionSignal,
+    PoseSignal,
+    Signal,
+    Signals,
+    load_signals,
+    save_signals,
+)
+from . import convert, sockets
+from .bridge import files
+
+LONGEST_SECONDS = 36000.0
+
+
+def signal_inputs(where: str) -> list:
+    """Up to one signal of each kind."""
+    return [
+        sockets.Signal.Input("audio_signal", optional=True, tooltip=f"Lips, {where}."),
+        sockets.Signal.Input("expression_signal", optional=True, tooltip=f"Expression, {where}."),
+        sockets.Signal.Input("pose_signal", optional=True, tooltip=f"Head rotation, {where}."),
+    ]
+
+
+def gathered(audio: Signal | None, expression: Signal | None, pose: Signal | None) -> Signals:
+    """The signals of three inputs.
+
+    Raises:
+        InputError: one is of another kind.
+    """
+    return Signals(
+        convert.signal(audio, AudioSignal, "audio_signal"),
+        convert.signal(expression, ExpressionSignal, "expression_signal"),
+        convert.signal(pose, PoseSignal, "pose_signal"),
+    )
+
+
+class EditSignal(io.ComfyNode):
+    """Signal -> signal."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        numbers = "; ".join(f"{name}: {meaning}" for name, (_, _, meaning) in EDITS.items())
+        return sockets.schema(
+            "Edit Signal",
+            "signals",
+            "Changes a signal in time or strength. Several of these nodes may follow each other.",
+            [
+                sockets.Signal.Input("signal", tooltip="Any of the three kinds."),
+                io.Combo.Input("edit", options=list(EDITS), default="smooth", tooltip=numbers),
+                sockets.fraction_input(
+                    "value",
+                    0.2,
+                    -LONGEST_SECONDS,
+                    LONGEST_SECONDS,
+                    "Seconds; for resample values per second; for scale the strength, where 1 "
+                    "changes nothing and 0 is the neutral moment. smooth: 0.2 is gentle, 0 is off.",
+                ),
+                sockets.fraction_input(
+                    "second_value",
+                    0.0,
+                    0.0,
+                    LONGEST_SECONDS,
+                    "trim: where it ends, in seconds. scale: when the face is neutral, in seconds. "
+                    "Others do not use it.",
+                ),
+            ],
+            [sockets.Signal.Output("edited_signal", tooltip="Of the same kind.")],
+        )
+
+    @classmethod
+    def execute(cls, signal: Signal, edit: str, value: float, second_value: float) -> io.NodeOutput:
+        """One call."""
+        if edit not in EDITS:
+            raise InputError(f"edit: expected {' or '.join(EDITS)}, got '{edit}'.")
+        change, count, _ = EDITS[edit]
+        return io.NodeOutput(change(signal, *(value, second_value)[:count]))
+
+
+class MixSignals(io.ComfyNode):
+    """Two signals of one kind -> one between them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Mix Signals",
+            "signals",
+            "Blends two signals of one kind along a curve, as long as the shorter one.",
+            [
+                sockets.Signal.Input("first_signal", tooltip="Where the curve is 0."),
+                sockets.Signal.Input("second_signal", tooltip="Where the curve is 1."),
+                sockets.fraction_input(
+                    "amount", 0.5, 0.0, 1.0, "How much of the second. 0 is the first, 1 the second."
+                ),
+                sockets.Curve.Input(
+                    "curve", optional=True, tooltip="The same over time, instead of amount."
+                ),
+            ],
+            [sockets.Signal.Output("mixed_signal", tooltip="Of the same kind.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        first_signal: Signal,
+        second_signal: Signal,
+        amount: float,
+        curve: Curve | None = None,
+    ) -> io.NodeOutput:
+        """One call."""
+        rate_hz = first_signal.rate_hz
+        share = (curve or Curve(repr(float(amount)))).over(len(first_signal), rate_hz)
+        return io.NodeOutput(first_signal.blend(second_signal, share, rate_hz))
+
+
+class SaveSignals(io.ComfyNode):
+    """Signals -> .safetensors in the output folder."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Save Signals",
+            "signals",
+            "Writes signals to one .safetensors in the output folder, to be used again.",
+            [
+                io.String.Input(
+                    "filename_prefix",
+                    default="signals/actalker",
+                    tooltip="Folder and beginning of the name; a number follows.",
+                ),
+                *signal_inputs("to be saved"),
+            ],
+            [io.String.Output("saved_path", tooltip="The file that was written.")],
+            is_output_node=True,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        filename_prefix: str,
+        audio_signal: Signal | None = None,
+        expression_signal: Signal | None = None,
+        pose_signal: Signal | None = None,
+    ) -> io.NodeOutput:
+        """One call."""
+        signals = gathered(audio_signal, expression_signal, pose_signal)
+        path = files.new_signals_path(filename_prefix)
+        save_signals(path, signals)
+        return io.NodeOutput(str(path), ui=ui.PreviewText(f"Saved: {path.name}"))
+
+
+class LoadSignals(io.ComfyNode):
+    """.safetensors -> signals."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Load Signals",
+            "signals",
+            "Reads signals that Save Signals or the command line wrote.",
+            [
+                io.Combo.Input(
+                    "signals_file",
+                    options=files.saved_signals(),
+                    tooltip="A .safetensors of the input folder, or of the output folder.",
+                )
+            ],
+            [
+                sockets.Signal.Output("audio_signal", tooltip="Empty if the file has none."),
+                sockets.Signal.Output("expression_signal", tooltip="Empty if the file has none."),
+                sockets.Signal.Output("pose_signal", tooltip="Empty if the file has none."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, signals_file: str) -> str:
+        """A file that was replaced is read again."""
+        return files.changed_at(files.signals_path(signals_file))
+
+    @classmethod
+    def execute(cls, signals_file: str) -> io.NodeOutput:
+        """One call."""
+        found = load_signals(files.signals_path(signals_file))
+        return io.NodeOutput(found.audio, found.expression, found.pose)
+
+
+class SignalMonitor(io.ComfyNode):
+    """All that drives a clip -> one picture."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Signal Monitor",
+            "signals",
+            "Draws what will happen, before the wait: waveform, gates, regions, head rotation, eyes "
+            "and mouth, frame by frame.",
+            [
+                sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
+                sockets.fps_input("fps", 12.5, "Of the video; as in Conditioning."),
+                *signal_inputs("to be shown"),
+                io.Audio.Input("audio", optional=True, tooltip="For the waveform."),
+                sockets.Gates.Input("gates", optional=True, tooltip="Of Gates."),
+                io.Mask.Input("audio_mask", optional=True, tooltip="Of Region Masks."),
+                io.Mask.Input("expression_mask", optional=True, tooltip="Of Region Masks."),
+                sockets.Track.Input(
+                    "face_track", optional=True, tooltip="Of Encode Motion: head, eyes and mouth."
+                ),
+            ],
+            [io.Image.Output("monitor_image", tooltip="For Preview Image.")],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        portrait: Portrait,
+        fps: float,
+        audio_signal: Signal | None = None,
+        expression_signal: Signal | None = None,
+        pose_signal: Signal | None = None,
+        audio: dict | None = None,
+        gates: tuple[Curve, Curve] | None = None,
+        audio_mask: Tensor | None = None,
+        expression_mask: Tensor | None = None,
+        face_track: Track | None = None,
+    ) -> io.NodeOutput:
+        """Lay out as Conditioning does, then draw."""
+        signals = gathered(audio_signal, expression_signal, pose_signal)
+        planned = lay_out(
+            portrait,
+            signals,
+            Inputs(
+                portrait.image,
+                sound=None if audio is None else convert.audio(audio, "Signal Monitor"),
+                audio_mask=convert.masks(audio_mask),
+                expression_mask=convert.masks(expression_mask),
+            ),
+            gated(Settings(), gates),
+            fps,
+        )
+        pose = planned.signals.pose
+        rotation = None if pose is None else pose.over(planned.frames, fps).rotation_degrees
+        picture = draw_monitor(
+            Monitored(
+                frames=planned.frames,
+                fps=fps,
+                audio=planned.sound,
+                gates=planned.gates,
+                portrait=portrait.image,
+                masks=planned.masks,
+                rotation_degrees=rotation,
+                track=face_track,
+            )
+        )
+        return io.NodeOutput(convert.to_image(picture[None]))
+
+
+def gated(settings: Settings, gates: tuple[Curve, Curve] | None) -> Settings:
+    """Settings with the curves of Gates."""
+    if gates is None:
+        return settings
+    return replace(settings, audio_gate=gates[0], expression_gate=gates[1])

@@ -1,0 +1,141 @@
+"""The whole trip in one box, for a first day."""
+
+import comfy.sd
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..actalker_core.masks import STYLES
+from ..actalker_core.pipeline import default_guidance
+from ..actalker_core.plan import EXTENSIONS, Inputs, Settings, lay_out
+from ..actalker_core.portrait import fit
+from ..actalker_core.signals import Signals
+from . import convert, sockets
+from .bridge.guider import NestedGuider, Schedule, sample
+from .bridge.load import EncoderBox
+from .bridge.model import own
+from .bridge.vae import decode
+from .conditioning import END, conditioned
+from .encode import follow, hear, identity_of, watch
+from .portrait import WHOLE, face_inputs, find_face
+
+
+class Talk(io.ComfyNode):
+    """Model, portrait, speech and driving clip -> frames, sound, fps."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Talk",
+            "start",
+            "Portrait, speech and a driving clip in, video out: the whole trip in one box. Speech "
+            "or clip may be left out.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model."),
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                io.Vae.Input("vae", tooltip="Of Load Model."),
+                io.Image.Input("portrait_image", tooltip="The picture to animate."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=2**64 - 1,
+                    control_after_generate=True,
+                    tooltip="Of the noise: the same seed gives the same video.",
+                ),
+                io.Int.Input(
+                    "steps", default=25, min=1, max=1000, tooltip="25 is usual; fewer are faster."
+                ),
+                io.Int.Input(
+                    "short_side_px",
+                    default=576,
+                    min=64,
+                    max=2048,
+                    step=64,
+                    tooltip="Shorter side of the video. 576 for the released model, 128 for the "
+                    "built-in one.",
+                ),
+                io.Int.Input(
+                    "max_frames",
+                    default=0,
+                    min=0,
+                    max=100000,
+                    tooltip="At most so many frames. 0 is as long as speech and clip last.",
+                ),
+                sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+                io.Combo.Input(
+                    "regions",
+                    options=list(STYLES),
+                    default="paper",
+                    tooltip="Who owns what if both drive: paper gives the mouth to the speech and "
+                    "the rest of the face to the clip. See Region Masks.",
+                ),
+                io.Combo.Input(
+                    "extend",
+                    options=[END, *EXTENSIONS],
+                    tooltip="What a clip does that is shorter than the speech: end the video, hold, "
+                    "loop, or go forth and back.",
+                ),
+                *face_inputs(),
+                sockets.fps_input(
+                    "frames_per_second", 25.0, "Of IMAGE frames; a VIDEO knows its own."
+                ),
+                io.Audio.Input("audio", optional=True, tooltip="Speech, for the lips."),
+                sockets.frames_input(
+                    "driving_frames",
+                    "A clip for expression and head: IMAGE of any loader, or VIDEO.",
+                    optional=True,
+                ),
+            ],
+            [
+                io.Image.Output("frames", tooltip="For Create Video."),
+                io.Audio.Output("trimmed_audio", tooltip="As long as the frames."),
+                io.Float.Output("video_fps", tooltip="For Create Video."),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        encoders: EncoderBox,
+        vae: comfy.sd.VAE,
+        portrait_image: Tensor,
+        seed: int,
+        steps: int,
+        short_side_px: int,
+        max_frames: int,
+        fps: float,
+        regions: str,
+        extend: str,
+        face: str,
+        face_index: int,
+        frames_per_second: float,
+        audio: dict | None = None,
+        driving_frames: object = None,
+    ) -> io.NodeOutput:
+        """What the single nodes do, one after another."""
+        own(model, "Talk")
+        picture = convert.picture(portrait_image)
+        found, _ = find_face(picture, face, face_index)
+        portrait = fit(picture, found, short_side_px)
+        sound = None if audio is None else convert.audio(audio, "Talk")
+        signals = Signals(audio=None if sound is None else hear(encoders, sound))
+        if driving_frames is not None:
+            clip = convert.frames(driving_frames, frames_per_second).at(fps)
+            clip = convert.Frames(clip.pictures[: max_frames or None], fps)
+            followed = None if face == WHOLE else follow(clip, "largest", 0)
+            expression, pose = watch(encoders, clip, followed, None)
+            signals = Signals(signals.audio, expression, pose)
+        settings = Settings(
+            frames=max_frames or None, masks=regions, extend=None if extend == END else extend
+        )
+        planned = lay_out(portrait, signals, Inputs(picture, sound=sound), settings, fps)
+        identity = identity_of(encoders, portrait)
+        conditioning, latent = conditioned(encoders, vae, identity, planned)
+        guider = NestedGuider(model, conditioning, default_guidance(encoders))
+        sampled = sample(guider, latent, seed, Schedule(steps))
+        shown = decode(vae, sampled["samples"], encoders.config.sampling.decode_frames)
+        heard = None if planned.sound is None else convert.to_audio(planned.sound)
+        return io.NodeOutput(shown, heard, fps)
