@@ -16,8 +16,8 @@ class Decode(io.ComfyNode):
         return sockets.schema(
             "Decode",
             "sampling",
-            "Decodes the frames of a video, a fixed number at a time: the result does not depend on "
-            "free memory.",
+            "Decodes the frames of a video, a fixed number at a time, so that the result does not "
+            "depend on free memory.",
             [
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 io.Latent.Input("latent", tooltip="Of Sampler or SamplerCustomAdvanced."),

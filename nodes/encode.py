@@ -69,7 +69,7 @@ class EncodeAudio(io.ComfyNode):
                     "cut",
                     options=list(CUTS),
                     default="seamless",
-                    tooltip="Of speech over 30 s: seamless overlaps the pieces, released has a seam "
+                    tooltip="For speech over 30 s: seamless overlaps pieces, released has a seam "
                     "every 30 s as the released script.",
                 ),
                 sockets.fps_input(

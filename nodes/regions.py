@@ -45,7 +45,7 @@ class RegionMasks(io.ComfyNode):
                     default=0,
                     min=-256,
                     max=256,
-                    tooltip="How far the regions reach further, in pixels of the prepared portrait; "
+                    tooltip="How far the regions reach further, in pixels of the portrait; "
                     "below 0 they shrink. 0 leaves them.",
                 ),
                 io.String.Input(

@@ -74,8 +74,8 @@ class Windows(io.ComfyNode):
                     default=25,
                     min=1,
                     max=1000,
-                    tooltip="Frames at a time. 25 is what the model was trained on; fewer need less "
-                    "memory.",
+                    tooltip="Frames at a time. 25 is what the model was trained on; fewer need "
+                    "less memory.",
                 ),
                 io.Int.Input(
                     "overlap_frames",
@@ -220,8 +220,8 @@ class Preflight(io.ComfyNode):
         return sockets.schema(
             "Preflight",
             "sampling",
-            "Says what a clip will cost before the wait: windows, passes, memory, and the time, for "
-            "which it runs one window once.",
+            "Says what a clip will cost before the wait: windows, passes, memory and time. For the "
+            "time it runs one window.",
             [
                 io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),

@@ -211,8 +211,8 @@ class SignalMonitor(io.ComfyNode):
         return sockets.schema(
             "Signal Monitor",
             "signals",
-            "Draws what will happen, before the wait: waveform, gates, regions, head rotation, eyes "
-            "and mouth, frame by frame.",
+            "Draws what will happen, before the wait: waveform, gates, regions, head rotation, "
+            "eyes and mouth, frame by frame.",
             [
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
                 sockets.fps_input("fps", 12.5, "Of the video; as in Conditioning."),

@@ -74,8 +74,8 @@ class Talk(io.ComfyNode):
                 io.Combo.Input(
                     "extend",
                     options=[END, *EXTENSIONS],
-                    tooltip="What a clip does that is shorter than the speech: end the video, hold, "
-                    "loop, or go forth and back.",
+                    tooltip="What a clip does that is shorter than the speech: end the video, "
+                    "hold, loop, or go forth and back.",
                 ),
                 *face_inputs(),
                 sockets.fps_input(

@@ -32,7 +32,7 @@ class EncoderBox:
     def __init__(self, encoders: Encoders) -> None:
         self.config: ModelConfig = encoders.config
         self._patcher = comfy.model_patcher.ModelPatcher(
-            encoders,
+            torch.nn.ModuleList([encoders]),  # which may be told a device; encoders know theirs
             load_device=comfy.model_management.get_torch_device(),
             offload_device=comfy.model_management.text_encoder_offload_device(),
         )
@@ -40,7 +40,7 @@ class EncoderBox:
     def load(self) -> Encoders:
         """The networks on the device that computes."""
         comfy.model_management.load_models_gpu([self._patcher], force_full_load=True)
-        return self._patcher.model
+        return self._patcher.model[0]
 
 
 def load_model(

@@ -1,0 +1,18 @@
+"""The suites that need a ComfyUI run in its own environment: `make test-comfy`."""
+
+import os
+
+import pytest
+
+IN_COMFY = "ACTALKER_IN_COMFY" in os.environ
+"""Set by the Makefile in the environment that has what ComfyUI needs."""
+
+collect_ignore = [] if IN_COMFY else ["nodes", "workflows"]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if not IN_COMFY:
+        terminalreporter.write_line(
+            "tests/nodes and tests/workflows are not run here: lay a ComfyUI checkout at "
+            "~/comfy/ComfyUI (or name it in COMFYUI_PATH), then make test-comfy."
+        )

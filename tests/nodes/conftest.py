@@ -1,0 +1,68 @@
+"""A ComfyUI for all tests of nodes, and a short clip in it."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy, image, speech
+
+
+@pytest.fixture(scope="session")
+def comfy(tmp_path_factory: pytest.TempPathFactory) -> Comfy:
+    return Comfy(tmp_path_factory.mktemp("comfy"))
+
+
+@pytest.fixture(autouse=True)
+def nodes_run_so(comfy: Comfy) -> Any:
+    """ComfyUI runs nodes without gradients."""
+    with torch.inference_mode():
+        yield
+
+
+@pytest.fixture(scope="session")
+def loaded(comfy: Comfy) -> Any:
+    """MODEL, encoders, VAE of the built-in model."""
+    with torch.inference_mode():
+        return comfy.call("LoadModel", checkpoint="built-in")
+
+
+@pytest.fixture(scope="session")
+def portrait(comfy: Comfy) -> Any:
+    with torch.inference_mode():
+        return comfy.call("PreparePortrait", image=image(), short_side_px=64, face="whole picture")[
+            0
+        ]
+
+
+Prepared = Callable[..., Any]
+
+
+@pytest.fixture(scope="session")
+def conditioned(comfy: Comfy, loaded: Any, portrait: Any) -> Prepared:
+    """CONDITIONING, LATENT, … of a short clip; keyword arguments go to the node."""
+
+    def run(frames: int = 4, **more: Any) -> Any:
+        _, encoders, vae = loaded
+        with torch.inference_mode():
+            identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]
+            audio = comfy.call("EncodeAudio", encoders=encoders, audio=speech())[0]
+            moved = comfy.call(
+                "EncodeMotion", encoders=encoders, frames=image(frames=24), face="whole picture"
+            )
+            signals = {
+                "audio_signal": audio,
+                "expression_signal": moved[0],
+                "pose_signal": moved[1],
+            }
+            return comfy.call(
+                "Conditioning",
+                encoders=encoders,
+                vae=vae,
+                portrait=portrait,
+                identity=identity,
+                max_frames=frames,
+                **(signals | more),
+            )
+
+    return run

@@ -1,0 +1,130 @@
+"""A ComfyUI in this process, with the pack loaded from its folder as ComfyUI does it."""
+
+import asyncio
+import importlib
+import os
+import sys
+import uuid
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+REPOSITORY = Path(__file__).parents[2]
+COMFY = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
+
+
+class Comfy:
+    """ComfyUI and the pack in it."""
+
+    def __init__(self, base: Path) -> None:
+        self.base = base
+        sys.path.insert(0, str(COMFY))
+        self.loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self.loop)
+        self.nodes = self._start()
+        module = self.nodes.LOADED_MODULE_DIRS["actalker"]
+        self.package = module.replace(".", "_x_")
+
+    def _start(self) -> Any:
+        for folder in ("models/actalker", "custom_nodes", "input", "output"):
+            (self.base / folder).mkdir(parents=True)
+        pack = self.base / "custom_nodes" / "actalker"
+        pack.symlink_to(REPOSITORY)
+        given, sys.argv = sys.argv, ["main.py", "--cpu", "--base-directory", str(self.base)]
+        import comfy.options
+
+        comfy.options.enable_args_parsing()
+        importlib.import_module("utils.extra_config")
+        nodes = importlib.import_module("nodes")
+        sys.argv = given
+        self.server = importlib.import_module("server").PromptServer(self.loop)
+        importlib.import_module("app.logger").setup_logger()
+        self.loop.run_until_complete(nodes.init_builtin_extra_nodes())
+        assert self.loop.run_until_complete(nodes.load_custom_node(str(pack)))
+        return nodes
+
+    def core(self, name: str) -> Any:
+        """A module of the core, as the pack has loaded it."""
+        return importlib.import_module(f"{self.package}.actalker_core.{name}")
+
+    def bridge(self, name: str) -> Any:
+        return importlib.import_module(f"{self.package}.nodes.bridge.{name}")
+
+    def info(self, node: str) -> dict[str, Any]:
+        """What /object_info says of a node."""
+        return self.nodes.NODE_CLASS_MAPPINGS[node].GET_NODE_INFO_V1()
+
+    def call(self, name: str, **inputs: Any) -> Any:
+        """Run one node of the pack with the defaults of its widgets; its outputs."""
+        node = self.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{name}"]
+        found = node.EXECUTE_NORMALIZED(**(self.defaults(f"ACTalker_{name}") | inputs))
+        return found.args
+
+    def defaults(self, node: str) -> dict[str, Any]:
+        """Its widgets' values in a new graph."""
+        values = {}
+        for kind in ("required", "optional"):
+            for key, (io_type, *more) in self.info(node)["input"].get(kind, {}).items():
+                options = more[0] if more else {}
+                choices = io_type if isinstance(io_type, list) else options.get("options")
+                if "default" in options:
+                    values[key] = options["default"]
+                elif choices:
+                    values[key] = choices[0]
+        return values
+
+    def queue(self, graph: dict[str, Any]) -> "Run":
+        """Validate and run a graph in API format, as the server does."""
+        execution = importlib.import_module("execution")
+        prompt_id = str(uuid.uuid4())
+        valid, error, outputs, node_errors = self.loop.run_until_complete(
+            execution.validate_prompt(prompt_id, graph, None)
+        )
+        if not valid:
+            return Run(False, [], {"validation": {"error": error, "nodes": node_errors}}, [])
+        self.server.sent = []
+        self.server.send_sync = lambda event, data, sid=None: self.server.sent.append((event, data))
+        self.server.client_id = "tests"
+        if not hasattr(self, "executor"):
+            self.executor = execution.PromptExecutor(self.server)
+        self.loop.run_until_complete(
+            self.executor.execute_async(graph, prompt_id, {"client_id": "tests"}, outputs)
+        )
+        events = self.server.sent
+        ran = [d["node"] for e, d in events if e == "executing" and d.get("node")]
+        errors = [d for e, d in events if e == "execution_error"]
+        return Run(self.executor.success, ran, errors[0] if errors else None, events)
+
+
+class Run:
+    """What happened to a queued graph."""
+
+    def __init__(self, success: bool, ran: list[str], error: Any, events: list[Any]) -> None:
+        self.success, self.ran, self.error, self.events = success, ran, error, events
+
+    @property
+    def message(self) -> str:
+        """What the node shows."""
+        return str(self.error["exception_message"]) if self.error else ""
+
+
+# Media -------------------------------------------------------------------------------------------
+
+
+def image(height: int = 96, width: int = 80, frames: int = 1) -> Tensor:
+    """An IMAGE with a moving bright bar."""
+    x = torch.linspace(0, 1, width)[None, None].expand(frames, height, width)
+    y = torch.linspace(0, 1, height)[None, :, None].expand(frames, height, width)
+    t = torch.linspace(0, 0.5, frames)[:, None, None].expand(frames, height, width)
+    return torch.stack([x, y, (x + t) % 1], dim=-1)
+
+
+def speech(seconds: float = 1.0, rate_hz: int = 16_000, channels: int = 1) -> dict[str, Any]:
+    """An AUDIO with a beat in it."""
+    t = np.arange(int(seconds * rate_hz)) / rate_hz
+    wave = 0.5 * np.sin(2 * np.pi * 180 * t) * (np.sin(2 * np.pi * 3 * t) > 0)
+    samples = torch.from_numpy(wave).float().expand(1, channels, -1).clone()
+    return {"waveform": samples, "sample_rate": rate_hz}

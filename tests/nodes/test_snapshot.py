@@ -1,0 +1,69 @@
+"""Saved graphs keep working: ids, sockets, options and the order of widgets do not change unseen.
+
+After a wanted change: `ACTALKER_UPDATE_SNAPSHOT=1 make test-comfy`, and a changelog entry of the
+README that names the new fingerprint, which the test tells.
+"""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from host import REPOSITORY, Comfy
+
+SNAPSHOT = Path(__file__).with_name("snapshot.json")
+LISTED_BY_COMFYUI = ("sampler_name", "scheduler", "svd")
+"""Options that are not the pack's own."""
+
+
+def seen_by_graphs(comfy: Comfy) -> dict[str, Any]:
+    """What a saved graph depends on, of each node."""
+    names = [name for name in comfy.nodes.NODE_CLASS_MAPPINGS if name.startswith("ACTalker_")]
+    return {name: _without_lists(comfy.info(name)) for name in names}
+
+
+def _without_lists(info: dict[str, Any]) -> dict[str, Any]:
+    kept = ("input", "input_order", "output", "output_name", "name", "display_name", "category")
+    info = json.loads(json.dumps({key: info[key] for key in kept}))
+    for kind in info["input"].values():
+        for name, (_, *more) in kind.items():
+            if name in LISTED_BY_COMFYUI:
+                kind[name][0] = "COMBO"
+                more[0].pop("options", None)
+    return info
+
+
+def fingerprint(nodes: dict[str, Any]) -> str:
+    """Changes with anything but tooltips."""
+    plain = json.loads(json.dumps(nodes))
+    for node in plain.values():
+        for kind in node["input"].values():
+            for _, *more in kind.values():
+                for options in more:
+                    options.pop("tooltip", None)
+    return hashlib.sha256(json.dumps(plain).encode()).hexdigest()[:8]
+
+
+def test_no_node_changed_unseen(comfy: Comfy) -> None:
+    found = seen_by_graphs(comfy)
+    if "ACTALKER_UPDATE_SNAPSHOT" in os.environ:
+        SNAPSHOT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    kept = json.loads(SNAPSHOT.read_text("utf-8"))
+    assert list(found) == list(kept)
+    for name, info in found.items():
+        assert json.dumps(info) == json.dumps(kept[name]), name
+
+
+def test_every_change_of_nodes_has_its_entry_in_the_changelog() -> None:
+    nodes = json.loads(SNAPSHOT.read_text("utf-8"))
+    changelog = (REPOSITORY / "README.md").read_text("utf-8").partition("## Changelog")[2]
+    assert f"nodes {fingerprint(nodes)}" in changelog
+
+
+def test_every_input_has_a_tooltip(comfy: Comfy) -> None:
+    for name, info in seen_by_graphs(comfy).items():
+        for kind in ("required", "optional"):
+            for key, (_, *more) in info["input"].get(kind, {}).items():
+                assert more, (name, key)
+                assert len(more[0]["tooltip"]) > 8, (name, key)
