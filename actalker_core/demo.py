@@ -1,6 +1,5 @@
 """Something to animate on a machine that has nothing: a drawn face, a hummed vowel, a nod."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -18,6 +17,8 @@ SIZE_PX = 256
 SECONDS = 2.0
 RATE_HZ = 16_000
 FPS = 25.0
+FACE = (66.0, 50.0, 190.0, 206.0)
+"""Box of the face at rest, in pixels."""
 
 BACKGROUND, HAIR, SKIN, LIPS, DARK, WHITE = (
     (196, 170, 148),
@@ -36,11 +37,24 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
         MediaError: the folder cannot be written to.
     """
     portrait, speech, driving = (folder / n for n in ("portrait.png", "speech.mp4", "driving.mp4"))
-    write_video(speech, [_pictures([draw_face(0, 0)] * round(SECONDS * FPS))], FPS, hum())
-    write_video(driving, _nodding(), FPS)
+    still = _pictures([draw_face(0, 0)]).expand(round(SECONDS * FPS), -1, -1, -1)
+    write_video(speech, [still], FPS, hum(SECONDS))
+    write_video(driving, [film(SECONDS)], FPS)
     if not cv2.imwrite(str(portrait), draw_face(0, 0)):
         raise MediaError(f"{portrait}: cannot be written. Choose another folder.")
     return portrait, speech, driving
+
+
+def portrait() -> Tensor:
+    """The face at rest: (3, 256, 256) in 0…1."""
+    return _pictures([draw_face(0, 0)])[0]
+
+
+def film(seconds: float, *, head: bool = True, face: bool = True) -> Tensor:
+    """The face at `FPS`, turning its head, moving its mouth, or both: (f, 3, 256, 256) in 0…1."""
+    times = np.arange(max(round(seconds * FPS), 1)) / FPS
+    turns, mouths = head * np.sin(3 * times), face * (0.5 - 0.5 * np.cos(9 * times))
+    return _pictures([draw_face(turn, mouth) for turn, mouth in zip(turns, mouths, strict=True)])
 
 
 def draw_face(turn: float, mouth: float) -> Picture:
@@ -66,19 +80,13 @@ def _ellipse(
     cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
 
 
-def hum() -> Audio:
+def hum(seconds: float) -> Audio:
     """A vowel whose loudness and pitch move as in speech."""
-    t = np.arange(round(SECONDS * RATE_HZ)) / RATE_HZ
+    t = np.arange(max(round(seconds * RATE_HZ), 1)) / RATE_HZ
     phase = 2 * np.pi * np.cumsum(130 + 25 * np.sin(2 * np.pi * 0.7 * t)) / RATE_HZ
     voice = sum(np.sin(k * phase) / k for k in range(1, 12))
     loudness = np.clip(np.sin(2 * np.pi * 2.1 * t), 0, 1)
     return Audio((0.25 * voice * loudness)[None].astype(np.float32), RATE_HZ)
-
-
-def _nodding() -> Iterator[Tensor]:
-    for i in range(round(SECONDS * FPS)):
-        t = i / FPS
-        yield _pictures([draw_face(np.sin(3 * t), 0.5 - 0.5 * np.cos(9 * t))])
 
 
 def _pictures(frames: list[Picture]) -> Tensor:

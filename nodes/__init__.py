@@ -13,6 +13,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     """The one list of nodes, in the order in which a graph uses them."""
     from .conditioning import Conditioning
     from .decode import Decode
+    from .demo import DemoMedia
     from .encode import EncodeAudio, EncodeIdentity, EncodeMotion
     from .expressions import BankOfSignal, ExpressionBank, TextExpression
     from .gates import Curve, Gates
@@ -24,7 +25,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .talk import Talk
 
     return [
-        *(Talk, LoadModel, ConvertCheckpoint),
+        *(Talk, DemoMedia, LoadModel, ConvertCheckpoint),
         *(PreparePortrait, EncodeIdentity, EncodeAudio, EncodeMotion),
         *(ExpressionBank, BankOfSignal, TextExpression),
         *(EditSignal, MixSignals, SaveSignals, LoadSignals),

@@ -1,0 +1,54 @@
+"""Something to animate where nothing is at hand."""
+
+from comfy_api.latest import io
+
+from ..actalker_core import demo
+from ..actalker_core.errors import InputError
+from ..actalker_core.masks import box_mask
+from . import convert, sockets
+
+MOVEMENTS = {"head and face": (True, True), "head": (True, False), "face": (False, True)}
+
+
+class DemoMedia(io.ComfyNode):
+    """A drawn portrait, a hummed vowel, a driving clip."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Demo Media",
+            "start",
+            "A drawn portrait, a hummed vowel and a driving clip, so that a graph runs without any "
+            "file. Replace it by Load Image, Load Audio and Load Video.",
+            [
+                sockets.fraction_input("seconds", 2.0, 0.1, 60.0, "Of sound and clip.", 0.1),
+                io.Combo.Input(
+                    "movement",
+                    options=list(MOVEMENTS),
+                    tooltip="What moves in the clip: the head turns, the mouth opens, or both.",
+                ),
+            ],
+            [
+                io.Image.Output("portrait_image", tooltip="For Prepare Portrait or Talk."),
+                io.Mask.Output("face_mask", tooltip="Its face in white, which nothing else finds."),
+                io.Audio.Output("speech", tooltip="For Encode Audio or Talk."),
+                io.Image.Output("driving_frames", tooltip="For Encode Motion or Talk."),
+                io.Float.Output("driving_fps", tooltip="Frames per second of the clip."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, seconds: float, movement: str) -> io.NodeOutput:
+        """Draw and hum."""
+        if movement not in MOVEMENTS:
+            raise InputError(f"movement: expected {' or '.join(MOVEMENTS)}, got '{movement}'.")
+        head, face = MOVEMENTS[movement]
+        portrait = demo.portrait()
+        return io.NodeOutput(
+            convert.to_image(portrait[None]),
+            convert.to_mask(box_mask(demo.FACE, *portrait.shape[1:])),
+            convert.to_audio(demo.hum(seconds)),
+            convert.to_image(demo.film(seconds, head=head, face=face)),
+            demo.FPS,
+        )
