@@ -27,8 +27,11 @@ def schema(
 
     Args:
         name: as people read it; without its spaces it is the id.
+        outputs: are called by their ids.
         room: below ACTalker in the menu.
     """
+    for output in outputs:
+        output.display_name = output.id  # ComfyUI would show its type
     return io.Schema(
         node_id=f"ACTalker_{name.replace(' ', '')}",
         display_name=f"{name} (ACTalker)",
