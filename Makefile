@@ -5,15 +5,29 @@ PYTHON ?= python3
 TORCH ?= torch==2.13.0
 VENV ?= .venv
 RUN = $(VENV)/bin/python
+# ComfyUI has an environment of its own, with a torch, torchvision and torchaudio that match.
+COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
+COMFY_VENV ?= .venv-comfy
+COMFY_TORCH ?= torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-core test-comfy lint bench clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
 	@echo "Open demo/demo.mp4"
 
-test: lint
+test: lint test-core test-comfy
+
+test-core: $(VENV)/installed
 	$(RUN) -m pytest
+
+test-comfy:
+	@if [ -f "$(COMFYUI_PATH)/main.py" ]; then \
+		$(MAKE) $(COMFY_VENV)/installed && ACTALKER_IN_COMFY=1 COMFYUI_PATH="$(COMFYUI_PATH)" \
+			$(COMFY_VENV)/bin/pytest tests/nodes tests/workflows; \
+	else \
+		echo "Node tests skipped: lay a ComfyUI checkout at $(COMFYUI_PATH), or name COMFYUI_PATH."; \
+	fi
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .
@@ -24,7 +38,7 @@ bench: $(VENV)/installed
 	$(RUN) tests/benchmarks/bench_core.py
 
 clean:
-	rm -rf $(VENV) demo .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(COMFY_VENV) demo .mypy_cache .pytest_cache .ruff_cache
 
 # torch comes first and alone, so that nothing else chooses a larger build of it.
 $(VENV)/installed: requirements.txt pyproject.toml
@@ -33,4 +47,12 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(RUN) -m pip install --quiet "$(TORCH)" || $(RUN) -m pip install --quiet "torch>=2.4"
 	$(RUN) -m pip install --quiet --editable ".[dev]" $$($(RUN) tests/constraints.py)
+	@touch $@
+
+# The repository itself is not installed here: ComfyUI loads it from its folder.
+$(COMFY_VENV)/installed: requirements.txt
+	$(PYTHON) -m venv $(COMFY_VENV)
+	$(COMFY_VENV)/bin/pip install --quiet $(COMFY_TORCH)
+	$(COMFY_VENV)/bin/pip install --quiet -r "$(COMFYUI_PATH)/requirements.txt" \
+		-r requirements.txt "hypothesis>=6.100" "pytest>=8.3" psutil
 	@touch $@
