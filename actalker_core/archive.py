@@ -30,6 +30,15 @@ def write_archive(
         raise MediaError(f"{path}: cannot be written ({error}). Check folder and space.") from error
 
 
+def format_of(path: Path) -> str:
+    """What a `.safetensors` says it is, from its header alone; "" if it says nothing."""
+    try:
+        with safe_open(path, "pt") as file:
+            return str((file.metadata() or {}).get("format", ""))
+    except (OSError, SafetensorError):
+        return ""
+
+
 def read_archive(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What `write_archive` wrote, bit for bit: tensors and texts.
 

@@ -6,15 +6,13 @@ from torch import Tensor
 
 from ..actalker_core.gates import Curve
 from ..actalker_core.pipeline import condition
-from ..actalker_core.plan import EXTENSIONS, Inputs, Plan, Settings, lay_out
+from ..actalker_core.plan import Inputs, Plan, lay_out
 from ..actalker_core.portrait import Portrait
 from ..actalker_core.signals import Signal
 from . import convert, sockets
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
-from .signals import gated, gathered, signal_inputs
-
-END = "end"
+from .signals import gathered, length_inputs, settings_of, signal_inputs
 
 
 class Conditioning(io.ComfyNode):
@@ -33,20 +31,7 @@ class Conditioning(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
                 sockets.Identity.Input("identity", tooltip="Of Encode Identity."),
-                sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
-                io.Int.Input(
-                    "max_frames",
-                    default=0,
-                    min=0,
-                    max=100000,
-                    tooltip="At most so many frames. 0 is as long as the signals last.",
-                ),
-                io.Combo.Input(
-                    "extend",
-                    options=[END, *EXTENSIONS],
-                    tooltip="What a driving clip does that is shorter than the audio: end the "
-                    "video, hold its last value, loop, or go forth and back.",
-                ),
+                *length_inputs(),
                 *signal_inputs("if it is driven"),
                 io.Mask.Input(
                     "audio_mask",
@@ -92,7 +77,6 @@ class Conditioning(io.ComfyNode):
         audio: dict | None = None,
     ) -> io.NodeOutput:
         """Lay out over time, then project to tokens."""
-        settings = Settings(frames=max_frames or None, extend=None if extend == END else extend)
         planned = lay_out(
             portrait,
             gathered(audio_signal, expression_signal, pose_signal),
@@ -102,7 +86,7 @@ class Conditioning(io.ComfyNode):
                 audio_mask=convert.masks(audio_mask),
                 expression_mask=convert.masks(expression_mask),
             ),
-            gated(settings, gates),
+            settings_of(max_frames, extend, gates),
             fps,
         )
         sound = None if planned.sound is None else convert.to_audio(planned.sound)

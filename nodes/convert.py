@@ -98,6 +98,20 @@ def signal(given: Signal | None, kind: type[Signal], where: str) -> Any:
     if given is None or isinstance(given, kind):
         return given
     raise InputError(
-        f"{where}: expected an {kind.__name__}, got an {type(given).__name__} ({given.source}). "
+        f"{where}: expected {kind.__name__}, got {type(given).__name__} ({given.source}). "
         "Connect the output of the same name."
     )
+
+
+def present(given: Signal | None, where: str) -> Signal:
+    """A signal that must be there.
+
+    Raises:
+        InputError: it is empty, as an output of Load Signals whose file has none of the kind.
+    """
+    if given is None:
+        raise InputError(
+            f"{where}: expected a signal, got none. Load Signals gives an empty output for a kind "
+            "that its file does not hold: connect another output or choose another file."
+        )
+    return given

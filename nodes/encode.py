@@ -90,9 +90,14 @@ class EncodeAudio(io.ComfyNode):
         """One call, and the sound cut to whole frames."""
         sound = convert.audio(audio, "Encode Audio")
         if max_seconds:
-            sound = sound.trimmed(max_seconds)
+            sound = sound.trimmed(min(max_seconds, sound.seconds))
         signal = hear(encoders, sound, cut)
         frames = int(signal.seconds * fps + 1e-6)
+        if frames < 1:
+            raise InputError(
+                f"Encode Audio: expected at least one frame at {fps:g} fps ({1 / fps:.2f} s), got "
+                f"{sound.seconds:.2f} s. Give a longer sound."
+            )
         return io.NodeOutput(signal, frames, convert.to_audio(sound.trimmed(frames / fps)))
 
 
@@ -149,7 +154,9 @@ class EncodeMotion(io.ComfyNode):
                 sockets.Signal.Output("expression_signal", tooltip="Expression and gaze."),
                 sockets.Signal.Output("pose_signal", tooltip="Rotation of the head."),
                 sockets.Track.Output(
-                    "face_track", tooltip="The face in each frame, for masks and monitor."
+                    "face_track",
+                    tooltip="The face in each frame, for masks and monitor. Empty if it was not "
+                    "followed.",
                 ),
                 io.Int.Output("motion_frame_count", tooltip="Frames at signal_fps."),
             ],

@@ -101,6 +101,12 @@ def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
             f"Expression Bank: expected {len(pictures)} captions, one line per picture, got "
             f"{len(lines)}. Add or remove lines, or leave all out."
         )
+    blank = [str(i) for i, line in enumerate(lines, start=1) if not line]
+    if blank:
+        raise InputError(
+            f"Expression Bank: expected a caption in each line, got none in {', '.join(blank)}. "
+            "Caption all pictures, or none."
+        )
     names = lines or [f"picture {i}" for i in range(len(pictures))]
     return (
         Reference(name, picture, name if lines else "")
@@ -133,7 +139,7 @@ class BankOfSignal(io.ComfyNode):
                 io.String.Input(
                     "moments",
                     default="0s: neutral; 1s: joyful",
-                    tooltip="What is expressed when.",
+                    tooltip="What is expressed when: seconds: words; a semicolon between.",
                 ),
             ],
             [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
@@ -142,7 +148,8 @@ class BankOfSignal(io.ComfyNode):
     @classmethod
     def execute(cls, expression_signal: Signal, moments: str) -> io.NodeOutput:
         """One call."""
-        signal = convert.signal(expression_signal, ExpressionSignal, "expression_signal")
+        given = convert.present(expression_signal, "Bank Of Signal")
+        signal = convert.signal(given, ExpressionSignal, "expression_signal")
         captions = {moment.seconds: moment.text for moment in parse_prompt(moments)}
         return io.NodeOutput(bank_of_signal(signal, captions))
 
@@ -163,7 +170,7 @@ class TextExpression(io.ComfyNode):
                     "text",
                     default="0s: neutral; 2s: joyful",
                     multiline=True,
-                    tooltip="One expression, or expressions over time.",
+                    tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
                 ),
                 sockets.fraction_input(
                     "seconds", 4.0, 0.05, 36000.0, "How long; at least as long as the video.", 0.01
@@ -185,7 +192,8 @@ class TextExpression(io.ComfyNode):
                 io.Combo.Input(
                     "clip_folder",
                     options=files.folders(),
-                    tooltip="The CLIP model that the bank was built with. Only for CLIP.",
+                    tooltip="Only for CLIP: the one that the bank was built with; any, if it has "
+                    "captions.",
                 ),
                 sockets.fraction_input(
                     "temperature",

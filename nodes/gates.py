@@ -9,7 +9,8 @@ from . import convert, sockets
 GRAMMAR = (
     "A strength (0.5), keys (0:1, 2.5s:0 hold, 40f:1 ease; seconds, or frames with f), one number "
     "per frame (0 0 1 1), or envelope (envelope attack=0.1 release=0.3 threshold=0.05) of the "
-    "connected audio. invert may stand before, * multiplies."
+    "connected audio. invert may stand before, * multiplies. In Mix Signals, frames are values of "
+    "the signal."
 )
 
 
@@ -42,7 +43,7 @@ class Curve(io.ComfyNode):
     ) -> io.NodeOutput:
         """Refuses here what cannot be read, with the place in the text."""
         sound = None if audio is None else convert.audio(audio, "Curve")
-        gates.check(curve_text)
+        gates.check(_with(numbers, curve_text))
         if sound is None and "envelope" in curve_text:
             raise InputError("Curve: envelope follows a sound: connect audio.")
         return io.NodeOutput(gates.Curve(_with(numbers, curve_text), sound))

@@ -91,11 +91,13 @@ class ConvertCheckpoint(io.ComfyNode):
                 io.Combo.Input(
                     "svd",
                     options=[IN_FOLDER, *folder_paths.get_filename_list("checkpoints")],
-                    tooltip="SVD-xt-1.1 for its VAE: a file of models/checkpoints, or a folder "
-                    "among the released files.",
+                    tooltip="SVD-xt-1.1 for its VAE: a file of models/checkpoints, or, with "
+                    "in the folder, one among the released files.",
                 ),
                 io.String.Input(
-                    "file_name", default="actalker", tooltip="Name in models/actalker."
+                    "file_name",
+                    default="actalker",
+                    tooltip="Name in models/actalker; a file of that name is replaced.",
                 ),
                 io.Combo.Input(
                     "stored_dtype",

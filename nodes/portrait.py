@@ -20,15 +20,20 @@ FACE_CHOICES = (*ORDERS, INDEX, WHOLE)
 PASTED_AT_ONCE = 8
 
 
-def face_inputs() -> list:
+WHICH = (
+    "Which face, if there are several. whole picture takes the picture as it is, for drawn faces "
+    "that nothing finds."
+)
+
+
+def face_inputs(which: str = WHICH) -> list:
     """Which face is meant."""
     return [
         io.Combo.Input(
             "face",
             options=list(FACE_CHOICES),
             default=ORDERS[0],
-            tooltip="Which face, if there are several. whole picture takes the picture as it is, "
-            "for drawn faces that nothing finds.",
+            tooltip=which,
         ),
         io.Int.Input(
             "face_index", default=0, min=0, max=99, tooltip="For index: counted from the left."

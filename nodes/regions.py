@@ -46,7 +46,7 @@ class RegionMasks(io.ComfyNode):
                     min=-256,
                     max=256,
                     tooltip="How far the regions reach further, in pixels of the portrait; "
-                    "below 0 they shrink. 0 leaves them.",
+                    "below 0 they shrink. 0 leaves them. Own masks stay as they are.",
                 ),
                 io.String.Input(
                     "audio_region",
@@ -73,8 +73,8 @@ class RegionMasks(io.ComfyNode):
                 sockets.Track.Input(
                     "face_track",
                     optional=True,
-                    tooltip="Regions that follow the face of a clip framed as the result: one mask "
-                    "per frame.",
+                    tooltip="Regions that follow the face of a clip framed as the result, one mask "
+                    "per frame: its size is that of the portrait, its signal_fps the video's fps.",
                 ),
             ],
             [
@@ -117,6 +117,12 @@ class RegionMasks(io.ComfyNode):
             _region(portrait, faces, mask, text, own, grow_px)
             for mask, text, own in zip(styled, written, drawn, strict=True)
         )
+        if len(audio) != len(expression) and 1 not in (len(audio), len(expression)):
+            raise InputError(
+                f"Region Masks: expected one mask or one per frame of the same clip, got "
+                f"{len(audio)} for the audio and {len(expression)} for the expression. Give both "
+                "the same number."
+            )
         share = masks.overlap_share(audio, expression)
         return io.NodeOutput(convert.to_mask(audio), convert.to_mask(expression), share)
 

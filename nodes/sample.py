@@ -23,7 +23,7 @@ from .bridge.guider import (
     sampler_names,
     scheduler_names,
 )
-from .bridge.model import own, windows_of, with_windows
+from .bridge.model import own, sizes, windows_of, with_windows
 
 SCALES = (("appearance", 2.0), ("audio", 7.5), ("expression", 3.0))
 EFFECTS = {
@@ -41,7 +41,8 @@ def scale_inputs() -> list:
             default,
             0.0,
             30.0,
-            f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, 1 is off.",
+            f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, 1 does not "
+            "amplify, 0 ignores it.",
             0.1,
         )
         for name, default in SCALES
@@ -113,7 +114,7 @@ class Windows(io.ComfyNode):
         mode: str,
     ) -> io.NodeOutput:
         """One call."""
-        own(model, "Windows")
+        own(model)
         windows = Cut(window_frames, overlap_frames, shift_frames, mode)
         return io.NodeOutput(with_windows(model, windows))
 
@@ -186,7 +187,7 @@ class Sampler(io.ComfyNode):
                     1.0,
                     0.01,
                     1.0,
-                    "1 starts from noise; less keeps as much of the latent that comes in.",
+                    "1 starts from noise; less keeps more of the latent that comes in.",
                 ),
             ],
             [io.Latent.Output("sampled_latent", tooltip="For Decode.")],
@@ -245,7 +246,7 @@ class Preflight(io.ComfyNode):
         **scales: float,
     ) -> io.NodeOutput:
         """Count, then measure."""
-        own(model, "Preflight")
+        own(model)
         clip = conditioning_of(conditioning)
         cost = count(clip, windows_of(model), guidance_of(scales), steps)
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
@@ -266,8 +267,9 @@ def counted_lines(cost: Cost) -> list[str]:
 def memory_lines(model: ModelPatcher, clip: Conditioning, cost: Cost) -> list[str]:
     """Weights, activations of a step, and what is free."""
     manage = comfy.model_management
-    shape = [cost.passes * clip.frames, *clip.image_latent.shape[1:]]
-    needed = model.model.memory_required(shape, {"reading": [[clip.frames]]})
+    frames = clip.frames + windows_of(model).padding
+    shape = [cost.passes * frames, *clip.image_latent.shape[1:]]
+    needed = model.model.memory_required(shape, {"reading": [sizes(clip, windows_of(model))]})
     free = manage.get_free_memory(model.load_device)
     return [
         f"weights {_gb(model.model_size())}, activations about {_gb(needed)} with "

@@ -1,7 +1,5 @@
 """Signals edited, mixed, saved and shown."""
 
-from dataclasses import replace
-
 from comfy_api.latest import io, ui
 from torch import Tensor
 
@@ -10,7 +8,7 @@ from ..actalker_core.errors import InputError
 from ..actalker_core.faces import Track
 from ..actalker_core.gates import Curve
 from ..actalker_core.monitor import Monitored, draw_monitor
-from ..actalker_core.plan import Inputs, Settings, lay_out
+from ..actalker_core.plan import EXTENSIONS, Inputs, Settings, lay_out
 from ..actalker_core.portrait import Portrait
 from ..actalker_core.signals import (
     AudioSignal,
@@ -23,8 +21,10 @@ from ..actalker_core.signals import (
 )
 from . import convert, sockets
 from .bridge import files
+from .gates import OPEN
 
 LONGEST_SECONDS = 36000.0
+END = "end"
 
 
 def signal_inputs(where: str) -> list:
@@ -55,14 +55,20 @@ class EditSignal(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         """Sockets."""
-        numbers = "; ".join(f"{name}: {meaning}" for name, (_, _, meaning) in EDITS.items())
         return sockets.schema(
             "Edit Signal",
             "signals",
             "Changes a signal in time or strength. Several of these nodes may follow each other.",
             [
                 sockets.Signal.Input("signal", tooltip="Any of the three kinds."),
-                io.Combo.Input("edit", options=list(EDITS), default="smooth", tooltip=numbers),
+                io.Combo.Input(
+                    "edit",
+                    options=list(EDITS),
+                    default="smooth",
+                    tooltip="trim keeps what lies between two times; resample changes the rate; "
+                    "loop, ping-pong and hold reach a duration; offset moves in time; scale is "
+                    "stronger or weaker; smooth calms.",
+                ),
                 sockets.fraction_input(
                     "value",
                     0.2,
@@ -76,8 +82,8 @@ class EditSignal(io.ComfyNode):
                     0.0,
                     0.0,
                     LONGEST_SECONDS,
-                    "trim: where it ends, in seconds. scale: when the face is neutral, in seconds. "
-                    "Others do not use it.",
+                    "trim: from value to this, in seconds. scale: when the face is neutral, in "
+                    "seconds. Others do not use it.",
                 ),
             ],
             [sockets.Signal.Output("edited_signal", tooltip="Of the same kind.")],
@@ -89,6 +95,7 @@ class EditSignal(io.ComfyNode):
         if edit not in EDITS:
             raise InputError(f"edit: expected {' or '.join(EDITS)}, got '{edit}'.")
         change, count, _ = EDITS[edit]
+        signal = convert.present(signal, "Edit Signal")
         return io.NodeOutput(change(signal, *(value, second_value)[:count]))
 
 
@@ -124,6 +131,8 @@ class MixSignals(io.ComfyNode):
         curve: Curve | None = None,
     ) -> io.NodeOutput:
         """One call."""
+        first_signal = convert.present(first_signal, "Mix Signals, first")
+        second_signal = convert.present(second_signal, "Mix Signals, second")
         rate_hz = first_signal.rate_hz
         share = (curve or Curve(repr(float(amount)))).over(len(first_signal), rate_hz)
         return io.NodeOutput(first_signal.blend(second_signal, share, rate_hz))
@@ -215,7 +224,7 @@ class SignalMonitor(io.ComfyNode):
             "eyes and mouth, frame by frame.",
             [
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
-                sockets.fps_input("fps", 12.5, "Of the video; as in Conditioning."),
+                *length_inputs(),
                 *signal_inputs("to be shown"),
                 io.Audio.Input("audio", optional=True, tooltip="For the waveform."),
                 sockets.Gates.Input("gates", optional=True, tooltip="Of Gates."),
@@ -233,6 +242,8 @@ class SignalMonitor(io.ComfyNode):
         cls,
         portrait: Portrait,
         fps: float,
+        max_frames: int,
+        extend: str,
         audio_signal: Signal | None = None,
         expression_signal: Signal | None = None,
         pose_signal: Signal | None = None,
@@ -253,7 +264,7 @@ class SignalMonitor(io.ComfyNode):
                 audio_mask=convert.masks(audio_mask),
                 expression_mask=convert.masks(expression_mask),
             ),
-            gated(Settings(), gates),
+            settings_of(max_frames, extend, gates),
             fps,
         )
         pose = planned.signals.pose
@@ -273,8 +284,32 @@ class SignalMonitor(io.ComfyNode):
         return io.NodeOutput(convert.to_image(picture[None]))
 
 
-def gated(settings: Settings, gates: tuple[Curve, Curve] | None) -> Settings:
-    """Settings with the curves of Gates."""
-    if gates is None:
-        return settings
-    return replace(settings, audio_gate=gates[0], expression_gate=gates[1])
+def length_inputs() -> list:
+    """How long the video is."""
+    return [
+        sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+        io.Int.Input(
+            "max_frames",
+            default=0,
+            min=0,
+            max=100000,
+            tooltip="At most so many frames. 0 is as long as the signals last.",
+        ),
+        io.Combo.Input(
+            "extend",
+            options=[END, *EXTENSIONS],
+            tooltip="What a driving clip does that is shorter than the audio: end the video, hold "
+            "its last value, loop, or go forth and back.",
+        ),
+    ]
+
+
+def settings_of(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None) -> Settings:
+    """The values of `length_inputs`, and the curves of Gates."""
+    audio, expression = gates or (OPEN, OPEN)
+    return Settings(
+        frames=max_frames or None,
+        extend=None if extend == END else extend,
+        audio_gate=audio,
+        expression_gate=expression,
+    )

@@ -1,5 +1,7 @@
 """The whole trip in one box, for a first day."""
 
+from dataclasses import replace
+
 import comfy.sd
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
@@ -7,7 +9,7 @@ from torch import Tensor
 
 from ..actalker_core.masks import STYLES
 from ..actalker_core.pipeline import default_guidance
-from ..actalker_core.plan import EXTENSIONS, Inputs, Settings, lay_out
+from ..actalker_core.plan import EXTENSIONS, Inputs, lay_out
 from ..actalker_core.portrait import fit
 from ..actalker_core.signals import Signals
 from . import convert, sockets
@@ -15,9 +17,10 @@ from .bridge.guider import NestedGuider, Schedule, sample
 from .bridge.load import EncoderBox
 from .bridge.model import own
 from .bridge.vae import decode
-from .conditioning import END, conditioned
+from .conditioning import conditioned
 from .encode import follow, hear, identity_of, watch
 from .portrait import WHOLE, face_inputs, find_face
+from .signals import END, settings_of
 
 
 class Talk(io.ComfyNode):
@@ -32,7 +35,7 @@ class Talk(io.ComfyNode):
             "Portrait, speech and a driving clip in, video out: the whole trip in one box. Speech "
             "or clip may be left out.",
             [
-                io.Model.Input("model", tooltip="Of Load Model."),
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 io.Image.Input("portrait_image", tooltip="The picture to animate."),
@@ -77,7 +80,10 @@ class Talk(io.ComfyNode):
                     tooltip="What a clip does that is shorter than the speech: end the video, "
                     "hold, loop, or go forth and back.",
                 ),
-                *face_inputs(),
+                *face_inputs(
+                    "Which face of the portrait; in the clip the largest is followed. whole "
+                    "picture takes both as they are, for drawn faces that nothing finds."
+                ),
                 sockets.fps_input(
                     "frames_per_second", 25.0, "Of IMAGE frames; a VIDEO knows its own."
                 ),
@@ -116,7 +122,7 @@ class Talk(io.ComfyNode):
         driving_frames: object = None,
     ) -> io.NodeOutput:
         """What the single nodes do, one after another."""
-        own(model, "Talk")
+        own(model)
         picture = convert.picture(portrait_image)
         found, _ = find_face(picture, face, face_index)
         portrait = fit(picture, found, short_side_px)
@@ -128,9 +134,7 @@ class Talk(io.ComfyNode):
             followed = None if face == WHOLE else follow(clip, "largest", 0)
             expression, pose = watch(encoders, clip, followed, None)
             signals = Signals(signals.audio, expression, pose)
-        settings = Settings(
-            frames=max_frames or None, masks=regions, extend=None if extend == END else extend
-        )
+        settings = replace(settings_of(max_frames, extend, None), masks=regions)
         planned = lay_out(portrait, signals, Inputs(picture, sound=sound), settings, fps)
         identity = identity_of(encoders, portrait)
         conditioning, latent = conditioned(encoders, vae, identity, planned)

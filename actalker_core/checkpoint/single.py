@@ -149,7 +149,7 @@ def _config(metadata: Mapping[str, str] | None, path: Path) -> ModelConfig:
         raise CheckpointError(
             f"{path}: expected a checkpoint of this pack (format '{FORMAT}'), got "
             f"'{values.get('format', 'none')}'. Make one from the released files with "
-            "`python -m actalker_core convert`."
+            "`python -m actalker_core convert`, or the node Convert Checkpoint."
         )
     try:
         return from_dict(ModelConfig, json.loads(values["config"]))

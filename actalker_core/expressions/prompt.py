@@ -68,8 +68,8 @@ def _phrases(words: Sequence[str] | dict[str, dict[str, float]]) -> list[str]:
 def _images(bank: Bank, clip: Clip) -> Tensor:
     if bank.images is None:
         raise InputError(
-            "This bank has neither captions nor CLIP embeddings. Build it again with --clip, add "
-            "captions, or match by blendshapes without --clip."
+            "This bank has neither captions nor CLIP embeddings. Build it again with a CLIP, add "
+            "captions, or match by blendshapes."
         )
     if bank.clip != clip.fingerprint:
         raise InputError(
@@ -95,7 +95,7 @@ class PresetMatcher:
         if bank.blendshapes is None:
             raise InputError(
                 "This bank has no blendshapes. Build it again with MediaPipe's "
-                "face_landmarker.task (python -m actalker_core download), or give --clip."
+                "face_landmarker.task in models/actalker, or match by CLIP."
             )
         self._known, self._temperature = bank.blendshapes, temperature
 
@@ -149,7 +149,7 @@ def _preset_called(text: str) -> str:
             return name
     raise InputError(
         f"No preset is called '{text}': expected one of {', '.join(PRESETS)}, or a synonym. Give "
-        "--clip to match any text."
+        "a CLIP to match any text."
     )
 
 
@@ -183,6 +183,8 @@ def parse_prompt(text: str) -> list[Moment]:
         time, words = part.divided(":", "time: text, such as 2s: joyful")
         if not words.text:
             raise words.error("a text after the time")
+        if re.search(r",\s*[\d.]+s?\s*:", words.text):
+            raise words.error("a semicolon before the next time")
         seconds = time.seconds(fps=None)
         if seconds in (moment.seconds for moment in moments):
             raise time.error("each time once")

@@ -67,6 +67,6 @@ def check(box: Box, width: int, height: int, where: str) -> Box:
         raise InputError(
             f"Face box of the {where}: expected x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1 "
             f"inside {width}x{height}, got {x0:g},{y0:g},{x1:g},{y1:g}. Correct it, or leave it "
-            "out to take the whole picture."
+            "out."
         )
     return box

@@ -75,13 +75,14 @@ def open_finder(path: Path | None = None, usual: Path = DEFAULT_PATH) -> FaceFin
     if Haar.is_there():
         log.warning(
             "%s is not there, so faces are found by OpenCV's Haar cascade: upright frontal ones "
-            "only, and without landmarks. Fetch it: python -m actalker_core download.",
+            "only, and without landmarks. It comes from %s.",
             usual,
+            URL,
         )
         return Haar()
     raise FaceError(
-        f"There is nothing to find faces with. Put MediaPipe's face_landmarker.task at "
-        f"{usual} (python -m actalker_core download does it), or give the box of the face."
+        f"There is nothing to find faces with. Put MediaPipe's face_landmarker.task at {usual} "
+        f"(python -m actalker_core download, or {URL}), or give the box of the face."
     )
 
 

@@ -174,7 +174,7 @@ def _networks(path: Path) -> tuple[bytes, bytes, bytes]:
     except (OSError, zipfile.BadZipFile, KeyError) as error:
         raise CheckpointError(
             f"{path}: expected MediaPipe's face_landmarker.task with three networks in it; it "
-            f"cannot be read ({error}). Fetch it again: python -m actalker_core download."
+            f"cannot be read ({error}). Fetch it again."
         ) from error
     return first, second, third
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import folder_paths
 
+from ...actalker_core.archive import format_of
+from ...actalker_core.checkpoint.single import FORMAT
 from ...actalker_core.errors import InputError, MediaError
 from ...actalker_core.faces import FaceFinder, open_finder
 
@@ -14,6 +16,7 @@ CHECKPOINTS = {".safetensors"}
 BUILT_IN = "built-in"
 NONE = "none"
 OUTPUT_MARK = " [output]"
+SIGNALS_FORMAT = "actalker-signals"
 LANDMARKER = "face_landmarker.task"
 
 
@@ -27,7 +30,7 @@ def register_folder() -> None:
 
 def checkpoints() -> list[str]:
     """What LoadModel offers; the built-in model stands first."""
-    return [BUILT_IN, *_listed(lambda path: path.suffix == ".safetensors")]
+    return [BUILT_IN, *_listed(lambda path: _is(path, FORMAT))]
 
 
 def folders() -> list[str]:
@@ -41,6 +44,10 @@ def _listed(wanted) -> list[str]:
         if root.is_dir():
             found += [str(p.relative_to(root)) for p in sorted(root.rglob("*")) if wanted(p)]
     return list(dict.fromkeys(found))
+
+
+def _is(path: Path, kind: str) -> bool:
+    return path.suffix == ".safetensors" and path.is_file() and format_of(path) == kind
 
 
 def model_path(name: str) -> Path:
@@ -76,6 +83,7 @@ def saved_signals() -> list[str]:
         str(path.relative_to(folder)) + mark
         for mark, folder in inside.items()
         for path in sorted(Path(folder).rglob("*.safetensors"))
+        if _is(path, SIGNALS_FORMAT)
     ] or [NONE]
 
 
@@ -92,7 +100,7 @@ def signals_path(name: str) -> Path:
         where = "output" if marked else "input"
         raise MediaError(
             f"'{name}': expected a .safetensors in ComfyUI's {where} folder. Choose one of the "
-            "list; SaveSignals writes them."
+            "list; Save Signals writes them."
         )
     return path
 

@@ -15,18 +15,22 @@ from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError
 from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
 from ...actalker_core.sampler.predict import passes_on
-from .model import CONDITIONING_KEY, PASS_KEY, own, step_of, windows_of
+from ...actalker_core.sampler.windows import Windows
+from .model import CONDITIONING_KEY, PASS_KEY, WINDOWS_KEY, own, step_of, windows_of
 
 
 class NestedGuider(comfy.samplers.CFGGuider):
     """Runs the guidance passes that differ and weigh something, and adds them up."""
 
     def __init__(self, patcher: ModelPatcher, conditioning: list, guidance: Guidance) -> None:
-        own(patcher, "Guider")
+        own(patcher)
         super().__init__(patcher)
         conditioning_of(conditioning)
         self.guidance = guidance
-        self.inner_set_conds({which.name: _for_pass(conditioning, which) for which in Pass})
+        windows = windows_of(patcher)
+        self.inner_set_conds(
+            {which.name: _for_pass(conditioning, which, windows) for which in Pass}
+        )
 
     def sample(
         self,
@@ -76,8 +80,9 @@ class NestedGuider(comfy.samplers.CFGGuider):
         return sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
 
 
-def _for_pass(conditioning: list, which: Pass) -> list:
-    return [[tokens, {**values, PASS_KEY: which}] for tokens, values in conditioning]
+def _for_pass(conditioning: list, which: Pass, windows: Windows) -> list:
+    more = {PASS_KEY: which, WINDOWS_KEY: windows}
+    return [[tokens, {**values, **more}] for tokens, values in conditioning]
 
 
 def conditioning_of(conditioning: list) -> Conditioning:
@@ -89,8 +94,8 @@ def conditioning_of(conditioning: list) -> Conditioning:
     found = [values.get(CONDITIONING_KEY) for _, values in conditioning]
     if len(found) != 1 or found[0] is None:
         raise InputError(
-            "Conditioning: expected that of the node Conditioning (ACTalker), alone, got "
-            f"{len(found)} of another kind. Connect that node."
+            "CONDITIONING: expected that of the node Conditioning (ACTalker), alone, got "
+            f"{len(found)}, not of this kind. Connect that node."
         )
     return found[0]
 

@@ -26,6 +26,7 @@ from .progress import stop_if_cancelled
 CONDITIONING_KEY, PASS_KEY, WINDOWS_KEY = "actalker", "actalker_pass", "actalker_windows"
 MEMORY_FACTOR = 3.0
 """ComfyUI's unit of activations per pixel of the latent; Mamba's states come on top of SVD's 2."""
+RELEASED_CHANNELS = 320
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -45,10 +46,18 @@ class Reading:
 
     Attributes:
         passes: one for each part of the batch.
+        windows: how the clip is cut.
     """
 
     conditioning: Conditioning
     passes: tuple[Pass, ...]
+    windows: Windows
+
+
+def sizes(conditioning: Conditioning, windows: Windows) -> list[int]:
+    """What memory depends on: frames of the clip with its padding, frames of a window."""
+    frames = conditioning.frames + windows.padding
+    return [frames, min(frames, windows.frames)]
 
 
 class CondReading(comfy.conds.CONDConstant):
@@ -63,11 +72,11 @@ class CondReading(comfy.conds.CONDConstant):
     def concat(self, others: Sequence["CondReading"]) -> Reading:
         """In the order of the batch."""
         passes = sum((other.cond.passes for other in others), self.cond.passes)
-        return Reading(self.cond.conditioning, passes)
+        return Reading(self.cond.conditioning, passes, self.cond.windows)
 
     def size(self) -> list[int]:
-        """For the estimate of memory: frames of the clip."""
-        return [self.cond.conditioning.frames]
+        """For the estimate of memory."""
+        return sizes(self.cond.conditioning, self.cond.windows)
 
 
 class ClipUNet(nn.Module):
@@ -97,7 +106,7 @@ class ClipUNet(nn.Module):
         passes = len(reading.passes)
         x, t = x.unflatten(0, (passes, -1)), timesteps.unflatten(0, (passes, -1))[:, 0]
         frames, c = x.shape[1], reading.conditioning
-        windows = options.get(WINDOWS_KEY, self.windows).at(step_of(options)[0], frames)
+        windows = options.get(WINDOWS_KEY, reading.windows).at(step_of(options)[0], frames)
         c = c.padded(frames - c.frames) if frames > c.frames else c
         v = clip_velocity(self.unet, c, x, t, reading.passes, windows, stop_if_cancelled)
         return v.flatten(0, 1)
@@ -138,27 +147,33 @@ class ClipModel(comfy.model_base.BaseModel):
         conditioning = given.get(CONDITIONING_KEY)
         if conditioning is None:
             return {}
-        reading = Reading(conditioning.to(given["device"]), (given.get(PASS_KEY, Pass.EXPRESSION),))
-        return {"reading": CondReading(reading)}
+        which = given.get(PASS_KEY, Pass.EXPRESSION)
+        moved = conditioning.to(given["device"])
+        return {"reading": CondReading(Reading(moved, (which,), self._windows(given)))}
 
     def extra_conds_shapes(self, **given: object) -> dict[str, list[int]]:
         """The same before it is encoded."""
         conditioning = given.get(CONDITIONING_KEY)
-        return {} if conditioning is None else {"reading": [conditioning.frames]}
+        return (
+            {} if conditioning is None else {"reading": sizes(conditioning, self._windows(given))}
+        )
+
+    def _windows(self, given: dict) -> Windows:
+        return given.get(WINDOWS_KEY, self.diffusion_model.windows)
 
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
         """Bytes for the passes of one window; the length of the clip does not count."""
-        clips = (cond_shapes or {}).get("reading", [])
-        frames = max((shape[0] for shape in clips), default=self.config.unet.num_frames)
+        usual = self.config.unet.num_frames
+        clips = (cond_shapes or {}).get("reading") or [[usual, usual]]
+        frames, window = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
-        at_once = passes * min(frames, self.diffusion_model.windows.frames)
-        return super().memory_required([at_once, *input_shape[1:]])
+        return super().memory_required([passes * window, *input_shape[1:]])
 
 
 def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
     class Settings(comfy.supported_models_base.BASE):
         latent_format = comfy.latent_formats.SD15
-        memory_usage_factor = MEMORY_FACTOR
+        memory_usage_factor = MEMORY_FACTOR * config.unet.block_out_channels[0] / RELEASED_CHANNELS
         sampling_settings = {  # noqa: RUF012  (ComfyUI copies it)
             "sigma_min": config.sampling.sigma_min,
             "sigma_max": config.sampling.sigma_max,
@@ -181,7 +196,7 @@ def make_patcher(
     )
 
 
-def own(patcher: comfy.model_patcher.ModelPatcher, node: str) -> ClipModel:
+def own(patcher: comfy.model_patcher.ModelPatcher) -> ClipModel:
     """The model, if it is one of this pack.
 
     Raises:
@@ -189,7 +204,7 @@ def own(patcher: comfy.model_patcher.ModelPatcher, node: str) -> ClipModel:
     """
     if not isinstance(patcher.model, ClipModel):
         raise InputError(
-            f"{node}: expected the MODEL of Load Model (ACTalker), got "
+            f"MODEL: expected that of Load Model (ACTalker), got "
             f"{type(patcher.model).__name__}. Connect that node."
         )
     return patcher.model
