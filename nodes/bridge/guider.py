@@ -53,14 +53,19 @@ class NestedGuider(comfy.samplers.CFGGuider):
         return found[: len(found) - padding]
 
     def inner_sample(
-        self, noise: Tensor, latent_image: Tensor, device: torch.device, *rest: object
+        self,
+        noise: Tensor,
+        latent_image: Tensor,
+        device: torch.device,
+        *rest: object,
+        **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
         entries = [cond for conds in self.conds.values() for cond in conds]
         moved = entries[0][CONDITIONING_KEY].to(device)
         for cond in entries:
             cond[CONDITIONING_KEY] = moved
-        return super().inner_sample(noise, latent_image, device, *rest)
+        return super().inner_sample(noise, latent_image, device, *rest, **newer)
 
     def predict_noise(
         self,
