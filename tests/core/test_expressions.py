@@ -41,6 +41,7 @@ from actalker_core.expressions.prompt import (
     Matcher,
     Moment,
     PresetMatcher,
+    WordMatcher,
     express,
     parse_prompt,
 )
@@ -452,6 +453,26 @@ def test_a_bank_without_blendshapes_has_no_presets() -> None:
         PresetMatcher(named_bank())
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("joyful", "joyful"), ("a very Joyful look", "joyful"), ("happy", "joyful"), ("sad", "sad")],
+)
+def test_words_find_the_entry_that_is_called_so(text: str, found: str) -> None:
+    bank = named_bank()
+    assert WordMatcher(bank).weights(text).tolist() == [float(n == found) for n in bank.names]
+
+
+def test_entries_that_share_most_words_weigh_the_same() -> None:
+    names = ("wide smile", "smile", "smile wide open")
+    bank = Bank(names=names, features=torch.eye(3))
+    assert WordMatcher(bank).weights("wide smile").tolist() == [0.5, 0, 0.5]
+
+
+def test_words_that_no_entry_has_are_named_with_those_that_there_are() -> None:
+    with pytest.raises(InputError, match=r"called 'quixotic'.*joyful.*sad"):
+        WordMatcher(named_bank()).weights("quixotic")
+
+
 def matcher_of(kind: str, bank: Bank, temperature: float) -> Matcher:
     if kind == "clip":
         return ClipMatcher(replace(bank, captions=bank.names), StubClip(), temperature)
@@ -614,6 +635,7 @@ def test_words_may_have_colons() -> None:
         *("0s:^", "0s: joyful; 2s:^", "0s: joyful; 2s:^; 3s: sad"),
         *("^x: joyful", "  ^x: joyful", "0s: neutral; ^2x: joyful", "^: joyful", "^s: joyful"),
         *("^-1s: joyful", "^nans: joyful", "^infs: joyful", "^40f: joyful", "0: sad; ^1e999: sad"),
+        *("0s: ^neutral, 1s: joyful", "0: ^wide smile, 2.5 : sad"),
         *("1s: joyful; ^1.0: sad", "2s: a; 1s: b;  ^2s: c", "0s: a; ^-0s: b"),
     ],
 )

@@ -1,0 +1,128 @@
+"""A clip predicted in one call: passes together, windows averaged, nothing computed twice."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+import torch
+from formula import filled
+from test_conditioning import CONFIG, FRAMES, GRID, HALFWAY, OPEN, SHUT, conditioning, draw
+from torch import Tensor, nn
+
+from actalker_core.model.unet import UNet
+from actalker_core.preflight import count
+from actalker_core.sampler.guidance import Guidance, Pass
+from actalker_core.sampler.predict import clip_velocity, passes_on, velocity
+from actalker_core.sampler.windows import Windows
+
+ALL = list(Pass)
+WHOLE = [list(range(FRAMES))]
+
+
+class Counting(nn.Module):
+    """The UNet, counting the windows that it is asked for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unet, self.seen = filled(UNet(CONFIG), 7), 0
+
+    def forward(self, sample: Tensor, *rest: object) -> Tensor:
+        self.seen += sample.shape[0]
+        return self.unet(sample, *rest)
+
+
+@pytest.fixture
+def unet() -> Counting:
+    return Counting()
+
+
+def noisy(passes: int) -> Tensor:
+    return draw(6, 1, FRAMES, 4, *GRID).expand(passes, -1, -1, -1, -1)
+
+
+def c_noise(passes: int) -> Tensor:
+    return torch.full((passes,), 0.7)
+
+
+def predicted(
+    unet: nn.Module, gates: tuple, passes: list[Pass], windows: Sequence[Sequence[int]]
+) -> Tensor:
+    n = len(passes)
+    return clip_velocity(unet, conditioning(*gates), noisy(n), c_noise(n), passes, windows)
+
+
+@pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, OPEN), (OPEN, SHUT), (SHUT, HALFWAY)])
+def test_passes_together_are_passes_one_by_one(unet: Counting, gates: tuple) -> None:
+    together = predicted(unet, gates, ALL, WHOLE)
+    single = torch.cat([predicted(unet, gates, [which], WHOLE) for which in ALL])
+    assert torch.allclose(together, single, atol=1e-4, rtol=1e-4)
+
+
+def test_passes_may_come_in_any_order(unet: Counting) -> None:
+    order = [Pass.EXPRESSION, Pass.NOTHING, Pass.AUDIO]
+    mixed = predicted(unet, (OPEN, OPEN), order, WHOLE)
+    straight = predicted(unet, (OPEN, OPEN), ALL, WHOLE)
+    assert torch.allclose(mixed, straight[order], atol=1e-4, rtol=1e-4)
+
+
+def test_equal_passes_of_a_window_are_computed_once(unet: Counting) -> None:
+    windows = [[0, 1, 2], [3, 4, 5]]
+    found = predicted(unet, (HALFWAY, SHUT), ALL, windows)
+    assert unet.seen == 3 + 2
+    assert torch.equal(found[2], found[3])
+    assert torch.equal(found[1, 3:], found[2, 3:])
+
+
+def test_windows_are_averaged_where_they_meet(unet: Counting) -> None:
+    c, windows = conditioning(OPEN, OPEN), [[0, 1, 2, 3], [2, 3, 4, 5]]
+    parts = [
+        velocity(unet, c, noisy(1)[:, frames], c_noise(1), frames, [Pass.AUDIO])
+        for frames in windows
+    ]
+    found = predicted(unet, (OPEN, OPEN), [Pass.AUDIO], windows)
+    assert torch.allclose(found[:, :2], parts[0][:, :2], atol=1e-5)
+    assert torch.allclose(found[:, 2:4], (parts[0][:, 2:] + parts[1][:, :2]) / 2, atol=1e-5)
+
+
+def test_each_window_may_be_cancelled(unet: Counting) -> None:
+    def stop() -> None:
+        if unet.seen:
+            raise KeyboardInterrupt
+
+    c = conditioning(OPEN, OPEN)
+    windows = [[0, 1, 2], [3, 4, 5]]
+    with pytest.raises(KeyboardInterrupt):
+        clip_velocity(unet, c, noisy(1), c_noise(1), [Pass.AUDIO], windows, stop)
+    assert unet.seen == 1
+
+
+def test_moving_to_where_it_is_moves_nothing() -> None:
+    c = conditioning(OPEN, OPEN)
+    assert c.to(torch.device("cpu")) is c
+    moved = c.to(torch.device("meta"))
+    assert {moved.pose.device.type, moved.audio.tokens.device.type} == {"meta"}
+    assert moved.regions is not None
+    assert replace(c, regions=None).to(torch.device("meta")).regions is None
+
+
+# Preflight ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, SHUT), (SHUT, OPEN)])
+@pytest.mark.parametrize("windows", [Windows(3), Windows(4, 2, 1), Windows(3, 0, 2, "cyclic")])
+@pytest.mark.parametrize("guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1))])
+def test_preflight_counts_what_will_run(
+    unet: Counting, gates: tuple, windows: Windows, guidance: Guidance
+) -> None:
+    from actalker_core.sampler.denoise import Denoiser, sample
+    from actalker_core.sampler.schedule import karras_sigmas
+
+    c, steps = conditioning(*gates), 2
+    unet.conv_in = unet.unet.conv_in
+    padded = c.padded(windows.padding)
+    noise = draw(8, padded.frames, 4, *GRID)
+    sample(Denoiser(unet, padded), noise, karras_sigmas(steps, 0.1, 10.0), guidance, windows)
+    cost = count(c, windows, guidance, steps)
+    assert cost.evaluations == unet.seen
+    assert cost.unplanned == 4 * cost.windows
+    assert cost.passes <= len(set(passes_on(c, range(FRAMES))))
