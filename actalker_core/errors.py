@@ -10,6 +10,8 @@
 Messages say what failed, what was expected, what was found and what to do about it.
 """
 
+from collections.abc import Iterable
+
 __all__ = [
     "ACTalkerError",
     "Cancelled",
@@ -42,3 +44,14 @@ class CheckpointError(ACTalkerError):
 
 class Cancelled(ACTalkerError):  # noqa: N818 (nothing is wrong)
     """The progress callback asked to stop."""
+
+
+def check_choice(name: str, value: str, choices: Iterable[str]) -> None:
+    """Refuse a value that is not among the choices.
+
+    Raises:
+        InputError: names them.
+    """
+    known = list(choices)
+    if value not in known:
+        raise InputError(f"{name}: expected {' or '.join(known)}, got '{value}'.")

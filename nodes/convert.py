@@ -61,7 +61,7 @@ def masks(mask: Tensor | None) -> Tensor | None:
     """B H W (or H W) -> B 1 H W."""
     if mask is None:
         return None
-    found = mask.float().clamp(0, 1)
+    found = mask.float().nan_to_num().clamp(0, 1)
     return (found[None] if found.ndim == 2 else found)[:, None]
 
 

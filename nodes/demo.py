@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..actalker_core import demo
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import check_choice
 from ..actalker_core.masks import box_mask
 from . import convert, sockets
 
@@ -41,8 +41,7 @@ class DemoMedia(io.ComfyNode):
     @classmethod
     def execute(cls, seconds: float, movement: str) -> io.NodeOutput:
         """Draw and hum."""
-        if movement not in MOVEMENTS:
-            raise InputError(f"movement: expected {' or '.join(MOVEMENTS)}, got '{movement}'.")
+        check_choice("movement", movement, MOVEMENTS)
         head, face = MOVEMENTS[movement]
         portrait = demo.portrait()
         return io.NodeOutput(

@@ -6,7 +6,7 @@ from torch import Tensor
 from ..actalker_core.encoders.audio import CUTS, encode_audio
 from ..actalker_core.encoders.identity import encode_identity
 from ..actalker_core.encoders.motion import encode_expression, encode_pose
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import InputError, check_choice
 from ..actalker_core.faces import Box, Track, track
 from ..actalker_core.portrait import Portrait
 from ..actalker_core.signals import AudioSignal, ExpressionSignal, PoseSignal
@@ -103,8 +103,7 @@ class EncodeAudio(io.ComfyNode):
 
 def hear(encoders: EncoderBox, sound: convert.Audio, cut: str = "seamless") -> AudioSignal:
     """The audio signal, with a progress bar."""
-    if cut not in CUTS:
-        raise InputError(f"cut: expected {' or '.join(CUTS)}, got '{cut}'.")
+    check_choice("cut", cut, CUTS)
     network, bar = encoders.load(), Bar()
     return encode_audio(network.audio_encoder, sound, cut=cut, on_piece=bar.counted)
 
@@ -187,8 +186,7 @@ class EncodeMotion(io.ComfyNode):
 
 def follow(clip: convert.Frames, face: str, index: int) -> Track:
     """The face in each frame."""
-    if face not in FACE_CHOICES:
-        raise InputError(f"face: expected {' or '.join(FACE_CHOICES)}, got '{face}'.")
+    check_choice("face", face, FACE_CHOICES)
     choice, bar = str(index) if face == INDEX else face, Bar(len(clip.pictures))
     return track(face_finder(), clip.pictures, choice, on_frame=bar.counted)
 

@@ -6,7 +6,7 @@ import folder_paths
 from comfy_api.latest import io, ui
 
 from ..actalker_core.checkpoint import convert
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import InputError, check_choice
 from ..actalker_core.model.scan import CHOICES
 from . import sockets
 from .bridge import files
@@ -115,8 +115,7 @@ class ConvertCheckpoint(io.ComfyNode):
         """One call."""
         if folder == files.NONE:
             raise InputError("Convert Checkpoint: put the released folder into models/actalker.")
-        if stored_dtype not in STORED:
-            raise InputError(f"stored_dtype: expected {' or '.join(STORED)}, got '{stored_dtype}'.")
+        check_choice("stored_dtype", stored_dtype, STORED)
         out, bar, done = files.new_model_path(file_name), Bar(CONVERTED_PARTS), iter(range(99))
         convert(
             files.model_path(folder),

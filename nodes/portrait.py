@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..actalker_core import masks
-from ..actalker_core.errors import FaceError, InputError
+from ..actalker_core.errors import FaceError
 from ..actalker_core.faces import Box, Face, FaceFinder, choose
 from ..actalker_core.faces.box import check, whole
 from ..actalker_core.faces.face import ORDERS, box_of_mask, boxed_face
@@ -129,8 +129,7 @@ def find_face(
     Raises:
         FaceError: none is found. InputError: an unknown choice, or a box that cannot be read.
     """
-    if face not in FACE_CHOICES:
-        raise InputError(f"face: expected {' or '.join(FACE_CHOICES)}, got '{face}'.")
+    check_choice("face", face, FACE_CHOICES)
     size = (int(picture.shape[1]), int(picture.shape[2]))
     given = given_box(size, mask, box)
     if given is not None:

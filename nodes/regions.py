@@ -4,7 +4,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..actalker_core import masks
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import InputError, check_choice
 from ..actalker_core.faces import Face, Track
 from ..actalker_core.plan import faces_of
 from ..actalker_core.portrait import Portrait, fit_mask
@@ -100,8 +100,7 @@ class RegionMasks(io.ComfyNode):
         face_track: Track | None = None,
     ) -> io.NodeOutput:
         """Style, then written regions, then drawn ones."""
-        if signals not in SIGNALS:
-            raise InputError(f"signals: expected {' or '.join(SIGNALS)}, got '{signals}'.")
+        check_choice("signals", signals, SIGNALS)
         faces = portrait.face if face_track is None else faces_of(face_track, portrait)
         styled = masks.style_masks(
             style,

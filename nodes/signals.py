@@ -4,7 +4,7 @@ from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ..actalker_core.edits import EDITS
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import check_choice
 from ..actalker_core.faces import Track
 from ..actalker_core.gates import Curve
 from ..actalker_core.monitor import Monitored, draw_monitor
@@ -92,8 +92,7 @@ class EditSignal(io.ComfyNode):
     @classmethod
     def execute(cls, signal: Signal, edit: str, value: float, second_value: float) -> io.NodeOutput:
         """One call."""
-        if edit not in EDITS:
-            raise InputError(f"edit: expected {' or '.join(EDITS)}, got '{edit}'.")
+        check_choice("edit", edit, EDITS)
         change, count, _ = EDITS[edit]
         signal = convert.present(signal, "Edit Signal")
         return io.NodeOutput(change(signal, *(value, second_value)[:count]))

@@ -4,6 +4,7 @@ Letters: p passes, n frames of the clip, f frames of a window, c channels, h w l
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -22,6 +23,13 @@ def passes_on(conditioning: Conditioning, frames: Sequence[int]) -> list[Pass]:
     return equal_passes(conditioning.audio.speaks(frames), conditioning.expression.speaks(frames))
 
 
+@dataclass
+class Memo:
+    """v of windows that were computed before, by frames and pass."""
+
+    found: dict[tuple[tuple[int, ...], Pass], Tensor] = field(default_factory=dict)
+
+
 def clip_velocity(
     unet: UNet,
     conditioning: Conditioning,
@@ -30,6 +38,7 @@ def clip_velocity(
     passes: Sequence[Pass],
     windows: Sequence[Sequence[int]],
     on_window: Callable[[], None] | None = None,
+    memo: Memo | None = None,
 ) -> Tensor:
     """V of a whole clip: averaged where windows meet, equal passes computed once per window.
 
@@ -39,10 +48,12 @@ def clip_velocity(
         passes: which guidance pass each row is.
         windows: frame numbers of each window.
         on_window: called before each window; may raise to cancel.
+        memo: what earlier calls with the same x and noise level found, for other passes.
 
     Returns:
         (p, n, 4, h, w).
     """
+    known = (memo or Memo()).found
     total = torch.zeros_like(x)
     count = x.new_zeros(x.shape[1], 1, 1, 1)
     for frames in windows:
@@ -50,11 +61,14 @@ def clip_velocity(
             on_window()
         first = passes_on(conditioning, frames)
         wanted = [first[which] for which in passes]
-        distinct = list(dict.fromkeys(wanted))
-        rows = [wanted.index(which) for which in distinct]
         index = torch.tensor(frames, device=x.device)
-        v = velocity(unet, conditioning, x[rows][:, index], c_noise[rows], frames, distinct)
-        total.index_add_(1, index, v[[distinct.index(which) for which in wanted]])
+        key = tuple(frames)
+        new = [which for which in dict.fromkeys(wanted) if (key, which) not in known]
+        if new:
+            rows = [wanted.index(which) for which in new]
+            v = velocity(unet, conditioning, x[rows][:, index], c_noise[rows], frames, new)
+            known |= {(key, which): one for which, one in zip(new, v, strict=True)}
+        total.index_add_(1, index, torch.stack([known[key, which] for which in wanted]))
         count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
     return total / count
 

@@ -1,6 +1,6 @@
 """Nested guidance for any sampler of ComfyUI."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import comfy.sample
@@ -12,11 +12,20 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ...actalker_core.conditioning import Conditioning
-from ...actalker_core.errors import InputError
+from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
-from ...actalker_core.sampler.predict import passes_on
+from ...actalker_core.sampler.predict import Memo, passes_on
 from ...actalker_core.sampler.windows import Windows
-from .model import CONDITIONING_KEY, PASS_KEY, WINDOWS_KEY, own, step_of, windows_of
+from .model import (
+    CONDITIONING_KEY,
+    MEMO_KEY,
+    PASS_KEY,
+    WINDOWS_KEY,
+    check_latent,
+    own,
+    step_of,
+    windows_of,
+)
 
 
 class NestedGuider(comfy.samplers.CFGGuider):
@@ -25,7 +34,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
     def __init__(self, patcher: ModelPatcher, conditioning: list, guidance: Guidance) -> None:
         own(patcher)
         super().__init__(patcher)
-        conditioning_of(conditioning)
+        self.clip = conditioning_of(conditioning)
         self.guidance = guidance
         windows = windows_of(patcher)
         self.inner_set_conds(
@@ -44,8 +53,11 @@ class NestedGuider(comfy.samplers.CFGGuider):
         seed: int | None = None,
     ) -> Tensor:
         """See ComfyUI; windows that wrap around get the frames of padding that they need."""
-        padding = windows_of(self.model_patcher).padding
+        windows = windows_of(self.model_patcher)
+        check_latent(latent_image, self.clip, windows)
+        padding = len(latent_image) < self.clip.frames + windows.padding and windows.padding
         if padding:
+            callback = callback and _without_padding(callback, len(latent_image))
             noise = _padded_noise(noise, padding, seed or 0)
             latent_image = torch.cat([latent_image, latent_image[-1:].expand(padding, -1, -1, -1)])
         rest = (denoise_mask, callback, disable_pbar, seed)
@@ -81,8 +93,17 @@ class NestedGuider(comfy.samplers.CFGGuider):
         weights = self.guidance.weights(*step_of({"sample_sigmas": levels, "sigmas": timestep}))
         plan = plan_passes(weights, passes_on(clip, range(clip.frames)))
         conds = [self.conds[which.name] for which in plan]
+        options = {
+            **options,
+            "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
+        }
         found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
         return sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
+
+
+def _without_padding(callback: Callable, frames: int) -> Callable:
+    """Previews and the denoised output show the clip alone."""
+    return lambda step, x0, x, steps: callback(step, x0[:frames], x[:frames], steps)
 
 
 def _for_pass(conditioning: list, which: Pass, windows: Windows) -> list:
@@ -130,6 +151,8 @@ class Schedule:
 
     def sigmas(self, patcher: ModelPatcher) -> Tensor:
         """Falling noise levels, the last one 0."""
+        check_choice("scheduler", self.scheduler, scheduler_names())
+        check_choice("sampler_name", self.sampler, sampler_names())
         sampling = patcher.get_model_object("model_sampling")
         whole = self.steps if self.denoise > 0.9999 else int(self.steps / self.denoise)
         levels = comfy.samplers.calculate_sigmas(sampling, self.scheduler, whole)
@@ -139,12 +162,12 @@ class Schedule:
 def sample(guider: NestedGuider, latent: dict, seed: int, schedule: Schedule) -> dict:
     """Sample a LATENT as SamplerCustomAdvanced does, with preview and cancel."""
     samples, patcher = latent["samples"], guider.model_patcher
-    noise = comfy.sample.prepare_noise(samples, seed)
+    sigmas = schedule.sigmas(patcher)
     found = guider.sample(
-        noise,
+        comfy.sample.prepare_noise(samples, seed),
         samples,
         comfy.samplers.sampler_object(schedule.sampler),
-        schedule.sigmas(patcher),
+        sigmas,
         denoise_mask=latent.get("noise_mask"),
         callback=latent_preview.prepare_callback(patcher, schedule.steps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,

@@ -9,6 +9,7 @@ from ...actalker_core.checkpoint import load, summarize
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
 from ...actalker_core.model.mamba import use_scan_backend
+from ...actalker_core.model.scan import CHOICES
 from .files import BUILT_IN, model_path
 from .model import Layers, make_patcher
 from .vae import TemporalVAE
@@ -57,6 +58,7 @@ def load_model(
     """
     if dtype != "auto" and dtype not in DTYPES:
         raise InputError(f"dtype: expected auto or {' or '.join(DTYPES)}, got '{dtype}'.")
+    check_choice("scan_backend", scan, CHOICES)
     path = None if name == BUILT_IN else model_path(name)
     numbers = 0 if path is None else summarize(path).parameters["unet"]
     stored, cast = _types(numbers, DTYPES.get(dtype))

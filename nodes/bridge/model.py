@@ -23,7 +23,8 @@ from ...actalker_core.sampler.predict import clip_velocity
 from ...actalker_core.sampler.windows import Windows
 from .progress import stop_if_cancelled
 
-CONDITIONING_KEY, PASS_KEY, WINDOWS_KEY = "actalker", "actalker_pass", "actalker_windows"
+CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
+WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
 MEMORY_FACTOR = 3.0
 """ComfyUI's unit of activations per pixel of the latent; Mamba's states come on top of SVD's 2."""
 RELEASED_CHANNELS = 320
@@ -107,9 +108,26 @@ class ClipUNet(nn.Module):
         x, t = x.unflatten(0, (passes, -1)), timesteps.unflatten(0, (passes, -1))[:, 0]
         frames, c = x.shape[1], reading.conditioning
         windows = options.get(WINDOWS_KEY, reading.windows).at(step_of(options)[0], frames)
-        c = c.padded(frames - c.frames) if frames > c.frames else c
-        v = clip_velocity(self.unet, c, x, t, reading.passes, windows, stop_if_cancelled)
+        check_latent(x[0], c, options.get(WINDOWS_KEY, reading.windows))
+        c = c.padded(frames - c.frames)
+        memo = options.get(MEMO_KEY)
+        v = clip_velocity(self.unet, c, x, t, reading.passes, windows, stop_if_cancelled, memo)
         return v.flatten(0, 1)
+
+
+def check_latent(latent: Tensor, conditioning: Conditioning, windows: Windows) -> None:
+    """Refuse a latent (n, 4, h, w) of another clip; it may have the padding of its windows.
+
+    Raises:
+        InputError: another length, size or number of channels.
+    """
+    shape = conditioning.frames, *conditioning.image_latent.shape[1:]
+    padded = shape[0] + windows.padding, *shape[1:]
+    if tuple(latent.shape) not in (shape, padded):
+        raise InputError(
+            f"LATENT: expected {shape} (frames, channels, height, width) as the conditioning, got "
+            f"{tuple(latent.shape)}. Connect the latent of the same Conditioning (ACTalker)."
+        )
 
 
 def step_of(options: dict) -> tuple[int, int]:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ...actalker_core.config import ModelConfig
+from ...actalker_core.errors import InputError
 from .progress import Bar
 
 SMALLEST = {
@@ -76,6 +77,12 @@ class TemporalVAE(comfy.sd.VAE):
 
     def decode_chunks(self, samples: Tensor, frames: int) -> Iterator[Tensor]:
         """(f, 4, h, w) -> chunks (n, H, W, 3) in 0…1."""
+        channels = self.latent_channels
+        if samples.ndim != 4 or samples.shape[1] != channels:
+            raise InputError(
+                f"LATENT: expected (frames, {channels}, height, width), got "
+                f"{tuple(samples.shape)}. Connect the latent of Sampler (ACTalker)."
+            )
         one = self.memory_used_decode(samples.shape, self.vae_dtype)
         comfy.model_management.load_models_gpu(
             [self.patcher], memory_required=one * min(frames, len(samples)), force_full_load=True

@@ -10,6 +10,7 @@ from host import Comfy, image, speech
 
 @pytest.fixture(scope="session")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Comfy:
+    torch.set_num_threads(1)  # small operations that wait for a second core are far slower
     return Comfy(tmp_path_factory.mktemp("comfy"))
 
 

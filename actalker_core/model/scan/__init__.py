@@ -31,6 +31,7 @@ BACKENDS: dict[str, Scan] = {
 CHOICES = ("auto", *BACKENDS)
 
 
+@torch.compiler.disable  # tracing would unroll the walk over the tokens
 def selective_scan(
     u: Tensor,
     delta: Tensor,

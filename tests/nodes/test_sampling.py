@@ -1,0 +1,687 @@
+"""One seed gives one clip: through the node, through ComfyUI's samplers, and through the core."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy, image, speech
+from torch import Tensor
+
+FRAMES, STEPS, SEED = 4, 2, 7
+SIDE_PX, GRID = 64, 8
+EXACT_SIDE_PX = 128
+"""In smaller pictures the groups of the deepest norms hold two numbers each, which makes the model
+chaotic: rounding would decide."""
+USUAL = {"appearance": (2.0, 2.0), "audio": (7.5, 7.5), "expression": (3.0, 3.0)}
+RISING = {"appearance": (1.0, 3.0), "audio": (2.0, 6.0), "expression": (4.0, 1.0)}
+OFF = {"appearance": (1.0, 1.0), "audio": (1.0, 1.0), "expression": (1.0, 1.0)}
+CUTS = {
+    "one tight window": ("tight", 25, 0, 7),
+    "tight windows": ("tight", 2, 0, 1),
+    "tight windows that overlap": ("tight", 3, 1, 1),
+    "one cyclic window": ("cyclic", 5, 0, 7),
+    "cyclic windows": ("cyclic", 2, 0, 1),
+    "cyclic windows that overlap": ("cyclic", 3, 1, 2),
+}
+WAYS = ("the node", "ComfyUI's sampler")
+
+
+# What is compared ---------------------------------------------------------------------------------
+
+
+def native(comfy: Comfy, name: str, **inputs: Any) -> Any:
+    """Run one of ComfyUI's own nodes."""
+    node = comfy.nodes.NODE_CLASS_MAPPINGS[name]
+    if hasattr(node, "EXECUTE_NORMALIZED"):
+        return node.EXECUTE_NORMALIZED(**inputs).args
+    return getattr(node(), node.FUNCTION)(**inputs)
+
+
+def scales(strengths: dict[str, tuple[float, float]]) -> dict[str, float]:
+    return {
+        f"{name}_scale_{end}": value
+        for name, pair in strengths.items()
+        for end, value in zip(("start", "end"), pair, strict=True)
+    }
+
+
+def cut(comfy: Comfy, model: Any, mode: str, frames: int, overlap: int, shift: int) -> Any:
+    return comfy.call(
+        "Windows",
+        model=model,
+        window_frames=frames,
+        overlap_frames=overlap,
+        shift_frames=shift,
+        mode=mode,
+    )[0]
+
+
+def by_node(
+    comfy: Comfy, model: Any, conditioning: Any, latent: Any, strengths: Any = USUAL, **more: Any
+) -> Tensor:
+    given = {"seed": SEED, "steps": STEPS} | scales(strengths) | more
+    found = comfy.call("Sampler", model=model, conditioning=conditioning, latent=latent, **given)
+    return found[0]["samples"]
+
+
+def by_sampler(
+    comfy: Comfy,
+    model: Any,
+    conditioning: Any,
+    latent: Any,
+    strengths: Any = USUAL,
+    sampler: str = "euler",
+    sigmas: Tensor | None = None,
+    noise: Any = None,
+) -> Any:
+    """Both outputs of SamplerCustomAdvanced."""
+    guider = comfy.call("Guider", model=model, conditioning=conditioning, **scales(strengths))[0]
+    return native(
+        comfy,
+        "SamplerCustomAdvanced",
+        noise=native(comfy, "RandomNoise", noise_seed=SEED)[0] if noise is None else noise,
+        guider=guider,
+        sampler=native(comfy, "KSamplerSelect", sampler_name=sampler)[0],
+        sigmas=karras(comfy, model) if sigmas is None else sigmas,
+        latent_image=latent,
+    )
+
+
+def karras(comfy: Comfy, model: Any, steps: int = STEPS, denoise: float = 1.0) -> Tensor:
+    given = {"scheduler": "karras", "steps": steps, "denoise": denoise}
+    return native(comfy, "BasicScheduler", model=model, **given)[0]
+
+
+def by_core(
+    comfy: Comfy, model: Any, conditioning: Any, window: Any, strengths: Any = USUAL
+) -> Tensor:
+    """The same clip by the core's own loop, unscaled."""
+    denoise, schedule = comfy.core("sampler.denoise"), comfy.core("sampler.schedule")
+    windows = comfy.core("sampler.windows").Windows(*window[1:], window[0])
+    config, clip = model.model.config, conditioning[0][1]["actalker"]
+    count = clip.frames + windows.padding
+    drawn = torch.randn(
+        count, *clip.image_latent.shape[1:], generator=torch.Generator().manual_seed(SEED)
+    )
+    sampling, scale = config.sampling, config.vae.scaling_factor
+    found = denoise.sample(
+        denoise.Denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
+        clip.image_latent * scale + sampling.sigma_max * drawn,
+        schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
+        comfy.core("sampler.guidance").Guidance(**strengths),
+        windows,
+    )
+    return found[: clip.frames] / scale
+
+
+def assert_same(found: Tensor, expected: Tensor, within: float = 1e-4) -> None:
+    assert found.shape == expected.shape
+    assert expected.isfinite().all()
+    assert (found - expected).norm() / expected.norm() < within
+    assert (found - expected).abs().max() / expected.abs().max() < 10 * within
+
+
+@contextmanager
+def counted(model: Any) -> Iterator[list[tuple[int, int]]]:
+    """Passes and frames of each call of the UNet."""
+    calls: list[tuple[int, int]] = []
+    unet = model.model.diffusion_model.unet
+
+    def note(_: Any, inputs: Any) -> None:
+        calls.append(tuple(inputs[0].shape[:2]))
+
+    hook = unet.register_forward_pre_hook(note)
+    yield calls
+    hook.remove()
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What clips are made of."""
+
+    portrait: Any
+    identity: Tensor
+    signals: dict[str, Any]
+
+
+def prepare(comfy: Comfy, loaded: Any, side_px: int) -> Prepared:
+    encoders, frames = loaded[1], image(frames=24)
+    given = {"short_side_px": side_px, "face": "whole picture"}
+    with torch.inference_mode():
+        portrait = comfy.call("PreparePortrait", image=image(), **given)[0]
+        identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]
+        audio = comfy.call("EncodeAudio", encoders=encoders, audio=speech())[0]
+        moved = comfy.call("EncodeMotion", encoders=encoders, frames=frames, face="whole picture")
+    signals = {"audio_signal": audio, "expression_signal": moved[0], "pose_signal": moved[1]}
+    return Prepared(portrait, identity, signals)
+
+
+@pytest.fixture(scope="module")
+def prepared(comfy: Comfy, loaded: Any) -> Prepared:
+    return prepare(comfy, loaded, SIDE_PX)
+
+
+@pytest.fixture(scope="module")
+def exactly_prepared(comfy: Comfy, loaded: Any) -> Prepared:
+    return prepare(comfy, loaded, EXACT_SIDE_PX)
+
+
+def conditioned_on(comfy: Comfy, loaded: Any, prepared: Prepared, **more: Any) -> Any:
+    with torch.inference_mode():
+        return comfy.call(
+            "Conditioning",
+            encoders=loaded[1],
+            vae=loaded[2],
+            portrait=prepared.portrait,
+            identity=prepared.identity,
+            max_frames=FRAMES,
+            **(prepared.signals | more),
+        )[:2]
+
+
+@pytest.fixture(scope="module")
+def clip(comfy: Comfy, loaded: Any, prepared: Prepared) -> Any:
+    """CONDITIONING and LATENT."""
+    return conditioned_on(comfy, loaded, prepared)
+
+
+@pytest.fixture(scope="module")
+def exact_clip(comfy: Comfy, loaded: Any, exactly_prepared: Prepared) -> Any:
+    """The same, large enough to compare computations that round in another order."""
+    return conditioned_on(comfy, loaded, exactly_prepared)
+
+
+def gated(comfy: Comfy, loaded: Any, prepared: Prepared, audio: str, expression: str) -> Any:
+    curves = [comfy.call("Curve", curve_text=text)[0] for text in (audio, expression)]
+    gates = comfy.call("Gates", audio_curve=curves[0], expression_curve=curves[1])[0]
+    return conditioned_on(comfy, loaded, prepared, gates=gates)
+
+
+# One seed -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_the_same_seed_gives_the_core_s_latents(
+    comfy: Comfy, loaded: Any, exact_clip: Any, name: str
+) -> None:
+    model = cut(comfy, loaded[0], *CUTS[name])
+    expected = by_core(comfy, loaded[0], exact_clip[0], CUTS[name])
+    assert_same(by_node(comfy, model, *exact_clip), expected)
+
+
+@pytest.mark.parametrize("name", ["tight windows that overlap", "cyclic windows"])
+def test_the_node_and_comfyui_s_sampler_give_one_clip(
+    comfy: Comfy, loaded: Any, clip: Any, name: str
+) -> None:
+    model = cut(comfy, loaded[0], *CUTS[name])
+    found = by_sampler(comfy, model, *clip)[0]["samples"]
+    assert_same(found, by_node(comfy, model, *clip))
+
+
+@pytest.mark.parametrize("name", ["tight windows", "cyclic windows"])
+@pytest.mark.parametrize("curves", [("0 0 1 1", "1"), ("0 0 1 1", "1 1 1 0")])
+def test_gates_that_shut_half_way_give_the_core_s_latents(
+    comfy: Comfy, loaded: Any, exactly_prepared: Prepared, name: str, curves: tuple[str, str]
+) -> None:
+    clip = gated(comfy, loaded, exactly_prepared, *curves)
+    model = cut(comfy, loaded[0], *CUTS[name])
+    expected = by_core(comfy, loaded[0], clip[0], CUTS[name])
+    assert_same(by_node(comfy, model, *clip), expected)
+
+
+@pytest.mark.parametrize("name", ["one tight window", "cyclic windows"])
+def test_strengths_that_change_give_the_core_s_latents(
+    comfy: Comfy, loaded: Any, exact_clip: Any, name: str
+) -> None:
+    model = cut(comfy, loaded[0], *CUTS[name])
+    expected = by_core(comfy, loaded[0], exact_clip[0], CUTS[name], RISING)
+    assert_same(by_node(comfy, model, *exact_clip, strengths=RISING), expected)
+    constant = {key: (first, first) for key, (first, _) in RISING.items()}
+    assert (by_node(comfy, model, *exact_clip, strengths=constant) - expected).abs().max() > 1e-3
+
+
+def test_the_pipeline_of_the_command_line_gives_the_same_frames(
+    comfy: Comfy, loaded: Any, exact_clip: Any, exactly_prepared: Prepared
+) -> None:
+    """Conditioning, sampling and decoding by `pipeline.generate`, from the very same signals."""
+    pipeline, plan = comfy.core("pipeline"), comfy.core("plan")
+    model, encoders, vae = loaded
+    whole = encoders.load()
+    whole.unet, whole.vae = (
+        model.model.diffusion_model.unet,
+        vae.first_stage_model.network,
+    )
+    try:
+        signals = comfy.core("signals").Signals(*exactly_prepared.signals.values())
+        inputs = plan.Inputs(exactly_prepared.portrait.image, signals=signals)
+        settings = plan.Settings(
+            frames=FRAMES, fps=12.5, short_side_px=EXACT_SIDE_PX, steps=STEPS, seed=SEED
+        )
+        made = pipeline.generate(whole, inputs, settings)
+        expected = torch.cat(list(made.chunks)).movedim(1, -1)
+    finally:
+        del whole.unet, whole.vae
+    latent = by_node(comfy, model, *exact_clip)
+    found = comfy.call("Decode", vae=vae, latent={"samples": latent})[0]
+    assert_same(found, expected, 1e-3)
+
+
+def test_another_seed_gives_another_clip(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    first, second = (by_node(comfy, loaded[0], *clip, seed=seed) for seed in (1, 2))
+    assert (first - second).abs().max() > 1e-2
+    assert torch.equal(first, by_node(comfy, loaded[0], *clip, seed=1))
+
+
+def test_the_largest_seed_works(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    assert by_node(comfy, loaded[0], *clip, seed=2**64 - 1, steps=1).isfinite().all()
+
+
+# Other samplers and sigmas ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("sampler", ["heun", "dpmpp_2m", "euler_ancestral"])
+@pytest.mark.parametrize("name", ["tight windows that overlap", "cyclic windows"])
+def test_other_samplers_give_finite_latents(
+    comfy: Comfy, loaded: Any, clip: Any, sampler: str, name: str
+) -> None:
+    model = cut(comfy, loaded[0], *CUTS[name])
+    found = by_node(comfy, model, *clip, sampler_name=sampler)
+    assert found.shape == clip[1]["samples"].shape
+    assert found.isfinite().all()
+    assert_same(by_sampler(comfy, model, *clip, sampler=sampler)[0]["samples"], found)
+
+
+def test_other_sigmas_give_finite_latents(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    aligned = native(comfy, "AlignYourStepsScheduler", model_type="SVD", steps=10, denoise=1.0)[0]
+    falling = native(comfy, "ExponentialScheduler", steps=3, sigma_max=700.0, sigma_min=0.002)[0]
+    for sigmas in (aligned[::3], falling):
+        found = by_sampler(comfy, loaded[0], *clip, sigmas=sigmas)[0]["samples"]
+        assert found.isfinite().all()
+
+
+@pytest.mark.parametrize("scheduler", ["exponential", "simple", "normal", "beta", "kl_optimal"])
+def test_every_usual_scheduler_gives_as_many_steps_as_asked(
+    comfy: Comfy, loaded: Any, clip: Any, scheduler: str
+) -> None:
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, loaded[0], *clip, strengths=OFF, scheduler=scheduler)
+    assert found.isfinite().all()
+    assert len(calls) == STEPS
+
+
+def test_both_halves_of_split_sigmas_give_the_whole(
+    comfy: Comfy, loaded: Any, exact_clip: Any
+) -> None:
+    conditioning, latent = exact_clip
+    model = cut(comfy, loaded[0], "tight", 3, 1, 0)
+    run = partial(by_sampler, comfy, model, conditioning)
+    high, low = native(comfy, "SplitSigmas", sigmas=karras(comfy, model), step=1)
+    half = run(latent, sigmas=high)[0]
+    found = run(half, sigmas=low, noise=native(comfy, "DisableNoise")[0])[0]["samples"]
+    assert_same(found, run(latent)[0]["samples"], 1e-3)
+
+
+def test_split_sigmas_keep_the_clip_s_length_with_cyclic_windows(
+    comfy: Comfy, loaded: Any, clip: Any
+) -> None:
+    model = cut(comfy, loaded[0], *CUTS["cyclic windows"])
+    run = partial(by_sampler, comfy, model, clip[0])
+    high, low = native(comfy, "SplitSigmas", sigmas=karras(comfy, model), step=1)
+    half = run(clip[1], sigmas=high)[0]
+    assert half["samples"].shape == clip[1]["samples"].shape
+    found = run(half, sigmas=low, noise=native(comfy, "DisableNoise")[0])[0]["samples"]
+    assert found.shape == clip[1]["samples"].shape
+    assert found.isfinite().all()
+
+
+def test_less_denoise_keeps_more_of_the_latent(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    start = clip[1]["samples"]
+    sampled = {
+        denoise: by_node(comfy, loaded[0], *clip, denoise=denoise, steps=2)
+        for denoise in (0.05, 0.3, 1.0)
+    }
+    far = [float((found - start).abs().mean()) for found in sampled.values()]
+    assert far == sorted(far)
+    sigmas = karras(comfy, loaded[0], 2, 0.3)
+    assert_same(by_sampler(comfy, loaded[0], *clip, sigmas=sigmas)[0]["samples"], sampled[0.3])
+
+
+def test_the_denoised_output_has_the_clip_s_length(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    for name in ("tight windows", "cyclic windows"):
+        model = cut(comfy, loaded[0], *CUTS[name])
+        _, denoised = by_sampler(comfy, model, *clip)
+        assert denoised["samples"].shape == clip[1]["samples"].shape, name
+
+
+@pytest.mark.parametrize("name", ["tight windows", "cyclic windows"])
+def test_a_noise_mask_keeps_what_it_leaves_out(
+    comfy: Comfy, loaded: Any, clip: Any, name: str
+) -> None:
+    model, (conditioning, latent) = cut(comfy, loaded[0], *CUTS[name]), clip
+    mask = torch.zeros(1, SIDE_PX, SIDE_PX)
+    mask[:, :, SIDE_PX // 2 :] = 1
+    masked = native(comfy, "SetLatentNoiseMask", samples=latent, mask=mask)[0]
+    found = by_node(comfy, model, conditioning, masked)
+    assert found.shape == latent["samples"].shape
+    assert torch.allclose(
+        found[..., : GRID // 2 - 1], latent["samples"][..., : GRID // 2 - 1], atol=1e-4
+    )
+    assert (
+        found[..., GRID // 2 + 1 :] - latent["samples"][..., GRID // 2 + 1 :]
+    ).abs().max() > 1e-2
+
+
+def test_a_noise_mask_per_frame_keeps_those_frames(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    conditioning, latent = clip
+    mask = torch.ones(FRAMES, SIDE_PX, SIDE_PX)
+    mask[2] = 0
+    masked = native(comfy, "SetLatentNoiseMask", samples=latent, mask=mask)[0]
+    for name in ("tight windows", "cyclic windows"):
+        model = cut(comfy, loaded[0], *CUTS[name])
+        found = by_node(comfy, model, conditioning, masked)
+        assert torch.allclose(found[2], latent["samples"][2], atol=1e-4), name
+        assert (found[3] - latent["samples"][3]).abs().max() > 1e-2, name
+
+
+# The host's ways ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_each_step_reports_its_progress(
+    comfy: Comfy, loaded: Any, clip: Any, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import latent_preview
+
+    steps = []
+
+    def prepare(model: Any, count: int, kept: Any = None) -> Any:
+        def note(step: int, x0: Tensor, x: Tensor, total: int) -> None:
+            assert x0.isfinite().all()
+            steps.append((step, total))
+
+        return note
+
+    monkeypatch.setattr(latent_preview, "prepare_callback", prepare)
+    if way == WAYS[0]:
+        by_node(comfy, loaded[0], *clip)
+    else:
+        by_sampler(comfy, loaded[0], *clip)
+    assert steps == [(i, STEPS) for i in range(STEPS)]
+
+
+def test_previews_are_pictures(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    import latent_preview
+    from comfy.cli_args import LatentPreviewMethod, args
+
+    before, args.preview_method = args.preview_method, LatentPreviewMethod.Latent2RGB
+    try:
+        patcher = loaded[0]
+        previewer = latent_preview.get_previewer("cpu", patcher.model.latent_format)
+        kind, picture, _ = previewer.decode_latent_to_preview_image("JPEG", clip[1]["samples"])
+        assert kind == "JPEG"
+        assert picture.size == (GRID, GRID)
+        assert by_node(comfy, patcher, *clip).isfinite().all()
+    finally:
+        args.preview_method = before
+
+
+@pytest.mark.parametrize("name", ["tight windows", "cyclic windows"])
+def test_lazy_cache_gives_finite_latents(comfy: Comfy, loaded: Any, clip: Any, name: str) -> None:
+    model = cut(comfy, loaded[0], *CUTS[name])
+    given = {"start_percent": 0.0, "end_percent": 1.0, "verbose": False}
+    cached = native(comfy, "LazyCache", model=model, reuse_threshold=3.0, **given)[0]
+    with counted(loaded[0]) as all_calls:
+        whole = by_node(comfy, model, *clip, steps=4)
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, cached, *clip, steps=4)
+    assert found.shape == whole.shape
+    assert found.isfinite().all()
+    assert len(calls) < len(all_calls)
+    eager = native(comfy, "LazyCache", model=model, reuse_threshold=0.0, **given)[0]
+    assert_same(by_node(comfy, eager, *clip), by_node(comfy, model, *clip))
+
+
+def test_easy_cache_can_be_applied(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    given = {"start_percent": 0.0, "end_percent": 1.0, "verbose": False}
+    cached = native(comfy, "EasyCache", model=loaded[0], reuse_threshold=0.0, **given)[0]
+    assert_same(by_node(comfy, cached, *clip), by_node(comfy, loaded[0], *clip))
+    reused = native(comfy, "EasyCache", model=loaded[0], reuse_threshold=1.0, **given)[0]
+    assert by_node(comfy, reused, *clip, steps=5).isfinite().all()
+
+
+def test_a_compiled_block_gives_the_same_latents(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    """One block with a scan in it; the whole model takes minutes to trace on a CPU."""
+    from comfy_api.torch_helpers import set_torch_compile_wrapper
+
+    model = cut(comfy, loaded[0], "tight", 2, 0, 0)
+    expected = by_node(comfy, model, *clip, strengths=OFF, steps=1)
+    compiled, block = model.clone(), "diffusion_model.unet.down_blocks.2"
+    set_torch_compile_wrapper(model=compiled, backend="eager", keys=[block])
+    assert_same(by_node(comfy, compiled, *clip, strengths=OFF, steps=1), expected)
+    assert_same(by_node(comfy, model, *clip, strengths=OFF, steps=1), expected)
+    torch._dynamo.reset()
+
+
+@pytest.mark.parametrize("name", ["one tight window", "tight windows"])
+def test_the_plain_sampler_runs_one_pass_with_everything(
+    comfy: Comfy, loaded: Any, clip: Any, name: str
+) -> None:
+    model, (conditioning, latent) = cut(comfy, loaded[0], *CUTS[name]), clip
+    with counted(loaded[0]) as calls:
+        found = native(
+            comfy,
+            "KSampler",
+            model=model,
+            seed=SEED,
+            steps=STEPS,
+            cfg=1.0,
+            sampler_name="euler",
+            scheduler="karras",
+            positive=conditioning,
+            negative=conditioning,
+            latent_image=latent,
+            denoise=1.0,
+        )[0]["samples"]
+    assert all(passes == 1 for passes, _ in calls)
+    assert_same(found, by_node(comfy, model, *clip, strengths=OFF))
+
+
+def test_a_hooked_or_conditioned_mask_of_comfyui_does_not_break_it(
+    comfy: Comfy, loaded: Any, clip: Any
+) -> None:
+    ranged = native(
+        comfy, "ConditioningSetTimestepRange", conditioning=clip[0], start=0.0, end=1.0
+    )[0]
+    expected = by_node(comfy, loaded[0], *clip)
+    assert_same(by_node(comfy, loaded[0], ranged, clip[1]), expected)
+
+
+# What does not belong together --------------------------------------------------------------------
+
+
+def foreign(width: int = 768) -> list:
+    return [[torch.zeros(1, 77, width), {}]]
+
+
+@pytest.mark.parametrize("node", ["Guider", "Sampler", "Preflight"])
+def test_a_foreign_conditioning_is_named(comfy: Comfy, loaded: Any, clip: Any, node: str) -> None:
+    given = {"latent": clip[1]} if node == "Sampler" else {}
+    for conditioning in (foreign(), foreign() + clip[0], []):
+        with pytest.raises(ValueError, match="Conditioning"):
+            comfy.call(node, model=loaded[0], conditioning=conditioning, **given)
+
+
+def test_a_foreign_conditioning_of_the_plain_sampler_is_named(
+    comfy: Comfy, loaded: Any, clip: Any
+) -> None:
+    import comfy.sample as host
+
+    noise = host.prepare_noise(clip[1]["samples"], 0)
+    with pytest.raises(ValueError, match=r"Conditioning \(ACTalker\)"):
+        host.sample(
+            loaded[0],
+            noise,
+            1,
+            1.0,
+            "euler",
+            "karras",
+            foreign(),
+            foreign(),
+            clip[1]["samples"],
+        )
+
+
+def foreign_model() -> Any:
+    import comfy.model_patcher
+
+    return comfy.model_patcher.ModelPatcher(torch.nn.Linear(2, 2), "cpu", "cpu")
+
+
+@pytest.mark.parametrize("node", ["Guider", "Sampler", "Preflight", "Windows"])
+def test_a_foreign_model_is_named(comfy: Comfy, clip: Any, node: str) -> None:
+    given = {"latent": clip[1]} if node == "Sampler" else {}
+    if node != "Windows":
+        given["conditioning"] = clip[0]
+    with pytest.raises(ValueError, match=r"Load Model \(ACTalker\).*Linear"):
+        comfy.call(node, model=foreign_model(), **given)
+
+
+@pytest.mark.parametrize("frames", [3, FRAMES + 2])
+@pytest.mark.parametrize("name", ["one tight window", "cyclic windows"])
+def test_a_latent_of_another_length_is_refused(
+    comfy: Comfy, loaded: Any, clip: Any, frames: int, name: str
+) -> None:
+    latent = {"samples": clip[1]["samples"][:1].repeat(frames, 1, 1, 1)}
+    model = cut(comfy, loaded[0], *CUTS[name])
+    with pytest.raises(ValueError, match=rf"{FRAMES}.*{frames}|{frames}.*{FRAMES}"):
+        by_node(comfy, model, clip[0], latent)
+
+
+@pytest.mark.parametrize("shape", [(FRAMES, 4, 2 * GRID, GRID), (FRAMES, 16, GRID, GRID)])
+def test_a_latent_of_another_size_is_refused(
+    comfy: Comfy, loaded: Any, clip: Any, shape: tuple[int, ...]
+) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        by_node(comfy, loaded[0], clip[0], {"samples": torch.ones(shape)})
+
+
+# What runs ----------------------------------------------------------------------------------------
+
+
+def passes_of(calls: list[tuple[int, int]]) -> int:
+    return sum(passes for passes, _ in calls)
+
+
+def test_all_four_passes_run_once_per_window_and_step(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    model = cut(comfy, loaded[0], "tight", 2, 0, 0)
+    with counted(loaded[0]) as calls:
+        by_node(comfy, model, *clip)
+    assert passes_of(calls) == 4 * 2 * STEPS
+    assert all(frames == 2 for _, frames in calls)
+
+
+@pytest.mark.parametrize(
+    ("strengths", "passes"),
+    [
+        (OFF, 1),
+        (OFF | {"expression": (2.0, 2.0), "audio": (2.0, 2.0), "appearance": (2.0, 2.0)}, 2),
+        (OFF | {"audio": (3.0, 3.0), "expression": (3.0, 3.0)}, 2),
+        (OFF | {"audio": (3.0, 3.0)}, 3),
+        (USUAL, 4),
+    ],
+)
+def test_passes_that_weigh_nothing_do_not_run(
+    comfy: Comfy, loaded: Any, clip: Any, strengths: Any, passes: int
+) -> None:
+    with counted(loaded[0]) as calls:
+        by_node(comfy, loaded[0], *clip, strengths=strengths)
+    assert passes_of(calls) == passes * STEPS
+
+
+@pytest.mark.parametrize(("curves", "passes"), [(("0", "1"), 3), (("1", "0"), 3)])
+def test_passes_that_a_shut_gate_makes_equal_run_once(
+    comfy: Comfy, loaded: Any, prepared: Prepared, curves: tuple[str, str], passes: int
+) -> None:
+    clip = gated(comfy, loaded, prepared, *curves)
+    with counted(loaded[0]) as calls:
+        by_node(comfy, loaded[0], *clip)
+    assert passes_of(calls) == passes * STEPS
+
+
+def test_a_gate_saves_passes_in_the_windows_where_it_is_shut(
+    comfy: Comfy, loaded: Any, prepared: Prepared
+) -> None:
+    clip = gated(comfy, loaded, prepared, "1 1 0", "1")
+    model = cut(comfy, loaded[0], "tight", 2, 0, 0)
+    with counted(loaded[0]) as calls:
+        by_node(comfy, model, *clip)
+    assert passes_of(calls) == (4 + 3) * STEPS
+
+
+def test_padding_of_cyclic_windows_runs_fewer_passes(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    with counted(loaded[0]) as calls:
+        by_node(comfy, cut(comfy, loaded[0], "cyclic", 2, 0, 0), *clip)
+    assert passes_of(calls) == (4 + 4 + 2) * STEPS
+
+
+def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is asked for needs more memory than there is."""
+    monkeypatch.setattr(type(model.model), "memory_required", lambda *_, **__: 1e30)
+
+
+@pytest.mark.parametrize("name", ["tight windows that overlap", "cyclic windows"])
+def test_passes_one_by_one_give_the_same_as_a_batch_of_them(
+    comfy: Comfy,
+    loaded: Any,
+    exactly_prepared: Prepared,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clip = gated(comfy, loaded, exactly_prepared, "1 1 1 0", "1 1 0 1")
+    model = cut(comfy, loaded[0], *CUTS[name])
+    with counted(loaded[0]) as together:
+        expected = by_node(comfy, model, *clip)
+    without_room(model, monkeypatch)
+    with counted(loaded[0]) as alone:
+        found = by_node(comfy, model, *clip)
+    assert max(passes for passes, _ in together) == 4
+    assert {passes for passes, _ in alone} == {1}
+    assert_same(found, expected)
+
+
+def test_splitting_does_not_run_a_pass_twice(
+    comfy: Comfy, loaded: Any, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows in which passes are equal compute them once, however little memory there is."""
+    clip = gated(comfy, loaded, prepared, "1 1 0", "1")
+    model = cut(comfy, loaded[0], "tight", 2, 0, 0)
+    with counted(loaded[0]) as together:
+        by_node(comfy, model, *clip)
+    without_room(model, monkeypatch)
+    with counted(loaded[0]) as alone:
+        by_node(comfy, model, *clip)
+    assert passes_of(alone) == passes_of(together)
+
+
+def test_a_clip_does_not_change_what_it_was_given(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    conditioning, latent = clip
+    before = latent["samples"].clone()
+    entry = dict(conditioning[0][1])
+    tokens = entry["actalker"].audio.tokens.clone()
+    by_node(comfy, cut(comfy, loaded[0], *CUTS["cyclic windows"]), *clip)
+    assert torch.equal(latent["samples"], before)
+    assert conditioning[0][1] == entry
+    assert torch.equal(entry["actalker"].audio.tokens, tokens)
+    assert set(latent) == {"samples"}
+
+
+def test_windows_leave_the_model_that_came_in_as_it_was(
+    comfy: Comfy, loaded: Any, clip: Any
+) -> None:
+    before = by_node(comfy, loaded[0], *clip)
+    cut(comfy, loaded[0], *CUTS["tight windows"])
+    assert torch.equal(by_node(comfy, loaded[0], *clip), before)
