@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import InputError, check_choice
 from ..actalker_core.expressions.bank import Bank, Reference, bank_of_signal, build_bank
 from ..actalker_core.expressions.clip import Clip
 from ..actalker_core.expressions.prompt import (
@@ -115,8 +115,7 @@ def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
 
 
 def _finder(face: str) -> FaceFinder:
-    if face not in (FIND, WHOLE):
-        raise InputError(f"face: expected {FIND} or {WHOLE}, got '{face}'.")
+    check_choice("face", face, (FIND, WHOLE))
     return WholePicture() if face == WHOLE else files.face_finder()
 
 
@@ -228,12 +227,11 @@ class TextExpression(io.ComfyNode):
 
 
 def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float) -> Matcher:
+    check_choice("match_by", match_by, MATCHES)
     if match_by == "words":
         return WordMatcher(bank)
     if match_by == "blendshapes":
         return PresetMatcher(bank, temperature)
-    if match_by != "CLIP":
-        raise InputError(f"match_by: expected {' or '.join(MATCHES)}, got '{match_by}'.")
     clip = _clip(clip_folder)
     if clip is None:
         raise InputError(

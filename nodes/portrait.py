@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..actalker_core import masks
-from ..actalker_core.errors import FaceError
+from ..actalker_core.errors import FaceError, check_choice
 from ..actalker_core.faces import Box, Face, FaceFinder, choose
 from ..actalker_core.faces.box import check, whole
 from ..actalker_core.faces.face import ORDERS, box_of_mask, boxed_face
@@ -177,7 +177,7 @@ class PasteBack(io.ComfyNode):
             "Puts the frames back into the picture that their portrait was cut from. Outside the "
             "crop and the mask every pixel stays as it is.",
             [
-                io.Image.Input("frames", tooltip="Of Decode, at the portrait's size."),
+                sockets.frames_input("frames", "Of Decode, or a VIDEO of the portrait's size."),
                 io.Image.Input("original", tooltip="The picture that Prepare Portrait was given."),
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
                 io.Int.Input(
@@ -199,15 +199,15 @@ class PasteBack(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        frames: Tensor,
+        frames: object,
         original: Tensor,
         portrait: Portrait,
         feather_px: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         """One call."""
-        clip, bar, found, done = convert.pictures(frames), Bar(len(frames)), [], 0
-        drawn = convert.masks(mask)
+        clip, drawn = convert.frames(frames, fps=1.0).pictures, convert.masks(mask)
+        bar, found, done = Bar(len(clip)), [], 0
         chunks = iter(clip.split(PASTED_AT_ONCE))
         picture = convert.picture(original)
         for pasted in paste_back(chunks, picture, portrait.crop, feather_px, drawn):

@@ -72,7 +72,7 @@ class SelectiveScanUnit(nn.Module):
             padding = F.pad(~valid, (0, x.shape[1] - valid.shape[1]))
             delta = delta.masked_fill(padding[..., None], -math.inf)
         A_logs, D = (p.chunk(self.x_proj_weight.shape[0])[k] for p in (self.A_logs, self.Ds))
-        return selective_scan(
+        y: Tensor = selective_scan(
             x,
             delta,
             -torch.exp(A_logs.to(x.device, torch.float32)),
@@ -83,6 +83,7 @@ class SelectiveScanUnit(nn.Module):
             reverse=k % 2 == 1,
             backend=self.scan_backend,
         )
+        return y
 
 
 class ParallelControlMamba(nn.Module):

@@ -53,9 +53,8 @@ class NestedGuider(comfy.samplers.CFGGuider):
         seed: int | None = None,
     ) -> Tensor:
         """See ComfyUI; windows that wrap around get the frames of padding that they need."""
-        windows = windows_of(self.model_patcher)
-        check_latent(latent_image, self.clip, windows)
-        padding = len(latent_image) < self.clip.frames + windows.padding and windows.padding
+        padding = windows_of(self.model_patcher).padding
+        check_latent(latent_image, self.clip, padding=0)
         if padding:
             callback = callback and _without_padding(callback, len(latent_image))
             noise = _padded_noise(noise, padding, seed or 0)

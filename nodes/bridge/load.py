@@ -7,7 +7,7 @@ import torch
 from ...actalker_core.bundle import ACTalker, Encoders, place, random_model
 from ...actalker_core.checkpoint import load, summarize
 from ...actalker_core.config import ModelConfig
-from ...actalker_core.errors import InputError
+from ...actalker_core.errors import check_choice
 from ...actalker_core.model.mamba import use_scan_backend
 from ...actalker_core.model.scan import CHOICES
 from .files import BUILT_IN, model_path
@@ -56,8 +56,7 @@ def load_model(
         CheckpointError: the file is missing or of another kind.
         InputError: an unknown type.
     """
-    if dtype != "auto" and dtype not in DTYPES:
-        raise InputError(f"dtype: expected auto or {' or '.join(DTYPES)}, got '{dtype}'.")
+    check_choice("dtype", dtype, ("auto", *DTYPES))
     check_choice("scan_backend", scan, CHOICES)
     path = None if name == BUILT_IN else model_path(name)
     numbers = 0 if path is None else summarize(path).parameters["unet"]

@@ -108,21 +108,21 @@ class ClipUNet(nn.Module):
         x, t = x.unflatten(0, (passes, -1)), timesteps.unflatten(0, (passes, -1))[:, 0]
         frames, c = x.shape[1], reading.conditioning
         windows = options.get(WINDOWS_KEY, reading.windows).at(step_of(options)[0], frames)
-        check_latent(x[0], c, options.get(WINDOWS_KEY, reading.windows))
+        check_latent(x[0], c, options.get(WINDOWS_KEY, reading.windows).padding)
         c = c.padded(frames - c.frames)
         memo = options.get(MEMO_KEY)
         v = clip_velocity(self.unet, c, x, t, reading.passes, windows, stop_if_cancelled, memo)
         return v.flatten(0, 1)
 
 
-def check_latent(latent: Tensor, conditioning: Conditioning, windows: Windows) -> None:
-    """Refuse a latent (n, 4, h, w) of another clip; it may have the padding of its windows.
+def check_latent(latent: Tensor, conditioning: Conditioning, padding: int) -> None:
+    """Refuse a latent (n, 4, h, w) of another clip; it may have so many frames of padding.
 
     Raises:
         InputError: another length, size or number of channels.
     """
     shape = conditioning.frames, *conditioning.image_latent.shape[1:]
-    padded = shape[0] + windows.padding, *shape[1:]
+    padded = shape[0] + padding, *shape[1:]
     if tuple(latent.shape) not in (shape, padded):
         raise InputError(
             f"LATENT: expected {shape} (frames, channels, height, width) as the conditioning, got "

@@ -13,8 +13,8 @@ from typing import Any
 from host import REPOSITORY, Comfy
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
-LISTED_BY_COMFYUI = ("sampler_name", "scheduler", "svd")
-"""Options that are not the pack's own."""
+LISTED = ("sampler_name", "scheduler", "svd", "checkpoint", "folder", "clip_folder", "signals_file")
+"""Options that are ComfyUI's own, or the files that lie in its folders."""
 
 
 def seen_by_graphs(comfy: Comfy) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def _without_lists(info: dict[str, Any]) -> dict[str, Any]:
     info = json.loads(json.dumps({key: info[key] for key in kept}))
     for kind in info["input"].values():
         for name, (_, *more) in kind.items():
-            if name in LISTED_BY_COMFYUI:
+            if name in LISTED:
                 kind[name][0] = "COMBO"
                 more[0].pop("options", None)
     return info

@@ -31,7 +31,7 @@ BACKENDS: dict[str, Scan] = {
 CHOICES = ("auto", *BACKENDS)
 
 
-@torch.compiler.disable  # tracing would unroll the walk over the tokens
+@torch.compiler.disable  # type: ignore[untyped-decorator]  # tracing unrolls all tokens
 def selective_scan(
     u: Tensor,
     delta: Tensor,
