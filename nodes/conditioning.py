@@ -6,13 +6,13 @@ from torch import Tensor
 
 from ..actalker_core.gates import Curve
 from ..actalker_core.pipeline import condition
-from ..actalker_core.plan import Inputs, Plan, lay_out
+from ..actalker_core.plan import Plan, lay_out
 from ..actalker_core.portrait import Portrait
 from ..actalker_core.signals import Signal
 from . import convert, sockets
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
-from .signals import gathered, length_inputs, settings_of, signal_inputs
+from .signals import brought, gathered, length_inputs, settings_of, signal_inputs
 
 
 class Conditioning(io.ComfyNode):
@@ -80,12 +80,7 @@ class Conditioning(io.ComfyNode):
         planned = lay_out(
             portrait,
             gathered(audio_signal, expression_signal, pose_signal),
-            Inputs(
-                portrait.image,
-                sound=None if audio is None else convert.audio(audio, "Conditioning"),
-                audio_mask=convert.masks(audio_mask),
-                expression_mask=convert.masks(expression_mask),
-            ),
+            brought(portrait, audio, audio_mask, expression_mask, "Conditioning"),
             settings_of(max_frames, extend, gates),
             fps,
         )

@@ -158,17 +158,7 @@ class Sampler(io.ComfyNode):
                 io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
                 io.Latent.Input("latent", tooltip="Of Conditioning (ACTalker)."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Of the noise: the same seed gives the same video.",
-                ),
-                io.Int.Input(
-                    "steps", default=25, min=1, max=1000, tooltip="25 is usual; fewer are faster."
-                ),
+                *sockets.noise_inputs(),
                 io.Combo.Input(
                     "sampler_name",
                     options=list(sampler_names()),

@@ -257,12 +257,7 @@ class SignalMonitor(io.ComfyNode):
         planned = lay_out(
             portrait,
             signals,
-            Inputs(
-                portrait.image,
-                sound=None if audio is None else convert.audio(audio, "Signal Monitor"),
-                audio_mask=convert.masks(audio_mask),
-                expression_mask=convert.masks(expression_mask),
-            ),
+            brought(portrait, audio, audio_mask, expression_mask, "Signal Monitor"),
             settings_of(max_frames, extend, gates),
             fps,
         )
@@ -311,4 +306,20 @@ def settings_of(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None)
         extend=None if extend == END else extend,
         audio_gate=audio,
         expression_gate=expression,
+    )
+
+
+def brought(
+    portrait: Portrait,
+    audio: dict | None,
+    audio_mask: Tensor | None,
+    expression_mask: Tensor | None,
+    where: str,
+) -> Inputs:
+    """Sound and masks as the core takes them."""
+    return Inputs(
+        portrait.image,
+        sound=None if audio is None else convert.audio(audio, where),
+        audio_mask=convert.masks(audio_mask),
+        expression_mask=convert.masks(expression_mask),
     )

@@ -58,3 +58,20 @@ def fraction_input(
 ) -> io.Float.Input:
     """A number with two decimals."""
     return io.Float.Input(id, default=default, min=least, max=most, step=step, tooltip=tooltip)
+
+
+def noise_inputs() -> list[Any]:
+    """Seed and steps."""
+    return [
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=2**64 - 1,
+            control_after_generate=True,
+            tooltip="Of the noise: the same seed gives the same video.",
+        ),
+        io.Int.Input(
+            "steps", default=25, min=1, max=1000, tooltip="25 is usual; fewer are faster."
+        ),
+    ]

@@ -39,17 +39,7 @@ class Talk(io.ComfyNode):
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 io.Image.Input("portrait_image", tooltip="The picture to animate."),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=2**64 - 1,
-                    control_after_generate=True,
-                    tooltip="Of the noise: the same seed gives the same video.",
-                ),
-                io.Int.Input(
-                    "steps", default=25, min=1, max=1000, tooltip="25 is usual; fewer are faster."
-                ),
+                *sockets.noise_inputs(),
                 io.Int.Input(
                     "short_side_px",
                     default=576,
