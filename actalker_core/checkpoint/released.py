@@ -162,7 +162,7 @@ def _vae_file(svd: Path) -> Path:
     raise CheckpointError(
         f"{svd}: expected SVD-xt-1.1 or its VAE: vae/{VAE_FILES[0]}, or the single "
         "svd_xt_1_1.safetensors; got none. Download stable-video-diffusion-img2vid-xt-1-1 and "
-        "name it (svd)."
+        "name it with --svd (in ComfyUI: svd)."
     )
 
 
