@@ -1,0 +1,1 @@
+"""Training a small model on people who are drawn and speech that is synthesised."""
