@@ -7,7 +7,7 @@ from typing import Any
 
 import av
 import pytest
-from server import REPOSITORY, WORKFLOWS, Graph, Server, api_format, messages
+from http_host import REPOSITORY, WORKFLOWS, Graph, Server, api_format, messages
 
 FEW_STEPS = 2
 FPS = 12.5
