@@ -13,6 +13,11 @@ from .media import make_folder
 VERSION = "1"
 
 
+def format_name(kind: str) -> str:
+    """How a file of a kind calls itself."""
+    return f"actalker-{kind}"
+
+
 def write_archive(
     path: Path, kind: str, tensors: Mapping[str, Tensor], texts: Mapping[str, str]
 ) -> None:
@@ -22,7 +27,7 @@ def write_archive(
         MediaError: the file cannot be written.
     """
     make_folder(path)
-    metadata = {"format": f"actalker-{kind}", "version": VERSION, **texts}
+    metadata = {"format": format_name(kind), "version": VERSION, **texts}
     content = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     try:
         save_file(content, path, metadata)
@@ -54,9 +59,10 @@ def read_archive(path: Path, kind: str) -> tuple[dict[str, Tensor], dict[str, st
     except (OSError, SafetensorError) as error:
         raise MediaError(f"{path}: expected saved {kind}; it cannot be read ({error}).") from error
     found = f"{texts.get('format', 'no format')} {texts.get('version', '')}".strip()
-    if found != f"actalker-{kind} {VERSION}":
+    wanted = f"{format_name(kind)} {VERSION}"
+    if found != wanted:
         raise MediaError(
-            f"{path}: expected a .safetensors of format actalker-{kind} {VERSION}, found {found}. "
-            "Choose another file, or save it again."
+            f"{path}: expected a .safetensors of format {wanted}, found {found}. Choose another "
+            "file, or save it again."
         )
     return tensors, texts

@@ -10,6 +10,7 @@ from torch import Tensor
 from . import masks
 from .bundle import ACTalker, Encoders
 from .conditioning import Branch, Conditioning
+from .config import ModelConfig
 from .encoders.audio import STATES_PER_SECOND, audio_windows
 from .encoders.identity import encode_identity
 from .errors import InputError
@@ -53,15 +54,15 @@ class Clip:
     crop: Crop
 
 
-def default_guidance(model: ACTalker) -> Guidance:
+def default_guidance(config: ModelConfig) -> Guidance:
     """The strengths that the model was made for."""
-    s = model.config.sampling
+    s = config.sampling
     return Guidance(*((v, v) for v in (s.appearance_scale, s.audio_scale, s.expression_scale)))
 
 
-def default_windows(model: ACTalker) -> Windows:
+def default_windows(config: ModelConfig) -> Windows:
     """Windows of the length that the model was trained on."""
-    return Windows(model.config.unet.num_frames, 0, model.config.sampling.shift_frames)
+    return Windows(config.unet.num_frames, 0, config.sampling.shift_frames)
 
 
 def generate(
@@ -83,14 +84,14 @@ def generate(
         encode_image(model.vae, image[None]),
         encode_identity(model.identity_encoder, image, portrait.face.box),
     )
-    windows = settings.windows or default_windows(model)
+    windows = settings.windows or default_windows(model.config)
     latents = sample(
         Denoiser(model.unet, conditioning.padded(windows.padding)),
         _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
         karras_sigmas(
             settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
         ),
-        settings.guidance or default_guidance(model),
+        settings.guidance or default_guidance(model.config),
         windows,
         lambda progress: _report_step(report, progress),
     )

@@ -12,7 +12,7 @@ from ..actalker_core.signals import Signal
 from . import convert, sockets
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
-from .signals import brought, gathered, length_inputs, settings_of, signal_inputs
+from .layout import brought, gathered, length_inputs, settings_of, signal_inputs
 
 
 class Conditioning(io.ComfyNode):

@@ -8,45 +8,14 @@ from ..actalker_core.errors import check_choice
 from ..actalker_core.faces import Track
 from ..actalker_core.gates import Curve
 from ..actalker_core.monitor import Monitored, draw_monitor
-from ..actalker_core.plan import EXTENSIONS, Inputs, Settings, lay_out
+from ..actalker_core.plan import lay_out
 from ..actalker_core.portrait import Portrait
-from ..actalker_core.signals import (
-    AudioSignal,
-    ExpressionSignal,
-    PoseSignal,
-    Signal,
-    Signals,
-    load_signals,
-    save_signals,
-)
+from ..actalker_core.signals import Signal, load_signals, save_signals
 from . import convert, sockets
 from .bridge import files
-from .gates import OPEN
+from .layout import brought, gathered, length_inputs, settings_of, signal_inputs
 
 LONGEST_SECONDS = 36000.0
-END = "end"
-
-
-def signal_inputs(where: str) -> list:
-    """Up to one signal of each kind."""
-    return [
-        sockets.Signal.Input("audio_signal", optional=True, tooltip=f"Lips, {where}."),
-        sockets.Signal.Input("expression_signal", optional=True, tooltip=f"Expression, {where}."),
-        sockets.Signal.Input("pose_signal", optional=True, tooltip=f"Head rotation, {where}."),
-    ]
-
-
-def gathered(audio: Signal | None, expression: Signal | None, pose: Signal | None) -> Signals:
-    """The signals of three inputs.
-
-    Raises:
-        InputError: one is of another kind.
-    """
-    return Signals(
-        convert.signal(audio, AudioSignal, "audio_signal"),
-        convert.signal(expression, ExpressionSignal, "expression_signal"),
-        convert.signal(pose, PoseSignal, "pose_signal"),
-    )
 
 
 class EditSignal(io.ComfyNode):
@@ -276,50 +245,3 @@ class SignalMonitor(io.ComfyNode):
             )
         )
         return io.NodeOutput(convert.to_image(picture[None]))
-
-
-def length_inputs() -> list:
-    """How long the video is."""
-    return [
-        sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
-        io.Int.Input(
-            "max_frames",
-            default=0,
-            min=0,
-            max=100000,
-            tooltip="At most so many frames. 0 is as long as the signals last.",
-        ),
-        io.Combo.Input(
-            "extend",
-            options=[END, *EXTENSIONS],
-            tooltip="What a driving clip does that is shorter than the audio: end the video, hold "
-            "its last value, loop, or go forth and back.",
-        ),
-    ]
-
-
-def settings_of(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None) -> Settings:
-    """The values of `length_inputs`, and the curves of Gates."""
-    audio, expression = gates or (OPEN, OPEN)
-    return Settings(
-        frames=max_frames or None,
-        extend=None if extend == END else extend,
-        audio_gate=audio,
-        expression_gate=expression,
-    )
-
-
-def brought(
-    portrait: Portrait,
-    audio: dict | None,
-    audio_mask: Tensor | None,
-    expression_mask: Tensor | None,
-    where: str,
-) -> Inputs:
-    """Sound and masks as the core takes them."""
-    return Inputs(
-        portrait.image,
-        sound=None if audio is None else convert.audio(audio, where),
-        audio_mask=convert.masks(audio_mask),
-        expression_mask=convert.masks(expression_mask),
-    )

@@ -19,8 +19,8 @@ from .bridge.model import own
 from .bridge.vae import decode
 from .conditioning import conditioned
 from .encode import follow, hear, identity_of, watch
+from .layout import END, settings_of
 from .portrait import WHOLE, face_inputs, find_face
-from .signals import END, settings_of
 
 
 class Talk(io.ComfyNode):
@@ -128,7 +128,7 @@ class Talk(io.ComfyNode):
         planned = lay_out(portrait, signals, Inputs(picture, sound=sound), settings, fps)
         identity = identity_of(encoders, portrait)
         conditioning, latent = conditioned(encoders, vae, identity, planned)
-        guider = NestedGuider(model, conditioning, default_guidance(encoders))
+        guider = NestedGuider(model, conditioning, default_guidance(encoders.config))
         sampled = sample(guider, latent, seed, Schedule(steps))
         shown = decode(vae, sampled["samples"], encoders.config.sampling.decode_frames)
         heard = None if planned.sound is None else convert.to_audio(planned.sound)

@@ -302,13 +302,13 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
         masks=options.masks,
         grow_px=options.grow_px,
         guidance=_chosen(
-            default_guidance(model),
+            default_guidance(model.config),
             appearance=options.appearance_scale,
             audio=options.audio_scale,
             expression=options.expression_scale,
         ),
         windows=_chosen(
-            default_windows(model),
+            default_windows(model.config),
             frames=options.window_frames,
             overlap=options.overlap_frames,
             shift_per_step=options.shift_frames,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ...actalker_core.archive import format_of
+from ...actalker_core.archive import format_name, format_of
 from ...actalker_core.checkpoint.single import FORMAT
 from ...actalker_core.errors import InputError, MediaError
 from ...actalker_core.faces import FaceFinder, open_finder
@@ -16,7 +16,7 @@ CHECKPOINTS = {".safetensors"}
 BUILT_IN = "built-in"
 NONE = "none"
 OUTPUT_MARK = " [output]"
-SIGNALS_FORMAT = "actalker-signals"
+SIGNALS_FORMAT = format_name("signals")
 LANDMARKER = "face_landmarker.task"
 
 
@@ -42,7 +42,7 @@ def _listed(wanted) -> list[str]:
     found = []
     for root in map(Path, folder_paths.get_folder_paths(KIND)):
         if root.is_dir():
-            found += [str(p.relative_to(root)) for p in sorted(root.rglob("*")) if wanted(p)]
+            found += [p.relative_to(root).as_posix() for p in sorted(root.rglob("*")) if wanted(p)]
     return list(dict.fromkeys(found))
 
 
@@ -80,7 +80,7 @@ def saved_signals() -> list[str]:
     """What LoadSignals offers: files of the input folder, then of the output folder."""
     inside = {"": folder_paths.get_input_directory(), OUTPUT_MARK: _output()}
     return [
-        str(path.relative_to(folder)) + mark
+        path.relative_to(folder).as_posix() + mark
         for mark, folder in inside.items()
         for path in sorted(Path(folder).rglob("*.safetensors"))
         if _is(path, SIGNALS_FORMAT)
@@ -121,7 +121,7 @@ def _within(root: Path, name: str) -> Path | None:
     """A path below a folder, links followed; None if it is missing or leads out of it."""
     path = Path(os.path.realpath(root / name))
     home = os.path.realpath(root)
-    inside = name and os.path.commonpath([home, path]) == home if path.anchor else False
+    inside = bool(name) and path.is_relative_to(home)
     return path if inside and path.exists() else None
 
 

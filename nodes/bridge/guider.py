@@ -87,10 +87,9 @@ class NestedGuider(comfy.samplers.CFGGuider):
     ) -> Tensor:
         """The guided clean latents."""
         options = model_options or {}
-        clip = self.conds[Pass.NOTHING.name][0][CONDITIONING_KEY]
         levels = options.get("transformer_options", {}).get("sample_sigmas")
         weights = self.guidance.weights(*step_of({"sample_sigmas": levels, "sigmas": timestep}))
-        plan = plan_passes(weights, passes_on(clip, range(clip.frames)))
+        plan = plan_passes(weights, passes_on(self.clip, range(self.clip.frames)))
         conds = [self.conds[which.name] for which in plan]
         options = {
             **options,

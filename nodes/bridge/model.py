@@ -18,6 +18,7 @@ from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
 from ...actalker_core.model.unet import UNet
+from ...actalker_core.pipeline import default_windows
 from ...actalker_core.sampler.guidance import Pass
 from ...actalker_core.sampler.predict import clip_velocity
 from ...actalker_core.sampler.windows import Windows
@@ -107,11 +108,11 @@ class ClipUNet(nn.Module):
         passes = len(reading.passes)
         x, t = x.unflatten(0, (passes, -1)), timesteps.unflatten(0, (passes, -1))[:, 0]
         frames, c = x.shape[1], reading.conditioning
-        windows = options.get(WINDOWS_KEY, reading.windows).at(step_of(options)[0], frames)
-        check_latent(x[0], c, options.get(WINDOWS_KEY, reading.windows).padding)
-        c = c.padded(frames - c.frames)
+        windows = options.get(WINDOWS_KEY, reading.windows)
+        check_latent(x[0], c, windows.padding)
+        c, cuts = c.padded(frames - c.frames), windows.at(step_of(options)[0], frames)
         memo = options.get(MEMO_KEY)
-        v = clip_velocity(self.unet, c, x, t, reading.passes, windows, stop_if_cancelled, memo)
+        v = clip_velocity(self.unet, c, x, t, reading.passes, cuts, stop_if_cancelled, memo)
         return v.flatten(0, 1)
 
 
@@ -154,10 +155,7 @@ class ClipModel(comfy.model_base.BaseModel):
         settings = _settings(config)
         settings.set_inference_dtype(dtype, cast)
         super().__init__(settings, comfy.model_base.ModelType.V_PREDICTION_EDM)
-        sampling = config.sampling
-        self.diffusion_model = ClipUNet(
-            unet, dtype, Windows(config.unet.num_frames, 0, sampling.shift_frames)
-        )
+        self.diffusion_model = ClipUNet(unet, dtype, default_windows(config))
         self.config = config
 
     def extra_conds(self, **given: object) -> dict[str, CondReading]:
