@@ -116,12 +116,20 @@ def test_half_precision_computes_in_float32() -> None:
     assert torch.equal(got, selective_scan(**rounded).bfloat16())
 
 
-def test_gradients_flow_and_are_right() -> None:
-    values = inputs(5, batch=1, channels=2, state=2)
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("length", [1, 2, 5])
+def test_gradients_flow_and_are_right(length: int, groups: int, reverse: bool) -> None:
+    values = inputs(length, channels=2, state=2, groups=groups)
     leaves = [value.requires_grad_() for value in values.values()]
-    assert torch.autograd.gradcheck(
-        lambda *leaves: selective_scan(*leaves[:5], leaves[5], leaves[6]), leaves
-    )
+
+    def scanned(*leaves: Tensor) -> Tensor:
+        return selective_scan(*leaves, reverse=reverse)
+
+    with torch.no_grad():
+        want = selective_scan(*leaves, reverse=reverse, backend="reference")
+    assert relative_error(scanned(*leaves), want) < 1e-12
+    assert torch.autograd.gradcheck(scanned, leaves)
 
 
 # Backends ----------------------------------------------------------------------------------------

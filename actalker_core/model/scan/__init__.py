@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from ...errors import InputError
-from . import chunked, mamba_ssm_cuda, reference
+from . import chunked, mamba_ssm_cuda, reference, trainable
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def selective_scan(
         A: (d, n). B, C: (b, l, g, n); channel c reads group floor(c g / d).
         D: (d,) skip. delta_bias: (d,) added before softplus.
         reverse: walk from the last token to the first.
-        backend: one of `CHOICES`; one that cannot run here gives way to the default.
+        backend: one of `CHOICES`; one that cannot run here gives way to the default, and each
+            to `trainable` where gradients are wanted.
 
     Returns:
         (b, l, d) in the type of `u`.
@@ -68,14 +69,13 @@ def selective_scan(
     delta = delta.to(exact) if delta_bias is None else delta.to(exact) + delta_bias.to(exact)
     delta = F.softplus(delta)
     needs_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, delta, A, B, C))
-    run = BACKENDS[choose_backend(backend, u.device.type, exact, needs_grad)]
+    chosen = choose_backend(backend, u.device.type, exact)
+    run = trainable.scan if needs_grad else BACKENDS[chosen]
     y = run(x, delta, A, B, C, reverse)
     return (y if D is None else torch.addcmul(y, x, D.to(exact))).to(u.dtype)
 
 
-def choose_backend(
-    wanted: str, device_type: str, dtype: torch.dtype = torch.float32, needs_grad: bool = False
-) -> str:
+def choose_backend(wanted: str, device_type: str, dtype: torch.dtype = torch.float32) -> str:
     """The backend that will run, said once in the log.
 
     Raises:
@@ -83,8 +83,6 @@ def choose_backend(
     """
     if wanted not in CHOICES:
         raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got '{wanted}'.")
-    if needs_grad:
-        return "reference"
     fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
     default = "mamba_ssm" if fast else "chunked"
     chosen = default if wanted == "auto" or (wanted == "mamba_ssm" and not fast) else wanted

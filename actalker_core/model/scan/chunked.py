@@ -3,7 +3,7 @@
 The exponentials and products of a chunk are made at once, the recurrence itself is one fused
 multiply-add per token, and one matrix product per chunk reads the states out. Memory is that of
 one chunk. States lie as (n, d), so that every operation runs along contiguous channels.
-Not differentiable: `selective_scan` sends tensors that need gradients to the reference.
+Not differentiable: `selective_scan` sends tensors that need gradients to `trainable`.
 """
 
 from collections.abc import Iterator

@@ -1,0 +1,86 @@
+"""The selective scan with gradients: what training runs on.
+
+Both directions of the chain rule are the same kind of walk, so that one fused multiply-add per
+token serves each; everything else is done for all tokens at once. Keeps every state, which is the
+price of gradients.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
+    """As `reference.scan`; differentiable once in all tensors."""
+    groups = B.shape[2]
+
+    def grouped(x: Tensor) -> Tensor:
+        return x.transpose(0, 1).unflatten(2, (groups, 1, -1))  # b l (g w) -> l b g 1 w
+
+    y: Tensor = _Scan.apply(  # type: ignore[no-untyped-call]
+        grouped(u),
+        grouped(delta),
+        A.T.unflatten(1, (groups, -1)).transpose(0, 1),  # (g w) n -> g n w
+        B.transpose(0, 1)[..., None],  # b l g n -> l b g n 1
+        C.transpose(0, 1)[..., None],
+        reverse,
+    )
+    return y.flatten(2).transpose(0, 1)
+
+
+class _Scan(torch.autograd.Function):
+    """Letters: l tokens, b batch, g groups, n state, w channels of a group."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool
+    ) -> Tensor:
+        """U, delta (l, b, g, 1, w), A (g, n, w), B and C (l, b, g, n, 1) -> y (l, b, g, 1, w)."""
+        decay = torch.exp(delta * A)
+        states = delta * u * B
+        _walk(decay, states, reverse)
+        ctx.save_for_backward(u, delta, A, B, C, decay, states)
+        ctx.reverse = reverse
+        return C.transpose(3, 4) @ states
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
+        """Walk the other way; a state receives what its successor passes back."""
+        (dy,) = grads
+        u, delta, A, B, C, decay, states = ctx.saved_tensors
+        reverse: bool = ctx.reverse
+        passed = C * dy
+        _walk(_following(decay, reverse), passed, not reverse)
+        step = delta * u
+        d_step = (passed * B).sum(3, keepdim=True)
+        d_exponent = passed * decay * _preceding(states, reverse)
+        return (
+            d_step * delta,
+            d_step * u + (d_exponent * A).sum(3, keepdim=True),
+            (d_exponent * delta).sum((0, 1)),
+            passed @ step.transpose(3, 4),
+            states @ dy.transpose(3, 4),
+            None,
+        )
+
+
+def _walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
+    """states[t] += decay[t] · states[t − 1], in place, along the walk."""
+    steps = list(zip(decay.unbind(), states.unbind(), strict=True))
+    if reverse:
+        steps.reverse()
+    carried = steps[0][1]
+    for step_decay, state in steps[1:]:
+        carried = state.addcmul_(step_decay, carried)
+
+
+def _preceding(x: Tensor, reverse: bool) -> Tensor:
+    """What stands one step before in the walk; zero at its start."""
+    edge = torch.zeros_like(x[:1])
+    return torch.cat([x[1:], edge] if reverse else [edge, x[:-1]])
+
+
+def _following(x: Tensor, reverse: bool) -> Tensor:
+    """What stands one step later in the walk; zero at its end."""
+    return _preceding(x, not reverse)
