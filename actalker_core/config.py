@@ -187,6 +187,44 @@ class ModelConfig:
 
 VARIANTS: dict[str, ModelConfig] = {
     "released": ModelConfig(),
+    "drawn": ModelConfig(
+        unet=UNetConfig(
+            block_out_channels=(32, 64, 96),
+            layers_per_block=1,
+            num_attention_heads=(1, 2, 3),
+            cross_attention_dim=64,
+            addition_time_embed_dim=32,
+            projection_class_embeddings_input_dim=96,
+            norm_num_groups=8,
+            num_frames=10,
+            state=4,
+        ),
+        pose_guider=PoseGuiderConfig(
+            conditioning_embedding_channels=32, block_out_channels=(8, 16, 24, 32)
+        ),
+        audio_projection=AudioProjectionConfig(
+            blocks=3, channels=64, intermediate_dim=128, output_dim=64, context_tokens=4
+        ),
+        identity_projection=IdentityProjectionConfig(
+            input_dim=32, intermediate_dim=64, output_dim=64
+        ),
+        expression_projection=ExpressionProjectionConfig(input_dim=10, output_dim=58),
+        audio_encoder=WhisperConfig(
+            d_model=64, encoder_layers=2, encoder_attention_heads=2, encoder_ffn_dim=128
+        ),
+        identity_encoder=ArcFaceConfig(layers=(1, 1, 1, 1), width=16, output_dim=32),
+        expression_encoder=ResNetConfig(
+            (1, 1, 1, 1), bottleneck=True, norm_groups=1, output_dim=10, width=16
+        ),
+        head_pose_encoder=ResNetConfig(
+            (1, 1, 1, 1), bottleneck=False, norm_groups=4, output_dim=6, width=16
+        ),
+        vae=VAEConfig(block_out_channels=(64, 32, 32, 128), layers_per_block=1),
+        sampling=SamplingConfig(
+            short_side_px=128, steps=12, sigma_min=0.02, sigma_max=40.0, shift_frames=3,
+            appearance_scale=1.0, audio_scale=1.5, expression_scale=1.5,
+        ),
+    ),
     "tiny": ModelConfig(
         unet=UNetConfig(
             block_out_channels=(32, 64, 64, 64),

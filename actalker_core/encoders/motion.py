@@ -179,7 +179,7 @@ def encode_pose(
     Raises:
         InputError: no frames, or a box outside them.
     """
-    crops = (_cropped(frame, box, _wide) for frame in frames)
+    crops = (_cropped(frame, box, wide) for frame in frames)
     like = network.head_pose_net.conv1.weight
     found = [network(s.to(like) * 2 - 1) for s in _batches(crops, batch, on_batch)]
     rotation, translation = (_joined([f[i].float().cpu() for f in found]) for i in (0, 1))
@@ -188,7 +188,8 @@ def encode_pose(
     )
 
 
-def _wide(box: Box) -> Box:
+def wide(box: Box) -> Box:
+    """What the head-pose network sees of a clip, from the face in its first frame."""
     return square(enlarged(box, 3))
 
 

@@ -1,170 +1,36 @@
-"""A world with ground truth: drawn people who turn, look, blink, smile and speak.
+"""Drawn people who turn, look, blink, smile and speak, with the truth about every picture.
 
 A head is an ellipsoid in its own coordinates: x to the picture's right, y down, z towards the
 viewer, 1 = half the face's width. Features lie on its surface, so that they move as they should
 when it turns. Everything is drawn large with anti-aliased shapes and shrunk.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from .people import Colour, Person, State, mixed
+
 Array = NDArray[np.float64]
 Picture = NDArray[np.uint8]
-Colour = tuple[float, float, float]
 
 SIDE_PX = 128
-SCALE = 3
+SCALE = 2
 """Drawn so many times larger than it is shown."""
 SUBPIXEL_BITS = 4
-FACE_PX = 31.0
+FACE_PX = 36.0
 """Half the width of an average face."""
-CENTRE = (64.0, 62.0)
+CENTRE = (64.0, 64.0)
+NECK = 0.5
+"""How far below its middle a head rolls about, in halves of the face's width."""
 
 MOUTH_INSIDE: Colour = (70, 14, 30)
 SCLERA: Colour = (246, 244, 240)
 PUPIL: Colour = (22, 20, 24)
 """No other part has these colours, so that measures can count them. RGB."""
-
-SKINS: tuple[Colour, ...] = (
-    (250, 219, 196),
-    (241, 200, 168),
-    (224, 177, 138),
-    (198, 144, 104),
-    (160, 108, 76),
-    (122, 80, 58),
-)
-HAIRS: tuple[Colour, ...] = (
-    (46, 36, 34),
-    (84, 56, 38),
-    (132, 84, 46),
-    (196, 150, 84),
-    (170, 72, 40),
-    (150, 146, 150),
-    (64, 72, 110),
-)
-CLOTHES: tuple[Colour, ...] = (
-    (58, 86, 130),
-    (142, 62, 66),
-    (70, 112, 84),
-    (180, 152, 92),
-    (92, 78, 124),
-    (224, 222, 214),
-)
-GROUNDS: tuple[Colour, ...] = (
-    (186, 204, 216),
-    (214, 202, 186),
-    (190, 210, 190),
-    (206, 192, 212),
-    (226, 214, 198),
-    (150, 170, 190),
-)
-IRISES: tuple[Colour, ...] = ((96, 66, 40), (70, 110, 150), (84, 124, 84), (110, 100, 96))
-
-
-@dataclass(frozen=True)
-class Person:
-    """What stays the same.
-
-    Attributes:
-        width, height: of the face, 1 is average. jaw: 0 pointed … 1 square.
-        hair_style: 0 short, 1 parted, 2 long, 3 bun, 4 curly. glasses: 0 none, 1 round, 2 square.
-        beard: 0 none, 1 moustache, 2 full.
-    """
-
-    skin: Colour
-    hair: Colour
-    lips: Colour
-    iris: Colour
-    ground: tuple[Colour, Colour]
-    clothes: Colour
-    width: float
-    height: float
-    jaw: float
-    eye_size: float
-    eye_gap: float
-    brow: float
-    nose: float
-    mouth: float
-    hair_style: int
-    glasses: int
-    beard: int
-
-
-@dataclass(frozen=True)
-class State:
-    """What moves; at rest everything is as it is by default.
-
-    Attributes:
-        yaw, pitch, roll: degrees; the nose to the picture's right, up, the head to its right.
-        x, y: of the head in the picture, in pixels.
-        brows: −1 frowning … 1 raised. eye_left, eye_right: 0 shut … 1 open; the person's own left.
-        gaze_x, gaze_y: −1 … 1 to the picture's right and up. smile: −1 sad … 1 joyful.
-        open, wide, round: of the mouth, 0…1, −1…1, 0…1.
-    """
-
-    yaw: float = 0.0
-    pitch: float = 0.0
-    roll: float = 0.0
-    x: float = 0.0
-    y: float = 0.0
-    brows: float = 0.0
-    eye_left: float = 0.8
-    eye_right: float = 0.8
-    gaze_x: float = 0.0
-    gaze_y: float = 0.0
-    smile: float = 0.0
-    open: float = 0.0
-    wide: float = 0.0
-    round: float = 0.0
-
-    @classmethod
-    def names(cls) -> tuple[str, ...]:
-        """Of its numbers, in order."""
-        return tuple(field.name for field in fields(cls))
-
-
-def draw_person(seed: int) -> Person:
-    """Somebody, always the same for a seed."""
-    rng = np.random.default_rng([seed, 1])
-
-    def one(colours: tuple[Colour, ...]) -> Colour:
-        return colours[int(rng.integers(len(colours)))]
-
-    def varied(colour: Colour, by: float = 10) -> Colour:
-        r, g, b = np.clip(np.array(colour) + rng.normal(0, by, 3), 0, 255)
-        return float(r), float(g), float(b)
-
-    skin = varied(one(SKINS), 5)
-    lips = mixed(skin, (190, 60, 70), float(rng.uniform(0.45, 0.7)))
-    ground = varied(one(GROUNDS), 8)
-    return Person(
-        skin=skin,
-        hair=varied(one(HAIRS), 8),
-        lips=lips,
-        iris=one(IRISES),
-        ground=(ground, mixed(ground, (255, 255, 255), float(rng.uniform(0.15, 0.5)))),
-        clothes=varied(one(CLOTHES), 12),
-        width=float(rng.uniform(0.9, 1.08)),
-        height=float(rng.uniform(1.24, 1.42)),
-        jaw=float(rng.uniform(0.1, 0.9)),
-        eye_size=float(rng.uniform(0.9, 1.15)),
-        eye_gap=float(rng.uniform(0.37, 0.43)),
-        brow=float(rng.uniform(0.6, 1.3)),
-        nose=float(rng.uniform(0.8, 1.25)),
-        mouth=float(rng.uniform(0.9, 1.12)),
-        hair_style=int(rng.integers(5)),
-        glasses=int(rng.choice([0, 0, 0, 1, 2])),
-        beard=int(rng.choice([0, 0, 0, 1, 2])),
-    )
-
-
-def mixed(a: Colour, b: Colour, share: float) -> Colour:
-    """Between two colours."""
-    r, g, bl = ((1 - share) * x + share * y for x, y in zip(a, b, strict=True))
-    return r, g, bl
 
 
 class Head:
@@ -174,19 +40,23 @@ class Head:
         self.person = person
         yaw, pitch, roll = np.radians([state.yaw, state.pitch, state.roll])
         self._turn = _rotation(yaw, pitch, roll)
-        self._middle = np.add(CENTRE, (state.x, state.y))
+        lean = NECK * FACE_PX * np.array([np.sin(roll), 1 - np.cos(roll)])
+        self._middle = np.add(CENTRE, (state.x, state.y)) + lean
 
     def surface(self, points: Array) -> Array:
         """(n, 2) x and y on the face -> (n, 2) in the picture, in pixels."""
-        p = np.asarray(points, float)
-        inside = 1 - p[:, 0] ** 2 / 1.15 - (p[:, 1] / self.person.height) ** 2 / 1.15
-        z = 0.85 * np.sqrt(np.clip(inside, 0, None))
-        return self.solid(np.column_stack([p, z]))
+        inside = 1.15 - points[:, 0] ** 2 - (points[:, 1] / self.person.height) ** 2
+        z = 0.79 * np.sqrt(np.maximum(inside, 0))
+        return self._placed(points, z)
 
     def solid(self, points: Array) -> Array:
         """(n, 3) -> (n, 2) in the picture, in pixels."""
-        p = np.asarray(points, float) * (self.person.width, 1, 1)
-        placed: Array = self._middle + FACE_PX * (p @ self._turn.T)[:, :2]
+        return self._placed(points[:, :2], points[:, 2])
+
+    def _placed(self, points: Array, z: Array) -> Array:
+        x, y = points[:, :1] * self.person.width, points[:, 1:]
+        turn = FACE_PX * self._turn[:2]
+        placed: Array = self._middle + x * turn[:, 0] + y * turn[:, 1] + z[:, None] * turn[:, 2]
         return placed
 
 
@@ -206,47 +76,63 @@ class Canvas:
 
     def __init__(self, top: Colour, bottom: Colour) -> None:
         side = SIDE_PX * SCALE
-        share = np.linspace(0, 1, side)[:, None, None]
-        column = (1 - share) * np.array(top) + share * np.array(bottom)
-        self.pixels: NDArray[np.float32] = np.repeat(column, side, axis=1).astype(np.float32)
+        share = spread(0, 1, side)[:, None]
+        column = np.round((1 - share) * top + share * bottom).astype(np.uint8)
+        self.pixels: Picture = np.repeat(column[:, None], side, axis=1)
 
     def fill(self, points: Array, colour: Colour) -> None:
         """A closed shape; points (n, 2) in pixels of the small picture."""
-        at = np.round(np.asarray(points) * SCALE * 2**SUBPIXEL_BITS).astype(np.int32)
+        at = _fixed_point(points)
         cv2.fillPoly(self.pixels, [at], colour, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def line(self, points: Array, colour: Colour, width: float) -> None:
         """An open line, `width` in pixels of the small picture."""
-        at = np.round(np.asarray(points) * SCALE * 2**SUBPIXEL_BITS).astype(np.int32)
+        at = _fixed_point(points)
         thick = max(round(width * SCALE), 1)
         cv2.polylines(self.pixels, [at], False, colour, thick, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def small(self) -> Picture:
         """The picture as it is shown, RGB."""
         shown = cv2.resize(self.pixels, (SIDE_PX, SIDE_PX), interpolation=cv2.INTER_AREA)
-        return np.clip(np.round(shown), 0, 255).astype(np.uint8)
+        return np.asarray(shown, np.uint8)
+
+
+def _fixed_point(points: Array) -> NDArray[np.int32]:
+    return np.rint(points * (SCALE * 2**SUBPIXEL_BITS)).astype(np.int32)
+
+
+@cache
+def spread(start: float, stop: float, count: int) -> Array:
+    """Numbers at equal distances, both ends among them."""
+    return np.linspace(start, stop, count)
+
+
+@cache
+def circle(count: int) -> tuple[Array, Array]:
+    """Cosine and sine of angles once around."""
+    angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
+    return np.cos(angle), np.sin(angle)
 
 
 def ellipse(x: float, y: float, rx: float, ry: float, points: int = 40) -> Array:
     """A closed curve (points, 2)."""
-    t = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    return np.column_stack([x + rx * np.cos(t), y + ry * np.sin(t)])
+    cos, sin = circle(points)
+    return np.stack([x + rx * cos, y + ry * sin], axis=1)
 
 
 def outline(person: Person) -> Array:
     """The face's own outline: (n, 2) on the face."""
-    t = np.linspace(0, 2 * np.pi, 72, endpoint=False)
-    x, y = np.cos(t), np.sin(t)
+    x, y = circle(72)
     below = np.clip(y, 0, 1)
     x = x * (1 - below**2 * (0.34 - 0.26 * person.jaw) * np.abs(x) ** 0.3)
-    return np.column_stack([x, person.height * y])
+    return np.stack([x, person.height * y], axis=1)
 
 
 def almond(x: float, y: float, width: float, height: float) -> Array:
     """An eye's opening."""
-    t = np.linspace(0, np.pi, 16)
-    upper = np.column_stack([x - width * np.cos(t), y - height * np.sin(t) ** 0.8])
-    lower = np.column_stack([x + width * np.cos(t), y + 0.62 * height * np.sin(t) ** 0.9])
+    t = spread(0, np.pi, 16)
+    upper = np.stack([x - width * np.cos(t), y - height * np.sin(t) ** 0.8], axis=1)
+    lower = np.stack([x + width * np.cos(t), y + 0.62 * height * np.sin(t) ** 0.9], axis=1)
     return np.concatenate([upper, lower])
 
 
@@ -316,7 +202,7 @@ def _hair_behind(canvas: Canvas, head: Head) -> None:
     rx, ry, dy = back[person.hair_style]
     points = ellipse(0, dy, rx, ry * h)
     if person.hair_style == 4:
-        angle = np.linspace(0, 2 * np.pi, len(points), endpoint=False)
+        angle = spread(0, 2 * np.pi, len(points))
         points = points * (1 + 0.05 * np.sin(11 * angle))[:, None]
     if person.hair_style == 3:
         canvas.fill(head.solid(_at_depth(ellipse(0, -1.3 * h, 0.42, 0.4), -0.5)), person.hair)
@@ -332,13 +218,13 @@ def _body(canvas: Canvas, head: Head) -> None:
     person = head.person
     x, y = head.solid(np.array([[0, 0.9, -0.3]]))[0]
     x = 0.6 * x + 0.4 * CENTRE[0]
-    neck = np.array([[x - 13, y - 4], [x + 13, y - 4], [x + 15, y + 26], [x - 15, y + 26]])
+    neck = np.array([[x - 15, y - 4], [x + 15, y - 4], [x + 17, y + 26], [x - 17, y + 26]])
     canvas.fill(neck, _darker(person.skin, 0.2))
-    t = np.linspace(0, np.pi, 30)
-    shoulders = np.column_stack([x - 54 * np.cos(t), y + 34 - 17 * np.sin(t) ** 0.7])
-    shoulders = np.concatenate([shoulders, [[x + 60, 140], [x - 60, 140]]])
+    t = spread(0, np.pi, 30)
+    shoulders = np.stack([x - 60 * np.cos(t), y + 32 - 17 * np.sin(t) ** 0.7], axis=1)
+    shoulders = np.concatenate([shoulders, [[x + 66, 140], [x - 66, 140]]])
     canvas.fill(shoulders, person.clothes)
-    collar = np.column_stack([x - 17 * np.cos(t), y + 16 + 10 * np.sin(t)])
+    collar = np.stack([x - 19 * np.cos(t), y + 14 + 10 * np.sin(t)], axis=1)
     canvas.line(collar, _darker(person.clothes, 0.3), 2.2)
 
 
@@ -386,12 +272,12 @@ def _iris(canvas: Canvas, head: Head, opening: Array, at: tuple[float, float]) -
 
 def _brow(canvas: Canvas, head: Head, state: State, side: str) -> Array:
     person, sign = head.person, SIGNS[side]
-    t = np.linspace(-1, 1, 9)
+    t = spread(-1, 1, 9)
     x = sign * (person.eye_gap + 0.02) + 0.24 * t
     inner = -sign * t  # 1 at the nose
     y = BROW_Y - 0.13 * state.brows + 0.05 * t**2
     y = y + 0.09 * np.clip(-state.brows, 0, 1) * inner - 0.05 * np.clip(state.brows, 0, 1) * inner
-    points = head.surface(np.column_stack([x, y]))
+    points = head.surface(np.stack([x, y], axis=1))
     canvas.line(points, _darker(person.hair, 0.25), 1.9 * person.brow)
     return points
 
@@ -414,14 +300,13 @@ def mouth_shape(person: Person, state: State) -> tuple[Array, Array]:
     """Outer and inner edge of the lips on the face: (n, 2) each."""
     width = 0.34 * person.mouth * (1 + 0.22 * state.wide + 0.14 * state.smile - 0.42 * state.round)
     gap = 0.30 * state.open + 0.02 * state.round
-    t = np.linspace(0, 2 * np.pi, 48, endpoint=False)
-    x, y = np.cos(t), np.sin(t)
+    x, y = circle(48)
     bend = -0.16 * state.smile * (np.abs(x) ** 2 - 0.4)
     drop = 0.30 * gap
-    inner = np.column_stack([0.82 * width * x, MOUTH_Y + drop + bend + 0.5 * gap * y])
+    inner = np.stack([0.82 * width * x, MOUTH_Y + drop + bend + 0.5 * gap * y], axis=1)
     full = np.where(y > 0, 0.085, 0.062) * (1 + 0.35 * state.round)
     lift = np.sign(y) * full * np.sqrt(np.clip(1 - x**2, 0, 1))
-    outer = np.column_stack([width * x, inner[:, 1] + lift])
+    outer = np.stack([width * x, inner[:, 1] + lift], axis=1)
     return outer, inner
 
 
@@ -458,20 +343,20 @@ def _beard(canvas: Canvas, head: Head, state: State) -> None:
     colour = mixed(person.hair, person.skin, 0.25)
     if person.beard == 2:
         edge = outline(person)[4:33] * 1.01
-        upper = np.column_stack([edge[::-1, 0] * 0.74, MOUTH_Y - 0.2 + 0.3 * edge[::-1, 1] * 0.4])
+        upper = np.stack([edge[::-1, 0] * 0.74, MOUTH_Y - 0.2 + 0.3 * edge[::-1, 1] * 0.4], axis=1)
         canvas.fill(head.surface(np.concatenate([edge, upper])), colour)
     if person.beard >= 1:
-        t = np.linspace(-1, 1, 13)
-        top = np.column_stack([0.36 * t, 0.47 + 0.08 * t**2])
-        low = np.column_stack([0.38 * t[::-1], 0.57 + 0.09 * t[::-1] ** 2])
+        t = spread(-1, 1, 13)
+        top = np.stack([0.36 * t, 0.47 + 0.08 * t**2], axis=1)
+        low = np.stack([0.38 * t[::-1], 0.57 + 0.09 * t[::-1] ** 2], axis=1)
         canvas.fill(head.surface(np.concatenate([top, low])), colour)
 
 
 def _hair_before(canvas: Canvas, head: Head) -> None:
     person = head.person
     h = person.height
-    t = np.linspace(np.pi * 1.02, np.pi * 1.98, 30)
-    crown = np.column_stack([1.06 * np.cos(t), 1.07 * h * np.sin(t)])
+    t = spread(np.pi * 1.02, np.pi * 1.98, 30)
+    crown = np.stack([1.06 * np.cos(t), 1.07 * h * np.sin(t)], axis=1)
     x = crown[::-1, 0]
     lines = {
         0: -0.72 * h + 0.34 * x**2 * h,
@@ -480,9 +365,9 @@ def _hair_before(canvas: Canvas, head: Head) -> None:
         3: -0.80 * h + 0.42 * x**2 * h,
         4: -0.66 * h + 0.28 * x**2 * h + 0.05 * np.sin(9 * x),
     }
-    front = np.column_stack([x * 0.99, np.minimum(lines[person.hair_style], 0.05 * h)])
+    front = np.stack([x * 0.99, np.minimum(lines[person.hair_style], 0.05 * h)], axis=1)
     canvas.fill(head.surface(np.concatenate([crown, front])), person.hair)
-    shine = np.column_stack([0.62 * np.cos(t[8:16]), 0.93 * h * np.sin(t[8:16])])
+    shine = np.stack([0.62 * np.cos(t[8:16]), 0.93 * h * np.sin(t[8:16])], axis=1)
     canvas.line(head.surface(shine), _lighter(person.hair, 0.22), 1.6)
 
 
@@ -493,9 +378,8 @@ def _glasses(canvas: Canvas, head: Head) -> None:
     for sign in (-1, 1):
         ring = ellipse(sign * person.eye_gap, EYE_Y + 0.01, 0.31, 0.27)
         if person.glasses == 2:
-            t = np.linspace(0, 2 * np.pi, 40, endpoint=False)
-            c, s = np.cos(t), np.sin(t)
-            ring = np.column_stack([0.31 * _squarer(c), 0.24 * _squarer(s)])
+            c, s = circle(40)
+            ring = np.stack([0.31 * _squarer(c), 0.24 * _squarer(s)], axis=1)
             ring += (sign * person.eye_gap, EYE_Y + 0.01)
         canvas.line(head.surface(np.concatenate([ring, ring[:1]])), (52, 46, 52), 1.2)
     canvas.line(head.surface(np.array([[-0.11, EYE_Y], [0.11, EYE_Y]])), (52, 46, 52), 1.2)

@@ -1,0 +1,137 @@
+"""The first stage: pictures into latents and back."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..config import ModelConfig
+from ..vae import build_vae
+from . import thumbnail
+from .motion import random_state
+from .people import draw_person
+from .stage import Recipe, held_out_generators
+from .world import SIDE_PX, Drawn, draw
+
+WEIGHT_OF_FEATURES = 4.0
+"""Mouth and eyes are small and matter most."""
+WEIGHT_OF_EDGES = 0.5
+WEIGHT_OF_PRIOR = 1e-3
+LATENT_NOISE = 0.1
+"""Latents near each other shall look alike: what the denoiser leaves over must not show."""
+
+Array = NDArray[np.float32]
+
+
+class Autoencoder:
+    """Learns to draw what it has seen through 4 numbers for every 8×8 pixels."""
+
+    name = "vae"
+
+    def __init__(self, config: ModelConfig, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.network: nn.Module = without_time(build_vae(config.vae))
+        thumbnail.begin(self.network, config.vae.scaling_factor)
+        self.scale = config.vae.scaling_factor
+
+    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
+        """Weighted difference of pictures and edges, and a light pull of the latents to 0."""
+        pictures, weights = batch(rng, self.recipe.batch)
+        pictures, weights = pictures.to(self._device), weights.to(self._device)
+        latent = self.network.encode(pictures).latent_dist.mode() * self.scale
+        noisy = latent + LATENT_NOISE * torch.randn_like(latent)
+        seen = self.network.decode(noisy / self.scale, num_frames=1).sample
+        return difference(seen, pictures, weights) + WEIGHT_OF_PRIOR * latent.square().mean()
+
+    @property
+    def _device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    def held_out(self) -> dict[str, float]:
+        """Mean difference per colour, of 255, over pictures and over their features."""
+        (rng,) = held_out_generators(1)
+        pictures, weights = (x.to(self._device) for x in batch(rng, 8))
+        seen = self.network.decode(self.network.encode(pictures).latent_dist.mode(), 1).sample
+        off = (seen - pictures).abs() * 127.5
+        features = (weights > 1).expand_as(off)
+        return {"error_255": float(off.mean()), "features_255": float(off[features].mean())}
+
+
+class Still(nn.Module):
+    """What a temporal block is that changes nothing."""
+
+    def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:
+        """Itself."""
+        return x
+
+
+def without_time(vae: nn.Module) -> nn.Module:
+    """The autoencoder without its temporal blocks: what it learns from single pictures.
+
+    Drawn frames do not flicker, so that there is nothing for those blocks to mend.
+    """
+    for block in vae.decoder.modules():
+        if hasattr(block, "temporal_res_block"):
+            block.temporal_res_block = Still()
+    nn.init.dirac_(vae.decoder.time_conv_out.weight)
+    nn.init.zeros_(vae.decoder.time_conv_out.bias)
+    vae.decoder.time_conv_out.requires_grad_(requires_grad=False)
+    return vae
+
+
+def with_time(vae: nn.Module, learnt: dict[str, Tensor]) -> None:
+    """Take over what was learnt without time; the temporal blocks then change nothing."""
+    vae.load_state_dict(learnt, strict=False)
+    for block in vae.decoder.modules():
+        if hasattr(block, "temporal_res_block"):
+            nn.init.zeros_(block.temporal_res_block.conv2.weight)
+            nn.init.zeros_(block.temporal_res_block.conv2.bias)
+
+
+def difference(seen: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
+    """Weighted absolute difference of (n, 3, H, W) pictures and of their steps to neighbours."""
+    off = seen - truth
+    across, down = off.diff(dim=3).abs(), off.diff(dim=2).abs()
+    edges = (across * weights[..., 1:]).mean() + (down * weights[..., 1:, :]).mean()
+    return (off.abs() * weights).mean() + WEIGHT_OF_EDGES * edges
+
+
+def batch(rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+    """Pictures of anybody (n, 3, 128, 128) in −1…1 and how much each pixel counts (n, 1, …)."""
+    pictures, weights = [], []
+    for _ in range(count):
+        drawn = draw(draw_person(int(rng.integers(1 << 31))), random_state(rng))
+        pictures.append(drawn.picture)
+        weights.append(feature_weights(drawn))
+    return as_input(np.stack(pictures)), torch.from_numpy(np.stack(weights))[:, None]
+
+
+def as_input(pictures: NDArray[np.uint8]) -> Tensor:
+    """(n, H, W, 3) -> (n, 3, H, W) in −1…1."""
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+def feature_weights(drawn: Drawn) -> Array:
+    """(128, 128): 1, and more over mouth and eyes."""
+    weights = np.ones((SIDE_PX, SIDE_PX), np.float32)
+    for name in ("mouth", "eye_left", "eye_right"):
+        x0, y0 = drawn.landmarks[name].min(0).astype(int) - 2
+        x1, y1 = drawn.landmarks[name].max(0).astype(int) + 3
+        weights[max(y0, 0) : y1, max(x0, 0) : x1] = WEIGHT_OF_FEATURES
+    return weights
+
+
+def calibrate(vae: nn.Module, pictures: Tensor, scale: float) -> None:
+    """Rescale the latents so that, times the model's factor, they spread by 1, as sampling expects.
+
+    The last layer of the encoder and the first of the decoder take it up; pictures stay as they
+    are. The spread that the encoder tells of is the noise that it was trained with.
+    """
+    with torch.no_grad():
+        spread = (vae.encode(pictures).latent_dist.mode() * scale).std()
+        channels = vae.decoder.conv_in.in_channels
+        vae.quant_conv.weight[:channels] /= spread
+        vae.quant_conv.bias[:channels] /= spread
+        vae.quant_conv.weight[channels:] = 0
+        vae.quant_conv.bias[channels:] = 2 * torch.log(LATENT_NOISE / scale / spread)
+        vae.decoder.conv_in.weight *= spread

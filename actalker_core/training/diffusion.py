@@ -1,0 +1,155 @@
+"""The third stage: the denoiser learns to follow the signals, each in its own region."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..bundle import ACTalker
+from ..config import ModelConfig
+from ..faces.box import enlarged
+from ..masks import box_mask
+from ..model.control import Control
+from ..model.pose_guider import PoseGuider
+from ..model.projections import AudioProjection, ExpressionProjection, IdentityProjection
+from ..model.unet import UNet
+from ..regions import Regions
+from ..sampler.guidance import Pass
+from .stage import Recipe
+from .takes import time_ids
+from .world import SIDE_PX
+
+LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.4, 1.4
+"""Noise levels that are trained: most of them where a face's shape is decided."""
+PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EXPRESSION: 0.78}
+"""How often each guidance pass is trained; the last one sees everything."""
+HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
+
+Batch = dict[str, Tensor]
+
+
+class Diffusion:
+    """The UNet with the projections and the pose guider in front of it.
+
+    Args:
+        takes: fields of `library.Encoded`, stacked. held_out: the same, never trained on.
+        scale: of the latents.
+    """
+
+    name = "diffusion"
+
+    def __init__(
+        self, config: ModelConfig, recipe: Recipe, takes: Batch, held_out: Batch
+    ) -> None:
+        self.recipe, self.config = recipe, config
+        self.takes, self.unseen = takes, held_out
+        self.unet = UNet(config.unet)
+        self.pose_guider = PoseGuider(config.pose_guider)
+        self.audio_projection = AudioProjection(config.audio_projection)
+        self.identity_projection = IdentityProjection(config.identity_projection)
+        self.expression_projection = ExpressionProjection(config.expression_projection)
+        start_quietly(self.unet)
+        names = ("unet", "pose_guider", "audio_projection", "identity_projection")
+        parts = {name: getattr(self, name) for name in (*names, "expression_projection")}
+        self.network: nn.Module = nn.ModuleDict(parts)
+
+    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
+        """EDM's weighted error of v, over random noise levels and guidance passes."""
+        count = self.recipe.batch
+        chosen = torch.from_numpy(rng.integers(len(self.takes["gates"]), size=count))
+        batch = {name: field[chosen] for name, field in self.takes.items()}
+        levels = rng.normal(LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD, count)
+        sampling = self.config.sampling
+        levels = np.clip(levels, math.log(sampling.sigma_min), math.log(sampling.sigma_max))
+        passes = rng.choice(len(PASS_SHARES), size=count, p=list(PASS_SHARES.values()))
+        return self._error(batch, torch.from_numpy(np.exp(levels)).float(), passes.tolist())
+
+    def held_out(self) -> dict[str, float]:
+        """The error at a few noise levels, everything seen."""
+        found = {}
+        for sigma in HELD_OUT_SIGMAS:
+            torch.manual_seed(0)
+            count = len(self.unseen["gates"])
+            levels = torch.full((count,), sigma)
+            error = self._error(self.unseen, levels, [int(Pass.EXPRESSION)] * count)
+            found[f"sigma_{sigma:g}"] = float(error)
+        return found
+
+    def _error(self, batch: Batch, sigma: Tensor, passes: list[int]) -> Tensor:
+        device = self.unet.conv_in.weight.device
+        batch = {name: field.to(device) for name, field in batch.items()}
+        sigma = sigma.to(device)
+        clean = batch["target"].float() * self.config.vae.scaling_factor
+        spread = (sigma**2 + 1).sqrt()[:, None, None, None, None]
+        noisy = clean + sigma[:, None, None, None, None] * torch.randn_like(clean)
+        wanted = (noisy / spread**2 - clean) * spread / sigma[:, None, None, None, None]
+        v = self.velocity(batch, noisy / spread, sigma.log() / 4, passes)
+        weight = batch["weight"].float()
+        error: Tensor = ((v.float() - wanted).square() * weight).mean() / weight.mean()
+        return error
+
+    def velocity(self, batch: Batch, x: Tensor, c_noise: Tensor, passes: list[int]) -> Tensor:
+        """V of takes (b, n, 4, h, w), each in its own guidance pass."""
+        count, frames = x.shape[:2]
+        seen = torch.tensor(passes, device=x.device)
+        image = batch["portrait"] * (seen >= Pass.IDENTITY)[:, None, None, None]
+        ids = torch.tensor(time_ids(self.config.sampling), device=x.device)
+        out: Tensor = self.unet(
+            torch.cat([x, image[:, None].expand(-1, frames, -1, -1, -1)], dim=2),
+            c_noise,
+            ids.expand(count, -1),
+            self._control(batch, seen, (x.shape[3], x.shape[4])),
+            self.pose_guider(self._pose_images(batch["face"]))[:, None],
+        )
+        return out
+
+    def _control(self, batch: Batch, seen: Tensor, grid: tuple[int, int]) -> Control:
+        """Identity, gated tokens and regions; rows are (takes frames)."""
+        frames = batch["gates"].shape[1]
+
+        def shown(x: Tensor, least: Pass) -> Tensor:
+            """Zeros where a pass does not see it."""
+            return x * (seen >= least).view(-1, *[1] * (x.ndim - 1))
+
+        identity = shown(self.identity_projection(batch["identity"]), Pass.IDENTITY)
+        audio = self.audio_projection(shown(batch["windows"].float(), Pass.AUDIO))
+        features = self.expression_projection(shown(batch["features"], Pass.EXPRESSION))
+        rotation = shown(batch["rotation"], Pass.EXPRESSION)
+        expression = torch.cat([features, rotation, torch.zeros_like(rotation)], dim=2)[:, :, None]
+        gates = batch["gates"][..., None, None]
+        return Control(
+            frames,
+            identity.repeat_interleave(frames, 0)[:, None],
+            (audio * gates[:, :, 0]).flatten(0, 1),
+            (expression * gates[:, :, 1]).flatten(0, 1),
+            self._regions(batch["masks"], grid, frames),
+        )
+
+    def _regions(self, masks: Tensor, grid: tuple[int, int], frames: int) -> Regions:
+        audio, expression = masks.float().split(1, dim=1)
+        regions = Regions.from_masks(audio, expression, grid, self.config.unet.levels)
+        return regions.select([take for take in range(len(masks)) for _ in range(frames)])
+
+    def _pose_images(self, faces: Tensor) -> Tensor:
+        """(b, 3, 128, 128) as the pipeline draws them."""
+        factor = self.config.sampling.face_enlarged
+        boxes = [enlarged((a, b, c, d), factor) for a, b, c, d in faces.tolist()]
+        drawn = torch.cat([box_mask(box, SIDE_PX, SIDE_PX) for box in boxes])
+        return drawn.expand(-1, 3, -1, -1).to(faces.device)
+
+    def write_to(self, model: ACTalker) -> None:
+        """Hand what was learnt to a whole model."""
+        for name, part in self.network.named_children():
+            model.get_submodule(name).load_state_dict(part.state_dict())
+
+
+def start_quietly(unet: UNet) -> None:
+    """Let every residual branch begin as nothing, so that training starts from the identity.
+
+    Source: Dhariwal and Nichol, arXiv 2105.05233, and others before them.
+    """
+    for name, module in unet.named_modules():
+        if name.endswith((".proj_out", ".conv2", "conv_out")):
+            nn.init.zeros_(module.weight)
+            nn.init.zeros_(module.bias)

@@ -1,0 +1,172 @@
+"""What training is fed with: speech and driving clips as the encoders know them, takes as latents.
+
+Drawing and encoding cost more than a training step, so that both are done once and kept.
+"""
+
+import logging
+import time
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..bundle import ACTalker
+from ..encoders.audio import audio_windows, encode_audio
+from ..encoders.identity import encode_identity
+from ..encoders.motion import encode_expression, encode_pose
+from ..media import Audio
+from ..vae import encode_image
+from .autoencoder import feature_weights
+from .motion import random_motion
+from .people import State, draw_person
+from .speech import RATE_HZ, Speech, random_speech
+from .takes import Take, random_portrait, random_setup, setup_masks
+from .world import draw
+
+log = logging.getLogger(__name__)
+
+SPEECH_SECONDS = 12.0
+MOTION_FRAMES = 60
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A speech and its hidden states (s, layers, channels)."""
+
+    speech: Speech
+    states: Tensor
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A driving clip: what happened, and what the encoders made of it."""
+
+    states: list[State]
+    features: Tensor
+    rotation_degrees: Tensor
+
+
+@dataclass(frozen=True)
+class Library:
+    """Signals to choose from."""
+
+    speeches: list[Heard]
+    motions: list[Watched]
+
+
+def hear(model: ACTalker, speech: Speech) -> Heard:
+    """A speech through the audio encoder."""
+    audio = Audio(speech.samples[None], RATE_HZ)
+    return Heard(speech, encode_audio(model.audio_encoder, audio).states)
+
+
+def watch(model: ACTalker, rng: np.random.Generator, frames: int) -> Watched:
+    """A motion, performed by somebody, through the expression and the pose encoder."""
+    fps = model.config.sampling.fps
+    actor, states = draw_person(int(rng.integers(1 << 31))), random_motion(rng, frames, fps)
+    shown = [draw(actor, state) for state in states]
+    pictures = [torch.from_numpy(d.picture).permute(2, 0, 1) for d in shown]
+    boxes = [d.face for d in shown] if rng.random() < 0.5 else repeat(shown[0].face)
+    expression = encode_expression(model.expression_encoder, pictures, boxes, rate_hz=fps)
+    pose = encode_pose(model.head_pose_encoder, pictures, shown[0].face, rate_hz=fps)
+    return Watched(states, expression.features, pose.rotation_degrees)
+
+
+def collect(model: ACTalker, speeches: int, motions: int, seed: int) -> Library:
+    """A library, the same for a seed."""
+    rng = np.random.default_rng([seed, 10])
+    heard = [hear(model, random_speech(rng, SPEECH_SECONDS)) for _ in range(speeches)]
+    return Library(heard, [watch(model, rng, MOTION_FRAMES) for _ in range(motions)])
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A take as the denoiser needs it; n frames.
+
+    Attributes:
+        portrait: (4, h, w) unscaled. identity: (features,). face: the box (4,) in the portrait.
+        target: (n, 4, h, w) unscaled latents. weight: (n, 1, h, w) how much each counts.
+        windows: (n, states, layers, channels). features: (n, e). rotation: (n, 3) degrees.
+        gates: (n, 2). masks: (2, 128, 128) as bytes, of audio and expression.
+    """
+
+    portrait: Tensor
+    identity: Tensor
+    face: Tensor
+    target: Tensor
+    weight: Tensor
+    windows: Tensor
+    features: Tensor
+    rotation: Tensor
+    gates: Tensor
+    masks: Tensor
+
+
+def encode_take(model: ACTalker, library: Library, rng: np.random.Generator) -> Encoded:
+    """A random take of signals from the library, by somebody new."""
+    sampling, frames = model.config.sampling, model.config.unet.num_frames
+    heard = library.speeches[int(rng.integers(len(library.speeches)))]
+    watched = library.motions[int(rng.integers(len(library.motions)))]
+    start = int(rng.integers(int(SPEECH_SECONDS * sampling.fps) - frames + 1))
+    first = int(rng.integers(len(watched.states) - frames + 1))
+    person, rest = random_portrait(rng)
+    setup, gates = random_setup(rng, frames)
+    times = (start + np.arange(frames)) / sampling.fps
+    part = slice(first, first + frames)
+    mouth = heard.speech.mouth_at(times)
+    take = Take(person, rest, watched.states[part], mouth, gates, setup)
+    shown = [draw(person, state) for state in (rest, *take.states())]
+    pictures = torch.from_numpy(np.stack([d.picture for d in shown])).permute(0, 3, 1, 2) / 255
+    latents = encode_image(model.vae, pictures)
+    weights = torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None]
+    reach = model.config.audio_projection.seq_len
+    windows = audio_windows(heard.states, start + frames, sampling.fps, reach)[start:]
+    return Encoded(
+        portrait=latents[0],
+        identity=encode_identity(model.identity_encoder, pictures[0], shown[0].face)[0],
+        face=torch.tensor(shown[0].face),
+        target=latents[1:].half(),
+        weight=F.adaptive_avg_pool2d(weights, latents.shape[2:]).half(),
+        windows=windows.half(),
+        features=watched.features[part],
+        rotation=watched.rotation_degrees[part],
+        gates=torch.from_numpy(gates).float(),
+        masks=torch.cat(setup_masks(setup, shown[0].face))[:, 0].byte(),
+    )
+
+
+class Takes:
+    """Takes in files of `PER_FILE`, made when they are missing."""
+
+    PER_FILE = 100
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def make(
+        self, model: ACTalker, library: Library, files: int, seed: int, until: float
+    ) -> bool:
+        """Draw and encode until there are so many files, or it is late; whether all are there."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for number in range(files):
+            path = self.folder / f"{number:04d}.pt"
+            if path.is_file():
+                continue
+            if time.monotonic() >= until:
+                return False
+            rng = np.random.default_rng([seed, 20, number])
+            made = [vars(encode_take(model, library, rng)) for _ in range(self.PER_FILE)]
+            stacked = {name: torch.stack([take[name] for take in made]) for name in made[0]}
+            torch.save(stacked, path.with_suffix(".part"))
+            path.with_suffix(".part").replace(path)
+            log.info("takes: %d of %d", (number + 1) * self.PER_FILE, files * self.PER_FILE)
+        return True
+
+    def read(self) -> dict[str, Tensor]:
+        """All takes there are, each field of `Encoded` stacked."""
+        files = [torch.load(path, weights_only=True) for path in sorted(self.folder.glob("*.pt"))]
+        return {name: torch.cat([file[name] for file in files]) for name in files[0]}

@@ -1,0 +1,191 @@
+"""The loop that every stage of the training runs in: batches from a seed, checkpoints, a log."""
+
+import json
+import logging
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from ..errors import InputError
+
+log = logging.getLogger(__name__)
+
+SAVE_EVERY_SECONDS = 120.0
+FLOOR = 0.02
+"""The learning rate ends at this share of its peak."""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a stage is trained.
+
+    Attributes:
+        steps: in all; the learning rate falls towards the last one.
+        batch: examples per step. learning_rate: its peak, after `warm_up` steps.
+        average: how much of the running average of the weights stays at each step; 0 for none.
+        report_every: steps between two lines of the log.
+    """
+
+    steps: int
+    batch: int
+    learning_rate: float
+    warm_up: int = 50
+    weight_decay: float = 0.0
+    average: float = 0.0
+    report_every: int = 50
+    seed: int = 0
+
+
+class Stage(Protocol):
+    """Something to train.
+
+    Attributes:
+        name: of its checkpoint and its log.
+        network: everything that learns.
+    """
+
+    name: str
+    recipe: Recipe
+    network: nn.Module
+
+    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
+        """Of one batch, which `rng` alone decides."""
+
+    def held_out(self) -> dict[str, float]:
+        """Measures on what is never trained on."""
+
+
+class Run:
+    """A stage with its optimiser, at some step; resumes from its checkpoint bit for bit."""
+
+    def __init__(self, stage: Stage, folder: Path, device: torch.device) -> None:
+        self.stage, self.recipe, self.folder, self.device = stage, stage.recipe, folder, device
+        self.step, self.seconds = 0, 0.0
+        stage.network.to(device).train()
+        self.weights = [p for p in stage.network.parameters() if p.requires_grad]
+        self.optimiser = torch.optim.AdamW(
+            self.weights,
+            lr=self.recipe.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=self.recipe.weight_decay,
+        )
+        self.average = [w.detach().clone() for w in self.weights] if self.recipe.average else []
+        if self.checkpoint.is_file():
+            self._resume()
+
+    @property
+    def checkpoint(self) -> Path:
+        """Where the stage stands."""
+        return self.folder / f"{self.stage.name}.pt"
+
+    @property
+    def done(self) -> bool:
+        """Whether all steps are taken."""
+        return self.step >= self.recipe.steps
+
+    def train(self, until_step: int | None = None, until_time: float = math.inf) -> None:
+        """Go on to a step (by default the last), or until `time.monotonic()` passes a time."""
+        last = min(until_step or self.recipe.steps, self.recipe.steps)
+        saved = time.monotonic()
+        losses: list[float] = []
+        while self.step < last and time.monotonic() < until_time:
+            losses.append(self._take_step())
+            if self.step % self.recipe.report_every == 0 or self.step == last:
+                self._report(losses)
+                losses = []
+            if time.monotonic() - saved > SAVE_EVERY_SECONDS:
+                self.save()
+                saved = time.monotonic()
+        self.save()
+
+    def _take_step(self) -> float:
+        started = time.monotonic()
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.recipe.learning_rate * _pace(self.step, self.recipe)
+        seed = np.random.SeedSequence([self.recipe.seed, self.step])
+        torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            loss = self.stage.loss(np.random.default_rng(seed), self.step)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.weights, 1.0)
+        self.optimiser.step()
+        self.step += 1
+        self._follow()
+        self.seconds += time.monotonic() - started
+        return float(loss.detach())
+
+    def _follow(self) -> None:
+        """Move the running average towards the weights; early on it follows them closely."""
+        if self.average:
+            keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, [w.detach() for w in self.weights], 1 - keep)
+
+    def use_average(self) -> None:
+        """Make the running average the weights, for good."""
+        for weight, average in zip(self.weights, self.average, strict=False):
+            weight.data.copy_(average)
+
+    def _report(self, losses: list[float]) -> None:
+        line = {"step": self.step, "seconds": round(self.seconds, 1), "loss": np.mean(losses)}
+        with torch.no_grad():
+            self.stage.network.eval()
+            line |= self.stage.held_out()
+            self.stage.network.train()
+        log.info("%s: %s", self.stage.name, " ".join(f"{k} {v:.4g}" for k, v in line.items()))
+        with (self.folder / f"{self.stage.name}.jsonl").open("a") as file:
+            file.write(json.dumps({k: float(v) for k, v in line.items()}) + "\n")
+
+    def save(self) -> None:
+        """Write the checkpoint; the old one stays until the new one is whole."""
+        state = {
+            "step": self.step,
+            "seconds": self.seconds,
+            "network": self.stage.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "average": self.average,
+        }
+        self.folder.mkdir(parents=True, exist_ok=True)
+        unfinished = self.checkpoint.with_suffix(".part")
+        torch.save(state, unfinished)
+        unfinished.replace(self.checkpoint)
+
+    def _resume(self) -> None:
+        state = read_checkpoint(self.checkpoint)
+        try:
+            self.stage.network.load_state_dict(state["network"])
+            self.optimiser.load_state_dict(state["optimiser"])
+        except (KeyError, RuntimeError, ValueError) as error:
+            raise InputError(
+                f"{self.checkpoint}: expected a checkpoint of this stage and these sizes. Choose "
+                f"another folder, or remove the file to start anew. {error}"
+            ) from error
+        self.step, self.seconds = state["step"], state["seconds"]
+        for here, stored in zip(self.average, state["average"], strict=True):
+            here.copy_(stored)
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """What `Run.save` wrote, on the CPU."""
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+def _pace(step: int, recipe: Recipe) -> float:
+    """Share of the peak learning rate: a linear rise, then half a cosine down."""
+    if step < recipe.warm_up:
+        return (step + 1) / recipe.warm_up
+    share = (step - recipe.warm_up) / max(recipe.steps - recipe.warm_up, 1)
+    return FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * share))
+
+
+def held_out_generators(count: int, seed: int = 1_000_003) -> Iterator[np.random.Generator]:
+    """Generators that no training step uses."""
+    return (np.random.default_rng([seed, i]) for i in range(count))

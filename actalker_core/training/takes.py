@@ -1,0 +1,115 @@
+"""What the model is shown and what it shall show: one take of a clip, and the rule behind it.
+
+Each signal owns a region. Where its gate is open, the region does what the signal says; where it
+is shut, the region rests as in the portrait; between, it goes part of the way.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .. import masks
+from ..config import SamplingConfig
+from ..faces.box import Box
+from ..faces.face import Face
+from .motion import portrait_state
+from .people import Person, State, draw_person
+from .world import SIDE_PX
+
+Array = NDArray[np.float64]
+
+HEAD = ("yaw", "pitch", "roll")
+EYES = ("brows", "eye_left", "eye_right", "gaze_x", "gaze_y")
+MOUTH = ("open", "wide", "round")
+SETUPS = ("audio", "expression", "paper", "released")
+"""Audio alone, expression alone, both with the paper's masks, both everywhere."""
+SHARES = (0.25, 0.2, 0.4, 0.15)
+"""How often each setup is trained."""
+GATES = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0))
+GATE_SHARES = (0.6, 0.2, 0.2)
+CURVED = 0.3
+"""Of the takes have gates that move; the others have one of the three states."""
+
+
+@dataclass(frozen=True)
+class Take:
+    """One clip to be learnt.
+
+    Attributes:
+        person, rest: of the portrait.
+        driving: what the expression clip does in each frame.
+        mouth: (n, 3) open, wide and round of what is said.
+        gates: (n, 2) audio and expression.
+        setup: one of `SETUPS`.
+    """
+
+    person: Person
+    rest: State
+    driving: Sequence[State]
+    mouth: Array
+    gates: Array
+    setup: str
+
+    def states(self) -> list[State]:
+        """What each frame of the result shall be."""
+        rows = zip(self.driving, self.mouth, self.gates, strict=True)
+        return [self._state(driving, mouth, *gates) for driving, mouth, gates in rows]
+
+    def _state(self, driving: State, mouth: Array, audio: float, expression: float) -> State:
+        owned = (*HEAD, *EYES)
+        if self.setup == "expression":
+            owned = (*owned, *MOUTH, "smile")
+        state = towards(self.rest, driving, owned, expression)
+        spoken = replace(state, **dict(zip(MOUTH, mouth.tolist(), strict=True)))
+        return towards(state, spoken, MOUTH, audio)
+
+
+def towards(a: State, b: State, names: Sequence[str], share: float) -> State:
+    """The first state with some of its numbers moved part of the way to those of the second."""
+    moved = {n: (1 - share) * getattr(a, n) + share * getattr(b, n) for n in names}
+    return replace(a, **moved)
+
+
+def random_setup(rng: np.random.Generator, frames: int) -> tuple[str, Array]:
+    """A setup and its gates (n, 2)."""
+    setup = SETUPS[int(rng.choice(len(SETUPS), p=SHARES))]
+    state = {"audio": GATES[1], "expression": GATES[2]}.get(setup)
+    if state is None:
+        state = GATES[int(rng.choice(len(GATES), p=GATE_SHARES))]
+    gates = np.tile(np.array(state), (frames, 1))
+    if rng.random() < CURVED:
+        gates *= np.stack([random_curve(rng, frames) for _ in state], axis=1)
+    return setup, gates
+
+
+def random_curve(rng: np.random.Generator, frames: int) -> Array:
+    """A line through three levels, at the start, somewhere and at the end."""
+    levels = np.clip(rng.uniform(-0.3, 1.3, 3), 0, 1)
+    at = [0, rng.uniform(0.2, 0.8) * (frames - 1), frames - 1]
+    return np.interp(np.arange(frames), at, levels)
+
+
+def random_portrait(rng: np.random.Generator) -> tuple[Person, State]:
+    """Somebody who sits still."""
+    return draw_person(int(rng.integers(1 << 31))), portrait_state(rng)
+
+
+def setup_masks(setup: str, face: Box) -> tuple[Tensor, Tensor]:
+    """Audio and expression mask (1, 1, 128, 128), drawn as for anybody's portrait."""
+    style = setup if setup in masks.STYLES else "face"
+    return masks.style_masks(
+        style,
+        Face(face, 1.0),
+        SIDE_PX,
+        SIDE_PX,
+        with_audio=setup != "expression",
+        with_expression=setup != "audio",
+    )
+
+
+def time_ids(sampling: SamplingConfig) -> list[float]:
+    """Frame rate and motion buckets, as the pipeline gives them."""
+    return [sampling.fps, sampling.motion_bucket_id, sampling.motion_bucket_id_exp]
