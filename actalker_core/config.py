@@ -17,6 +17,9 @@ class UNetConfig:
             empty for a plain UNet without them.
         has_mamba: whether the transformers of the down and up blocks hold a Mamba layer.
         state, expand, directions: of that layer.
+        scan_across_frames: whether it walks through all frames of a window as one sequence, as in
+            the paper, or through each alone, as in the release.
+        mask_drop: whether they leave out the tokens outside a branch's region.
     """
 
     in_channels: int = 8
@@ -35,6 +38,8 @@ class UNetConfig:
     state: int = 16
     expand: int = 2
     directions: int = 2
+    scan_across_frames: bool = False
+    mask_drop: bool = True
 
     @property
     def time_channels(self) -> int:
@@ -187,7 +192,7 @@ class ModelConfig:
 
 VARIANTS: dict[str, ModelConfig] = {
     "released": ModelConfig(),
-    "drawn": ModelConfig(
+    "built-in": ModelConfig(
         unet=UNetConfig(
             block_out_channels=(32, 64, 96),
             layers_per_block=1,

@@ -91,12 +91,27 @@ class ParallelControlMamba(nn.Module):
 
     A branch scans [kept tokens | identity | its signal] and writes the kept tokens back; tokens
     outside its region stay what its input projection made of them.
+
+    Args:
+        across_frames: whether the frames of a window are one sequence, as in the paper, or each
+            its own, as in the release.
+        mask_drop: whether a branch leaves out the tokens outside its region.
     """
 
     def __init__(
-        self, channels: int, d_cond: int, state: int, expand: int, directions: int, ops: Ops = nn
+        self,
+        channels: int,
+        d_cond: int,
+        state: int,
+        expand: int,
+        directions: int,
+        ops: Ops = nn,
+        *,
+        across_frames: bool = False,
+        mask_drop: bool = True,
     ) -> None:
         super().__init__()
+        self.across_frames, self.mask_drop = across_frames, mask_drop
         d_inner = expand * channels
         dt_rank = math.ceil(channels / 16)
         self.audio_unit = SelectiveScanUnit(d_inner, state, dt_rank, directions)
@@ -109,31 +124,50 @@ class ParallelControlMamba(nn.Module):
         self.out_norm = ops.LayerNorm(d_inner)
         self.out_proj = ops.Linear(d_inner, channels, bias=False)
 
-    def forward(self, x: Tensor, identity: Tensor, audio: Signal, expression: Signal) -> Tensor:
-        """(b, l, c) with an identity (b, 1, c') and two signals -> (b, l, c)."""
+    def forward(
+        self, x: Tensor, identity: Tensor, audio: Signal, expression: Signal, frames: int = 1
+    ) -> Tensor:
+        """(b, l, c) with an identity (b, 1, c') and two signals -> (b, l, c).
+
+        Args:
+            frames: of a window; b is a multiple of it.
+        """
         identity = F.silu(self.id_proj(identity))
-        z = self._branch(self.in_proj1(x), self.audio_unit, identity, self.audio_proj, audio)
-        z = z + self._branch(self.in_proj2(x), self.exp_unit, identity, self.exp_proj, expression)
+        joined = frames if self.across_frames else 1
+        units = (self.audio_unit, self.audio_proj), (self.exp_unit, self.exp_proj)
+        z = self._branch(self.in_proj1(x), *units[0], identity, audio, joined)
+        z = z + self._branch(self.in_proj2(x), *units[1], identity, expression, joined)
         out: Tensor = self.out_proj(self.out_norm(z))
         return out
 
     def _branch(
-        self, z: Tensor, unit: nn.Module, identity: Tensor, project: nn.Module, signal: Signal
+        self,
+        z: Tensor,
+        unit: nn.Module,
+        project: nn.Module,
+        identity: Tensor,
+        signal: Signal,
+        joined: int,
     ) -> Tensor:
-        region = signal.region
+        region = signal.region if self.mask_drop else None
         if region is not None and region.is_empty:
             return z
         tail = identity
         if signal.tokens is not None:
             tail = torch.cat([identity, F.silu(project(signal.tokens))], dim=1)
-        return scan_region(unit, z, tail, region)
+        return scan_region(unit, z, tail, region, joined)
 
 
-def scan_region(unit: nn.Module, z: Tensor, tail: Tensor, region: TokenRegion | None) -> Tensor:
-    """Let `unit` rewrite the region's tokens of z (b, l, d) in place of what they were."""
+def scan_region(
+    unit: nn.Module, z: Tensor, tail: Tensor, region: TokenRegion | None, joined: int = 1
+) -> Tensor:
+    """Let `unit` rewrite the region's tokens of z (b, l, d) in place of what they were.
+
+    Args:
+        joined: how many rows that follow each other are one sequence.
+    """
     if region is None or region.kept is None:
-        full: Tensor = unit(z, tail)
-        return full
+        return _scan(unit, z, tail, None, joined)
     rows, length, _ = z.shape
     kept = per_row(region.kept, rows)
     offsets = torch.arange(0, rows * length, length, device=z.device)
@@ -141,10 +175,18 @@ def scan_region(unit: nn.Module, z: Tensor, tail: Tensor, region: TokenRegion | 
     flat = z.flatten(0, 1)
     x = flat.index_select(0, index).unflatten(0, kept.shape)
     valid = None if region.valid is None else per_row(region.valid, rows)
-    y = unit(x, tail, valid)
+    y = _scan(unit, x, tail, valid, joined)
     if valid is not None:
         y = torch.where(valid[..., None], y, x)
     return flat.index_copy(0, index, y.flatten(0, 1)).view_as(z)
+
+
+def _scan(unit: nn.Module, x: Tensor, tail: Tensor, valid: Tensor | None, joined: int) -> Tensor:
+    def together(rows: Tensor) -> Tensor:
+        return rows.reshape(-1, joined * rows.shape[1], *rows.shape[2:])
+
+    y: Tensor = unit(together(x), together(tail), None if valid is None else together(valid))
+    return y.reshape(x.shape)
 
 
 def use_scan_backend(model: nn.Module, backend: str) -> None:

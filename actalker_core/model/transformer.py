@@ -96,7 +96,7 @@ class SpatioTemporalTransformer(nn.Module):
         audio, expression = spatial.spatial(grid)
         x = self.transformer_blocks[i](x, spatial.identity, (audio, expression))
         if hasattr(self, "mamba_blocks"):
-            x = self.mamba_blocks[i](x, spatial.identity, audio, expression)
+            x = self.mamba_blocks[i](x, spatial.identity, audio, expression, spatial.frames)
         frames = spatial.frames
         moving = _pixels(x + position.repeat(x.shape[0] // frames, 1, 1), frames)
         block = self.temporal_transformer_blocks[i]
@@ -113,7 +113,14 @@ class SpatioTemporalTransformer(nn.Module):
 
 def _mamba(channels: int, config: UNetConfig, ops: Ops) -> ParallelControlMamba:
     return ParallelControlMamba(
-        channels, config.cross_attention_dim, config.state, config.expand, config.directions, ops
+        channels,
+        config.cross_attention_dim,
+        config.state,
+        config.expand,
+        config.directions,
+        ops,
+        across_frames=config.scan_across_frames,
+        mask_drop=config.mask_drop,
     )
 
 

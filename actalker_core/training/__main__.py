@@ -11,8 +11,12 @@ from pathlib import Path
 import cv2
 import torch
 
+from ..bundle import built_in
+from ..checkpoint import load
 from ..errors import ACTalkerError
-from .course import STAGES, Course
+from .course import STAGES, Course, ablations
+from .evaluate import Scene, Studio, measure
+from .report import draw_curves, put_into, table, write_measures
 
 log = logging.getLogger("actalker_core")
 
@@ -45,7 +49,22 @@ def parser() -> argparse.ArgumentParser:
     export = add("export", help="write what was learnt as one .safetensors")
     export.add_argument("--out", type=Path, required=True)
     export.set_defaults(run=_export)
-    for command in (run, export):
+    measures = add("evaluate", help="measure a model on people it was never trained on")
+    measures.add_argument("--model", type=Path, help="a checkpoint (the built-in model)")
+    measures.add_argument("--scenes", type=int, default=4)
+    measures.add_argument("--frames", type=int, default=50, help="of a scene (50)")
+    measures.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    measures.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
+    measures.add_argument("--page", type=Path, help="Markdown page whose table is replaced")
+    measures.set_defaults(run=_evaluate)
+    ablate = add("ablate", help="train the paper's ablations at one budget and measure them")
+    ablate.add_argument("--steps", type=int, default=2000, help="of the denoiser (2000)")
+    ablate.add_argument("--scenes", type=int, default=4)
+    ablate.add_argument("--frames", type=int, default=50, help="of a scene (50)")
+    ablate.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
+    ablate.add_argument("--page", type=Path, help="Markdown page whose table is replaced")
+    ablate.set_defaults(run=_ablate)
+    for command in (run, export, ablate):
         command.add_argument("--folder", type=Path, default=Path("training"))
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     return whole
@@ -61,6 +80,35 @@ def _run(options: argparse.Namespace) -> None:
 def _export(options: argparse.Namespace) -> None:
     _course(options).export(options.out)
     log.info("%s: %.1f MB", options.out, options.out.stat().st_size / 1e6)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    model = built_in() if options.model is None else load(options.model)
+    columns = {
+        f"seed {seed}": measure(model, options.scenes, options.frames, seed)
+        for seed in options.seeds
+    }
+    write_measures(columns, options.out / "measures.json")
+    scene = Scene(options.scenes + 1, options.frames, model.config.sampling.fps)
+    draw_curves(Studio(model), scene, options.out / "curves.png")
+    print(table(columns))
+    if options.page is not None:
+        put_into(options.page, "measures", table(columns))
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    until = time.monotonic() + 60 * options.minutes
+    columns = {}
+    for name, course in ablations(_course(options), options.steps).items():
+        course.until = until
+        if not course.run(("diffusion",)):
+            log.info("Stopped; the same command goes on from here.")
+            return
+        columns[name] = measure(course.model(), options.scenes, options.frames)
+    write_measures(columns, options.folder / "ablations" / "measures.json")
+    print(table(columns))
+    if options.page is not None:
+        put_into(options.page, "ablations", table(columns))
 
 
 def _course(options: argparse.Namespace) -> Course:

@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -59,12 +59,13 @@ class Course:
     """A model in training.
 
     Args:
-        folder: of checkpoints, logs and takes.
+        folder: of checkpoints, logs and takes. denoiser_folder: of the last stage, if another.
         until: `time.monotonic()` at which to stop wherever it is; infinity for never.
     """
 
     folder: Path
-    config: ModelConfig = field(default_factory=lambda: VARIANTS["drawn"])
+    denoiser_folder: Path | None = None
+    config: ModelConfig = field(default_factory=lambda: VARIANTS["built-in"])
     plan: Plan = field(default_factory=Plan)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
     until: float = float("inf")
@@ -87,9 +88,13 @@ class Course:
         return True
 
     def _train(self, stage: Stage) -> bool:
-        run = Run(stage, self.folder, self.device)
+        run = Run(stage, self._home(stage), self.device)
         run.train(until_time=self.until)
         return run.done
+
+    def _home(self, stage: Stage) -> Path:
+        elsewhere = self.denoiser_folder if stage.name == Diffusion.name else None
+        return elsewhere or self.folder
 
     def _make_takes(self) -> bool:
         model = self.model(("vae", "watchers", "listener"))
@@ -140,7 +145,7 @@ class Course:
 
     def _learnt(self, stage: Stage) -> dict[str, torch.Tensor]:
         """A stage's weights: their running average where there is one."""
-        run = Run(stage, self.folder, torch.device("cpu"))
+        run = Run(stage, self._home(stage), torch.device("cpu"))
         if not run.step:
             raise InputError(f"{run.checkpoint}: expected a checkpoint. Run this stage first.")
         run.use_average()
@@ -150,3 +155,26 @@ class Course:
         """Write the model as one file, in half precision."""
         save(self.model().state_dict(), self.config, path, torch.float16)
 
+
+
+ABLATIONS: dict[str, dict[str, bool]] = {
+    "as built": {},
+    "without mask-drop": {"mask_drop": False},
+    "cross-attention instead of Mamba": {"has_mamba": False},
+    "scan across frames": {"scan_across_frames": True},
+}
+"""What the paper leaves out or exchanges, as changes of the UNet's configuration."""
+
+
+def ablations(course: Course, steps: int) -> dict[str, Course]:
+    """The last stage anew for each ablation, all with one budget; the rest is the course's."""
+    plan = replace(course.plan, diffusion=replace(course.plan.diffusion, steps=steps))
+    return {
+        name: replace(
+            course,
+            plan=plan,
+            config=replace(course.config, unet=replace(course.config.unet, **changes)),
+            denoiser_folder=course.folder / "ablations" / name.replace(" ", "-"),
+        )
+        for name, changes in ABLATIONS.items()
+    }

@@ -93,6 +93,7 @@ class Run:
     def train(self, until_step: int | None = None, until_time: float = math.inf) -> None:
         """Go on to a step (by default the last), or until `time.monotonic()` passes a time."""
         last = min(until_step or self.recipe.steps, self.recipe.steps)
+        self.folder.mkdir(parents=True, exist_ok=True)
         saved = time.monotonic()
         losses: list[float] = []
         while self.step < last and time.monotonic() < until_time:
@@ -152,7 +153,6 @@ class Run:
             "optimiser": self.optimiser.state_dict(),
             "average": self.average,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.checkpoint.with_suffix(".part")
         torch.save(state, unfinished)
         unfinished.replace(self.checkpoint)

@@ -1,0 +1,291 @@
+"""What the paper claims, measured: who follows what, who disturbs whom, on people never trained on.
+
+Everything is read from pixels (see `reading`); the truth is what the world drew and said.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..bundle import ACTalker
+from ..faces import Face, Track
+from ..masks import mouth_box
+from ..media import Audio
+from ..pipeline import Inputs, Settings, default_windows, generate
+from .motion import portrait_state, random_motion
+from .people import Person, State, draw_person
+from .reading import read_states
+from .speech import RATE_HZ, Speech, random_speech
+from .world import SIDE_PX, Drawn, Picture, draw
+
+log = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
+
+FIRST_SEED = 5_000_000
+"""Of people, voices and motions that training never uses."""
+FOLLOWED = ("eyes", "brows", "smile", "yaw", "roll")
+STRANGERS = 12
+"""Other people that a frame must be further from than from the portrait's."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A portrait with speech and a driving clip, none of which was trained on.
+
+    Attributes:
+        number: decides everything. frames: length of the clip.
+    """
+
+    number: int
+    frames: int
+    fps: float
+
+    def _rng(self, part: int) -> np.random.Generator:
+        return np.random.default_rng([FIRST_SEED, self.number, part])
+
+    @cached_property
+    def person(self) -> Person:
+        """Whose portrait it is."""
+        return draw_person(FIRST_SEED + self.number)
+
+    @cached_property
+    def rest(self) -> State:
+        """As in the portrait."""
+        return portrait_state(self._rng(0))
+
+    @cached_property
+    def portrait(self) -> Drawn:
+        """The portrait."""
+        return draw(self.person, self.rest)
+
+    def speech(self, which: int = 0) -> Speech:
+        """What is said; another number, something else."""
+        return random_speech(self._rng(10 + which), self.frames / self.fps + 0.5)
+
+    def motion(self, which: int = 0) -> list[State]:
+        """What the driving clip does."""
+        return random_motion(self._rng(20 + which), self.frames, self.fps)
+
+    def mouth(self, which: int = 0) -> Array:
+        """(frames, 3) shapes of the mouth that the speech asks for."""
+        return self.speech(which).mouth_at(np.arange(self.frames) / self.fps)
+
+
+@dataclass(frozen=True)
+class Performance:
+    """Who plays in a driving clip, and what: the same performer may do something else."""
+
+    performer: Person
+    states: Sequence[State]
+
+    @cached_property
+    def frames(self) -> list[Drawn]:
+        """The clip."""
+        return [draw(self.performer, state) for state in self.states]
+
+    @property
+    def pictures(self) -> Tensor:
+        """(f, 3, 128, 128) in 0…1."""
+        return as_frames([drawn.picture for drawn in self.frames])
+
+    @property
+    def track(self) -> Track:
+        """Where the face is."""
+        boxes = np.array([drawn.face for drawn in self.frames], np.float32)
+        return Track(boxes, None, np.ones(len(boxes), np.float32), (SIDE_PX, SIDE_PX))
+
+
+@dataclass
+class Filmed:
+    """A result, and what is read from it when it is asked for."""
+
+    scene: Scene
+    pictures: list[Picture]
+    _states: list[State] = field(default_factory=list)
+
+    def read(self, name: str) -> Array:
+        """A number of the state in each frame; `eyes` is the mean of both."""
+        if not self._states:
+            scene = self.scene
+            self._states = read_states(scene.person, scene.rest, self.pictures)
+        return track_of(self._states, name)
+
+
+def track_of(states: Sequence[State], name: str) -> Array:
+    """One number over time."""
+    if name == "eyes":
+        return (track_of(states, "eye_left") + track_of(states, "eye_right")) / 2
+    return np.array([getattr(state, name) for state in states])
+
+
+class Studio:
+    """Films scenes with a model.
+
+    Args:
+        seed: of the noise.
+    """
+
+    def __init__(self, model: ACTalker, seed: int = 0) -> None:
+        self.model, self.seed = model, seed
+
+    def film(
+        self,
+        scene: Scene,
+        *,
+        speech: Speech | None = None,
+        driving: Performance | None = None,
+        head: Performance | None = None,
+        audio_gate: str = "1",
+    ) -> Filmed:
+        """Animate the portrait through the pipeline, as anybody would."""
+        inputs = Inputs(
+            portrait=as_frames([scene.portrait.picture])[0],
+            face=Face(scene.portrait.face, 1.0),
+            audio=None if speech is None else Audio(speech.samples[None], RATE_HZ),
+            driving=None if driving is None else driving.pictures,
+            driving_face=None if driving is None else driving.track,
+            head=None if head is None else head.pictures,
+            head_box=None if head is None else head.frames[0].face,
+        )
+        settings = Settings(
+            frames=scene.frames, masks="paper", audio_gate=audio_gate, seed=self.seed
+        )
+        chunks = generate(self.model, inputs, settings).chunks
+        frames = (torch.cat(list(chunks)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+        return Filmed(scene, list(frames))
+
+
+def as_frames(pictures: Sequence[Picture]) -> Tensor:
+    """(n, 3, H, W) in 0…1."""
+    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
+
+
+# Measures ----------------------------------------------------------------------------------------
+
+
+Measured = dict[str, float]
+
+
+def measure(model: ACTalker, scenes: int = 4, frames: int = 50, seed: int = 0) -> Measured:
+    """All measures, each the mean over the scenes."""
+    studio, fps = Studio(model, seed), model.config.sampling.fps
+    rows = []
+    for number in range(scenes):
+        rows.append(dict(_measure_scene(studio, Scene(number, frames, fps))))
+        log.info("scene %d: %s", number, _in_one_line(rows[-1]))
+    found = {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
+    return found | dict(_measure_length(studio, Scene(scenes, 2 * frames, fps)))
+
+
+def _in_one_line(row: Measured) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in row.items())
+
+
+def _measure_scene(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
+    performer = draw_person(FIRST_SEED + 1000 + scene.number)
+    acted = Performance(performer, scene.motion())
+    spoken, truth = scene.speech(), scene.mouth()[:, 0]
+
+    alone = studio.film(scene, speech=spoken)
+    yield "lip sync, audio alone", correlation(alone.read("open"), truth)
+
+    led = studio.film(scene, driving=acted)
+    for name in FOLLOWED:
+        yield f"following: {name}", correlation(led.read(name), track_of(acted.states, name))
+
+    both = studio.film(scene, speech=spoken, driving=acted)
+    yield "lip sync, both signals", correlation(both.read("open"), truth)
+    for name in ("eyes", "yaw"):
+        yield (
+            f"following beside speech: {name}",
+            correlation(both.read(name), track_of(acted.states, name)),
+        )
+
+    still = Performance(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in acted.states])
+    posed = Performance(performer, [State()] * scene.frames)
+    acted_anew = [replace(s, yaw=0, pitch=0, roll=0) for s in scene.motion(1)]
+    first = studio.film(scene, speech=spoken, driving=still, head=posed)
+    said_anew = studio.film(scene, speech=scene.speech(1), driving=still, head=posed)
+    face_anew = studio.film(
+        scene, speech=spoken, driving=Performance(performer, acted_anew), head=posed
+    )
+    mouth, rest = regions(scene.portrait)
+    heard, seen = change(first, said_anew), change(first, face_anew)
+    yield "leak of audio", float(heard[rest].mean() / heard[mouth].mean())
+    yield "leak of expression", float(seen[mouth].mean() / seen[rest].mean())
+
+    shut = studio.film(scene, speech=spoken, driving=acted, audio_gate="0")
+    yield "mouth left at gate 0", float(shut.read("open").std() / both.read("open").std())
+    middle = scene.frames / scene.fps / 2
+    curve = f"0s:0, {middle:g}s:1, {2 * middle:g}s:0"
+    faded = studio.film(scene, speech=spoken, driving=acted, audio_gate=curve)
+    share = 1 - np.abs(np.arange(scene.frames) / scene.fps / middle - 1)
+    yield "gate 0-1-0 followed", correlation(faded.read("open"), share * truth)
+
+
+def _measure_length(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
+    """A clip of many windows: who is it at the end, and do the windows show."""
+    acted = Performance(draw_person(FIRST_SEED + 2000), scene.motion())
+    filmed = studio.film(scene, speech=scene.speech(), driving=acted)
+    near, known = identity(filmed)
+    yield "identity: difference of 255", near
+    yield "identity: closest of 13 people", known
+    yield "window seams", seam_ratio(studio.model, filmed.pictures)
+
+
+def correlation(a: Array, b: Array) -> float:
+    """Pearson's; 0 where one of them stands still."""
+    if a.std() < 1e-6 or b.std() < 1e-6:
+        return 0.0
+    return float(np.corrcoef(a, b)[0, 1])
+
+
+def change(a: Filmed, b: Filmed) -> Array:
+    """(128, 128) how much two results differ, on average over frames and colours."""
+    off = [np.abs(p.astype(float) - q).mean(2) for p, q in zip(a.pictures, b.pictures, strict=True)]
+    return np.asarray(np.mean(off, axis=0))
+
+
+def regions(portrait: Drawn) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The mouth's region and the rest of the face box, as the paper's masks cut them."""
+    mouth, face = (np.zeros((SIDE_PX, SIDE_PX), bool) for _ in range(2))
+    for canvas, box in ((mouth, mouth_box(Face(portrait.face, 1.0))), (face, portrait.face)):
+        x0, y0, x1, y1 = (max(round(edge), 0) for edge in box)
+        canvas[y0:y1, x0:x1] = True
+    return mouth, face & ~mouth
+
+
+def identity(filmed: Filmed) -> tuple[float, float]:
+    """How far the frames are from the portrait's person (of 255), and how often it is closest.
+
+    Every fifth frame is compared with drawings of the same state of that person and of strangers.
+    """
+    filmed.read("open")
+    scene, near, known = filmed.scene, [], []
+    strangers = [draw_person(FIRST_SEED + 3000 + i) for i in range(STRANGERS)]
+    for picture, state in list(zip(filmed.pictures, filmed._states, strict=True))[::5]:
+        away = [
+            float(np.abs(draw(person, state).picture.astype(float) - picture).mean())
+            for person in (scene.person, *strangers)
+        ]
+        near.append(away[0])
+        known.append(away[0] <= min(away))
+    return float(np.mean(near)), float(np.mean(known))
+
+
+def seam_ratio(model: ACTalker, pictures: Sequence[Picture]) -> float:
+    """Change between frames at the borders of the last step's windows, over that elsewhere."""
+    windows, steps = default_windows(model.config), model.config.sampling.steps
+    starts = {frames[0] for frames in windows.at(steps - 1, len(pictures) + windows.padding)}
+    moved = [np.abs(b.astype(float) - a).mean() for a, b in pairwise(pictures)]
+    border = [m for i, m in enumerate(moved, start=1) if i in starts]
+    inside = [m for i, m in enumerate(moved, start=1) if i not in starts]
+    return float(np.mean(border) / np.mean(inside))

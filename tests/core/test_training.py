@@ -1,0 +1,225 @@
+"""Every stage of the training learns, and goes on after an interruption as if there was none."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from actalker_core.config import VARIANTS
+from actalker_core.errors import InputError
+from actalker_core.training import library
+from actalker_core.training.autoencoder import Autoencoder, as_input, calibrate, with_time
+from actalker_core.training.course import Course, Plan, ablations
+from actalker_core.training.diffusion import Diffusion
+from actalker_core.training.encoders import Listener, Watchers
+from actalker_core.training.people import State, draw_person
+from actalker_core.training.stage import Recipe, Run, Stage
+from actalker_core.training.takes import SETUPS, setup_masks
+from actalker_core.training.world import draw
+from actalker_core.vae import build_vae
+
+CONFIG = VARIANTS["built-in"]
+CPU = torch.device("cpu")
+RECIPE = Recipe(steps=100, batch=2, learning_rate=1e-3, warm_up=1, average=0.9, report_every=1000)
+
+
+def some_takes(count: int = 4) -> dict[str, Tensor]:
+    """What `library` would make, of random numbers; the frames are the portrait."""
+    random = torch.Generator().manual_seed(0)
+    frames, audio = CONFIG.unet.num_frames, CONFIG.audio_projection
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(count, *shape, generator=random)
+
+    face = (30.0, 16.0, 98.0, 112.0)
+    masks = torch.stack([torch.cat(setup_masks(setup, face))[:, 0].byte() for setup in SETUPS])
+    portrait = 5 * draw(4, 16, 16)
+    return {
+        "portrait": portrait,
+        "identity": draw(CONFIG.identity_projection.input_dim),
+        "face": torch.tensor([face]).expand(count, 4),
+        "target": portrait[:, None].expand(-1, frames, -1, -1, -1),
+        "weight": torch.ones(count, frames, 1, 16, 16),
+        "windows": draw(frames, audio.seq_len, audio.blocks, audio.channels),
+        "features": draw(frames, CONFIG.expression_projection.input_dim),
+        "rotation": 10 * draw(frames, 3),
+        "gates": torch.rand(count, frames, 2, generator=random),
+        "masks": masks[:count],
+    }
+
+
+def make_diffusion(recipe: Recipe) -> Stage:
+    faster = replace(recipe, batch=1, learning_rate=4e-3)
+    return Diffusion(CONFIG, faster, some_takes(), some_takes(1))
+
+
+def make_listener(recipe: Recipe) -> Stage:
+    stage = Listener(CONFIG, replace(recipe, batch=1))
+    stage.pieces = 1
+    return stage
+
+
+MAKERS: dict[str, Callable[[Recipe], Stage]] = {
+    "vae": lambda recipe: Autoencoder(CONFIG, replace(recipe, batch=1, learning_rate=1e-4)),
+    "watchers": lambda recipe: Watchers(CONFIG, replace(recipe, batch=4)),
+    "listener": make_listener,
+    "diffusion": make_diffusion,
+}
+STEPS = {"vae": 12, "watchers": 12, "listener": 6, "diffusion": 16}
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_stage_lowers_its_loss(name: str, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    stage = MAKERS[name](RECIPE)
+    learn = stage.loss
+
+    def always_the_same(rng: np.random.Generator, step: int) -> Tensor:
+        torch.manual_seed(0)
+        return learn(np.random.default_rng(0), step)
+
+    stage.loss = always_the_same  # type: ignore[method-assign]
+    run = Run(stage, tmp_path, CPU)
+    losses = [run._take_step() for _ in range(STEPS[name])]
+    assert np.mean(losses[-2:]) < 0.9 * losses[0]
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_stage_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
+    def course(folder: Path, *stops: int) -> Run:
+        for stop in stops:
+            torch.manual_seed(0)
+            run = Run(MAKERS[name](RECIPE), folder, CPU)
+            run.train(until_step=stop)
+        return run
+
+    whole, parts = course(tmp_path / "whole", 3), course(tmp_path / "parts", 1, 3)
+    assert parts.step == whole.step == 3
+    for a, b in zip(whole.weights, parts.weights, strict=True):
+        assert torch.equal(a, b)
+    for a, b in zip(whole.average, parts.average, strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_stage_keeps_a_log_with_what_it_never_trained_on(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        Run(make_diffusion(replace(RECIPE, report_every=2)), tmp_path, CPU).train(until_step=3)
+    lines = [json.loads(line) for line in (tmp_path / "diffusion.jsonl").read_text().splitlines()]
+    assert [line["step"] for line in lines] == [2, 3]
+    assert {"loss", "seconds", "sigma_3"} <= set(lines[0])
+    assert "diffusion: step 3" in caplog.text
+
+
+def test_a_stage_stops_in_time(tmp_path: Path) -> None:
+    run = Run(make_diffusion(RECIPE), tmp_path, CPU)
+    run.train(until_time=0.0)
+    assert run.step == 0
+    assert not run.done
+
+
+def test_another_stage_s_checkpoint_is_refused(tmp_path: Path) -> None:
+    Run(make_diffusion(RECIPE), tmp_path, CPU).train(until_step=1)
+    (tmp_path / "diffusion.pt").rename(tmp_path / "listener.pt")
+    with pytest.raises(InputError, match="expected a checkpoint of this stage and these sizes"):
+        Run(make_listener(RECIPE), tmp_path, CPU)
+
+
+# The autoencoder ---------------------------------------------------------------------------------
+
+
+def test_the_autoencoder_begins_with_the_right_colours() -> None:
+    for seed in range(3):
+        torch.manual_seed(seed)
+        vae = Autoencoder(CONFIG, RECIPE).network
+        picture = as_input(draw(draw_person(seed), State()).picture[None])
+        with torch.no_grad():
+            seen = vae.decode(vae.encode(picture).latent_dist.mode(), 1).sample
+        coarse, wanted = (torch.nn.functional.avg_pool2d(x, 16) for x in (seen, picture))
+        inside = (coarse - wanted)[:, :, 1:-1, 1:-1]
+        assert inside.abs().mean() < 0.2
+
+
+def test_what_is_learnt_without_time_is_the_same_with_it() -> None:
+    learnt = Autoencoder(CONFIG, RECIPE).network.eval()
+    whole = build_vae(CONFIG.vae)
+    with_time(whole, learnt.state_dict())
+    latents = torch.randn(3, 4, 4, 4, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        alone = torch.cat([learnt.decode(latent[None], 1).sample for latent in latents])
+        together = whole.decode(latents, num_frames=3).sample
+    assert torch.allclose(alone, together, atol=1e-5)
+
+
+def test_calibration_changes_latents_and_not_pictures() -> None:
+    vae = build_vae(CONFIG.vae)
+    pictures = as_input(np.stack([draw(draw_person(i), State()).picture for i in range(3)]))
+    with torch.no_grad():
+        before = vae.decode(vae.encode(pictures).latent_dist.mode(), 1).sample
+        calibrate(vae, pictures, 0.5)
+        posterior = vae.encode(pictures).latent_dist
+        after = vae.decode(posterior.mode(), 1).sample
+    assert float(posterior.mode().std() * 0.5) == pytest.approx(1, abs=1e-4)
+    assert torch.allclose(before, after, atol=1e-4)
+    assert float(posterior.std.max() - posterior.std.min()) < 1e-6
+
+
+# The course --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
+    few = Recipe(steps=2, batch=1, learning_rate=1e-4, warm_up=1, average=0.9, report_every=2)
+    monkeypatch.setattr(library, "SPEECH_SECONDS", 2.0)
+    monkeypatch.setattr(library, "MOTION_FRAMES", 12)
+    monkeypatch.setattr(library.Takes, "PER_FILE", 2)
+    monkeypatch.setattr(Listener, "pieces", 1)
+    plan = Plan(few, replace(few, batch=2), few, few, speeches=1, motions=1, files=1, held_out=1)
+    return Course(tmp_path / "course", plan=plan)
+
+
+def test_one_command_runs_all_and_exports_a_model(short: Course, tmp_path: Path) -> None:
+    from actalker_core.checkpoint import load
+
+    assert short.run()
+    assert short.run()  # nothing is left to do
+    short.export(tmp_path / "model.safetensors")
+    learnt, read = short.model(), load(tmp_path / "model.safetensors")
+    assert read.config == CONFIG
+    for name, value in read.state_dict().items():
+        assert torch.allclose(value, learnt.state_dict()[name], atol=1e-3, rtol=1e-3), name
+
+
+def test_takes_are_the_same_for_a_seed(short: Course, tmp_path: Path) -> None:
+    assert short.run(("vae", "watchers", "listener", "takes"))
+    first = library.Takes(short.folder / "takes").read()
+    (short.folder / "takes" / "0000.pt").unlink()
+    assert short.run(("takes",))
+    again = library.Takes(short.folder / "takes").read()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_the_course_says_what_is_missing(short: Course) -> None:
+    with pytest.raises(InputError, match=r"vae\.pt: expected a checkpoint. Run this stage first"):
+        short.run(("takes",))
+    with pytest.raises(InputError, match="expected one of vae, watchers"):
+        short.run(("unet",))
+
+
+def test_ablations_change_one_thing_each(short: Course) -> None:
+    courses = ablations(short, 5)
+    folders = {course.denoiser_folder for course in courses.values()}
+    assert len(folders) == len(courses) == 4
+    assert {course.plan.diffusion.steps for course in courses.values()} == {5}
+    sizes = [course.config.unet for course in courses.values()]
+    assert sizes[0] == CONFIG.unet
+    for changed in sizes[1:]:
+        fields = [k for k in vars(changed) if getattr(changed, k) != getattr(CONFIG.unet, k)]
+        assert len(fields) == 1
