@@ -226,8 +226,14 @@ VARIANTS: dict[str, ModelConfig] = {
         ),
         vae=VAEConfig(block_out_channels=(64, 32, 32, 128), layers_per_block=1),
         sampling=SamplingConfig(
-            short_side_px=128, steps=12, sigma_min=0.02, sigma_max=40.0, shift_frames=3,
-            appearance_scale=1.0, audio_scale=1.5, expression_scale=1.5,
+            short_side_px=128,
+            steps=12,
+            sigma_min=0.02,
+            sigma_max=40.0,
+            shift_frames=3,
+            appearance_scale=1.0,
+            audio_scale=1.5,
+            expression_scale=1.5,
         ),
     ),
     "tiny": ModelConfig(

@@ -1,95 +1,103 @@
-"""Something to animate on a machine that has nothing: a drawn face, a hummed vowel, a nod."""
+"""Something to animate on a machine that has nothing: drawn people and synthetic speech.
 
+They come from the world that the built-in model was trained on, but are not among those it saw.
+"""
+
+import wave
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import MediaError
+from .faces.box import Box
 from .media import Audio, write_video
+from .training.motion import random_motion
+from .training.people import State, draw_person
+from .training.speech import RATE_HZ, random_speech
+from .training.world import Drawn, draw
 
-Picture = NDArray[np.uint8]
-
-SIZE_PX = 256
-SECONDS = 2.0
-RATE_HZ = 16_000
+SECONDS = 4.0
 FPS = 25.0
-FACE = (66.0, 50.0, 190.0, 206.0)
-"""Box of the face at rest, in pixels."""
-
-BACKGROUND, HAIR, SKIN, LIPS, DARK, WHITE = (
-    (196, 170, 148),
-    (52, 60, 88),
-    (168, 196, 232),
-    (96, 92, 190),
-    (40, 36, 34),
-    (245, 245, 245),
-)  # BGR
+PERSON = 9_000_001
+"""Whose portrait it is. The number after it plays in the driving clip."""
+STILL = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0}
 
 
 def write_demo(folder: Path) -> tuple[Path, Path, Path]:
-    """Draw portrait.png, hum speech.mp4 and film driving.mp4 into a folder; return their paths.
+    """Write portrait.png, speech.wav and driving.mp4 into a folder; return their paths.
 
     Raises:
         MediaError: the folder cannot be written to.
     """
-    portrait, speech, driving = (folder / n for n in ("portrait.png", "speech.mp4", "driving.mp4"))
-    still = _pictures([draw_face(0, 0)]).expand(round(SECONDS * FPS), -1, -1, -1)
-    write_video(speech, [still], FPS, hum(SECONDS))
+    image, sound, driving = (folder / n for n in ("portrait.png", "speech.wav", "driving.mp4"))
     write_video(driving, [film(SECONDS)], FPS)
-    if not cv2.imwrite(str(portrait), draw_face(0, 0)):
-        raise MediaError(f"{portrait}: cannot be written. Choose another folder.")
-    return portrait, speech, driving
+    if not cv2.imwrite(str(image), cv2.cvtColor(_portrait(PERSON).picture, cv2.COLOR_RGB2BGR)):
+        raise MediaError(f"{image}: cannot be written. Choose another folder.")
+    _write_wav(sound, speech(SECONDS))
+    return image, sound, driving
 
 
-def portrait() -> Tensor:
-    """The face at rest: (3, 256, 256) in 0…1."""
-    return _pictures([draw_face(0, 0)])[0]
+def portrait(person: int = PERSON) -> Tensor:
+    """Somebody at rest: (3, 128, 128) in 0…1."""
+    return _pictures([_portrait(person)])[0]
 
 
-def film(seconds: float, *, head: bool = True, face: bool = True) -> Tensor:
-    """The face at `FPS`, turning its head, moving its mouth, or both: (f, 3, 256, 256) in 0…1."""
-    times = np.arange(max(round(seconds * FPS), 1)) / FPS
-    turns, mouths = head * np.sin(3 * times), face * (0.5 - 0.5 * np.cos(9 * times))
-    return _pictures([draw_face(turn, mouth) for turn, mouth in zip(turns, mouths, strict=True)])
+def face(person: int = PERSON) -> Box:
+    """The box of the portrait's face, in pixels."""
+    return _portrait(person).face
 
 
-def draw_face(turn: float, mouth: float) -> Picture:
-    """A face of 256×256, BGR; turn in −1…1 moves its features, mouth in 0…1 opens it."""
-    canvas = np.full((SIZE_PX, SIZE_PX, 3), BACKGROUND, np.uint8)
-    dx = round(14 * turn)
-    _ellipse(canvas, (128, 108), (76, 88), HAIR)
-    _ellipse(canvas, (128, 290), (110, 80), HAIR)
-    _ellipse(canvas, (128, 128), (60, 76), SKIN)
-    for side in (-24, 24):
-        _ellipse(canvas, (128 + side + dx, 116), (13, 8), WHITE)
-        _ellipse(canvas, (128 + side + dx, 116), (6, 6), DARK)
-        _ellipse(canvas, (128 + side + dx, 99), (15, 3), HAIR)
-    _ellipse(canvas, (128 + dx, 142), (6, 9), (140, 168, 210))
-    _ellipse(canvas, (128 + dx, 174), (22, 5 + round(9 * mouth)), LIPS)
-    _ellipse(canvas, (128 + dx, 174), (16, round(8 * mouth)), DARK)
-    return canvas
+def speech(seconds: float, person: int = PERSON) -> Audio:
+    """Babble in that person's voice, at 16 kHz."""
+    said = random_speech(np.random.default_rng([person, 1]), max(seconds, 1 / FPS))
+    return Audio(said.samples[None, : round(seconds * RATE_HZ)], RATE_HZ)
 
 
-def _ellipse(
-    canvas: Picture, centre: tuple[int, int], axes: tuple[int, int], colour: tuple[int, int, int]
-) -> None:
-    cv2.ellipse(canvas, centre, axes, 0, 0, 360, colour, -1, cv2.LINE_AA)
+def film(seconds: float, person: int = PERSON, *, head: bool = True, face: bool = True) -> Tensor:
+    """Somebody else, who turns the head, makes faces, or both: (f, 3, 128, 128) at `FPS`."""
+    states = driving_states(seconds, person, head=head, face=face)
+    return _pictures([draw(draw_person(person + 1), state) for state in states])
 
 
-def hum(seconds: float) -> Audio:
-    """A vowel whose loudness and pitch move as in speech."""
-    t = np.arange(max(round(seconds * RATE_HZ), 1)) / RATE_HZ
-    phase = 2 * np.pi * np.cumsum(130 + 25 * np.sin(2 * np.pi * 0.7 * t)) / RATE_HZ
-    voice = sum(np.sin(k * phase) / k for k in range(1, 12))
-    loudness = np.clip(np.sin(2 * np.pi * 2.1 * t), 0, 1)
-    return Audio((0.25 * voice * loudness)[None].astype(np.float32), RATE_HZ)
+def driving_states(
+    seconds: float, person: int = PERSON, *, head: bool = True, face: bool = True
+) -> list[State]:
+    """What happens in `film`."""
+    frames = max(round(seconds * FPS), 1)
+    states = random_motion(np.random.default_rng([person, 2]), frames, FPS)
+    rest = State()
+    return [
+        State(
+            **{
+                name: getattr(state if (head if name in STILL else face) else rest, name)
+                for name in State.names()
+            }
+        )
+        for state in states
+    ]
 
 
-def _pictures(frames: list[Picture]) -> Tensor:
-    """BGR pictures -> (n, 3, H, W) RGB in 0…1."""
-    rgb = np.stack(frames)[..., ::-1].copy()
-    return torch.from_numpy(rgb).permute(0, 3, 1, 2).float() / 255
+def driving_face(person: int = PERSON) -> Box:
+    """The box of the face in the first frame of `film`, in pixels."""
+    return draw(draw_person(person + 1), driving_states(1 / FPS, person)[0]).face
+
+
+def _portrait(person: int) -> Drawn:
+    return draw(draw_person(person), State())
+
+
+def _pictures(drawn: list[Drawn]) -> Tensor:
+    pictures = np.stack([one.picture for one in drawn])
+    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
+
+
+def _write_wav(path: Path, audio: Audio) -> None:
+    whole = (np.clip(audio.samples[0], -1, 1) * 32_767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(audio.rate_hz)
+        file.writeframes(whole.tobytes())

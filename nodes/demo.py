@@ -7,11 +7,12 @@ from ..actalker_core.errors import check_choice
 from ..actalker_core.masks import box_mask
 from . import convert, sockets
 
+MOST_PEOPLE = 9999
 MOVEMENTS = {"head and face": (True, True), "head": (True, False), "face": (False, True)}
 
 
 class DemoMedia(io.ComfyNode):
-    """A drawn portrait, a hummed vowel, a driving clip."""
+    """A drawn portrait, speech, a driving clip."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -19,14 +20,22 @@ class DemoMedia(io.ComfyNode):
         return sockets.schema(
             "Demo Media",
             "start",
-            "A drawn portrait, a hummed vowel and a driving clip, so that a graph runs without any "
-            "file. Replace it by Load Image, Load Audio and Load Video.",
+            "A drawn portrait, synthetic speech and a driving clip, such as the built-in model "
+            "knows, so that a graph runs without any file. Replace it by Load Image, Load Audio "
+            "and Load Video, and the model by the released one.",
             [
                 sockets.fraction_input("seconds", 2.0, 0.1, 60.0, "Of sound and clip.", 0.1),
                 io.Combo.Input(
                     "movement",
                     options=list(MOVEMENTS),
-                    tooltip="What moves in the clip: the head turns, the mouth opens, or both.",
+                    tooltip="What moves in the clip: the head turns, the face moves, or both.",
+                ),
+                io.Int.Input(
+                    "person",
+                    default=0,
+                    min=0,
+                    max=MOST_PEOPLE,
+                    tooltip="Another number draws somebody else, who says something else.",
                 ),
             ],
             [
@@ -39,15 +48,16 @@ class DemoMedia(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, seconds: float, movement: str) -> io.NodeOutput:
-        """Draw and hum."""
+    def execute(cls, seconds: float, movement: str, person: int = 0) -> io.NodeOutput:
+        """Draw and speak."""
         check_choice("movement", movement, MOVEMENTS)
         head, face = MOVEMENTS[movement]
-        portrait = demo.portrait()
+        who = demo.PERSON + 2 * person
+        portrait = demo.portrait(who)
         return io.NodeOutput(
             convert.to_image(portrait[None]),
-            convert.to_mask(box_mask(demo.FACE, *portrait.shape[1:])),
-            convert.to_audio(demo.hum(seconds)),
-            convert.to_image(demo.film(seconds, head=head, face=face)),
+            convert.to_mask(box_mask(demo.face(who), *portrait.shape[1:])),
+            convert.to_audio(demo.speech(seconds, who)),
+            convert.to_image(demo.film(seconds, who, head=head, face=face)),
             demo.FPS,
         )

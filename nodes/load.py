@@ -5,7 +5,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io, ui
 
-from ..actalker_core.checkpoint import convert
+from ..actalker_core.checkpoint import BUILT_IN, convert
 from ..actalker_core.errors import InputError, check_choice
 from ..actalker_core.model.scan import CHOICES
 from . import sockets
@@ -33,8 +33,8 @@ class LoadModel(io.ComfyNode):
                 io.Combo.Input(
                     "checkpoint",
                     options=files.checkpoints(),
-                    tooltip="built-in needs no download. Others: .safetensors in models/actalker, "
-                    "made by Convert Checkpoint.",
+                    tooltip="built-in needs no download and knows only drawn faces. For "
+                    "photographs: .safetensors in models/actalker, made by Convert Checkpoint.",
                 ),
                 io.Combo.Input(
                     "dtype",
@@ -61,7 +61,7 @@ class LoadModel(io.ComfyNode):
     @classmethod
     def fingerprint_inputs(cls, checkpoint: str, **unused: object) -> str:
         """A file that was replaced is read again."""
-        if checkpoint == files.BUILT_IN:
+        if checkpoint == BUILT_IN:
             return checkpoint
         return files.changed_at(files.model_path(checkpoint))
 

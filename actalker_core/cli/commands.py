@@ -12,11 +12,10 @@ from typing import Any, TypeVar
 
 import torch
 
-from .. import gates
-from ..bundle import ACTalker, place, random_model
-from ..checkpoint import convert, load, summarize
+from .. import demo, gates
+from ..bundle import ACTalker
+from ..checkpoint import BUILT_IN, convert, load, load_built_in, summarize
 from ..config import VARIANTS
-from ..demo import write_demo
 from ..edits import parse_edit
 from ..errors import InputError
 from ..expressions.bank import (
@@ -28,7 +27,7 @@ from ..expressions.bank import (
 )
 from ..expressions.clip import Clip
 from ..expressions.prompt import parse_prompt
-from ..faces import Track, download_landmarker, open_finder
+from ..faces import Box, Track, download_landmarker, open_finder
 from ..media import load_image, save_image, write_video
 from ..model.mamba import use_scan_backend
 from ..monitor import Monitored, draw_monitor
@@ -236,11 +235,22 @@ def run_info(options: argparse.Namespace) -> None:
 
 
 def write_demo_media(folder: Path) -> list[str]:
-    """Draw and hum the demo's media; the options of `generate` that use them."""
-    portrait, speech, driving = write_demo(folder)
-    files = {"--portrait": portrait, "--audio": speech, "--driving": driving}
-    whole = ["--face-box", "whole", "--driving-box", "whole", "--out", str(folder / "demo.mp4")]
-    return [str(word) for pair in files.items() for word in pair] + whole
+    """Draw and speak the demo's media; the options of `generate` that use them."""
+    portrait, speech, driving = demo.write_demo(folder)
+    options = {
+        "--portrait": portrait,
+        "--audio": speech,
+        "--driving": driving,
+        "--face-box": _written(demo.face()),
+        "--driving-box": _written(demo.driving_face()),
+        "--masks": "paper",
+        "--out": folder / "demo.mp4",
+    }
+    return [str(word) for pair in options.items() for word in pair]
+
+
+def _written(box: Box) -> str:
+    return ",".join(f"{edge:.0f}" for edge in box)
 
 
 # Options -> values -------------------------------------------------------------------------------
@@ -249,14 +259,13 @@ def write_demo_media(folder: Path) -> list[str]:
 def _model(options: argparse.Namespace) -> ACTalker:
     device = _device(options.device)
     dtype = _dtype(options.dtype, device)
-    if options.model in VARIANTS:
-        if options.model == "released":
-            raise InputError(
-                "--model released: the released weights are yours to fetch; convert them and name "
-                "the .safetensors (see the README)."
-            )
-        log.warning("Model '%s' has random weights: the picture means nothing.", options.model)
-        model = place(random_model(options.model), device, dtype)
+    if options.model == "released":
+        raise InputError(
+            "--model released: the released weights are yours to fetch; convert them and name "
+            "the .safetensors (see the README)."
+        )
+    if options.model == BUILT_IN:
+        model = load_built_in(device, dtype)
     else:
         model = load(Path(options.model), device, dtype)
     use_scan_backend(model, options.scan)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from .. import __version__
+from ..checkpoint import BUILT_IN
 from ..config import VARIANTS
 from ..edits import EDITS
 from ..encoders.audio import CUTS
@@ -42,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
     info.add_argument("file", type=Path)
     download = command("download", commands.run_download, "fetch the face landmarker (3.8 MB)")
     download.add_argument("--landmarker", type=Path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})")
-    demo = command("demo", _run_demo, "draw a portrait, hum a vowel, make a video of them")
+    demo = command("demo", _run_demo, "draw a portrait and a driving clip, speak, make a video")
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder (demo)")
     return whole
 
@@ -94,7 +95,7 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--model", default="tiny", help="converted .safetensors, or tiny: random weights (tiny)")
+    add("--model", default=BUILT_IN, help=f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})")
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--dtype", choices=("auto", *commands.DTYPES), default="auto", help="of the UNet (auto)")
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")

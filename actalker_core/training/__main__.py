@@ -11,8 +11,7 @@ from pathlib import Path
 import cv2
 import torch
 
-from ..bundle import built_in
-from ..checkpoint import load
+from ..checkpoint import load, load_built_in
 from ..errors import ACTalkerError
 from .course import STAGES, Course, ablations
 from .evaluate import Scene, Studio, measure
@@ -83,7 +82,7 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _evaluate(options: argparse.Namespace) -> None:
-    model = built_in() if options.model is None else load(options.model)
+    model = load_built_in() if options.model is None else load(options.model)
     columns = {
         f"seed {seed}": measure(model, options.scenes, options.frames, seed)
         for seed in options.seeds
@@ -91,7 +90,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     write_measures(columns, options.out / "measures.json")
     scene = Scene(options.scenes + 1, options.frames, model.config.sampling.fps)
     draw_curves(Studio(model), scene, options.out / "curves.png")
-    print(table(columns))
+    sys.stdout.write(table(columns) + "\n")
     if options.page is not None:
         put_into(options.page, "measures", table(columns))
 
@@ -106,7 +105,7 @@ def _ablate(options: argparse.Namespace) -> None:
             return
         columns[name] = measure(course.model(), options.scenes, options.frames)
     write_measures(columns, options.folder / "ablations" / "measures.json")
-    print(table(columns))
+    sys.stdout.write(table(columns) + "\n")
     if options.page is not None:
         put_into(options.page, "ablations", table(columns))
 

@@ -1,5 +1,7 @@
 """The first stage: pictures into latents and back."""
 
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -30,7 +32,7 @@ class Autoencoder:
 
     def __init__(self, config: ModelConfig, recipe: Recipe) -> None:
         self.recipe = recipe
-        self.network: nn.Module = without_time(build_vae(config.vae))
+        self.network: Any = without_time(build_vae(config.vae))
         thumbnail.begin(self.network, config.vae.scaling_factor)
         self.scale = config.vae.scaling_factor
 
@@ -41,11 +43,13 @@ class Autoencoder:
         latent = self.network.encode(pictures).latent_dist.mode() * self.scale
         noisy = latent + LATENT_NOISE * torch.randn_like(latent)
         seen = self.network.decode(noisy / self.scale, num_frames=1).sample
-        return difference(seen, pictures, weights) + WEIGHT_OF_PRIOR * latent.square().mean()
+        prior: Tensor = WEIGHT_OF_PRIOR * latent.square().mean()
+        return difference(seen, pictures, weights) + prior
 
     @property
     def _device(self) -> torch.device:
-        return next(self.network.parameters()).device
+        weight: Tensor = self.network.quant_conv.weight
+        return weight.device
 
     def held_out(self) -> dict[str, float]:
         """Mean difference per colour, of 255, over pictures and over their features."""
@@ -65,7 +69,7 @@ class Still(nn.Module):
         return x
 
 
-def without_time(vae: nn.Module) -> nn.Module:
+def without_time(vae: Any) -> Any:
     """The autoencoder without its temporal blocks: what it learns from single pictures.
 
     Drawn frames do not flicker, so that there is nothing for those blocks to mend.
@@ -79,7 +83,7 @@ def without_time(vae: nn.Module) -> nn.Module:
     return vae
 
 
-def with_time(vae: nn.Module, learnt: dict[str, Tensor]) -> None:
+def with_time(vae: Any, learnt: dict[str, Tensor]) -> None:
     """Take over what was learnt without time; the temporal blocks then change nothing."""
     vae.load_state_dict(learnt, strict=False)
     for block in vae.decoder.modules():
@@ -121,7 +125,7 @@ def feature_weights(drawn: Drawn) -> Array:
     return weights
 
 
-def calibrate(vae: nn.Module, pictures: Tensor, scale: float) -> None:
+def calibrate(vae: Any, pictures: Tensor, scale: float) -> None:
     """Rescale the latents so that, times the model's factor, they spread by 1, as sampling expects.
 
     The last layer of the encoder and the first of the decoder take it up; pictures stay as they

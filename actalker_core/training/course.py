@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,7 +18,7 @@ from .autoencoder import Autoencoder, batch, calibrate, with_time
 from .diffusion import Diffusion
 from .encoders import Listener, Watchers
 from .library import Takes, collect
-from .stage import Recipe, Run, Stage, read_checkpoint
+from .stage import Recipe, Run, Stage
 
 log = logging.getLogger(__name__)
 
@@ -25,6 +26,13 @@ STAGES = ("vae", "watchers", "listener", "takes", "diffusion")
 FIRST_HELD_OUT_SEED = 1_000
 """Seeds from here on are never trained on."""
 CALIBRATION_PICTURES = 64
+
+VAE = Recipe(steps=3000, batch=1, learning_rate=1.5e-4, warm_up=300, average=0.995)
+WATCHERS = Recipe(steps=1200, batch=24, learning_rate=1.5e-3, warm_up=100)
+LISTENER = Recipe(steps=500, batch=2, learning_rate=2e-3)
+DIFFUSION = Recipe(
+    steps=20_000, batch=4, learning_rate=1e-3, warm_up=300, average=0.999, report_every=200
+)
 
 
 @dataclass(frozen=True)
@@ -36,17 +44,10 @@ class Plan:
         held_out: how many takes the denoiser is tested on while it learns.
     """
 
-    vae: Recipe = Recipe(steps=6000, batch=2, learning_rate=1.5e-4, warm_up=300, average=0.998)
-    watchers: Recipe = Recipe(steps=1500, batch=24, learning_rate=1.5e-3, warm_up=100)
-    listener: Recipe = Recipe(steps=800, batch=2, learning_rate=2e-3, warm_up=50)
-    diffusion: Recipe = Recipe(
-        steps=20_000,
-        batch=4,
-        learning_rate=1e-3,
-        warm_up=300,
-        average=0.999,
-        report_every=200,
-    )
+    vae: Recipe = VAE
+    watchers: Recipe = WATCHERS
+    listener: Recipe = LISTENER
+    diffusion: Recipe = DIFFUSION
     speeches: int = 120
     motions: int = 160
     files: int = 30
@@ -98,7 +99,10 @@ class Course:
 
     def _make_takes(self) -> bool:
         model = self.model(("vae", "watchers", "listener"))
-        for name, seed, files in (("takes", 0, self.plan.files), ("unseen", FIRST_HELD_OUT_SEED, 1)):
+        for name, seed, files in (
+            ("takes", 0, self.plan.files),
+            ("unseen", FIRST_HELD_OUT_SEED, 1),
+        ):
             library = collect(model, self.plan.speeches, self.plan.motions, self.plan.seed + seed)
             takes = Takes(self.folder / name)
             if not takes.make(model, library, files, self.plan.seed + seed, self.until):
@@ -134,11 +138,12 @@ class Course:
 
     def _add(self, model: ACTalker, name: str) -> None:
         nobody = {"gates": torch.zeros(0)}
-        stage: Stage = {
+        makers: dict[str, Callable[[], Stage]] = {
             "watchers": lambda: Watchers(self.config, self.plan.watchers),
             "listener": lambda: Listener(self.config, self.plan.listener),
             "diffusion": lambda: Diffusion(self.config, self.plan.diffusion, nobody, nobody),
-        }[name]()
+        }
+        stage = makers[name]()
         weights = self._learnt(stage)
         known = model.state_dict().keys()
         model.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
@@ -156,8 +161,7 @@ class Course:
         save(self.model().state_dict(), self.config, path, torch.float16)
 
 
-
-ABLATIONS: dict[str, dict[str, bool]] = {
+ABLATIONS: dict[str, dict[str, Any]] = {
     "as built": {},
     "without mask-drop": {"mask_drop": False},
     "cross-attention instead of Mamba": {"has_mamba": False},

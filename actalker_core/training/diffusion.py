@@ -39,9 +39,7 @@ class Diffusion:
 
     name = "diffusion"
 
-    def __init__(
-        self, config: ModelConfig, recipe: Recipe, takes: Batch, held_out: Batch
-    ) -> None:
+    def __init__(self, config: ModelConfig, recipe: Recipe, takes: Batch, held_out: Batch) -> None:
         self.recipe, self.config = recipe, config
         self.takes, self.unseen = takes, held_out
         self.unet = UNet(config.unet)

@@ -130,7 +130,7 @@ def encode_take(model: ACTalker, library: Library, rng: np.random.Generator) -> 
         identity=encode_identity(model.identity_encoder, pictures[0], shown[0].face)[0],
         face=torch.tensor(shown[0].face),
         target=latents[1:].half(),
-        weight=F.adaptive_avg_pool2d(weights, latents.shape[2:]).half(),
+        weight=F.adaptive_avg_pool2d(weights, (latents.shape[2], latents.shape[3])).half(),
         windows=windows.half(),
         features=watched.features[part],
         rotation=watched.rotation_degrees[part],
@@ -147,9 +147,7 @@ class Takes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def make(
-        self, model: ACTalker, library: Library, files: int, seed: int, until: float
-    ) -> bool:
+    def make(self, model: ACTalker, library: Library, files: int, seed: int, until: float) -> bool:
         """Draw and encode until there are so many files, or it is late; whether all are there."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for number in range(files):

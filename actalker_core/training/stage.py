@@ -115,7 +115,7 @@ class Run:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = self.stage.loss(np.random.default_rng(seed), self.step)
         self.optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.weights, 1.0)
         self.optimiser.step()
         self.step += 1
@@ -135,14 +135,14 @@ class Run:
             weight.data.copy_(average)
 
     def _report(self, losses: list[float]) -> None:
-        line = {"step": self.step, "seconds": round(self.seconds, 1), "loss": np.mean(losses)}
+        line = {"step": self.step, "seconds": self.seconds, "loss": float(np.mean(losses))}
         with torch.no_grad():
             self.stage.network.eval()
             line |= self.stage.held_out()
             self.stage.network.train()
         log.info("%s: %s", self.stage.name, " ".join(f"{k} {v:.4g}" for k, v in line.items()))
         with (self.folder / f"{self.stage.name}.jsonl").open("a") as file:
-            file.write(json.dumps({k: float(v) for k, v in line.items()}) + "\n")
+            file.write(json.dumps(line) + "\n")
 
     def save(self) -> None:
         """Write the checkpoint; the old one stays until the new one is whole."""

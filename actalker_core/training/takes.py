@@ -59,9 +59,9 @@ class Take:
         return [self._state(driving, mouth, *gates) for driving, mouth, gates in rows]
 
     def _state(self, driving: State, mouth: Array, audio: float, expression: float) -> State:
-        owned = (*HEAD, *EYES)
+        owned = [*HEAD, *EYES]
         if self.setup == "expression":
-            owned = (*owned, *MOUTH, "smile")
+            owned += [*MOUTH, "smile"]
         state = towards(self.rest, driving, owned, expression)
         spoken = replace(state, **dict(zip(MOUTH, mouth.tolist(), strict=True)))
         return towards(state, spoken, MOUTH, audio)

@@ -8,6 +8,8 @@ carries the colours is kept as it is: Adam would move it as fast as anything els
 """
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,7 +28,7 @@ SPREAD_BESIDE_PATTERN, SPREAD_BESIDE_ANCHORS = 2.15, 4.24
 
 
 @torch.no_grad()
-def begin(vae: nn.Module, scale: float) -> None:
+def begin(vae: Any, scale: float) -> None:
     """Set the weights of an untrained autoencoder with four levels (see above).
 
     Args:
@@ -46,7 +48,7 @@ def begin(vae: nn.Module, scale: float) -> None:
     vae.decoder.conv_in.weight[:8] *= scale / GAIN
 
 
-def _begin_encoder(encoder: nn.Module) -> None:
+def _begin_encoder(encoder: Any) -> None:
     colours = {k: k for k in range(3)}
     _carry(encoder.conv_in, colours)
     *upper, deepest = encoder.down_blocks
@@ -69,7 +71,7 @@ def _begin_encoder(encoder: nn.Module) -> None:
         out.weight[k, 4 * k : 4 * k + 3, 1, 1] = taps
 
 
-def _begin_decoder(decoder: nn.Module) -> None:
+def _begin_decoder(decoder: Any) -> None:
     """Colours walk in even channels, patterns beside them in odd ones, and once more apart."""
     walkers = {k: k for k in range(8)}
     _carry(decoder.conv_in, {2 * k: k for k in range(3)} | dict.fromkeys((1, 3, 5, 6, 7)))
@@ -94,7 +96,7 @@ def _begin_decoder(decoder: nn.Module) -> None:
         out.bias[k] = -gain * LINEAR / (1 + math.exp(-LINEAR))
 
 
-def _draw_rim(conv: nn.Module) -> None:
+def _draw_rim(conv: Any) -> None:
     """Odd channels hold ones; what a convolution misses outside the picture tells the rim."""
     weight = (MIDDLE - RIM) / 3
     for k in range(1, 8, 2):
@@ -104,8 +106,8 @@ def _draw_rim(conv: nn.Module) -> None:
 
 
 def _carry(
-    layer: nn.Module | None,
-    rows: dict[int, int | None],
+    layer: Any,
+    rows: Mapping[int, int | None],
     area: tuple[slice, slice] | None = None,
 ) -> None:
     """Let output channels copy input channels (None: be zero), averaged over part of the kernel."""
@@ -124,7 +126,7 @@ def _carry(
 Index = int | slice | tuple[slice, slice]
 
 
-def _keep(layer: nn.Module, part: Index) -> None:
+def _keep(layer: Any, part: Index) -> None:
     """Let some weights of a layer stay as they are in training, and the biases in front of them."""
     learns = torch.ones_like(layer.weight)
     learns[part] = 0

@@ -98,7 +98,7 @@ class Canvas:
 
 
 def _fixed_point(points: Array) -> NDArray[np.int32]:
-    return np.rint(points * (SCALE * 2**SUBPIXEL_BITS)).astype(np.int32)
+    return np.asarray(np.rint(points * (SCALE * 2**SUBPIXEL_BITS)), np.int32)
 
 
 @cache

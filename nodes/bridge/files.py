@@ -7,13 +7,13 @@ from pathlib import Path
 import folder_paths
 
 from ...actalker_core.archive import format_name, format_of
+from ...actalker_core.checkpoint import BUILT_IN
 from ...actalker_core.checkpoint.single import FORMAT
 from ...actalker_core.errors import InputError, MediaError
 from ...actalker_core.faces import FaceFinder, open_finder
 
 KIND = "actalker"
 CHECKPOINTS = {".safetensors"}
-BUILT_IN = "built-in"
 NONE = "none"
 OUTPUT_MARK = " [output]"
 SIGNALS_FORMAT = format_name("signals")

@@ -1,16 +1,24 @@
 """Checkpoints -> MODEL, encoders and VAE under ComfyUI's memory management."""
 
+from functools import partial
+
 import comfy.model_management
 import comfy.model_patcher
 import torch
 
-from ...actalker_core.bundle import ACTalker, Encoders, place, random_model
-from ...actalker_core.checkpoint import load, summarize
+from ...actalker_core.bundle import Encoders
+from ...actalker_core.checkpoint import (
+    BUILT_IN,
+    BUILT_IN_PATH,
+    load,
+    load_built_in,
+    summarize,
+)
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import check_choice
 from ...actalker_core.model.mamba import use_scan_backend
 from ...actalker_core.model.scan import CHOICES
-from .files import BUILT_IN, model_path
+from .files import model_path
 from .model import Layers, make_patcher
 from .vae import TemporalVAE
 
@@ -58,10 +66,10 @@ def load_model(
     """
     check_choice("dtype", dtype, ("auto", *DTYPES))
     check_choice("scan_backend", scan, CHOICES)
-    path = None if name == BUILT_IN else model_path(name)
-    numbers = 0 if path is None else summarize(path).parameters["unet"]
-    stored, cast = _types(numbers, DTYPES.get(dtype))
-    model = _built_in(stored) if path is None else load(path, dtype=stored, ops=Layers)
+    path = BUILT_IN_PATH if name == BUILT_IN else model_path(name)
+    stored, cast = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
+    load_it = load_built_in if name == BUILT_IN else partial(load, path)
+    model = load_it(dtype=stored, ops=Layers)
     use_scan_backend(model, scan)
     unet, vae = model.unet, model.vae
     del model.unet, model.vae
@@ -70,10 +78,6 @@ def load_model(
         EncoderBox(model),
         TemporalVAE(vae, model.config),
     )
-
-
-def _built_in(stored: torch.dtype) -> ACTalker:
-    return place(random_model("tiny", ops=Layers), torch.device("cpu"), stored)
 
 
 def _types(numbers: int, wanted: torch.dtype | None) -> tuple[torch.dtype, torch.dtype | None]:

@@ -18,7 +18,7 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: boo
     def grouped(x: Tensor) -> Tensor:
         return x.transpose(0, 1).unflatten(2, (groups, 1, -1))  # b l (g w) -> l b g 1 w
 
-    y: Tensor = _Scan.apply(  # type: ignore[no-untyped-call]
+    y = _Scan.apply(  # type: ignore[no-untyped-call]
         grouped(u),
         grouped(delta),
         A.T.unflatten(1, (groups, -1)).transpose(0, 1),  # (g w) n -> g n w
@@ -26,7 +26,8 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: boo
         C.transpose(0, 1)[..., None],
         reverse,
     )
-    return y.flatten(2).transpose(0, 1)
+    joined: Tensor = y.flatten(2).transpose(0, 1)
+    return joined
 
 
 class _Scan(torch.autograd.Function):
