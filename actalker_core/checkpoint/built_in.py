@@ -18,7 +18,7 @@ BUILT_IN = "built-in"
 BUILT_IN_PATH = Path(__file__).parents[1] / "built_in.safetensors"
 NOTICE = (
     "The built-in model knows only the faces that this pack draws. For photographs, fetch the "
-    "released weights and convert them (see Models in the README)."
+    "released weights and convert them (see Weights in the README)."
 )
 
 

@@ -50,7 +50,7 @@ class Plan:
     diffusion: Recipe = DIFFUSION
     speeches: int = 120
     motions: int = 160
-    files: int = 30
+    files: int = 20
     held_out: int = 8
     seed: int = 0
 

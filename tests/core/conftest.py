@@ -18,7 +18,7 @@ from formula import filled
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actalker_core.bundle import ACTalker, random_model
+from actalker_core.bundle import ACTalker, place, random_model
 from actalker_core.checkpoint import convert
 from actalker_core.cli import commands, main
 from actalker_core.config import VARIANTS
@@ -175,15 +175,17 @@ def out(tmp_path: Path) -> Path:
 
 
 @functools.cache
-def random_model_once(variant: str) -> ACTalker:
-    return random_model(variant)
+def tiny_model() -> ACTalker:
+    return random_model("tiny")
 
 
 @pytest.fixture
 def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Building the same random network for every run would take half of the time."""
+    """In place of the built-in model a smaller random one, which is built once."""
     monkeypatch.setattr(
-        commands, "random_model", lambda name: copy.deepcopy(random_model_once(name))
+        commands,
+        "load_built_in",
+        lambda device, dtype: place(copy.deepcopy(tiny_model()), device, dtype),
     )
 
 

@@ -15,7 +15,7 @@ from conftest import Animate
 
 import actalker_core
 from actalker_core import demo
-from actalker_core.bundle import random_model
+from actalker_core.bundle import place, random_model
 from actalker_core.checkpoint import summarize
 from actalker_core.cli import commands, main, progress
 from actalker_core.config import VARIANTS
@@ -138,7 +138,7 @@ def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.M
     explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "released"]
     explicit += ["--window-frames", "25", "--overlap-frames", "0", "--shift-frames", "7"]
     explicit += ["--window-mode", "tight", "--seed", "0", "--fps", "12.5", "--scan", "auto"]
-    explicit += ["--dtype", "fp32", "--model", "tiny"]
+    explicit += ["--dtype", "fp32", "--model", "built-in"]
     silent = animate("audio driving", *BRIEF, "--device", "cpu")
     assert same(animate("audio driving", *BRIEF, "--device", "cpu", *explicit), silent)
 
@@ -345,7 +345,7 @@ def test_convert_info_generate(
 
 def test_converted_weights_are_the_ones_used(animate: Animate, checkpoint: Path) -> None:
     converted = animate("driving", *BRIEF, "--model", str(checkpoint))
-    assert not same(converted, animate("driving", *BRIEF, "--model", "tiny"))
+    assert not same(converted, animate("driving", *BRIEF))
 
 
 def test_svd_may_be_named_when_converting(
@@ -407,7 +407,11 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
     tiny = VARIANTS["tiny"]
     sampling = replace(tiny.sampling, steps=1, short_side_px=64)
     monkeypatch.setitem(VARIANTS, "tiny", replace(tiny, sampling=sampling))
-    monkeypatch.setattr(commands, "random_model", random_model)
+    monkeypatch.setattr(
+        commands,
+        "load_built_in",
+        lambda device, dtype: place(random_model("tiny"), device, dtype),
+    )
     monkeypatch.setattr(demo, "SECONDS", 0.4)
 
 
@@ -416,7 +420,7 @@ def test_demo_makes_its_own_media_and_a_video_of_them(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "demo"
     assert main(["demo", "--out", str(folder)]) == 0
     made = {file.name for file in folder.iterdir()}
-    assert made == {"portrait.png", "speech.mp4", "driving.mp4", "demo.mp4"}
+    assert made == {"portrait.png", "speech.wav", "driving.mp4", "demo.mp4"}
     video = watch(folder / "demo.mp4")
     assert len(video.pictures) == 5
     assert video.fps == FPS

@@ -10,8 +10,14 @@ from host import Comfy, image, speech
 
 @pytest.fixture(scope="session")
 def comfy(tmp_path_factory: pytest.TempPathFactory) -> Comfy:
+    """ComfyUI; in place of the built-in model it has a smaller random one."""
     torch.set_num_threads(1)  # small operations that wait for a second core are far slower
-    return Comfy(tmp_path_factory.mktemp("comfy"))
+    host = Comfy(tmp_path_factory.mktemp("comfy"))
+    bundle = host.core("bundle")
+    host.bridge("load").load_built_in = lambda dtype, ops: bundle.place(
+        bundle.random_model("tiny", ops=ops), torch.device("cpu"), dtype
+    )
+    return host
 
 
 @pytest.fixture(autouse=True)

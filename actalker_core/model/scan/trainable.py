@@ -16,7 +16,8 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: boo
     groups = B.shape[2]
 
     def grouped(x: Tensor) -> Tensor:
-        return x.transpose(0, 1).unflatten(2, (groups, 1, -1))  # b l (g w) -> l b g 1 w
+        parted: Tensor = x.transpose(0, 1).unflatten(2, (groups, 1, -1))
+        return parted  # b l (g w) -> l b g 1 w
 
     y = _Scan.apply(  # type: ignore[no-untyped-call]
         grouped(u),

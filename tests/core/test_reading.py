@@ -1,0 +1,50 @@
+"""What is read from the pixels of a drawn face is what was drawn."""
+
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from actalker_core.training.motion import portrait_state, random_motion
+from actalker_core.training.people import State, draw_person
+from actalker_core.training.reading import difference_255, read_states
+from actalker_core.training.world import Picture, draw
+
+CLOSE = {"yaw": 1.5, "pitch": 1.5, "roll": 1.0, "brows": 0.15, "open": 0.12}
+
+
+def spoilt(picture: Picture, seed: int) -> Picture:
+    """As a model may show it: a little blurred, and noisy."""
+    soft = cv2.GaussianBlur(picture, (0, 0), 0.8).astype(float)
+    noise = np.random.default_rng(seed).normal(0, 5, picture.shape)
+    return np.clip(soft + noise, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_states_are_read_back(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    person, rest = draw_person(seed), portrait_state(rng)
+    drawn = random_motion(rng, 40, 12.5)[::8]
+    states = [replace(state, x=rest.x, y=rest.y) for state in drawn]
+    pictures = [spoilt(draw(person, state).picture, i) for i, state in enumerate(states)]
+    found = read_states(person, rest, pictures)
+    for name, most in CLOSE.items():
+        off = [abs(getattr(a, name) - getattr(b, name)) for a, b in zip(states, found, strict=True)]
+        assert np.mean(off) < most, name
+
+
+def test_an_opening_mouth_is_followed() -> None:
+    person, rest = draw_person(3), State()
+    opened = [0, 0.2, 0.5, 0.9, 0.4, 0]
+    pictures = [spoilt(draw(person, State(open=value)).picture, 0) for value in opened]
+    found = [state.open for state in read_states(person, rest, pictures)]
+    assert np.corrcoef(found, opened)[0, 1] > 0.97
+
+
+def test_the_difference_tells_people_apart() -> None:
+    person, state = draw_person(4), State(yaw=5)
+    picture = spoilt(draw(person, state).picture, 0)
+    own = difference_255(person, state, picture)
+    others = [difference_255(draw_person(seed), state, picture) for seed in range(20, 30)]
+    assert own < 6 < min(others)

@@ -1,0 +1,99 @@
+"""Synthetic speech: the same for a seed, and its sounds tell the shape of the mouth."""
+
+import numpy as np
+import pytest
+
+from actalker_core.training.speech import (
+    CONSONANTS,
+    RATE_HZ,
+    SILENCE,
+    SOUNDS,
+    VOWELS,
+    Sound,
+    Speech,
+    Voice,
+    random_speech,
+    random_voice,
+    speak,
+)
+
+VOICE = Voice(120.0, 0.0, 1.0, -6.0, 0.0, 1.0, 1.0)
+
+
+def say(*names: str, voice: Voice = VOICE) -> Speech:
+    script = [(SOUNDS[name], 0.3) for name in names]
+    return speak(script, 0.3 * len(names), voice, np.random.default_rng(0))
+
+
+def loudest_hz(samples: np.ndarray, low: float, high: float) -> float:
+    """The frequency with most energy of the spectrum's envelope."""
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    hz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
+    smooth = np.convolve(spectrum, np.hanning(41), "same") * ((hz > low) & (hz < high))
+    return float(hz[smooth.argmax()])
+
+
+def test_a_seed_is_one_speech() -> None:
+    a, b = (random_speech(np.random.default_rng(5), 3.0) for _ in range(2))
+    assert np.array_equal(a.samples, b.samples)
+    assert np.array_equal(a.mouth, b.mouth)
+    other = random_speech(np.random.default_rng(6), 3.0)
+    assert not np.array_equal(a.samples, other.samples)
+
+
+@pytest.mark.parametrize("seconds", [0.04, 0.5, 7.3])
+def test_lengths(seconds: float) -> None:
+    speech = random_speech(np.random.default_rng(1), seconds)
+    assert len(speech.samples) == pytest.approx(seconds * RATE_HZ, abs=RATE_HZ / 100)
+    assert len(speech.samples) == 160 * len(speech.mouth)
+    assert speech.samples.dtype == np.float32
+    assert np.abs(speech.samples).max() <= 1
+
+
+@pytest.mark.parametrize("name", VOWELS)
+def test_a_vowel_rings_at_its_first_two_formants(name: str) -> None:
+    samples = say(name).samples[1600:-1600]
+    first, second, _ = VOWELS[name].formants
+    if first < 600:  # above that the two may run together
+        assert loudest_hz(samples, 150, (first + second) / 2) == pytest.approx(first, abs=90)
+    assert loudest_hz(samples, (first + second) / 2, 3000) == pytest.approx(second, rel=0.12)
+
+
+@pytest.mark.parametrize("name", SOUNDS)
+def test_every_sound_has_its_mouth(name: str) -> None:
+    middle = say(name).mouth_at(np.array([0.15]))[0]
+    assert middle == pytest.approx(SOUNDS[name].mouth, abs=1e-6)
+
+
+def test_lips_close_for_m_and_b() -> None:
+    mouth = say("a", "m", "a").mouth_at(np.array([0.15, 0.45, 0.75]))[:, 0]
+    assert mouth[1] < 0.01
+    assert mouth[[0, 2]] == pytest.approx(1, abs=1e-6)
+
+
+def test_silence_is_quiet_and_shut() -> None:
+    quiet = speak([(SILENCE, 1.0)], 1.0, VOICE, np.random.default_rng(0))
+    assert np.abs(quiet.samples).max() < 0.02
+    assert not quiet.mouth.any()
+
+
+def test_hiss_lies_in_its_band() -> None:
+    spectrum = np.abs(np.fft.rfft(say("s").samples)) ** 2
+    hz = np.fft.rfftfreq(len(say("s").samples), 1 / RATE_HZ)
+    low, high = CONSONANTS["s"].band
+    assert spectrum[(hz > low) & (hz < high)].sum() > 0.9 * spectrum.sum()
+
+
+def test_voices_differ_in_pitch() -> None:
+    voices = [random_voice(np.random.default_rng(i)) for i in range(40)]
+    pitches = [voice.pitch_hz for voice in voices]
+    assert min(pitches) < 110
+    assert max(pitches) > 200
+    assert np.corrcoef(pitches, [voice.size for voice in voices])[0, 1] > 0.5
+
+
+def test_no_two_sounds_are_alike() -> None:
+    def key(sound: Sound) -> tuple[object, ...]:
+        return sound.formants, sound.voiced, sound.hiss, sound.band
+
+    assert len({key(sound) for sound in SOUNDS.values()}) == len(SOUNDS)
