@@ -28,8 +28,8 @@ FIRST_HELD_OUT_SEED = 1_000
 CALIBRATION_PICTURES = 64
 
 VAE = Recipe(steps=3000, batch=1, learning_rate=1.5e-4, warm_up=300, average=0.995)
-WATCHERS = Recipe(steps=1200, batch=24, learning_rate=1.5e-3, warm_up=100)
-LISTENER = Recipe(steps=500, batch=2, learning_rate=2e-3)
+WATCHERS = Recipe(steps=1600, batch=8, learning_rate=1e-3, warm_up=100, report_every=100)
+LISTENER = Recipe(steps=400, batch=1, learning_rate=2e-3)
 DIFFUSION = Recipe(
     steps=20_000, batch=4, learning_rate=1e-3, warm_up=300, average=0.999, report_every=200
 )
@@ -99,13 +99,18 @@ class Course:
 
     def _make_takes(self) -> bool:
         model = self.model(("vae", "watchers", "listener"))
-        for name, seed, files in (
-            ("takes", 0, self.plan.files),
-            ("unseen", FIRST_HELD_OUT_SEED, 1),
-        ):
-            library = collect(model, self.plan.speeches, self.plan.motions, self.plan.seed + seed)
+        plan = self.plan
+        unseen = replace(
+            plan,
+            files=1,
+            speeches=max(plan.speeches // 10, 1),
+            motions=max(plan.motions // 10, 1),
+            seed=plan.seed + FIRST_HELD_OUT_SEED,
+        )
+        for name, some in (("takes", plan), ("unseen", unseen)):
+            library = collect(model, some.speeches, some.motions, some.seed)
             takes = Takes(self.folder / name)
-            if not takes.make(model, library, files, self.plan.seed + seed, self.until):
+            if not takes.make(model, library, some.files, some.seed, self.until):
                 return False
         return True
 

@@ -21,6 +21,7 @@ from ..encoders.motion import encode_expression, encode_pose
 from ..media import Audio
 from ..vae import encode_image
 from .autoencoder import feature_weights
+from .encoders import loosely
 from .motion import random_motion
 from .people import State, draw_person
 from .speech import RATE_HZ, Speech, random_speech
@@ -70,9 +71,10 @@ def watch(model: ACTalker, rng: np.random.Generator, frames: int) -> Watched:
     actor, states = draw_person(int(rng.integers(1 << 31))), random_motion(rng, frames, fps)
     shown = [draw(actor, state) for state in states]
     pictures = [torch.from_numpy(d.picture).permute(2, 0, 1) for d in shown]
-    boxes = [d.face for d in shown] if rng.random() < 0.5 else repeat(shown[0].face)
+    first = loosely(rng, shown[0].face)
+    boxes = [d.face for d in shown] if rng.random() < 0.5 else repeat(first)
     expression = encode_expression(model.expression_encoder, pictures, boxes, rate_hz=fps)
-    pose = encode_pose(model.head_pose_encoder, pictures, shown[0].face, rate_hz=fps)
+    pose = encode_pose(model.head_pose_encoder, pictures, first, rate_hz=fps)
     return Watched(states, expression.features, pose.rotation_degrees)
 
 
@@ -123,19 +125,20 @@ def encode_take(model: ACTalker, library: Library, rng: np.random.Generator) -> 
     pictures = torch.from_numpy(np.stack([d.picture for d in shown])).permute(0, 3, 1, 2) / 255
     latents = encode_image(model.vae, pictures)
     weights = torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None]
+    face = loosely(rng, shown[0].face)
     reach = model.config.audio_projection.seq_len
     windows = audio_windows(heard.states, start + frames, sampling.fps, reach)[start:]
     return Encoded(
         portrait=latents[0],
-        identity=encode_identity(model.identity_encoder, pictures[0], shown[0].face)[0],
-        face=torch.tensor(shown[0].face),
+        identity=encode_identity(model.identity_encoder, pictures[0], face)[0],
+        face=torch.tensor(face),
         target=latents[1:].half(),
         weight=F.adaptive_avg_pool2d(weights, (latents.shape[2], latents.shape[3])).half(),
         windows=windows.half(),
         features=watched.features[part],
         rotation=watched.rotation_degrees[part],
         gates=torch.from_numpy(gates).float(),
-        masks=torch.cat(setup_masks(setup, shown[0].face))[:, 0].byte(),
+        masks=torch.cat(setup_masks(setup, face))[:, 0].byte(),
     )
 
 
