@@ -17,7 +17,7 @@ from actalker_core.training.speech import (
     speak,
 )
 
-VOICE = Voice(80.0, 0.0, 1.0, -6.0, 0.0, 1.0, 1.0)
+VOICE = Voice(80.0, 0.0, 1.0, 0.0, 0.0, 1.0, 1.0)
 
 
 def say(*names: str, voice: Voice = VOICE) -> Speech:
