@@ -66,6 +66,7 @@ def parser() -> argparse.ArgumentParser:
     for command in (run, export, ablate):
         command.add_argument("--folder", type=Path, default=Path("training"))
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+        command.add_argument("--workers", type=int, default=0, help="processes that draw (0)")
     return whole
 
 
@@ -111,7 +112,7 @@ def _ablate(options: argparse.Namespace) -> None:
 
 
 def _course(options: argparse.Namespace) -> Course:
-    return Course(options.folder, device=torch.device(options.device))
+    return Course(options.folder, device=torch.device(options.device), workers=options.workers)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from ..vae import build_vae
 from . import thumbnail
 from .motion import random_state
 from .people import draw_person
-from .stage import Recipe, held_out_generators
+from .stage import Batch, Recipe, held_out_generator
 from .world import SIDE_PX, Drawn, draw
 
 WEIGHT_OF_FEATURES = 4.0
@@ -21,6 +21,8 @@ WEIGHT_OF_EDGES = 0.5
 WEIGHT_OF_PRIOR = 1e-3
 LATENT_NOISE = 0.1
 """Latents near each other shall look alike: what the denoiser leaves over must not show."""
+
+HELD_OUT_PICTURES = 8
 
 Array = NDArray[np.float32]
 
@@ -36,25 +38,24 @@ class Autoencoder:
         thumbnail.begin(self.network, config.vae.scaling_factor)
         self.scale = config.vae.scaling_factor
 
-    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Pictures of anybody."""
+        return draw_pictures(rng, self.recipe.batch)
+
+    def loss(self, batch: Batch) -> Tensor:
         """Weighted difference of pictures and edges, and a light pull of the latents to 0."""
-        pictures, weights = batch(rng, self.recipe.batch)
-        pictures, weights = pictures.to(self._device), weights.to(self._device)
+        pictures = batch["pictures"]
         latent = self.network.encode(pictures).latent_dist.mode() * self.scale
         noisy = latent + LATENT_NOISE * torch.randn_like(latent)
         seen = self.network.decode(noisy / self.scale, num_frames=1).sample
         prior: Tensor = WEIGHT_OF_PRIOR * latent.square().mean()
-        return difference(seen, pictures, weights) + prior
-
-    @property
-    def _device(self) -> torch.device:
-        weight: Tensor = self.network.quant_conv.weight
-        return weight.device
+        return difference(seen, pictures, batch["weights"]) + prior
 
     def held_out(self) -> dict[str, float]:
         """Mean difference per colour, of 255, over pictures and over their features."""
-        (rng,) = held_out_generators(1)
-        pictures, weights = (x.to(self._device) for x in batch(rng, 8))
+        device = self.network.quant_conv.weight.device
+        batch = draw_pictures(held_out_generator(), HELD_OUT_PICTURES)
+        pictures, weights = batch["pictures"].to(device), batch["weights"].to(device)
         seen = self.network.decode(self.network.encode(pictures).latent_dist.mode(), 1).sample
         off = (seen - pictures).abs() * 127.5
         features = (weights > 1).expand_as(off)
@@ -100,14 +101,14 @@ def difference(seen: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
     return (off.abs() * weights).mean() + WEIGHT_OF_EDGES * edges
 
 
-def batch(rng: np.random.Generator, count: int) -> tuple[Tensor, Tensor]:
+def draw_pictures(rng: np.random.Generator, count: int) -> Batch:
     """Pictures of anybody (n, 3, 128, 128) in −1…1 and how much each pixel counts (n, 1, …)."""
-    pictures, weights = [], []
-    for _ in range(count):
-        drawn = draw(draw_person(int(rng.integers(1 << 31))), random_state(rng))
-        pictures.append(drawn.picture)
-        weights.append(feature_weights(drawn))
-    return as_input(np.stack(pictures)), torch.from_numpy(np.stack(weights))[:, None]
+    drawn = [draw(draw_person(int(rng.integers(1 << 31))), random_state(rng)) for _ in range(count)]
+    weights = np.stack([feature_weights(one) for one in drawn])
+    return {
+        "pictures": as_input(np.stack([one.picture for one in drawn])),
+        "weights": torch.from_numpy(weights)[:, None],
+    }
 
 
 def as_input(pictures: NDArray[np.uint8]) -> Tensor:

@@ -1,8 +1,8 @@
 """The whole course: stages in their order, each built on what the ones before have learnt."""
 
 import logging
+import math
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,26 @@ import torch
 from ..bundle import ACTalker
 from ..checkpoint.single import save
 from ..config import VARIANTS, ModelConfig
-from ..errors import InputError
-from .autoencoder import Autoencoder, batch, calibrate, with_time
+from ..errors import InputError, check_choice
+from .autoencoder import Autoencoder, calibrate, draw_pictures, with_time
 from .diffusion import Diffusion
-from .encoders import Listener, Watchers
-from .library import Takes, collect
-from .stage import Recipe, Run, Stage
+from .encoders import TASKS, Listener, Watcher
+from .library import DrawnTakes, Takes, collect
+from .stage import Batch, Recipe, Run, Stage
 
 log = logging.getLogger(__name__)
 
-STAGES = ("vae", "watchers", "listener", "takes", "diffusion")
+STAGES = ("vae", *TASKS, "listener", "takes", "diffusion")
 FIRST_HELD_OUT_SEED = 1_000
 """Seeds from here on are never trained on."""
 CALIBRATION_PICTURES = 64
 
 VAE = Recipe(steps=3000, batch=1, learning_rate=1.5e-4, warm_up=300, average=0.995)
-WATCHERS = Recipe(steps=1600, batch=8, learning_rate=1e-3, warm_up=100, report_every=100)
+EXPRESSION = Recipe(
+    steps=3000, batch=8, learning_rate=1.5e-3, warm_up=100, average=0.99, report_every=100
+)
+HEAD_POSE = replace(EXPRESSION, steps=2000)
+IDENTITY = replace(EXPRESSION, steps=500, average=0.0)
 LISTENER = Recipe(steps=400, batch=1, learning_rate=2e-3)
 DIFFUSION = Recipe(
     steps=20_000, batch=4, learning_rate=1e-3, warm_up=300, average=0.999, report_every=200
@@ -45,7 +49,9 @@ class Plan:
     """
 
     vae: Recipe = VAE
-    watchers: Recipe = WATCHERS
+    expression: Recipe = EXPRESSION
+    head_pose: Recipe = HEAD_POSE
+    identity: Recipe = IDENTITY
     listener: Recipe = LISTENER
     diffusion: Recipe = DIFFUSION
     speeches: int = 120
@@ -62,6 +68,7 @@ class Course:
     Args:
         folder: of checkpoints, logs and takes. denoiser_folder: of the last stage, if another.
         until: `time.monotonic()` at which to stop wherever it is; infinity for never.
+        workers: processes that draw beside a GPU.
     """
 
     folder: Path
@@ -69,36 +76,44 @@ class Course:
     config: ModelConfig = field(default_factory=lambda: VARIANTS["built-in"])
     plan: Plan = field(default_factory=Plan)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-    until: float = float("inf")
+    until: float = math.inf
+    workers: int = 0
 
     def run(self, names: tuple[str, ...] = STAGES) -> bool:
         """Go through stages; whether all of them are done."""
-        makers: dict[str, Callable[[], bool]] = {
-            "vae": lambda: self._train(Autoencoder(self.config, self.plan.vae)),
-            "watchers": lambda: self._train(Watchers(self.config, self.plan.watchers)),
-            "listener": lambda: self._train(Listener(self.config, self.plan.listener)),
-            "takes": self._make_takes,
-            "diffusion": lambda: self._train(self.diffusion()),
-        }
         for name in names:
-            if name not in makers:
-                raise InputError(f"Stage: expected one of {', '.join(STAGES)}, got '{name}'.")
+            check_choice("stage", name, STAGES)
             log.info("Stage: %s", name)
-            if not makers[name]() or time.monotonic() >= self.until:
+            done = self._make_takes() if name == "takes" else self._train(self._stage(name))
+            if not done or time.monotonic() >= self.until:
                 return False
         return True
 
     def _train(self, stage: Stage) -> bool:
-        run = Run(stage, self._home(stage), self.device)
+        run = Run(stage, self._home(stage), self.device, self.workers)
         run.train(until_time=self.until)
         return run.done
+
+    def _stage(self, name: str, takes: Batch | None = None, unseen: Batch | None = None) -> Stage:
+        """A stage, untrained; the last one with its takes, unless others are given."""
+        recipe: Recipe = getattr(self.plan, name)
+        if name == "vae":
+            return Autoencoder(self.config, recipe)
+        if name == "listener":
+            return Listener(self.config, recipe)
+        if name in TASKS:
+            return Watcher(name, self.config, recipe)
+        if takes is None or unseen is None:
+            takes, unseen = (Takes(self.folder / kind).read() for kind in ("takes", "unseen"))
+            unseen = {field: rows[: self.plan.held_out] for field, rows in unseen.items()}
+        return Diffusion(self.config, recipe, takes, unseen)
 
     def _home(self, stage: Stage) -> Path:
         elsewhere = self.denoiser_folder if stage.name == Diffusion.name else None
         return elsewhere or self.folder
 
     def _make_takes(self) -> bool:
-        model = self.model(("vae", "watchers", "listener"))
+        model = self.model(("vae", *TASKS, "listener"))
         plan = self.plan
         unseen = replace(
             plan,
@@ -109,16 +124,10 @@ class Course:
         )
         for name, some in (("takes", plan), ("unseen", unseen)):
             library = collect(model, some.speeches, some.motions, some.seed)
-            takes = Takes(self.folder / name)
-            if not takes.make(model, library, some.files, some.seed, self.until):
+            drawn, takes = DrawnTakes(library, self.config, some.seed), Takes(self.folder / name)
+            if not takes.make(model, drawn, some.files, self.until, self.workers):
                 return False
         return True
-
-    def diffusion(self) -> Diffusion:
-        """The last stage, with its data."""
-        takes, unseen = (Takes(self.folder / name).read() for name in ("takes", "unseen"))
-        unseen = {name: values[: self.plan.held_out] for name, values in unseen.items()}
-        return Diffusion(self.config, self.plan.diffusion, takes, unseen)
 
     def model(self, names: tuple[str, ...] = STAGES) -> ACTalker:
         """Everything that some stages have learnt so far, ready to be used.
@@ -129,29 +138,18 @@ class Course:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = ACTalker(self.config).eval().requires_grad_(False)
+        known = model.state_dict().keys()
+        for name in set(names) - {"takes", "vae"}:
+            weights = self._learnt(self._stage(name, {}, {}))
+            model.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
         if "vae" in names:
             self._add_vae(model)
-        for name in set(names) & {"watchers", "listener", "diffusion"}:
-            self._add(model, name)
         return model.to(self.device)
 
     def _add_vae(self, model: ACTalker) -> None:
-        learnt = Autoencoder(self.config, self.plan.vae)
-        with_time(model.vae, self._learnt(learnt))
-        pictures, _ = batch(np.random.default_rng(self.plan.seed), CALIBRATION_PICTURES)
-        calibrate(model.vae, pictures, self.config.vae.scaling_factor)
-
-    def _add(self, model: ACTalker, name: str) -> None:
-        nobody = {"gates": torch.zeros(0)}
-        makers: dict[str, Callable[[], Stage]] = {
-            "watchers": lambda: Watchers(self.config, self.plan.watchers),
-            "listener": lambda: Listener(self.config, self.plan.listener),
-            "diffusion": lambda: Diffusion(self.config, self.plan.diffusion, nobody, nobody),
-        }
-        stage = makers[name]()
-        weights = self._learnt(stage)
-        known = model.state_dict().keys()
-        model.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
+        with_time(model.vae, self._learnt(self._stage("vae")))
+        drawn = draw_pictures(np.random.default_rng(self.plan.seed), CALIBRATION_PICTURES)
+        calibrate(model.vae, drawn["pictures"], self.config.vae.scaling_factor)
 
     def _learnt(self, stage: Stage) -> dict[str, torch.Tensor]:
         """A stage's weights: their running average where there is one."""

@@ -1,12 +1,9 @@
 """The third stage: the denoiser learns to follow the signals, each in its own region."""
 
-import math
-
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ..bundle import ACTalker
 from ..config import ModelConfig
 from ..faces.box import enlarged
 from ..masks import box_mask
@@ -16,7 +13,7 @@ from ..model.projections import AudioProjection, ExpressionProjection, IdentityP
 from ..model.unet import UNet
 from ..regions import Regions
 from ..sampler.guidance import Pass
-from .stage import Recipe
+from .stage import Batch, Recipe
 from .takes import time_ids
 from .world import SIDE_PX
 
@@ -25,8 +22,6 @@ LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.4, 1.4
 PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EXPRESSION: 0.78}
 """How often each guidance pass is trained; the last one sees everything."""
 HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
-
-Batch = dict[str, Tensor]
 
 
 class Diffusion:
@@ -52,59 +47,61 @@ class Diffusion:
         parts = {name: getattr(self, name) for name in (*names, "expression_projection")}
         self.network: nn.Module = nn.ModuleDict(parts)
 
-    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
-        """EDM's weighted error of v, over random noise levels and guidance passes."""
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Some takes, each with a noise level and a guidance pass."""
         count = self.recipe.batch
         chosen = torch.from_numpy(rng.integers(len(self.takes["gates"]), size=count))
-        batch = {name: field[chosen] for name, field in self.takes.items()}
-        levels = rng.normal(LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD, count)
         sampling = self.config.sampling
-        levels = np.clip(levels, math.log(sampling.sigma_min), math.log(sampling.sigma_max))
+        levels = np.exp(rng.normal(LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD, count))
+        levels = np.clip(levels, sampling.sigma_min, sampling.sigma_max)
         passes = rng.choice(len(PASS_SHARES), size=count, p=list(PASS_SHARES.values()))
-        return self._error(batch, torch.from_numpy(np.exp(levels)).float(), passes.tolist())
+        takes = {name: field[chosen] for name, field in self.takes.items()}
+        noise = {"sigma": torch.from_numpy(levels).float(), "pass": torch.from_numpy(passes)}
+        return takes | noise
 
-    def held_out(self) -> dict[str, float]:
-        """The error at a few noise levels, everything seen."""
-        found = {}
-        for sigma in HELD_OUT_SIGMAS:
-            torch.manual_seed(0)
-            count = len(self.unseen["gates"])
-            levels = torch.full((count,), sigma)
-            error = self._error(self.unseen, levels, [int(Pass.EXPRESSION)] * count)
-            found[f"sigma_{sigma:g}"] = float(error)
-        return found
-
-    def _error(self, batch: Batch, sigma: Tensor, passes: list[int]) -> Tensor:
-        device = self.unet.conv_in.weight.device
-        batch = {name: field.to(device) for name, field in batch.items()}
-        sigma = sigma.to(device)
+    def loss(self, batch: Batch) -> Tensor:
+        """EDM's weighted error of v."""
         clean = batch["target"].float() * self.config.vae.scaling_factor
-        spread = (sigma**2 + 1).sqrt()[:, None, None, None, None]
-        noisy = clean + sigma[:, None, None, None, None] * torch.randn_like(clean)
-        wanted = (noisy / spread**2 - clean) * spread / sigma[:, None, None, None, None]
-        v = self.velocity(batch, noisy / spread, sigma.log() / 4, passes)
+        sigma = batch["sigma"][:, None, None, None, None]
+        spread = (sigma**2 + 1).sqrt()
+        noisy = clean + sigma * torch.randn_like(clean)
+        wanted = (noisy / spread**2 - clean) * spread / sigma
+        v = self.velocity(batch, noisy / spread, batch["sigma"].log() / 4)
         weight = batch["weight"].float()
         error: Tensor = ((v.float() - wanted).square() * weight).mean() / weight.mean()
         return error
 
-    def velocity(self, batch: Batch, x: Tensor, c_noise: Tensor, passes: list[int]) -> Tensor:
+    def held_out(self) -> dict[str, float]:
+        """The error at a few noise levels, everything seen."""
+        device = self.unet.conv_in.weight.device
+        unseen = {name: field.to(device) for name, field in self.unseen.items()}
+        everything = torch.full((len(unseen["gates"]),), int(Pass.EXPRESSION), device=device)
+        found = {}
+        for sigma in HELD_OUT_SIGMAS:
+            torch.manual_seed(0)
+            levels = torch.full(everything.shape, sigma, device=device)
+            found[f"sigma_{sigma:g}"] = float(
+                self.loss(unseen | {"sigma": levels, "pass": everything})
+            )
+        return found
+
+    def velocity(self, batch: Batch, x: Tensor, c_noise: Tensor) -> Tensor:
         """V of takes (b, n, 4, h, w), each in its own guidance pass."""
         count, frames = x.shape[:2]
-        seen = torch.tensor(passes, device=x.device)
-        image = batch["portrait"] * (seen >= Pass.IDENTITY)[:, None, None, None]
+        image = batch["portrait"] * (batch["pass"] >= Pass.IDENTITY)[:, None, None, None]
         ids = torch.tensor(time_ids(self.config.sampling), device=x.device)
         out: Tensor = self.unet(
             torch.cat([x, image[:, None].expand(-1, frames, -1, -1, -1)], dim=2),
             c_noise,
             ids.expand(count, -1),
-            self._control(batch, seen, (x.shape[3], x.shape[4])),
+            self._control(batch, (x.shape[3], x.shape[4])),
             self.pose_guider(self._pose_images(batch["face"]))[:, None],
         )
         return out
 
-    def _control(self, batch: Batch, seen: Tensor, grid: tuple[int, int]) -> Control:
+    def _control(self, batch: Batch, grid: tuple[int, int]) -> Control:
         """Identity, gated tokens and regions; rows are (takes frames)."""
-        frames = batch["gates"].shape[1]
+        frames, seen = batch["gates"].shape[1], batch["pass"]
 
         def shown(x: Tensor, least: Pass) -> Tensor:
             """Zeros where a pass does not see it."""
@@ -135,11 +132,6 @@ class Diffusion:
         boxes = [enlarged((a, b, c, d), factor) for a, b, c, d in faces.tolist()]
         drawn = torch.cat([box_mask(box, SIDE_PX, SIDE_PX) for box in boxes])
         return drawn.expand(-1, 3, -1, -1).to(faces.device)
-
-    def write_to(self, model: ACTalker) -> None:
-        """Hand what was learnt to a whole model."""
-        for name, part in self.network.named_children():
-            model.get_submodule(name).load_state_dict(part.state_dict())
 
 
 def start_quietly(unet: UNet) -> None:

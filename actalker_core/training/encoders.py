@@ -1,5 +1,10 @@
 """The second stage: encoders that know what they see and hear, because the world tells them."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -16,7 +21,7 @@ from ..portrait import crop_resized
 from .motion import random_state
 from .people import BEARDS, GLASSES, HAIR_STYLES, Person, State, draw_person
 from .speech import RATE_HZ, Speech, random_speech
-from .stage import Recipe, held_out_generators
+from .stage import Batch, Recipe, held_out_generator
 from .world import SIDE_PX, draw
 
 Array = NDArray[np.float64]
@@ -39,6 +44,8 @@ ROTATIONS = ("pitch", "yaw", "roll")
 """Order of the head rotation."""
 WHOLE_SHARE = 0.2
 """How often nobody says where the face is, and all of the picture stands for it."""
+HELD_OUT_FACES = 32
+COLOURS = 3
 DEGREES_PER_UNIT = 10.0
 """An error of so many degrees counts as much as one of 1 elsewhere."""
 
@@ -74,71 +81,127 @@ def description_of(person: Person) -> list[float]:
 # What they see -----------------------------------------------------------------------------------
 
 
-class Watchers:
-    """Expression, head pose and identity, learnt from the same pictures."""
+Error = Callable[[Any, Batch], Tensor]
 
-    name = "watchers"
 
-    def __init__(self, config: ModelConfig, recipe: Recipe) -> None:
-        self.recipe = recipe
-        encoders = Encoders(config)
-        self.expression = encoders.expression_encoder
-        self.head_pose = encoders.head_pose_encoder
-        self.identity = encoders.identity_encoder
-        told = len(description_of(draw_person(0)))
-        self.describe = nn.Linear(config.identity_encoder.output_dim, told)
-        self.network: nn.Module = nn.ModuleDict(
-            {
-                "expression_encoder": self.expression,
-                "head_pose_encoder": self.head_pose,
-                "identity_encoder": self.identity,
-                "describe": self.describe,
-            }
-        )
+@dataclass(frozen=True)
+class Task:
+    """What one of the networks that watch shall learn.
 
-    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
-        """Squared errors of all three."""
-        return torch.stack(list(self._errors(rng, self.recipe.batch).values())).sum()
+    Attributes:
+        part: its name in the whole model.
+        shape: what it sees, from the box of a face. side_px: how large.
+        truth: what it shall say about somebody in some state.
+        error: squared, of what it says.
+    """
+
+    part: str
+    shape: Callable[[Box], Box]
+    side_px: int
+    truth: Callable[[Person, State], list[float]]
+    error: Error
+
+
+def _expression_error(network: Any, batch: Batch) -> Tensor:
+    return F.mse_loss(network(batch["seen"]), batch["truth"])
+
+
+def _rotation_error(network: Any, batch: Batch) -> Tensor:
+    degrees, _ = network(batch["seen"] * 2 - 1)
+    error: Tensor = ((degrees - batch["truth"]) / DEGREES_PER_UNIT).square().mean()
+    return error
+
+
+def _identity_error(network: Any, batch: Batch) -> Tensor:
+    encoder, describe = network
+    return F.mse_loss(describe(encoder(batch["seen"] * 2 - 1)), batch["truth"])
+
+
+TASKS = {
+    "expression": Task(
+        "expression_encoder",
+        square,
+        INPUT_PX,
+        lambda person, state: expression_of(state),
+        _expression_error,
+    ),
+    "head_pose": Task(
+        "head_pose_encoder",
+        wide,
+        INPUT_PX,
+        lambda person, state: rotation_of(state),
+        _rotation_error,
+    ),
+    "identity": Task(
+        "identity_encoder",
+        lambda box: box,
+        HEAD_PX,
+        lambda person, state: description_of(person),
+        _identity_error,
+    ),
+}
+
+
+class Watcher:
+    """One of the networks that watch, learning from drawn people.
+
+    Args:
+        name: of its task.
+    """
+
+    def __init__(self, name: str, config: ModelConfig, recipe: Recipe) -> None:
+        self.name, self.recipe, self.task = name, recipe, TASKS[name]
+        encoder = Encoders(config).get_submodule(self.task.part)
+        self.network: nn.Module = nn.ModuleDict({self.task.part: encoder})
+        self._whole = encoder
+        if name == "identity":
+            told = len(description_of(draw_person(0)))
+            describe = nn.Linear(config.identity_encoder.output_dim, told)
+            self.network["describe"] = describe
+            self._whole = nn.ModuleList([encoder, describe])
+        else:
+            wake(encoder)
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """Anybody as the network sees them, and the truth about them."""
+        return watched(rng, self.recipe.batch, self.task)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Squared error."""
+        return self.task.error(self._whole, batch)
 
     def held_out(self) -> dict[str, float]:
-        """Errors on people that are never trained on."""
-        (rng,) = held_out_generators(1)
-        return {name: float(value) for name, value in self._errors(rng, 32).items()}
+        """The error on people that are never trained on."""
+        batch = watched(held_out_generator(), HELD_OUT_FACES, self.task)
+        device = next(self.network.parameters()).device
+        return {"error": float(self.loss({k: v.to(device) for k, v in batch.items()}))}
 
-    def _errors(self, rng: np.random.Generator, count: int) -> dict[str, Tensor]:
-        faces, heads, portraits, truths = self._batch(rng, count)
-        expression, rotation, description = truths
-        degrees, _ = self.head_pose(heads * 2 - 1)
-        return {
-            "expression": F.mse_loss(self.expression(faces), expression),
-            "rotation": F.mse_loss(degrees / DEGREES_PER_UNIT, rotation / DEGREES_PER_UNIT),
-            "identity": F.mse_loss(self.describe(self.identity(portraits * 2 - 1)), description),
-        }
 
-    def _batch(
-        self, rng: np.random.Generator, count: int
-    ) -> tuple[Tensor, Tensor, Tensor, tuple[Tensor, Tensor, Tensor]]:
-        people = [draw_person(int(rng.integers(1 << 31))) for _ in range(count)]
-        states = [random_state(rng) for _ in range(count)]
-        shown = [draw(*both) for both in zip(people, states, strict=True)]
-        pictures = [torch.from_numpy(d.picture).permute(2, 0, 1)[None] / 255 for d in shown]
-        boxes = [loosely(rng, d.face) for d in shown]
-        cut = list(zip(pictures, boxes, strict=True))
-        device = self.describe.weight.device
+def wake(network: nn.Module) -> None:
+    """Begin so that edges count and flat colour does not.
 
-        def told(rows: list[list[float]]) -> Tensor:
-            return torch.tensor(rows, device=device)
+    The norms of these networks have few groups, in which overall brightness would drown the rest.
+    """
+    for name, module in network.named_modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.in_channels == COLOURS:
+                with torch.no_grad():
+                    module.weight -= module.weight.mean((1, 2, 3), keepdim=True)
+        if name.endswith((".gn3", ".bn2")):
+            nn.init.zeros_(module.weight)
 
-        return (
-            torch.cat([crop_resized(p, square(box), INPUT_PX) for p, box in cut]).to(device),
-            torch.cat([crop_resized(p, wide(box), INPUT_PX) for p, box in cut]).to(device),
-            torch.cat([crop_resized(p, box, HEAD_PX) for p, box in cut]).to(device),
-            (
-                told([expression_of(s) for s in states]),
-                told([rotation_of(s) for s in states]),
-                told([description_of(p) for p in people]),
-            ),
-        )
+
+def watched(rng: np.random.Generator, count: int, task: Task) -> Batch:
+    """Crops of anybody (n, 3, side, side) in 0…1, and the truth about them (n, numbers)."""
+    seen, truth = [], []
+    for _ in range(count):
+        person, state = draw_person(int(rng.integers(1 << 31))), random_state(rng)
+        drawn = draw(person, state)
+        picture = torch.from_numpy(drawn.picture).permute(2, 0, 1)[None] / 255
+        seen.append(crop_resized(picture, task.shape(loosely(rng, drawn.face)), task.side_px))
+        truth.append(task.truth(person, state))
+    return {"seen": torch.cat(seen), "truth": torch.tensor(truth)}
 
 
 def loosely(rng: np.random.Generator, box: Box) -> Box:
@@ -169,35 +232,37 @@ class Listener:
         self.mel_bins = config.audio_encoder.num_mel_bins
         self.read = nn.Linear(config.audio_encoder.d_model, 3)
         self.network: nn.Module = nn.ModuleDict({"audio_encoder": self.encoder, "read": self.read})
-        self._library: list[tuple[Tensor, Tensor]] = []
 
-    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
+    @cached_property
+    def _library(self) -> list[Batch]:
+        seeded = np.random.default_rng(self.recipe.seed)
+        return [_piece(seeded, self.mel_bins) for _ in range(self.pieces)]
+
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """One piece of the library."""
+        return self._library[int(rng.integers(self.pieces))]
+
+    def loss(self, batch: Batch) -> Tensor:
         """Squared error of open, wide and round at every hidden state."""
-        if not self._library:
-            seeded = np.random.default_rng(self.recipe.seed)
-            self._library = [_piece(seeded, self.mel_bins) for _ in range(self.pieces)]
-        chosen = rng.integers(self.pieces, size=self.recipe.batch)
-        return torch.stack([self._error(*self._library[i]) for i in chosen]).mean()
+        mouth = batch["mouth"]
+        states = self.encoder(batch["mel"])[:, : len(mouth)]
+        last: Tensor = self.read(states[0, :, -1])
+        return F.mse_loss(last, mouth)
 
     def held_out(self) -> dict[str, float]:
         """The same on voices and words that are never trained on."""
-        pieces = [_piece(rng, self.mel_bins) for rng in held_out_generators(2)]
-        return {"mouth": float(torch.stack([self._error(*piece) for piece in pieces]).mean())}
-
-    def _error(self, mel: Tensor, mouth: Tensor) -> Tensor:
         device = self.read.weight.device
-        states = self.encoder(mel.to(device))[:, : len(mouth)]
-        last: Tensor = self.read(states[0, :, -1])
-        return F.mse_loss(last, mouth.to(device))
+        piece = _piece(held_out_generator(), self.mel_bins)
+        return {"mouth": float(self.loss({k: v.to(device) for k, v in piece.items()}))}
 
 
-def _piece(rng: np.random.Generator, mel_bins: int) -> tuple[Tensor, Tensor]:
-    """Up to half a minute by two voices: (1, mels, 3000) and the mouth at each state (s, 3)."""
+def _piece(rng: np.random.Generator, mel_bins: int) -> Batch:
+    """Up to half a minute by two voices: mel (1, mels, 3000) and the mouth at each state (s, 3)."""
     seconds = rng.uniform(1, 15, 2)
     said = [random_speech(rng, float(s)) for s in seconds]
     samples = torch.from_numpy(np.concatenate([s.samples for s in said]))[:PIECE_SAMPLES]
     mouth = np.concatenate([mouth_at_states(s) for s in said])[: states_in(len(samples))]
-    return log_mel(samples, mel_bins), torch.from_numpy(mouth).float()
+    return {"mel": log_mel(samples, mel_bins), "mouth": torch.from_numpy(mouth).float()}
 
 
 def mouth_at_states(speech: Speech) -> Array:

@@ -4,6 +4,7 @@ Drawing and encoding cost more than a training step, so that both are done once 
 """
 
 import logging
+import math
 import time
 from dataclasses import dataclass
 from itertools import repeat
@@ -13,8 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, Dataset
 
 from ..bundle import ACTalker
+from ..config import ModelConfig
 from ..encoders.audio import audio_windows, encode_audio
 from ..encoders.identity import encode_identity
 from ..encoders.motion import encode_expression, encode_pose
@@ -85,61 +88,62 @@ def collect(model: ACTalker, speeches: int, motions: int, seed: int) -> Library:
     return Library(heard, [watch(model, rng, MOTION_FRAMES) for _ in range(motions)])
 
 
-@dataclass(frozen=True)
-class Encoded:
-    """A take as the denoiser needs it; n frames.
+class DrawnTakes(Dataset[dict[str, Tensor]]):
+    """Random takes of signals from the library, each by somebody new, as pictures.
 
-    Attributes:
-        portrait: (4, h, w) unscaled. identity: (features,). face: the box (4,) in the portrait.
-        target: (n, 4, h, w) unscaled latents. weight: (n, 1, h, w) how much each counts.
-        windows: (n, states, layers, channels). features: (n, e). rotation: (n, 3) degrees.
-        gates: (n, 2). masks: (2, 128, 128) as bytes, of audio and expression.
+    A take, with n frames, holds: pictures (1 + n, 3, 128, 128) as bytes, the portrait first; face
+    (4,), the box in it; weight (n, 1, 128, 128), how much each pixel counts; windows (n, states,
+    layers, channels); features (n, e); rotation (n, 3) in degrees; gates (n, 2); masks
+    (2, 128, 128) as bytes, of audio and expression.
     """
 
-    portrait: Tensor
-    identity: Tensor
-    face: Tensor
-    target: Tensor
-    weight: Tensor
-    windows: Tensor
-    features: Tensor
-    rotation: Tensor
-    gates: Tensor
-    masks: Tensor
+    def __init__(self, library: Library, config: ModelConfig, seed: int) -> None:
+        self.library, self.config, self.seed = library, config, seed
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """The same for a number."""
+        rng = np.random.default_rng([self.seed, 20, number])
+        fps, frames = self.config.sampling.fps, self.config.unet.num_frames
+        heard = self.library.speeches[int(rng.integers(len(self.library.speeches)))]
+        watched = self.library.motions[int(rng.integers(len(self.library.motions)))]
+        start = int(rng.integers(int(SPEECH_SECONDS * fps) - frames + 1))
+        first = int(rng.integers(len(watched.states) - frames + 1))
+        part = slice(first, first + frames)
+        person, rest = random_portrait(rng)
+        setup, gates = random_setup(rng, frames)
+        mouth = heard.speech.mouth_at((start + np.arange(frames)) / fps)
+        take = Take(person, rest, watched.states[part], mouth, gates, setup)
+        shown = [draw(person, state) for state in (rest, *take.states())]
+        face = loosely(rng, shown[0].face)
+        reach = self.config.audio_projection.seq_len
+        return {
+            "pictures": torch.from_numpy(np.stack([d.picture for d in shown])).permute(0, 3, 1, 2),
+            "face": torch.tensor(face),
+            "weight": torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None],
+            "windows": audio_windows(heard.states, start + frames, fps, reach)[start:].half(),
+            "features": watched.features[part],
+            "rotation": watched.rotation_degrees[part],
+            "gates": torch.from_numpy(gates).float(),
+            "masks": torch.cat(setup_masks(setup, face))[:, 0].byte(),
+        }
 
 
-def encode_take(model: ACTalker, library: Library, rng: np.random.Generator) -> Encoded:
-    """A random take of signals from the library, by somebody new."""
-    sampling, frames = model.config.sampling, model.config.unet.num_frames
-    heard = library.speeches[int(rng.integers(len(library.speeches)))]
-    watched = library.motions[int(rng.integers(len(library.motions)))]
-    start = int(rng.integers(int(SPEECH_SECONDS * sampling.fps) - frames + 1))
-    first = int(rng.integers(len(watched.states) - frames + 1))
-    person, rest = random_portrait(rng)
-    setup, gates = random_setup(rng, frames)
-    times = (start + np.arange(frames)) / sampling.fps
-    part = slice(first, first + frames)
-    mouth = heard.speech.mouth_at(times)
-    take = Take(person, rest, watched.states[part], mouth, gates, setup)
-    shown = [draw(person, state) for state in (rest, *take.states())]
-    pictures = torch.from_numpy(np.stack([d.picture for d in shown])).permute(0, 3, 1, 2) / 255
-    latents = encode_image(model.vae, pictures)
-    weights = torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None]
-    face = loosely(rng, shown[0].face)
-    reach = model.config.audio_projection.seq_len
-    windows = audio_windows(heard.states, start + frames, sampling.fps, reach)[start:]
-    return Encoded(
-        portrait=latents[0],
-        identity=encode_identity(model.identity_encoder, pictures[0], face)[0],
-        face=torch.tensor(face),
-        target=latents[1:].half(),
-        weight=F.adaptive_avg_pool2d(weights, (latents.shape[2], latents.shape[3])).half(),
-        windows=windows.half(),
-        features=watched.features[part],
-        rotation=watched.rotation_degrees[part],
-        gates=torch.from_numpy(gates).float(),
-        masks=torch.cat(setup_masks(setup, face))[:, 0].byte(),
-    )
+def encode_take(model: ACTalker, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A drawn take as the denoiser needs it.
+
+    In place of the pictures there are: portrait (4, h, w) and target (n, 4, h, w), unscaled
+    latents; identity (features,); the weight at their size.
+    """
+    pictures = drawn.pop("pictures").to(model.device) / 255
+    x0, y0, x1, y1 = drawn["face"].tolist()
+    latents = encode_image(model.vae, pictures).cpu()
+    size = latents.shape[2], latents.shape[3]
+    return drawn | {
+        "portrait": latents[0],
+        "target": latents[1:].half(),
+        "identity": encode_identity(model.identity_encoder, pictures[0], (x0, y0, x1, y1))[0].cpu(),
+        "weight": F.adaptive_avg_pool2d(drawn["weight"], size).half(),
+    }
 
 
 class Takes:
@@ -150,8 +154,19 @@ class Takes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def make(self, model: ACTalker, library: Library, files: int, seed: int, until: float) -> bool:
-        """Draw and encode until there are so many files, or it is late; whether all are there."""
+    def make(
+        self,
+        model: ACTalker,
+        drawn: DrawnTakes,
+        files: int,
+        until: float = math.inf,
+        workers: int = 0,
+    ) -> bool:
+        """Draw and encode until there are so many files, or it is late; whether all are there.
+
+        Args:
+            workers: processes that draw.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         for number in range(files):
             path = self.folder / f"{number:04d}.pt"
@@ -159,8 +174,9 @@ class Takes:
                 continue
             if time.monotonic() >= until:
                 return False
-            rng = np.random.default_rng([seed, 20, number])
-            made = [vars(encode_take(model, library, rng)) for _ in range(self.PER_FILE)]
+            numbers = range(number * self.PER_FILE, (number + 1) * self.PER_FILE)
+            loader = DataLoader(drawn, sampler=numbers, batch_size=None, num_workers=workers)
+            made = [encode_take(model, take) for take in loader]
             stacked = {name: torch.stack([take[name] for take in made]) for name in made[0]}
             torch.save(stacked, path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)
@@ -168,6 +184,6 @@ class Takes:
         return True
 
     def read(self) -> dict[str, Tensor]:
-        """All takes there are, each field of `Encoded` stacked."""
+        """All takes there are, each field stacked."""
         files = [torch.load(path, weights_only=True) for path in sorted(self.folder.glob("*.pt"))]
         return {name: torch.cat([file[name] for file in files]) for name in files[0]}

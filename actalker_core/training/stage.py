@@ -4,7 +4,7 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset
 
 from ..errors import InputError
 
@@ -43,6 +44,9 @@ class Recipe:
     seed: int = 0
 
 
+Batch = dict[str, Tensor]
+
+
 class Stage(Protocol):
     """Something to train.
 
@@ -55,18 +59,37 @@ class Stage(Protocol):
     recipe: Recipe
     network: nn.Module
 
-    def loss(self, rng: np.random.Generator, step: int) -> Tensor:
-        """Of one batch, which `rng` alone decides."""
+    def batch(self, rng: np.random.Generator) -> Batch:
+        """What one step learns from, on the CPU; `rng` alone decides it."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Of one batch, on the device of the network."""
 
     def held_out(self) -> dict[str, float]:
         """Measures on what is never trained on."""
 
 
-class Run:
-    """A stage with its optimiser, at some step; resumes from its checkpoint bit for bit."""
+class Batches(Dataset[Batch]):
+    """The batch of every step: the same for a step, whoever makes it."""
 
-    def __init__(self, stage: Stage, folder: Path, device: torch.device) -> None:
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+
+    def __getitem__(self, step: int) -> Batch:
+        """That of one step."""
+        return self.stage.batch(np.random.default_rng([self.stage.recipe.seed, step]))
+
+
+class Run:
+    """A stage with its optimiser, at some step; resumes from its checkpoint bit for bit.
+
+    Args:
+        workers: processes that make batches ahead of time; worth it beside a GPU.
+    """
+
+    def __init__(self, stage: Stage, folder: Path, device: torch.device, workers: int = 0) -> None:
         self.stage, self.recipe, self.folder, self.device = stage, stage.recipe, folder, device
+        self.workers = workers
         self.step, self.seconds = 0, 0.0
         stage.network.to(device).train()
         self.weights = [p for p in stage.network.parameters() if p.requires_grad]
@@ -96,8 +119,10 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         saved = time.monotonic()
         losses: list[float] = []
-        while self.step < last and time.monotonic() < until_time:
-            losses.append(self._take_step())
+        for batch in self._batches(last):
+            if time.monotonic() >= until_time:
+                break
+            losses.append(self._take_step(batch))
             if self.step % self.recipe.report_every == 0 or self.step == last:
                 self._report(losses)
                 losses = []
@@ -106,14 +131,23 @@ class Run:
                 saved = time.monotonic()
         self.save()
 
-    def _take_step(self) -> float:
+    def _batches(self, last: int) -> Iterable[Batch]:
+        """Those of the steps to come, in order."""
+        return DataLoader(
+            Batches(self.stage),
+            sampler=range(self.step, last),
+            batch_size=None,
+            num_workers=self.workers,
+        )
+
+    def _take_step(self, batch: Batch) -> float:
         started = time.monotonic()
         for group in self.optimiser.param_groups:
             group["lr"] = self.recipe.learning_rate * _pace(self.step, self.recipe)
-        seed = np.random.SeedSequence([self.recipe.seed, self.step])
-        torch.manual_seed(int(seed.generate_state(1, np.uint64)[0]))
+        torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)  # of the noise
+        batch = {name: field.to(self.device) for name, field in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            loss = self.stage.loss(np.random.default_rng(seed), self.step)
+            loss = self.stage.loss(batch)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.weights, 1.0)
@@ -186,6 +220,6 @@ def _pace(step: int, recipe: Recipe) -> float:
     return FLOOR + (1 - FLOOR) * 0.5 * (1 + math.cos(math.pi * share))
 
 
-def held_out_generators(count: int, seed: int = 1_000_003) -> Iterator[np.random.Generator]:
-    """Generators that no training step uses."""
-    return (np.random.default_rng([seed, i]) for i in range(count))
+def held_out_generator(seed: int = 1_000_003) -> np.random.Generator:
+    """A generator that no training step uses."""
+    return np.random.default_rng([seed])

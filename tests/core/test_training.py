@@ -17,9 +17,9 @@ from actalker_core.training import library
 from actalker_core.training.autoencoder import Autoencoder, as_input, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
 from actalker_core.training.diffusion import Diffusion
-from actalker_core.training.encoders import Listener, Watchers
+from actalker_core.training.encoders import TASKS, Listener, Watcher
 from actalker_core.training.people import State, draw_person
-from actalker_core.training.stage import Recipe, Run, Stage
+from actalker_core.training.stage import Batch, Batches, Recipe, Run, Stage
 from actalker_core.training.takes import SETUPS, setup_masks
 from actalker_core.training.world import draw
 from actalker_core.vae import build_vae
@@ -67,26 +67,29 @@ def make_listener(recipe: Recipe) -> Stage:
 
 MAKERS: dict[str, Callable[[Recipe], Stage]] = {
     "vae": lambda recipe: Autoencoder(CONFIG, replace(recipe, batch=1, learning_rate=1e-4)),
-    "watchers": lambda recipe: Watchers(CONFIG, replace(recipe, batch=4)),
+    "expression": lambda recipe: Watcher("expression", CONFIG, replace(recipe, batch=4)),
+    "head_pose": lambda recipe: Watcher("head_pose", CONFIG, replace(recipe, batch=4)),
+    "identity": lambda recipe: Watcher("identity", CONFIG, replace(recipe, batch=4)),
     "listener": make_listener,
     "diffusion": make_diffusion,
 }
-STEPS = {"vae": 12, "watchers": 12, "listener": 6, "diffusion": 16}
+STEPS = {"vae": 12, "expression": 12, "head_pose": 12, "identity": 12, "listener": 6}
+STEPS |= {"diffusion": 16}
 
 
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_stage_lowers_its_loss(name: str, tmp_path: Path) -> None:
     torch.manual_seed(0)
     stage = MAKERS[name](RECIPE)
-    learn = stage.loss
+    learn, batch = stage.loss, stage.batch(np.random.default_rng(0))
 
-    def always_the_same(rng: np.random.Generator, step: int) -> Tensor:
+    def with_the_same_noise(batch: Batch) -> Tensor:
         torch.manual_seed(0)
-        return learn(np.random.default_rng(0), step)
+        return learn(batch)
 
-    stage.loss = always_the_same  # type: ignore[method-assign]
+    stage.loss = with_the_same_noise  # type: ignore[method-assign]
     run = Run(stage, tmp_path, CPU)
-    losses = [run._take_step() for _ in range(STEPS[name])]
+    losses = [run._take_step(batch) for _ in range(STEPS[name])]
     assert np.mean(losses[-2:]) < 0.9 * losses[0]
 
 
@@ -105,6 +108,15 @@ def test_a_stage_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
         assert torch.equal(a, b)
     for a, b in zip(whole.average, parts.average, strict=True):
         assert torch.equal(a, b)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_batches_are_the_same_whoever_makes_them(workers: int, tmp_path: Path) -> None:
+    stage = MAKERS["diffusion"](RECIPE)
+    run = Run(stage, tmp_path, CPU, workers)
+    for step, batch in enumerate(run._batches(3)):
+        wanted = Batches(stage)[step]
+        assert all(torch.equal(batch[name], wanted[name]) for name in wanted)
 
 
 def test_a_stage_keeps_a_log_with_what_it_never_trained_on(
@@ -181,7 +193,8 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
     monkeypatch.setattr(library, "MOTION_FRAMES", 12)
     monkeypatch.setattr(library.Takes, "PER_FILE", 2)
     monkeypatch.setattr(Listener, "pieces", 1)
-    plan = Plan(few, replace(few, batch=2), few, few, speeches=1, motions=1, files=1, held_out=1)
+    two = replace(few, batch=2)
+    plan = Plan(few, two, two, two, few, few, speeches=1, motions=1, files=1, held_out=1)
     return Course(tmp_path / "course", plan=plan)
 
 
@@ -198,7 +211,7 @@ def test_one_command_runs_all_and_exports_a_model(short: Course, tmp_path: Path)
 
 
 def test_takes_are_the_same_for_a_seed(short: Course, tmp_path: Path) -> None:
-    assert short.run(("vae", "watchers", "listener", "takes"))
+    assert short.run(("vae", *TASKS, "listener", "takes"))
     first = library.Takes(short.folder / "takes").read()
     (short.folder / "takes" / "0000.pt").unlink()
     assert short.run(("takes",))
@@ -209,7 +222,7 @@ def test_takes_are_the_same_for_a_seed(short: Course, tmp_path: Path) -> None:
 def test_the_course_says_what_is_missing(short: Course) -> None:
     with pytest.raises(InputError, match=r"vae\.pt: expected a checkpoint. Run this stage first"):
         short.run(("takes",))
-    with pytest.raises(InputError, match="expected one of vae, watchers"):
+    with pytest.raises(InputError, match="vae, expression"):
         short.run(("unet",))
 
 
