@@ -219,7 +219,7 @@ VARIANTS: dict[str, ModelConfig] = {
         ),
         identity_encoder=ArcFaceConfig(layers=(1, 1, 1, 1), width=16, output_dim=32),
         expression_encoder=ResNetConfig(
-            (1, 1, 1, 1), bottleneck=True, norm_groups=1, output_dim=10, width=16
+            (1, 1, 1, 1), bottleneck=True, norm_groups=8, output_dim=10, width=16
         ),
         head_pose_encoder=ResNetConfig(
             (1, 1, 1, 1), bottleneck=False, norm_groups=4, output_dim=6, width=16

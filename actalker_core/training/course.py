@@ -29,7 +29,7 @@ CALIBRATION_PICTURES = 64
 
 VAE = Recipe(steps=3000, batch=1, learning_rate=1.5e-4, warm_up=300, average=0.995)
 EXPRESSION = Recipe(
-    steps=3000, batch=8, learning_rate=1.5e-3, warm_up=100, average=0.99, report_every=100
+    steps=3000, batch=8, learning_rate=1e-3, warm_up=100, average=0.99, report_every=100
 )
 HEAD_POSE = replace(EXPRESSION, steps=2000)
 IDENTITY = replace(EXPRESSION, steps=500, average=0.0)
