@@ -194,9 +194,9 @@ def wake(network: Any) -> None:
         resnet.conv1.weight -= resnet.conv1.weight.mean((1, 2, 3), keepdim=True)
         norm.weight.fill_(SPARSE_GAIN)
         norm.bias.fill_(-SPARSE_LEVEL * SPARSE_GAIN)
-        for path in last.children():
-            if isinstance(path, nn.Sequential) and len(path):
-                path[1].weight.zero_()
+        shortcut = last.downsample if hasattr(last, "downsample") else last.shortcut
+        for norm_of_shortcut in list(shortcut)[1:]:
+            norm_of_shortcut.weight.zero_()
         resnet.fc.weight.zero_()
         resnet.fc.bias.zero_()
 

@@ -148,3 +148,39 @@ def test_training_reaches_every_weight(layer) -> None:
     layer.requires_grad_(True)
     run(layer, AUDIO, EXPRESSION, (MOUTH, REST)).square().sum().backward()
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in layer.parameters())
+
+
+# What the paper's ablations change ---------------------------------------------------------------
+
+
+def other_layer(**changes: bool) -> ParallelControlMamba:
+    """The layer of `layer`, with the same weights."""
+    torch.manual_seed(0)
+    changed = ParallelControlMamba(CHANNELS, CONTEXT, 4, 2, 2, **changes)
+    return changed.eval().requires_grad_(False)
+
+
+def test_without_mask_drop_every_token_is_scanned(layer: ParallelControlMamba) -> None:
+    free = other_layer(mask_drop=False)
+    everywhere = run(layer, AUDIO, EXPRESSION, (WHOLE, WHOLE))
+    assert torch.equal(run(free, AUDIO, EXPRESSION, (MOUTH, REST)), everywhere)
+    assert not torch.equal(run(layer, AUDIO, EXPRESSION, (MOUTH, REST)), everywhere)
+
+
+@pytest.mark.parametrize("masks", [(WHOLE, WHOLE), (MOUTH, REST)])
+def test_across_frames_a_frame_hears_the_others(masks: tuple[Tensor, Tensor]) -> None:
+    joined = other_layer(across_frames=True)
+    signals = [Signal(t, region(m)) for t, m in zip((AUDIO, EXPRESSION), masks, strict=True)]
+    changed = AUDIO.clone()
+    changed[2] += 1
+    louder = [Signal(changed, signals[0].region), signals[1]]
+    for layer_, hears in ((joined, True), (other_layer(), False)):
+        before, after = (layer_(X, IDENTITY, *s, frames=ROWS) for s in (signals, louder))
+        assert torch.equal(before[0], after[0]) != hears
+        assert not torch.equal(before[2], after[2])
+
+
+def test_across_frames_one_frame_is_as_ever(layer: ParallelControlMamba) -> None:
+    signals = (Signal(AUDIO, region(MOUTH)), Signal(EXPRESSION, region(REST)))
+    alone = other_layer(across_frames=True)(X, IDENTITY, *signals, frames=1)
+    assert torch.equal(alone, layer(X, IDENTITY, *signals))
