@@ -92,13 +92,17 @@ class ResNet(nn.Module):
             self.add_module(f"layer{i + 1}", stage)
         self.fc = ops.Linear(channels, config.output_dim)
 
-    def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, H, W) -> (n, output_dim)."""
+    def features(self, image: Tensor) -> Tensor:
+        """(n, 3, H, W) -> (n, channels, H/32, W/32), what is averaged in the end."""
         x = F.relu(self.get_submodule(self.stem_norm)(self.conv1(image)))
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         for i in range(1, 5):
             x = self.get_submodule(f"layer{i}")(x)
-        out: Tensor = self.fc(x.mean(dim=(2, 3)))
+        return x
+
+    def forward(self, image: Tensor) -> Tensor:
+        """(n, 3, H, W) -> (n, output_dim)."""
+        out: Tensor = self.fc(self.features(image).mean(dim=(2, 3)))
         return out
 
 
