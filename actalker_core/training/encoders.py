@@ -229,7 +229,7 @@ def watched(rng: np.random.Generator, count: int, task: Task) -> Batch:
 
 
 def _told_where(parts: Tensor, expression: list[float]) -> Tensor:
-    """Shares of the parts (1, parts, h, w) -> (1, maps, h, w): these, and each number at its own."""
+    """Shares of the parts (1, parts, h, w) -> these, and each number at its own (1, maps, h, w)."""
     there = parts / parts.sum((2, 3), keepdim=True).clamp(min=1e-6) * PART_SUM
     numbers = [
         value * there[:, [PARTS.index(part) for part in SEEN_AT[number]]].mean(1, keepdim=True)
