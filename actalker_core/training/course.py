@@ -33,7 +33,7 @@ EXPRESSION = Recipe(
 )
 HEAD_POSE = replace(EXPRESSION, steps=2000)
 IDENTITY = replace(EXPRESSION, steps=500, average=0.0)
-LISTENER = Recipe(steps=400, batch=1, learning_rate=2e-3)
+LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
     steps=20_000, batch=4, learning_rate=1e-3, warm_up=300, average=0.999, report_every=200
 )
@@ -84,12 +84,14 @@ class Course:
         for name in names:
             check_choice("stage", name, STAGES)
             log.info("Stage: %s", name)
-            done = self._make_takes() if name == "takes" else self._train(self._stage(name))
+            done = self._make_takes() if name == "takes" else self._train(name)
             if not done or time.monotonic() >= self.until:
                 return False
         return True
 
-    def _train(self, stage: Stage) -> bool:
+    def _train(self, name: str) -> bool:
+        torch.manual_seed(self.plan.seed)  # of the weights that training begins with
+        stage = self._stage(name)
         run = Run(stage, self._home(stage), self.device, self.workers)
         run.train(until_time=self.until)
         return run.done

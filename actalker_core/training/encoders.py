@@ -267,7 +267,7 @@ class Listener:
     """Hidden states of speech from which the mouth can be read off."""
 
     name = "listener"
-    pieces = 24
+    pieces = 60
     """Half minutes of speech in the library that is trained on."""
 
     def __init__(self, config: ModelConfig, recipe: Recipe) -> None:
