@@ -20,9 +20,8 @@ class DemoMedia(io.ComfyNode):
         return sockets.schema(
             "Demo Media",
             "start",
-            "A drawn portrait, synthetic speech and a driving clip, such as the built-in model "
-            "knows, so that a graph runs without any file. Replace it by Load Image, Load Audio "
-            "and Load Video, and the model by the released one.",
+            "A drawn portrait, synthetic speech and a driving clip, so that a graph runs without "
+            "any file. Replace it by Load Image, Load Audio and Load Video.",
             [
                 sockets.fraction_input("seconds", 2.0, 0.1, 60.0, "Of sound and clip.", 0.1),
                 io.Combo.Input(

@@ -33,7 +33,7 @@ class LoadModel(io.ComfyNode):
                 io.Combo.Input(
                     "checkpoint",
                     options=files.checkpoints(),
-                    tooltip="built-in needs no download and knows only drawn faces. For "
+                    tooltip="built-in needs no download and is for trying graphs. For "
                     "photographs: .safetensors in models/actalker, made by Convert Checkpoint.",
                 ),
                 io.Combo.Input(

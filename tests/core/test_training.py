@@ -12,12 +12,21 @@ import torch
 from torch import Tensor
 
 from actalker_core.config import VARIANTS
+from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
 from actalker_core.training import library
 from actalker_core.training.autoencoder import Autoencoder, as_input, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
 from actalker_core.training.diffusion import Diffusion
-from actalker_core.training.encoders import TASKS, Listener, Watcher
+from actalker_core.training.encoders import (
+    PART_SUM,
+    PARTS,
+    SEEN_AT,
+    TASKS,
+    Listener,
+    Watcher,
+    watched,
+)
 from actalker_core.training.people import State, draw_person
 from actalker_core.training.stage import Batch, Batches, Recipe, Run, Stage
 from actalker_core.training.takes import SETUPS, setup_masks
@@ -181,6 +190,32 @@ def test_calibration_changes_latents_and_not_pictures() -> None:
     assert float(posterior.mode().std() * 0.5) == pytest.approx(1, abs=1e-4)
     assert torch.allclose(before, after, atol=1e-4)
     assert float(posterior.std.max() - posterior.std.min()) < 1e-6
+
+
+# What the watching networks are told ------------------------------------------------------------
+
+
+def test_parts_are_told_where_they_are() -> None:
+    batch = watched(np.random.default_rng(1), 3, TASKS["expression"])
+    parts, numbers = batch["parts"].split([len(PARTS), len(SEEN_AT)], dim=1)
+    assert torch.allclose(parts.sum((2, 3)), torch.tensor(PART_SUM))
+    assert torch.allclose(numbers.sum((2, 3)), PART_SUM * batch["truth"][:, :-1], atol=1e-4)
+    heights = (parts.mean(3) * torch.arange(8)).sum(2) / parts.mean(3).sum(2)
+    eyes, brows, mouth = heights[:, :2], heights[:, 2:4], heights[:, 4:]
+    assert (brows < eyes).all()
+    assert (eyes < mouth).all()
+
+
+@pytest.mark.parametrize("name", ["expression", "head_pose"])
+def test_a_watcher_begins_with_few_features_that_speak(name: str) -> None:
+    torch.manual_seed(0)
+    stage = Watcher(name, CONFIG, RECIPE)
+    batch = stage.batch(np.random.default_rng(0))
+    resnet = next(m for m in stage.encoder.modules() if isinstance(m, ResNet))
+    with torch.no_grad():
+        features = resnet.features(batch["seen"])
+        assert not resnet(batch["seen"]).any()
+    assert 0.01 < (features > 0).float().mean() < 0.25
 
 
 # The course --------------------------------------------------------------------------------------
