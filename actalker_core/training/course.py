@@ -140,12 +140,12 @@ class Course:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = ACTalker(self.config).eval().requires_grad_(False)
-        known = model.state_dict().keys()
-        for name in set(names) - {"takes", "vae"}:
-            weights = self._learnt(self._stage(name, {}, {}))
-            model.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
         if "vae" in names:
             self._add_vae(model)
+        known = model.state_dict().keys()
+        for name in (name for name in names if name not in ("vae", "takes")):
+            weights = self._learnt(self._stage(name, {}, {}))
+            model.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
         return model.to(self.device)
 
     def _add_vae(self, model: ACTalker) -> None:
