@@ -219,16 +219,16 @@ def _measure_scene(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
     )
     mouth, rest = regions(scene.portrait)
     heard, seen = change(first, said_anew), change(first, face_anew)
-    yield "leak of audio", float(heard[rest].mean() / heard[mouth].mean())
-    yield "leak of expression", float(seen[mouth].mean() / seen[rest].mean())
+    yield "leak of audio", share(heard[rest].mean(), heard[mouth].mean())
+    yield "leak of expression", share(seen[mouth].mean(), seen[rest].mean())
 
     shut = studio.film(scene, speech=spoken, driving=acted, audio_gate="0")
-    yield "mouth left at gate 0", float(shut.read("open").std() / both.read("open").std())
+    yield "mouth left at gate 0", share(shut.read("open").std(), both.read("open").std())
     middle = scene.frames / scene.fps / 2
     curve = f"0s:0, {middle:g}s:1, {2 * middle:g}s:0"
     faded = studio.film(scene, speech=spoken, driving=acted, audio_gate=curve)
-    share = 1 - np.abs(np.arange(scene.frames) / scene.fps / middle - 1)
-    yield "gate 0-1-0 followed", correlation(faded.read("open"), share * truth)
+    opened = 1 - np.abs(np.arange(scene.frames) / scene.fps / middle - 1)
+    yield "gate 0-1-0 followed", correlation(faded.read("open"), opened * truth)
 
 
 def _measure_length(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
@@ -239,6 +239,11 @@ def _measure_length(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]
     yield "identity: difference of 255", near
     yield "identity: closest of 13 people", known
     yield "window seams", seam_ratio(studio.model, filmed.pictures)
+
+
+def share(part: float, whole: float) -> float:
+    """The one over the other; 1 where nothing moves, as nothing owns anything then."""
+    return float(part / whole) if whole > 0 else 1.0
 
 
 def correlation(a: Array, b: Array) -> float:

@@ -25,7 +25,7 @@ def spoilt(picture: Picture, seed: int) -> Picture:
 def test_states_are_read_back(seed: int) -> None:
     rng = np.random.default_rng(seed)
     person, rest = draw_person(seed), portrait_state(rng)
-    drawn = random_motion(rng, 40, 12.5)[::8]
+    drawn = random_motion(rng, 8, 12.5)
     states = [replace(state, x=rest.x, y=rest.y) for state in drawn]
     pictures = [spoilt(draw(person, state).picture, i) for i, state in enumerate(states)]
     found = read_states(person, rest, pictures)

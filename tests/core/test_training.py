@@ -267,7 +267,7 @@ def test_takes_are_the_same_for_a_seed(short: Course, tmp_path: Path) -> None:
 def test_the_course_says_what_is_missing(short: Course) -> None:
     with pytest.raises(InputError, match=r"vae\.pt: expected a checkpoint. Run this stage first"):
         short.run(("takes",))
-    with pytest.raises(InputError, match="vae, expression"):
+    with pytest.raises(InputError, match="stage: expected vae or expression"):
         short.run(("unet",))
 
 
