@@ -48,9 +48,13 @@ class Diffusion:
         self.network: nn.Module = nn.ModuleDict(parts)
 
     def batch(self, rng: np.random.Generator) -> Batch:
-        """Some takes, each with a noise level and a guidance pass."""
-        count = self.recipe.batch
-        chosen = torch.from_numpy(rng.integers(len(self.takes["gates"]), size=count))
+        """Some takes of one setup, each with a noise level and a guidance pass.
+
+        One setup at a time, so that regions that are empty in it cost nothing.
+        """
+        count, setups = self.recipe.batch, self.takes["setup"]
+        alike = torch.nonzero(setups == setups[rng.integers(len(setups))])[:, 0]
+        chosen = alike[torch.from_numpy(rng.integers(len(alike), size=count))]
         sampling = self.config.sampling
         levels = np.exp(rng.normal(LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD, count))
         levels = np.clip(levels, sampling.sigma_min, sampling.sigma_max)

@@ -28,7 +28,7 @@ from .encoders import loosely
 from .motion import random_motion
 from .people import State, draw_person
 from .speech import RATE_HZ, Speech, random_speech
-from .takes import Take, random_portrait, random_setup, setup_masks
+from .takes import SETUPS, Take, random_portrait, random_setup, setup_masks
 from .world import draw
 
 log = logging.getLogger(__name__)
@@ -93,8 +93,8 @@ class DrawnTakes(Dataset[dict[str, Tensor]]):
 
     A take, with n frames, holds: pictures (1 + n, 3, 128, 128) as bytes, the portrait first; face
     (4,), the box in it; weight (n, 1, 128, 128), how much each pixel counts; windows (n, states,
-    layers, channels); features (n, e); rotation (n, 3) in degrees; gates (n, 2); masks
-    (2, 128, 128) as bytes, of audio and expression.
+    layers, channels); features (n, e); rotation (n, 3) in degrees; gates (n, 2); setup, its place
+    in `SETUPS`; masks (2, 128, 128) as bytes, of audio and expression.
     """
 
     def __init__(self, library: Library, config: ModelConfig, seed: int) -> None:
@@ -124,6 +124,7 @@ class DrawnTakes(Dataset[dict[str, Tensor]]):
             "features": watched.features[part],
             "rotation": watched.rotation_degrees[part],
             "gates": torch.from_numpy(gates).float(),
+            "setup": torch.tensor(SETUPS.index(setup)),
             "masks": torch.cat(setup_masks(setup, face))[:, 0].byte(),
         }
 

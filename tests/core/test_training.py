@@ -59,6 +59,7 @@ def some_takes(count: int = 4) -> dict[str, Tensor]:
         "features": draw(frames, CONFIG.expression_projection.input_dim),
         "rotation": 10 * draw(frames, 3),
         "gates": torch.rand(count, frames, 2, generator=random),
+        "setup": torch.arange(count),
         "masks": masks[:count],
     }
 
