@@ -74,7 +74,7 @@ class Statue(Studio):
 
 def test_the_oracle_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "Studio", Oracle)
-    found = measure(Model(), scenes=1, frames=14)  # type: ignore[arg-type]
+    found = measure(Model(), scenes=1, frames=10)  # type: ignore[arg-type]
     for name, (least, most) in TARGETS.items():
         if name != "window seams":  # too few borders in so short a clip
             assert least is None or found[name] >= least, name
@@ -86,7 +86,7 @@ def test_the_oracle_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_statue_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "Studio", Statue)
-    found = measure(Model(), scenes=1, frames=8)  # type: ignore[arg-type]
+    found = measure(Model(), scenes=1, frames=4)  # type: ignore[arg-type]
     assert abs(found["lip sync, audio alone"]) < TARGETS["lip sync, audio alone"][0]
     assert abs(found["following: yaw"]) < TARGETS["following: yaw"][0]
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from actalker_core.config import VARIANTS
 from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
-from actalker_core.training import library
+from actalker_core.training import course, library
 from actalker_core.training.autoencoder import Autoencoder, as_input, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
 from actalker_core.training.diffusion import Diffusion
@@ -115,14 +115,14 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_stage_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
-    def course(folder: Path, *stops: int) -> Run:
+    def trained(folder: Path, *stops: int) -> Run:
         for stop in stops:
             torch.manual_seed(0)
             run = Run(MAKERS[name](RECIPE), folder, CPU)
             run.train(until_step=stop)
         return run
 
-    whole, parts = course(tmp_path / "whole", 3), course(tmp_path / "parts", 1, 3)
+    whole, parts = trained(tmp_path / "whole", 3), trained(tmp_path / "parts", 1, 3)
     assert parts.step == whole.step == 3
     for a, b in zip(whole.weights, parts.weights, strict=True):
         assert torch.equal(a, b)
@@ -239,6 +239,7 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
     monkeypatch.setattr(library, "MOTION_FRAMES", 12)
     monkeypatch.setattr(library.Takes, "PER_FILE", 2)
     monkeypatch.setattr(Listener, "pieces", 1)
+    monkeypatch.setattr(course, "CALIBRATION_PICTURES", 2)
     two = replace(few, batch=2)
     plan = Plan(few, two, two, two, few, few, speeches=1, motions=1, files=1, held_out=1)
     return Course(tmp_path / "course", plan=plan)
@@ -274,10 +275,10 @@ def test_the_course_says_what_is_missing(short: Course) -> None:
 
 def test_ablations_change_one_thing_each(short: Course) -> None:
     courses = ablations(short, 5)
-    folders = {course.denoiser_folder for course in courses.values()}
+    folders = {each.denoiser_folder for each in courses.values()}
     assert len(folders) == len(courses) == 4
-    assert {course.plan.diffusion.steps for course in courses.values()} == {5}
-    sizes = [course.config.unet for course in courses.values()]
+    assert {each.plan.diffusion.steps for each in courses.values()} == {5}
+    sizes = [each.config.unet for each in courses.values()]
     assert sizes[0] == CONFIG.unet
     for changed in sizes[1:]:
         fields = [k for k in vars(changed) if getattr(changed, k) != getattr(CONFIG.unet, k)]
