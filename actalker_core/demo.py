@@ -17,13 +17,13 @@ from .media import Audio, write_video
 from .training.motion import random_motion
 from .training.people import State, draw_person
 from .training.speech import RATE_HZ, random_speech
+from .training.takes import HEAD, towards
 from .training.world import Drawn, draw
 
 SECONDS = 4.0
 FPS = 25.0
 PERSON = 9_000_001
 """Whose portrait it is. The number after it plays in the driving clip."""
-STILL = {"yaw": 0.0, "pitch": 0.0, "roll": 0.0}
 
 
 def write_demo(folder: Path) -> tuple[Path, Path, Path]:
@@ -68,16 +68,8 @@ def driving_states(
     """What happens in `film`."""
     frames = max(round(seconds * FPS), 1)
     states = random_motion(np.random.default_rng([person, 2]), frames, FPS)
-    rest = State()
-    return [
-        State(
-            **{
-                name: getattr(state if (head if name in STILL else face) else rest, name)
-                for name in State.names()
-            }
-        )
-        for state in states
-    ]
+    moving = [name for name in State.names() if (head if name in HEAD else face)]
+    return [towards(State(), state, moving, 1) for state in states]
 
 
 def driving_face(person: int = PERSON) -> Box:

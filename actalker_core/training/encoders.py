@@ -53,7 +53,7 @@ SEEN_AT = {
     "gaze_x": ("eye_left", "eye_right"),
     "gaze_y": ("eye_left", "eye_right"),
 } | dict.fromkeys(("smile", "open", "wide", "round"), ("mouth",))
-"""Where in a face its numbers show. To be told teaches the expression encoder many times faster."""
+"""Where in a face its numbers show. To be told so teaches the expression encoder faster."""
 PART_SUM = 4.0
 """Of the cells of a part; it mostly lies in a few of 8×8."""
 WEIGHT_OF_PARTS = 1.0
@@ -187,7 +187,7 @@ def wake(network: Any) -> None:
     """Begin so that edges count and flat colour does not, and that few features speak at a time.
 
     The last features are averaged over the whole picture. Where most of them are on everywhere,
-    an eye that closes drowns in what never changes, and learning takes ten times as long.
+    an eye that closes drowns in what never changes, and learning hardly begins.
     """
     resnet: Any = next(m for m in network.modules() if isinstance(m, ResNet))
     for module in resnet.modules():

@@ -5,7 +5,7 @@ Everything is read from pixels (see `reading`); the truth is what the world drew
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 
@@ -109,14 +109,15 @@ class Filmed:
 
     scene: Scene
     pictures: list[Picture]
-    _states: list[State] = field(default_factory=list)
+
+    @cached_property
+    def states(self) -> list[State]:
+        """What is seen in each frame."""
+        return read_states(self.scene.person, self.scene.rest, self.pictures)
 
     def read(self, name: str) -> Array:
         """A number of the state in each frame; `eyes` is the mean of both."""
-        if not self._states:
-            scene = self.scene
-            self._states = read_states(scene.person, scene.rest, self.pictures)
-        return track_of(self._states, name)
+        return track_of(self.states, name)
 
 
 def track_of(states: Sequence[State], name: str) -> Array:
@@ -273,10 +274,9 @@ def identity(filmed: Filmed) -> tuple[float, float]:
 
     Every fifth frame is compared with drawings of the same state of that person and of strangers.
     """
-    filmed.read("open")
     scene, near, known = filmed.scene, [], []
     strangers = [draw_person(FIRST_SEED + 3000 + i) for i in range(STRANGERS)]
-    for picture, state in list(zip(filmed.pictures, filmed._states, strict=True))[::5]:
+    for picture, state in list(zip(filmed.pictures, filmed.states, strict=True))[::5]:
         away = [
             float(np.abs(draw(person, state).picture.astype(float) - picture).mean())
             for person in (scene.person, *strangers)
