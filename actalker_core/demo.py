@@ -8,7 +8,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import torch
 from torch import Tensor
 
 from .errors import MediaError
@@ -16,6 +15,7 @@ from .faces.box import Box
 from .media import Audio, write_video
 from .training.motion import random_motion
 from .training.people import State, draw_person
+from .training.pictures import as_frames
 from .training.speech import RATE_HZ, random_speech
 from .training.takes import HEAD, towards
 from .training.world import Drawn, draw
@@ -42,7 +42,7 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
 
 def portrait(person: int = PERSON) -> Tensor:
     """Somebody at rest: (3, 128, 128) in 0…1."""
-    return _pictures([_portrait(person)])[0]
+    return as_frames([_portrait(person).picture])[0]
 
 
 def face(person: int = PERSON) -> Box:
@@ -59,7 +59,7 @@ def speech(seconds: float, person: int = PERSON) -> Audio:
 def film(seconds: float, person: int = PERSON, *, head: bool = True, face: bool = True) -> Tensor:
     """Somebody else, who turns the head, makes faces, or both: (f, 3, 128, 128) at `FPS`."""
     states = driving_states(seconds, person, head=head, face=face)
-    return _pictures([draw(draw_person(person + 1), state) for state in states])
+    return as_frames([draw(draw_person(person + 1), state).picture for state in states])
 
 
 def driving_states(
@@ -79,11 +79,6 @@ def driving_face(person: int = PERSON) -> Box:
 
 def _portrait(person: int) -> Drawn:
     return draw(draw_person(person), State())
-
-
-def _pictures(drawn: list[Drawn]) -> Tensor:
-    pictures = np.stack([one.picture for one in drawn])
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255
 
 
 def _write_wav(path: Path, audio: Audio) -> None:

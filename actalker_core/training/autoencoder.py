@@ -12,6 +12,7 @@ from ..vae import build_vae
 from . import thumbnail
 from .motion import random_state
 from .people import draw_person
+from .pictures import as_frames
 from .stage import Batch, Recipe, held_out_generator
 from .world import SIDE_PX, Drawn, draw
 
@@ -106,14 +107,9 @@ def draw_pictures(rng: np.random.Generator, count: int) -> Batch:
     drawn = [draw(draw_person(int(rng.integers(1 << 31))), random_state(rng)) for _ in range(count)]
     weights = np.stack([feature_weights(one) for one in drawn])
     return {
-        "pictures": as_input(np.stack([one.picture for one in drawn])),
+        "pictures": as_frames([one.picture for one in drawn]) * 2 - 1,
         "weights": torch.from_numpy(weights)[:, None],
     }
-
-
-def as_input(pictures: NDArray[np.uint8]) -> Tensor:
-    """(n, H, W, 3) -> (n, 3, H, W) in −1…1."""
-    return torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def feature_weights(drawn: Drawn) -> Array:

@@ -16,9 +16,10 @@ from ..config import VARIANTS, ModelConfig
 from ..errors import InputError, check_choice
 from .autoencoder import Autoencoder, calibrate, draw_pictures, with_time
 from .diffusion import Diffusion
-from .encoders import TASKS, Listener, Watcher
 from .library import DrawnTakes, Takes, collect
+from .listener import Listener
 from .stage import Batch, Recipe, Run, Stage
+from .watchers import TASKS, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +36,7 @@ HEAD_POSE = replace(EXPRESSION, steps=2000)
 IDENTITY = replace(EXPRESSION, steps=500, average=0.0)
 LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
-    steps=20_000, batch=4, learning_rate=1e-3, warm_up=300, average=0.999, report_every=200
+    steps=3000, batch=4, learning_rate=1e-3, warm_up=100, average=0.998, report_every=100
 )
 
 

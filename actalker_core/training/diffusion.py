@@ -22,6 +22,10 @@ LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.4, 1.4
 PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EXPRESSION: 0.78}
 """How often each guidance pass is trained; the last one sees everything."""
 HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
+WINDOW_SHARES = (1, 2, 5)
+"""A step learns from whole takes, or from twice or five times as many shorter ones."""
+PER_FRAME = ("target", "weight", "windows", "features", "rotation", "gates")
+"""Fields of takes that have a row for each frame."""
 
 
 class Diffusion:
@@ -52,16 +56,25 @@ class Diffusion:
 
         One setup at a time, so that regions that are empty in it cost nothing.
         """
-        count, setups = self.recipe.batch, self.takes["setup"]
-        alike = torch.nonzero(setups == setups[rng.integers(len(setups))])[:, 0]
-        chosen = alike[torch.from_numpy(rng.integers(len(alike), size=count))]
+        parts = int(rng.choice(WINDOW_SHARES))
+        count = self.recipe.batch * parts
         sampling = self.config.sampling
         levels = np.exp(rng.normal(LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD, count))
         levels = np.clip(levels, sampling.sigma_min, sampling.sigma_max)
         passes = rng.choice(len(PASS_SHARES), size=count, p=list(PASS_SHARES.values()))
-        takes = {name: field[chosen] for name, field in self.takes.items()}
         noise = {"sigma": torch.from_numpy(levels).float(), "pass": torch.from_numpy(passes)}
-        return takes | noise
+        return self._windows(rng, count, parts) | noise
+
+    def _windows(self, rng: np.random.Generator, count: int, parts: int) -> Batch:
+        """One of the equal parts of each of some takes that are alike."""
+        setups, frames = self.takes["setup"], self.takes["gates"].shape[1] // parts
+        alike = torch.nonzero(setups == setups[rng.integers(len(setups))])[:, 0]
+        chosen = alike[torch.from_numpy(rng.integers(len(alike), size=count))]
+        first = int(rng.integers(parts)) * frames
+        return {
+            name: field[chosen, first : first + frames] if name in PER_FRAME else field[chosen]
+            for name, field in self.takes.items()
+        }
 
     def loss(self, batch: Batch) -> Tensor:
         """EDM's weighted error of v."""

@@ -21,6 +21,7 @@ from ..media import Audio
 from ..pipeline import Inputs, Settings, default_windows, generate
 from .motion import portrait_state, random_motion
 from .people import Person, State, draw_person
+from .pictures import as_frames
 from .reading import read_states
 from .speech import RATE_HZ, Speech, random_speech
 from .world import SIDE_PX, Drawn, Picture, draw
@@ -162,11 +163,6 @@ class Studio:
         chunks = generate(self.model, inputs, settings).chunks
         frames = (torch.cat(list(chunks)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return Filmed(scene, list(frames))
-
-
-def as_frames(pictures: Sequence[Picture]) -> Tensor:
-    """(n, 3, H, W) in 0…1."""
-    return torch.from_numpy(np.stack(pictures)).permute(0, 3, 1, 2).float() / 255
 
 
 # Measures ----------------------------------------------------------------------------------------

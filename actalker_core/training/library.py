@@ -24,11 +24,12 @@ from ..encoders.motion import encode_expression, encode_pose
 from ..media import Audio
 from ..vae import encode_image
 from .autoencoder import feature_weights
-from .encoders import loosely
 from .motion import random_motion
 from .people import State, draw_person
+from .pictures import as_frames
 from .speech import RATE_HZ, Speech, random_speech
 from .takes import SETUPS, Take, random_portrait, random_setup, setup_masks
+from .watchers import loosely
 from .world import draw
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,7 @@ def watch(model: ACTalker, rng: np.random.Generator, frames: int) -> Watched:
     fps = model.config.sampling.fps
     actor, states = draw_person(int(rng.integers(1 << 31))), random_motion(rng, frames, fps)
     shown = [draw(actor, state) for state in states]
-    pictures = [torch.from_numpy(d.picture).permute(2, 0, 1) for d in shown]
+    pictures = as_frames([d.picture for d in shown])
     first = loosely(rng, shown[0].face)
     boxes = [d.face for d in shown] if rng.random() < 0.5 else repeat(first)
     expression = encode_expression(model.expression_encoder, pictures, boxes, rate_hz=fps)
@@ -91,7 +92,7 @@ def collect(model: ACTalker, speeches: int, motions: int, seed: int) -> Library:
 class DrawnTakes(Dataset[dict[str, Tensor]]):
     """Random takes of signals from the library, each by somebody new, as pictures.
 
-    A take, with n frames, holds: pictures (1 + n, 3, 128, 128) as bytes, the portrait first; face
+    A take, with n frames, holds: pictures (1 + n, 3, 128, 128) in 0…1, the portrait first; face
     (4,), the box in it; weight (n, 1, 128, 128), how much each pixel counts; windows (n, states,
     layers, channels); features (n, e); rotation (n, 3) in degrees; gates (n, 2); setup, its place
     in `SETUPS`; masks (2, 128, 128) as bytes, of audio and expression.
@@ -117,7 +118,7 @@ class DrawnTakes(Dataset[dict[str, Tensor]]):
         face = loosely(rng, shown[0].face)
         reach = self.config.audio_projection.seq_len
         return {
-            "pictures": torch.from_numpy(np.stack([d.picture for d in shown])).permute(0, 3, 1, 2),
+            "pictures": as_frames([d.picture for d in shown]),
             "face": torch.tensor(face),
             "weight": torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None],
             "windows": audio_windows(heard.states, start + frames, fps, reach)[start:].half(),
@@ -135,7 +136,7 @@ def encode_take(model: ACTalker, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
     In place of the pictures there are: portrait (4, h, w) and target (n, 4, h, w), unscaled
     latents; identity (features,); the weight at their size.
     """
-    pictures = drawn.pop("pictures").to(model.device) / 255
+    pictures = drawn.pop("pictures").to(model.device)
     x0, y0, x1, y1 = drawn["face"].tolist()
     latents = encode_image(model.vae, pictures).cpu()
     size = latents.shape[2], latents.shape[3]
@@ -145,6 +146,17 @@ def encode_take(model: ACTalker, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
         "identity": encode_identity(model.identity_encoder, pictures[0], (x0, y0, x1, y1))[0].cpu(),
         "weight": F.adaptive_avg_pool2d(drawn["weight"], size).half(),
     }
+
+
+class EncodedTakes(Dataset[dict[str, Tensor]]):
+    """The same takes as latents: without a GPU, whoever draws may as well encode."""
+
+    def __init__(self, model: ACTalker, drawn: DrawnTakes) -> None:
+        self.model, self.drawn = model, drawn
+
+    def __getitem__(self, number: int) -> dict[str, Tensor]:
+        """The same for a number."""
+        return encode_take(self.model, self.drawn[number])
 
 
 class Takes:
@@ -176,8 +188,7 @@ class Takes:
             if time.monotonic() >= until:
                 return False
             numbers = range(number * self.PER_FILE, (number + 1) * self.PER_FILE)
-            loader = DataLoader(drawn, sampler=numbers, batch_size=None, num_workers=workers)
-            made = [encode_take(model, take) for take in loader]
+            made = _made(model, drawn, numbers, workers)
             stacked = {name: torch.stack([take[name] for take in made]) for name in made[0]}
             torch.save(stacked, path.with_suffix(".part"))
             path.with_suffix(".part").replace(path)
@@ -188,3 +199,13 @@ class Takes:
         """All takes there are, each field stacked."""
         files = [torch.load(path, weights_only=True) for path in sorted(self.folder.glob("*.pt"))]
         return {name: torch.cat([file[name] for file in files]) for name in files[0]}
+
+
+def _made(
+    model: ACTalker, drawn: DrawnTakes, numbers: range, workers: int
+) -> list[dict[str, Tensor]]:
+    """Takes by their numbers, drawn by the workers and encoded where the model is."""
+    apart = model.device.type == "cpu"
+    takes: Dataset[dict[str, Tensor]] = EncodedTakes(model, drawn) if apart else drawn
+    loader = DataLoader(takes, sampler=numbers, batch_size=None, num_workers=workers)
+    return list(loader) if apart else [encode_take(model, take) for take in loader]

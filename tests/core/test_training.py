@@ -15,21 +15,15 @@ from actalker_core.config import VARIANTS
 from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
 from actalker_core.training import course, library
-from actalker_core.training.autoencoder import Autoencoder, as_input, calibrate, with_time
+from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
 from actalker_core.training.diffusion import Diffusion
-from actalker_core.training.encoders import (
-    PART_SUM,
-    PARTS,
-    SEEN_AT,
-    TASKS,
-    Listener,
-    Watcher,
-    watched,
-)
+from actalker_core.training.listener import Listener
 from actalker_core.training.people import State, draw_person
+from actalker_core.training.pictures import as_frames
 from actalker_core.training.stage import Batch, Batches, Recipe, Run, Stage
 from actalker_core.training.takes import SETUPS, setup_masks
+from actalker_core.training.watchers import PART_SUM, PARTS, SEEN_AT, TASKS, Watcher, watched
 from actalker_core.training.world import draw
 from actalker_core.vae import build_vae
 
@@ -171,7 +165,7 @@ def test_the_autoencoder_begins_with_the_right_colours() -> None:
     for seed in range(3):
         torch.manual_seed(seed)
         vae = Autoencoder(CONFIG, RECIPE).network
-        picture = as_input(draw(draw_person(seed), State()).picture[None])
+        picture = as_frames([draw(draw_person(seed), State()).picture]) * 2 - 1
         with torch.no_grad():
             seen = vae.decode(vae.encode(picture).latent_dist.mode(), 1).sample
         coarse, wanted = (torch.nn.functional.avg_pool2d(x, 16) for x in (seen, picture))
@@ -192,7 +186,7 @@ def test_what_is_learnt_without_time_is_the_same_with_it() -> None:
 
 def test_calibration_changes_latents_and_not_pictures() -> None:
     vae = build_vae(CONFIG.vae)
-    pictures = as_input(np.stack([draw(draw_person(i), State()).picture for i in range(3)]))
+    pictures = as_frames([draw(draw_person(i), State()).picture for i in range(3)]) * 2 - 1
     with torch.no_grad():
         before = vae.decode(vae.encode(pictures).latent_dist.mode(), 1).sample
         calibrate(vae, pictures, 0.5)
