@@ -16,7 +16,7 @@ from .pictures import as_frames
 from .stage import Batch, Recipe, held_out_generator
 from .world import SIDE_PX, Drawn, draw
 
-WEIGHT_OF_FEATURES = 4.0
+WEIGHT_OF_FEATURES = 8.0
 """Mouth and eyes are small and matter most."""
 WEIGHT_OF_EDGES = 0.5
 WEIGHT_OF_PRIOR = 1e-3

@@ -28,7 +28,7 @@ FIRST_HELD_OUT_SEED = 1_000
 """Seeds from here on are never trained on."""
 CALIBRATION_PICTURES = 64
 
-VAE = Recipe(steps=3000, batch=1, learning_rate=1.5e-4, warm_up=300, average=0.995)
+VAE = Recipe(steps=4000, batch=1, learning_rate=6e-5, hidden_rate=2e-3, warm_up=100, average=0.99)
 EXPRESSION = Recipe(
     steps=3000, batch=8, learning_rate=1e-3, warm_up=100, average=0.99, report_every=100
 )
@@ -159,7 +159,7 @@ class Course:
         run = Run(stage, self._home(stage), torch.device("cpu"))
         if not run.step:
             raise InputError(f"{run.checkpoint}: expected a checkpoint. Run this stage first.")
-        run.use_average()
+        run.swap_average()
         return stage.network.state_dict()
 
     def export(self, path: Path) -> None:

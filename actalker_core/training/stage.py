@@ -12,9 +12,11 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.utils.data import DataLoader, Dataset
 
 from ..errors import InputError
+from .muon import Muon, is_hidden
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +32,8 @@ class Recipe:
     Attributes:
         steps: in all; the learning rate falls towards the last one.
         batch: examples per step. learning_rate: its peak, after `warm_up` steps.
+        hidden_rate: the peak for matrices and convolutions between hidden layers, which then learn
+            by Muon; 0 if AdamW serves all.
         average: how much of the running average of the weights stays at each step; 0 for none.
         report_every: steps between two lines of the log.
     """
@@ -37,6 +41,7 @@ class Recipe:
     steps: int
     batch: int
     learning_rate: float
+    hidden_rate: float = 0.0
     warm_up: int = 50
     weight_decay: float = 0.0
     average: float = 0.0
@@ -93,12 +98,7 @@ class Run:
         self.step, self.seconds = 0, 0.0
         stage.network.to(device).train()
         self.weights = [p for p in stage.network.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.AdamW(
-            self.weights,
-            lr=self.recipe.learning_rate,
-            betas=(0.9, 0.98),
-            weight_decay=self.recipe.weight_decay,
-        )
+        self.optimisers = make_optimisers(stage.network, self.recipe)
         self.average = [w.detach().clone() for w in self.weights] if self.recipe.average else []
         if self.checkpoint.is_file():
             self._resume()
@@ -142,16 +142,18 @@ class Run:
 
     def _take_step(self, batch: Batch) -> float:
         started = time.monotonic()
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.recipe.learning_rate * _pace(self.step, self.recipe)
+        for optimiser in self.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = optimiser.defaults["lr"] * _pace(self.step, self.recipe)
         torch.manual_seed(self.recipe.seed * 1_000_003 + self.step)  # of the noise
         batch = {name: field.to(self.device) for name, field in batch.items()}
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             loss = self.stage.loss(batch)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.stage.network.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.weights, 1.0)
-        self.optimiser.step()
+        for optimiser in self.optimisers:
+            optimiser.step()
         self.step += 1
         self._follow()
         self.seconds += time.monotonic() - started
@@ -163,17 +165,19 @@ class Run:
             keep = min(self.recipe.average, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(self.average, [w.detach() for w in self.weights], 1 - keep)
 
-    def use_average(self) -> None:
-        """Make the running average the weights, for good."""
+    def swap_average(self) -> None:
+        """Exchange the weights and their running average, where there is one."""
         for weight, average in zip(self.weights, self.average, strict=False):
-            weight.data.copy_(average)
+            weight.data, average.data = average.data, weight.data
 
     def _report(self, losses: list[float]) -> None:
         line = {"step": self.step, "seconds": self.seconds, "loss": float(np.mean(losses))}
+        self.swap_average()
         with torch.no_grad():
             self.stage.network.eval()
             line |= self.stage.held_out()
             self.stage.network.train()
+        self.swap_average()
         log.info("%s: %s", self.stage.name, " ".join(f"{k} {v:.4g}" for k, v in line.items()))
         with (self.folder / f"{self.stage.name}.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")
@@ -184,7 +188,7 @@ class Run:
             "step": self.step,
             "seconds": self.seconds,
             "network": self.stage.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "average": self.average,
         }
         unfinished = self.checkpoint.with_suffix(".part")
@@ -195,7 +199,8 @@ class Run:
         state = read_checkpoint(self.checkpoint)
         try:
             self.stage.network.load_state_dict(state["network"])
-            self.optimiser.load_state_dict(state["optimiser"])
+            for optimiser, stored in zip(self.optimisers, state["optimisers"], strict=True):
+                optimiser.load_state_dict(stored)
         except (KeyError, RuntimeError, ValueError) as error:
             raise InputError(
                 f"{self.checkpoint}: expected a checkpoint of this stage and these sizes. Choose "
@@ -204,6 +209,23 @@ class Run:
         self.step, self.seconds = state["step"], state["seconds"]
         for here, stored in zip(self.average, state["average"], strict=True):
             here.copy_(stored)
+
+
+def make_optimisers(network: nn.Module, recipe: Recipe) -> list[Optimizer]:
+    """AdamW, and Muon for hidden layers where the recipe wants it."""
+    named = [(name, weight) for name, weight in network.named_parameters() if weight.requires_grad]
+    hidden = [weight for name, weight in named if recipe.hidden_rate and is_hidden(name, weight)]
+    apart = {id(weight) for weight in hidden}
+    others = [weight for _, weight in named if id(weight) not in apart]
+    optimisers: list[Optimizer] = [
+        torch.optim.AdamW(
+            others,
+            lr=recipe.learning_rate,
+            betas=(0.9, 0.98),
+            weight_decay=recipe.weight_decay,
+        )
+    ]
+    return [*optimisers, Muon(hidden, recipe.hidden_rate)] if hidden else optimisers
 
 
 def read_checkpoint(path: Path) -> dict[str, Any]:

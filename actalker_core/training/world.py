@@ -21,9 +21,9 @@ SIDE_PX = 128
 SCALE = 2
 """Drawn so many times larger than it is shown."""
 SUBPIXEL_BITS = 4
-FACE_PX = 36.0
+FACE_PX = 43.0
 """Half the width of an average face."""
-CENTRE = (64.0, 64.0)
+CENTRE = (64.0, 62.0)
 NECK = 0.5
 """How far below its middle a head rolls about, in halves of the face's width."""
 
@@ -157,7 +157,7 @@ class Drawn:
 
 SIGNS = {"right": -1, "left": 1}
 """The person's own right is on our left."""
-EYE_Y, BROW_Y, NOSE_Y, MOUTH_Y = -0.16, -0.46, 0.30, 0.66
+EYE_Y, BROW_Y, NOSE_Y, MOUTH_Y = -0.16, -0.52, 0.30, 0.68
 
 
 def draw(person: Person, state: State) -> Drawn:
@@ -244,22 +244,22 @@ def _face(canvas: Canvas, head: Head) -> None:
 def _eye(canvas: Canvas, head: Head, state: State, side: str) -> Array:
     person, sign = head.person, SIGNS[side]
     opened = state.eye_right if side == "right" else state.eye_left
-    x, width = sign * person.eye_gap, 0.215 * person.eye_size
-    height = 0.20 * person.eye_size * max(opened - 0.12 * max(state.smile, 0), 0.0) + 0.004
+    x, width = sign * person.eye_gap, 0.25 * person.eye_size
+    height = 0.25 * person.eye_size * max(opened - 0.12 * max(state.smile, 0), 0.0) + 0.004
     shape = almond(x, EYE_Y, width, height)
     points = head.surface(shape)
     lid = head.surface(almond(x, EYE_Y, 1.16 * width, height + 0.05))
     canvas.fill(lid, _darker(person.skin, 0.14))
     if opened > 0.06:
         canvas.fill(points, SCLERA)
-        _iris(canvas, head, shape, (x + 0.09 * state.gaze_x, EYE_Y - 0.06 * state.gaze_y))
+        _iris(canvas, head, shape, (x + 0.1 * state.gaze_x, EYE_Y - 0.08 * state.gaze_y))
     canvas.line(head.surface(shape[:16]), _darker(person.hair, 0.5), 1.1)
     return points
 
 
 def _iris(canvas: Canvas, head: Head, opening: Array, at: tuple[float, float]) -> None:
     """Cut to the eye's opening."""
-    size = 0.115 * head.person.eye_size
+    size = 0.14 * head.person.eye_size
     for radius, colour in ((size, head.person.iris), (0.52 * size, PUPIL)):
         disc = ellipse(*at, radius, radius * 1.05, 24)
         low, high = opening[:, 1].min() + 0.01, opening[:, 1].max() - 0.006
@@ -275,10 +275,10 @@ def _brow(canvas: Canvas, head: Head, state: State, side: str) -> Array:
     t = spread(-1, 1, 9)
     x = sign * (person.eye_gap + 0.02) + 0.24 * t
     inner = -sign * t  # 1 at the nose
-    y = BROW_Y - 0.13 * state.brows + 0.05 * t**2
+    y = BROW_Y - 0.14 * state.brows + 0.05 * t**2
     y = y + 0.09 * np.clip(-state.brows, 0, 1) * inner - 0.05 * np.clip(state.brows, 0, 1) * inner
     points = head.surface(np.stack([x, y], axis=1))
-    canvas.line(points, _darker(person.hair, 0.25), 1.9 * person.brow)
+    canvas.line(points, _darker(person.hair, 0.25), 2.8 * person.brow)
     return points
 
 
@@ -298,13 +298,13 @@ def _nose(canvas: Canvas, head: Head) -> None:
 
 def mouth_shape(person: Person, state: State) -> tuple[Array, Array]:
     """Outer and inner edge of the lips on the face: (n, 2) each."""
-    width = 0.34 * person.mouth * (1 + 0.22 * state.wide + 0.14 * state.smile - 0.42 * state.round)
-    gap = 0.30 * state.open + 0.02 * state.round
+    width = 0.4 * person.mouth * (1 + 0.22 * state.wide + 0.14 * state.smile - 0.42 * state.round)
+    gap = 0.36 * state.open + 0.02 * state.round
     x, y = circle(48)
     bend = -0.16 * state.smile * (np.abs(x) ** 2 - 0.4)
     drop = 0.30 * gap
     inner = np.stack([0.82 * width * x, MOUTH_Y + drop + bend + 0.5 * gap * y], axis=1)
-    full = np.where(y > 0, 0.085, 0.062) * (1 + 0.35 * state.round)
+    full = np.where(y > 0, 0.1, 0.075) * (1 + 0.35 * state.round)
     lift = np.sign(y) * full * np.sqrt(np.clip(1 - x**2, 0, 1))
     outer = np.stack([width * x, inner[:, 1] + lift], axis=1)
     return outer, inner
@@ -376,10 +376,10 @@ def _glasses(canvas: Canvas, head: Head) -> None:
     if not person.glasses:
         return
     for sign in (-1, 1):
-        ring = ellipse(sign * person.eye_gap, EYE_Y + 0.01, 0.31, 0.27)
+        ring = ellipse(sign * person.eye_gap, EYE_Y + 0.01, 0.33, 0.31)
         if person.glasses == 2:
             c, s = circle(40)
-            ring = np.stack([0.31 * _squarer(c), 0.24 * _squarer(s)], axis=1)
+            ring = np.stack([0.33 * _squarer(c), 0.29 * _squarer(s)], axis=1)
             ring += (sign * person.eye_gap, EYE_Y + 0.01)
         canvas.line(head.surface(np.concatenate([ring, ring[:1]])), (52, 46, 52), 1.2)
     canvas.line(head.surface(np.array([[-0.11, EYE_Y], [0.11, EYE_Y]])), (52, 46, 52), 1.2)
