@@ -15,7 +15,8 @@ def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     x = torch.randn(shape, generator=random)
     before, after = torch.linalg.svd(x, full_matrices=False), orthogonal(x)
     values = torch.diagonal(before.U.T @ after @ before.Vh.T)
-    assert values.min() > 0.3 and values.max() < 1.3
+    assert values.min() > 0.3
+    assert values.max() < 1.3
     torch.testing.assert_close(before.U @ values.diag() @ before.Vh, after, atol=1e-4, rtol=1e-4)
 
 
@@ -33,7 +34,9 @@ def test_what_has_no_gradient_stays() -> None:
     weight.grad[1, 2:] = 0
     Muon([weight, idle], lr=0.1).step()
     moved = weight != 1
-    assert not moved[1, 2:].any() and moved[0].all() and torch.equal(idle, torch.ones(4, 6))
+    assert not moved[1, 2:].any()
+    assert moved[0].all()
+    assert torch.equal(idle, torch.ones(4, 6))
 
 
 def test_it_finds_the_least_square() -> None:
@@ -52,7 +55,8 @@ def test_it_finds_the_least_square() -> None:
 def test_hidden_layers_are_matrices_between_the_outer_ones() -> None:
     named = dict(UNet(VARIANTS["tiny"].unet).named_parameters())
     hidden = {name for name, weight in named.items() if is_hidden(name, weight)}
-    assert "conv_in.weight" not in hidden and "conv_out.weight" not in hidden
+    assert "conv_in.weight" not in hidden
+    assert "conv_out.weight" not in hidden
     assert not any(name.endswith(("bias", "A_logs", "Ds")) for name in hidden)
     counted = sum(named[name].numel() for name in hidden)
     assert counted > 0.9 * sum(weight.numel() for weight in named.values())
