@@ -79,6 +79,12 @@ class Scene:
         """(frames, 3) shapes of the mouth that the speech asks for."""
         return self.speech(which).mouth_at(np.arange(self.frames) / self.fps)
 
+    def rise_and_fall(self) -> tuple[str, Array]:
+        """A gate that opens until the middle and shuts until the end: as text, and per frame."""
+        middle = self.frames / self.fps / 2
+        opened = 1 - np.abs(np.arange(self.frames) / self.fps / middle - 1)
+        return f"0s:0, {middle:g}s:1, {2 * middle:g}s:0", opened
+
 
 @dataclass(frozen=True)
 class Performance:
@@ -221,10 +227,8 @@ def _measure_scene(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
 
     shut = studio.film(scene, speech=spoken, driving=acted, audio_gate="0")
     yield "mouth left at gate 0", share(shut.read("open").std(), both.read("open").std())
-    middle = scene.frames / scene.fps / 2
-    curve = f"0s:0, {middle:g}s:1, {2 * middle:g}s:0"
+    curve, opened = scene.rise_and_fall()
     faded = studio.film(scene, speech=spoken, driving=acted, audio_gate=curve)
-    opened = 1 - np.abs(np.arange(scene.frames) / scene.fps / middle - 1)
     yield "gate 0-1-0 followed", correlation(faded.read("open"), opened * truth)
 
 

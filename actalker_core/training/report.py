@@ -61,13 +61,11 @@ def draw_curves(studio: Studio, scene: Scene, path: Path) -> None:
     acted = Performance(scene.person, scene.motion())
     spoken, mouth = scene.speech(), scene.mouth()[:, 0]
     both = studio.film(scene, speech=spoken, driving=acted)
-    middle = scene.frames / scene.fps / 2
-    curve = f"0s:0, {middle:g}s:1, {2 * middle:g}s:0"
+    curve, share = scene.rise_and_fall()
     faded = studio.film(scene, speech=spoken, driving=acted, audio_gate=curve)
     figure = matplotlib.figure.Figure(figsize=(9, 8), layout="constrained")
     axes = figure.subplots(4, 1, sharex=True)
     seconds = np.arange(scene.frames) / scene.fps
-    share = 1 - np.abs(seconds / middle - 1)
     _compare(axes[0], seconds, "mouth open", mouth, both, "open")
     for axis, name in ((axes[1], "eyes"), (axes[2], "yaw")):
         _compare(axis, seconds, name, track_of(acted.states, name), both, name)
