@@ -28,7 +28,7 @@ FIRST_HELD_OUT_SEED = 1_000
 """Seeds from here on are never trained on."""
 CALIBRATION_PICTURES = 64
 
-VAE = Recipe(steps=4000, batch=1, learning_rate=6e-5, hidden_rate=2e-3, warm_up=100, average=0.99)
+VAE = Recipe(steps=2600, batch=1, learning_rate=6e-5, hidden_rate=2e-3, warm_up=100, average=0.99)
 EXPRESSION = Recipe(
     steps=3000, batch=8, learning_rate=1e-3, warm_up=100, average=0.99, report_every=100
 )

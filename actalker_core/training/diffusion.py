@@ -17,7 +17,7 @@ from .stage import Batch, Recipe
 from .takes import time_ids
 from .world import SIDE_PX
 
-LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.4, 1.4
+LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.9, 1.3
 """Noise levels that are trained: most of them where a face's shape is decided."""
 PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EXPRESSION: 0.78}
 """How often each guidance pass is trained; the last one sees everything."""
