@@ -30,10 +30,10 @@ CALIBRATION_PICTURES = 64
 
 VAE = Recipe(steps=2600, batch=1, learning_rate=6e-5, hidden_rate=2e-3, warm_up=100, average=0.99)
 EXPRESSION = Recipe(
-    steps=3000, batch=8, learning_rate=1e-3, warm_up=100, average=0.99, report_every=100
+    steps=4500, batch=8, learning_rate=1e-3, warm_up=100, average=0.99, report_every=100
 )
-HEAD_POSE = replace(EXPRESSION, steps=2000)
-IDENTITY = replace(EXPRESSION, steps=500, average=0.0)
+HEAD_POSE = replace(EXPRESSION, steps=3000)
+IDENTITY = replace(EXPRESSION, steps=800, average=0.0)
 LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
     steps=3000, batch=4, learning_rate=1e-3, warm_up=100, average=0.998, report_every=100

@@ -14,7 +14,7 @@ from torch import Tensor
 from actalker_core.config import VARIANTS
 from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
-from actalker_core.training import course, library
+from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
 from actalker_core.training.diffusion import Diffusion
@@ -234,6 +234,9 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
     monkeypatch.setattr(library.Takes, "PER_FILE", 2)
     monkeypatch.setattr(Listener, "pieces", 1)
     monkeypatch.setattr(course, "CALIBRATION_PICTURES", 2)
+    monkeypatch.setattr(watchers, "HELD_OUT_FACES", 2)
+    monkeypatch.setattr(autoencoder, "HELD_OUT_PICTURES", 1)
+    monkeypatch.setattr(diffusion, "HELD_OUT_SIGMAS", (3.0,))
     two = replace(few, batch=2)
     plan = Plan(few, two, two, two, few, few, speeches=1, motions=1, files=1, held_out=1)
     return Course(tmp_path / "course", plan=plan)
