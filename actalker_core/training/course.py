@@ -126,7 +126,7 @@ class Course:
             seed=plan.seed + FIRST_HELD_OUT_SEED,
         )
         for name, some in (("takes", plan), ("unseen", unseen)):
-            library = collect(model, some.speeches, some.motions, some.seed)
+            library = collect(model, some.speeches, some.motions, some.seed, self.workers)
             drawn, takes = DrawnTakes(library, self.config, some.seed), Takes(self.folder / name)
             if not takes.make(model, drawn, some.files, self.until, self.workers):
                 return False

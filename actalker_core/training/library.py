@@ -82,11 +82,28 @@ def watch(model: ACTalker, rng: np.random.Generator, frames: int) -> Watched:
     return Watched(states, expression.features, pose.rotation_degrees)
 
 
-def collect(model: ACTalker, speeches: int, motions: int, seed: int) -> Library:
-    """A library, the same for a seed."""
-    rng = np.random.default_rng([seed, 10])
-    heard = [hear(model, random_speech(rng, SPEECH_SECONDS)) for _ in range(speeches)]
-    return Library(heard, [watch(model, rng, MOTION_FRAMES) for _ in range(motions)])
+class Signals(Dataset[Heard | Watched]):
+    """Speeches, then motions, each the same for its number."""
+
+    def __init__(self, model: ACTalker, speeches: int, seed: int) -> None:
+        self.model, self.speeches, self.seed = model, speeches, seed
+
+    def __getitem__(self, number: int) -> Heard | Watched:
+        """Said and heard, or played and watched."""
+        rng = np.random.default_rng([self.seed, 10, number])
+        if number < self.speeches:
+            return hear(self.model, random_speech(rng, SPEECH_SECONDS))
+        return watch(self.model, rng, MOTION_FRAMES)
+
+
+def collect(model: ACTalker, speeches: int, motions: int, seed: int, workers: int = 0) -> Library:
+    """A library, the same for a seed; without a GPU the workers encode."""
+    signals = Signals(model, speeches, seed)
+    numbers = range(speeches + motions)
+    apart = workers if model.device.type == "cpu" else 0
+    made = list(DataLoader(signals, sampler=numbers, batch_size=None, num_workers=apart))
+    log.info("takes: library of %d speeches and %d motions", speeches, motions)
+    return Library(made[:speeches], made[speeches:])
 
 
 class DrawnTakes(Dataset[dict[str, Tensor]]):
