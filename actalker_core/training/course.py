@@ -57,7 +57,7 @@ class Plan:
     diffusion: Recipe = DIFFUSION
     speeches: int = 120
     motions: int = 160
-    files: int = 20
+    files: int = 12
     held_out: int = 8
     seed: int = 0
 
@@ -126,6 +126,8 @@ class Course:
             seed=plan.seed + FIRST_HELD_OUT_SEED,
         )
         for name, some in (("takes", plan), ("unseen", unseen)):
+            if Takes(self.folder / name).count() >= some.files:
+                continue
             library = collect(model, some.speeches, some.motions, some.seed, self.workers)
             drawn, takes = DrawnTakes(library, self.config, some.seed), Takes(self.folder / name)
             if not takes.make(model, drawn, some.files, self.until, self.workers):

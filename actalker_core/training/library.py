@@ -184,6 +184,10 @@ class Takes:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def count(self) -> int:
+        """How many files there are."""
+        return len(list(self.folder.glob("*.pt")))
+
     def make(
         self,
         model: ACTalker,
