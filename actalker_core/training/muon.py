@@ -31,32 +31,41 @@ class Muon(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
-        """Take one."""
+        """Take one; weights of one shape together, as there are many small ones."""
         for group in self.param_groups:
+            alike: dict[torch.Size, list[Parameter]] = {}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    self._move(weight, group["lr"])
+                    alike.setdefault(weight.flatten(1).shape, []).append(weight)
+            for weights in alike.values():
+                self._move(weights, group["lr"])
 
-    def _move(self, weight: Parameter, rate: float) -> None:
+    def _move(self, weights: list[Parameter], rate: float) -> None:
+        updates = orthogonal(torch.stack([self._momentum(weight) for weight in weights]))
+        scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
+        for weight, update in zip(weights, updates, strict=True):
+            weight.sub_(rate * scale * update.view_as(weight) * (weight.grad != 0))
+
+    def _momentum(self, weight: Parameter) -> Tensor:
+        """With this step's gradient, and looked ahead (Nesterov): (m, n)."""
         grad, state = weight.grad, self.state[weight]
         assert grad is not None  # `step` has looked
         momentum = state.setdefault("momentum", torch.zeros_like(grad))
         momentum.mul_(MOMENTUM).add_(grad)
-        update = orthogonal((grad + MOMENTUM * momentum).flatten(1))
-        scale = max(1.0, update.shape[0] / update.shape[1]) ** 0.5
-        weight.sub_(rate * scale * update.view_as(weight) * (grad != 0))
+        ahead: Tensor = (grad + MOMENTUM * momentum).flatten(1)
+        return ahead
 
 
 def orthogonal(x: Tensor) -> Tensor:
-    """The matrix (m, n) with its singular values brought near 1: to 0.7…1.2."""
-    tall = x.shape[0] > x.shape[1]
-    y: Tensor = x.T if tall else x
-    y = y / (y.norm() + 1e-7)
+    """Matrices (…, m, n) with their singular values brought near 1: to 0.7…1.2."""
+    tall = x.shape[-2] > x.shape[-1]
+    y: Tensor = x.mT if tall else x
+    y = y / (torch.linalg.matrix_norm(y, keepdim=True) + 1e-7)
     a, b, c = NEWTON_SCHULZ
     for _ in range(NEWTON_SCHULZ_STEPS):
-        gram = y @ y.T
+        gram = y @ y.mT
         y = a * y + (b * gram + c * gram @ gram) @ y
-    return y.T if tall else y
+    return y.mT if tall else y
 
 
 def is_hidden(name: str, weight: Tensor) -> bool:
