@@ -68,7 +68,8 @@ def read_state(person: Person, start: State, picture: Picture, rounds: int) -> S
     """The state near `start` whose drawing comes closest to the picture."""
     wanted = _seen(picture)
     state = _approach(person, start, wanted, rounds)
-    return _approach(person, _best_mouth(person, state, wanted), wanted, rounds)
+    other = _best_mouth(person, state, wanted)
+    return state if other is state else _approach(person, other, wanted, rounds)
 
 
 def _best_mouth(person: Person, state: State, wanted: Array) -> State:
