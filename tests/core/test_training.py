@@ -70,7 +70,9 @@ def make_listener(recipe: Recipe) -> Stage:
 
 
 MAKERS: dict[str, Callable[[Recipe], Stage]] = {
-    "vae": lambda recipe: Autoencoder(CONFIG, replace(recipe, batch=1, learning_rate=1e-4)),
+    "vae": lambda recipe: Autoencoder(
+        CONFIG, replace(recipe, batch=1, learning_rate=1e-4, hidden_rate=1e-3)
+    ),
     "expression": lambda recipe: Watcher("expression", CONFIG, replace(recipe, batch=4)),
     "head_pose": lambda recipe: Watcher("head_pose", CONFIG, replace(recipe, batch=4)),
     "identity": lambda recipe: Watcher("identity", CONFIG, replace(recipe, batch=4)),
