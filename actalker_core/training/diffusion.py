@@ -22,7 +22,7 @@ LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.9, 1.3
 PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EXPRESSION: 0.78}
 """How often each guidance pass is trained; the last one sees everything."""
 HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
-WINDOW_SHARES = (1, 2, 5)
+WINDOW_PARTS = (1, 2, 5)
 """A step learns from whole takes, or from twice or five times as many shorter ones."""
 PER_FRAME = ("target", "weight", "windows", "features", "rotation", "gates")
 """Fields of takes that have a row for each frame."""
@@ -56,7 +56,7 @@ class Diffusion:
 
         One setup at a time, so that regions that are empty in it cost nothing.
         """
-        parts = int(rng.choice(WINDOW_SHARES))
+        parts = int(rng.choice(WINDOW_PARTS))
         count = self.recipe.batch * parts
         sampling = self.config.sampling
         levels = np.exp(rng.normal(LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD, count))

@@ -1,7 +1,7 @@
 """An optimiser for matrices and convolutions: every direction of an update counts the same.
 
-A few hundred small steps are all that a CPU can afford, and this makes more of each than AdamW.
-torch has it for matrices alone.
+A CPU can afford few steps, and this made more of each than AdamW did. torch has it for matrices
+alone.
 Source: K. Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024.
 """
 
