@@ -25,7 +25,8 @@ from .bridge.guider import (
 )
 from .bridge.model import own, sizes, windows_of, with_windows
 
-SCALES = (("appearance", 2.0), ("audio", 7.5), ("expression", 3.0))
+SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
+"""Defaults for the released model, which the widgets have, and for the built-in one."""
 EFFECTS = {
     "appearance": "How closely the portrait's identity is kept",
     "audio": "How strongly the lips follow the audio",
@@ -41,11 +42,11 @@ def scale_inputs() -> list:
             default,
             0.0,
             30.0,
-            f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, 1 does not "
-            "amplify, 0 ignores it.",
+            f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, {built_in:g} for "
+            "the built-in model. 1 does not amplify, 0 ignores it.",
             0.1,
         )
-        for name, default in SCALES
+        for name, (default, built_in) in SCALES.items()
         for end in ("start", "end")
     ]
 
@@ -53,7 +54,7 @@ def scale_inputs() -> list:
 def guidance_of(scales: dict[str, float]) -> Guidance:
     """The values of `scale_inputs`."""
     return Guidance(
-        *((scales[f"{name}_scale_start"], scales[f"{name}_scale_end"]) for name, _ in SCALES)
+        *((scales[f"{name}_scale_start"], scales[f"{name}_scale_end"]) for name in SCALES)
     )
 
 

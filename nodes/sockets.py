@@ -72,6 +72,10 @@ def noise_inputs() -> list[Any]:
             tooltip="Of the noise: the same seed gives the same video.",
         ),
         io.Int.Input(
-            "steps", default=25, min=1, max=1000, tooltip="25 is usual; fewer are faster."
+            "steps",
+            default=25,
+            min=1,
+            max=1000,
+            tooltip="25 is usual, 12 for the built-in model; fewer are faster.",
         ),
     ]

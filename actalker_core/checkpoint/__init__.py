@@ -1,11 +1,12 @@
 """The only room that knows file layouts: the released folder <-> one .safetensors."""
 
-from .built_in import BUILT_IN, NOTICE, load_built_in
+from .built_in import BUILT_IN, BUILT_IN_PATH, NOTICE, load_built_in
 from .released import convert
 from .single import Summary, load, save, summarize
 
 __all__ = [
     "BUILT_IN",
+    "BUILT_IN_PATH",
     "NOTICE",
     "Summary",
     "convert",

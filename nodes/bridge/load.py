@@ -7,7 +7,7 @@ import comfy.model_patcher
 import torch
 
 from ...actalker_core.bundle import Encoders
-from ...actalker_core.checkpoint import BUILT_IN, load, load_built_in, summarize
+from ...actalker_core.checkpoint import BUILT_IN, BUILT_IN_PATH, load, load_built_in, summarize
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import check_choice
 from ...actalker_core.model.mamba import use_scan_backend
@@ -60,11 +60,10 @@ def load_model(
     """
     check_choice("dtype", dtype, ("auto", *DTYPES))
     check_choice("scan_backend", scan, CHOICES)
-    path = None if name == BUILT_IN else model_path(name)
-    numbers = 0 if path is None else summarize(path).parameters["unet"]
-    stored, cast = _types(numbers, DTYPES.get(dtype))
-    load_it = load_built_in if path is None else partial(load, path)
-    model = load_it(dtype=stored, ops=Layers)
+    own = name == BUILT_IN
+    path = BUILT_IN_PATH if own else model_path(name)
+    stored, cast = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
+    model = (load_built_in if own else partial(load, path))(dtype=stored, ops=Layers)
     use_scan_backend(model, scan)
     unet, vae = model.unet, model.vae
     del model.unet, model.vae

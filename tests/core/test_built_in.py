@@ -1,15 +1,42 @@
-"""The model that comes with the pack."""
+"""The model that comes with the pack: that it is there, and that it talks."""
 
 import logging
 
 import pytest
 
-from actalker_core.checkpoint import load_built_in
+from actalker_core.bundle import ACTalker
+from actalker_core.checkpoint import BUILT_IN_PATH, NOTICE, load_built_in, summarize
 from actalker_core.config import VARIANTS
+from actalker_core.training.evaluate import Performance, Scene, Studio, correlation
+from actalker_core.training.people import draw_person
+
+MOST_BYTES = 20_000_000
+SECONDS = 2.0
 
 
-def test_it_is_a_row_of_the_table_and_says_what_it_is(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING):
-        model = load_built_in()
-    assert model.config == VARIANTS["built-in"]
-    assert "random weights" in caplog.text
+@pytest.fixture(scope="module")
+def model() -> ACTalker:
+    return load_built_in()
+
+
+def test_it_is_a_row_of_the_table_and_small() -> None:
+    assert BUILT_IN_PATH.stat().st_size <= MOST_BYTES
+    assert summarize(BUILT_IN_PATH).config == VARIANTS["built-in"]
+
+
+def test_it_says_what_it_is_for(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO):
+        load_built_in()
+    assert NOTICE in caplog.text
+
+
+def test_lips_follow_the_sound_and_rest_when_the_gate_is_shut(model: ACTalker) -> None:
+    fps = model.config.sampling.fps
+    scene, studio = Scene(40, round(SECONDS * fps), fps), Studio(model)
+    acted = Performance(draw_person(77), scene.motion())
+    heard, shut = (
+        studio.film(scene, speech=scene.speech(), driving=acted, audio_gate=gate).read("open")
+        for gate in ("1", "0")
+    )
+    assert correlation(heard, scene.mouth()[:, 0]) >= 0.6
+    assert shut.std() <= 0.3 * heard.std()
