@@ -54,7 +54,9 @@ def parser() -> argparse.ArgumentParser:
     measures.add_argument("--frames", type=int, default=50, help="of a scene (50)")
     measures.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     measures.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
-    measures.add_argument("--page", type=Path, help="Markdown page whose table is replaced")
+    measures.add_argument(
+        "--page", type=Path, action="append", default=[], help="whose table is replaced; repeatable"
+    )
     measures.set_defaults(run=_evaluate)
     ablate = add("ablate", help="train the paper's ablations at one budget and measure them")
     ablate.add_argument("--steps", type=int, default=2000, help="of the denoiser (2000)")
@@ -92,8 +94,8 @@ def _evaluate(options: argparse.Namespace) -> None:
     scene = Scene(options.scenes + 1, options.frames, model.config.sampling.fps)
     draw_curves(Studio(model), scene, options.out / "curves.png")
     sys.stdout.write(table(columns) + "\n")
-    if options.page is not None:
-        put_into(options.page, "measures", table(columns))
+    for page in options.page:
+        put_into(page, "measures", table(columns))
 
 
 def _ablate(options: argparse.Namespace) -> None:
