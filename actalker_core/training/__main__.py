@@ -6,16 +6,18 @@ import math
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import torch
 
+from ..bundle import ACTalker
 from ..checkpoint import load, load_built_in
-from ..errors import ACTalkerError
-from .course import STAGES, Course, ablations
-from .evaluate import Scene, Studio, measure
-from .report import draw_curves, put_into, table, write_measures
+from ..errors import ACTalkerError, check_choice
+from .course import ABLATIONS, STAGES, Course, ablations
+from .evaluate import Measured, Scene, Studio, measure
+from .report import draw_curves, put_into, read_measures, table, write_measures
 
 log = logging.getLogger("actalker_core")
 
@@ -48,27 +50,27 @@ def parser() -> argparse.ArgumentParser:
     export = add("export", help="write what was learnt as one .safetensors")
     export.add_argument("--out", type=Path, required=True)
     export.set_defaults(run=_export)
-    measures = add("evaluate", help="measure a model on people it was never trained on")
-    measures.add_argument("--model", type=Path, help="a checkpoint (the built-in model)")
-    measures.add_argument("--scenes", type=int, default=4)
-    measures.add_argument("--frames", type=int, default=50, help="of a scene (50)")
-    measures.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    measures.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
-    measures.add_argument(
-        "--page", type=Path, action="append", default=[], help="whose table is replaced; repeatable"
-    )
-    measures.set_defaults(run=_evaluate)
+    evaluate = add("evaluate", help="measure a model on people it was never trained on")
+    evaluate.add_argument("--model", type=Path, help="a checkpoint (the built-in model)")
+    evaluate.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    evaluate.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
+    evaluate.set_defaults(run=_evaluate)
     ablate = add("ablate", help="train the paper's ablations at one budget and measure them")
+    ablate.add_argument("names", nargs="*", help=f"of {', '.join(ABLATIONS)}; all by default")
     ablate.add_argument("--steps", type=int, default=2000, help="of the denoiser (2000)")
-    ablate.add_argument("--scenes", type=int, default=4)
-    ablate.add_argument("--frames", type=int, default=50, help="of a scene (50)")
     ablate.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
-    ablate.add_argument("--page", type=Path, help="Markdown page whose table is replaced")
     ablate.set_defaults(run=_ablate)
+    for command in (evaluate, ablate):
+        command.add_argument("--scenes", type=int, default=4)
+        command.add_argument("--frames", type=int, default=50, help="of a scene (50)")
+        command.add_argument(
+            "--page", type=Path, action="append", default=[], help="gets the table; repeatable"
+        )
     for command in (run, export, ablate):
         command.add_argument("--folder", type=Path, default=Path("training"))
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-        command.add_argument("--workers", type=int, default=0, help="processes that draw (0)")
+    for command in (run, evaluate, export, ablate):
+        command.add_argument("--workers", type=int, default=0, help="processes that help (0)")
     return whole
 
 
@@ -86,31 +88,43 @@ def _export(options: argparse.Namespace) -> None:
 
 def _evaluate(options: argparse.Namespace) -> None:
     model = load_built_in() if options.model is None else load(options.model)
-    columns = {
-        f"seed {seed}": measure(model, options.scenes, options.frames, seed)
-        for seed in options.seeds
-    }
-    write_measures(columns, options.out / "measures.json")
+    columns = {f"seed {seed}": _measured(model, options, seed) for seed in options.seeds}
     scene = Scene(options.scenes + 1, options.frames, model.config.sampling.fps)
     draw_curves(Studio(model), scene, options.out / "curves.png")
-    sys.stdout.write(table(columns) + "\n")
-    for page in options.page:
-        put_into(page, "measures", table(columns))
+    _publish("measures", columns, options, options.out)
 
 
 def _ablate(options: argparse.Namespace) -> None:
     until = time.monotonic() + 60 * options.minutes
-    columns = {}
-    for name, course in ablations(_course(options), options.steps).items():
-        course.until = until
+    courses = ablations(_course(options), options.steps)
+    kept = f"measures_{options.steps}_steps_{options.scenes}x{options.frames}_frames.json"
+    for name in options.names or courses:
+        check_choice("ablation", name, tuple(courses))
+        course = replace(courses[name], until=until)
+        path = course.denoiser_home / kept
+        if path.is_file():
+            continue
         if not course.run(("diffusion",)):
             log.info("Stopped; the same command goes on from here.")
             return
-        columns[name] = measure(course.model(), options.scenes, options.frames)
-    write_measures(columns, options.folder / "ablations" / "measures.json")
-    sys.stdout.write(table(columns) + "\n")
-    if options.page is not None:
-        put_into(options.page, "ablations", table(columns))
+        write_measures({name: _measured(course.model(), options)}, path)
+    columns = read_measures(course.denoiser_home / kept for course in courses.values())
+    _publish("ablations", columns, options, options.folder / "ablations")
+
+
+def _measured(model: ACTalker, options: argparse.Namespace, seed: int = 0) -> Measured:
+    return measure(model, options.scenes, options.frames, seed, options.workers)
+
+
+def _publish(
+    mark: str, columns: dict[str, Measured], options: argparse.Namespace, folder: Path
+) -> None:
+    """Measures as JSON into a folder, as a table into the pages and onto the terminal."""
+    write_measures(columns, folder / "measures.json")
+    text = f"Scenes: {options.scenes}, each of {options.frames} frames. Means:\n\n{table(columns)}"
+    sys.stdout.write(text + "\n")
+    for page in options.page:
+        put_into(page, mark, text)
 
 
 def _course(options: argparse.Namespace) -> Course:

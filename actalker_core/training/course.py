@@ -86,6 +86,11 @@ class Course:
     until: float = math.inf
     workers: int = 0
 
+    @property
+    def denoiser_home(self) -> Path:
+        """Where the last stage keeps its checkpoint."""
+        return self.denoiser_folder or self.folder
+
     def run(self, names: tuple[str, ...] = STAGES) -> bool:
         """Go through stages; whether all of them are done."""
         for name in names:
@@ -118,8 +123,7 @@ class Course:
         return Diffusion(self.config, recipe, takes, unseen)
 
     def _home(self, stage: Stage) -> Path:
-        elsewhere = self.denoiser_folder if stage.name == Diffusion.name else None
-        return elsewhere or self.folder
+        return self.denoiser_home if stage.name == Diffusion.name else self.folder
 
     def _make_takes(self) -> bool:
         model = self.model(("vae", *TASKS, "listener"))

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import matplotlib.figure
@@ -28,6 +28,15 @@ def write_measures(columns: Mapping[str, Measured], path: Path) -> None:
     """Keep measures, a column for each model or seed, as JSON."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(columns, indent=1) + "\n")
+
+
+def read_measures(paths: Iterable[Path]) -> dict[str, Measured]:
+    """The columns of all those files that are there."""
+    columns: dict[str, Measured] = {}
+    for path in paths:
+        if path.is_file():
+            columns |= json.loads(path.read_text())
+    return columns
 
 
 def table(columns: Mapping[str, Measured]) -> str:
@@ -73,6 +82,7 @@ def draw_curves(studio: Studio, scene: Scene, path: Path) -> None:
     axes[3].plot(seconds, share, ":", color="grey", label="gate")
     axes[3].set_xlabel("seconds")
     axes[0].legend(loc="upper right")
+    path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)
 
 

@@ -1,6 +1,5 @@
 """The measures: a model that does just what is asked passes them, one that does not fails."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from actalker_core.training.evaluate import (
     seam_ratio,
 )
 from actalker_core.training.people import State
-from actalker_core.training.report import TARGETS, put_into, table, write_measures
+from actalker_core.training.report import TARGETS, put_into, read_measures, table, write_measures
 from actalker_core.training.speech import Speech
 from actalker_core.training.takes import HEAD, Take, towards
 from actalker_core.training.world import Picture, draw
@@ -82,6 +81,12 @@ def test_the_oracle_passes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["gate 0-1-0 followed"] > 0.8
     assert found["identity: closest of 13 people"] == 1
     assert {f"following: {name}" for name in FOLLOWED} <= set(found)
+
+
+def test_workers_measure_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(evaluate, "Studio", Statue)
+    alone, helped = (measure(Model(), 2, frames=3, workers=n) for n in (0, 2))  # type: ignore[arg-type]
+    assert alone == pytest.approx(helped, nan_ok=True)
 
 
 def test_a_statue_fails(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,4 +155,6 @@ def test_a_page_takes_the_table_and_nothing_else_changes(tmp_path: Path) -> None
 
 def test_measures_are_kept(tmp_path: Path) -> None:
     write_measures({"a": {"x": 1.0}}, tmp_path / "new" / "measures.json")
-    assert json.loads((tmp_path / "new" / "measures.json").read_text()) == {"a": {"x": 1.0}}
+    write_measures({"b": {"x": 2.0}}, tmp_path / "b.json")
+    paths = (tmp_path / name for name in ("new/measures.json", "nowhere.json", "b.json"))
+    assert read_measures(paths) == {"a": {"x": 1.0}, "b": {"x": 2.0}}

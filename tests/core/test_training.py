@@ -14,6 +14,7 @@ from torch import Tensor
 from actalker_core.config import VARIANTS
 from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
+from actalker_core.training import __main__ as command
 from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
@@ -270,6 +271,23 @@ def test_the_course_says_what_is_missing(short: Course) -> None:
         short.run(("takes",))
     with pytest.raises(InputError, match="stage: expected vae or expression"):
         short.run(("unet",))
+
+
+def test_an_ablation_is_trained_and_measured_once(
+    short: Course, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran, page = [], tmp_path / "page.md"
+    page.write_text("<!-- ablations -->\n<!-- /ablations -->\n")
+    monkeypatch.setattr(Course, "run", lambda self, names: ran.append(self.config.unet) or True)
+    monkeypatch.setattr(Course, "model", lambda self: None)
+    monkeypatch.setattr(command, "measure", lambda *_: {"leak of audio": len(ran) / 10})
+    asked = ["ablate", "--folder", str(short.folder), "--page", str(page), "--scenes", "1"]
+    assert command.main([*asked, "as built", "without mask-drop"]) == 0
+    assert command.main([*asked, "without mask-drop"]) == 0
+    assert [sizes.mask_drop for sizes in ran] == [True, False]
+    assert "Scenes: 1, each of 50 frames." in page.read_text()
+    assert "| leak of audio | 0.10 | 0.20 | ≤ 0.15 |" in page.read_text()
+    assert command.main([*asked, "everything"]) == 1
 
 
 def test_ablations_change_one_thing_each(short: Course) -> None:
