@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from .config import VARIANTS, ModelConfig
+from .config import ModelConfig
 from .encoders.audio import WhisperEncoder
 from .encoders.identity import ArcFace
 from .encoders.motion import HeadExpression, HeadPose
@@ -71,35 +71,12 @@ class ACTalker(Encoders):
         self.vae = build_vae(config.vae)
 
 
-def random_model(variant: str, seed: int = 0, ops: Ops = nn) -> ACTalker:
-    """A model with random weights: it runs, and its pictures mean nothing."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = ACTalker(VARIANTS[variant])
-    if ops is not nn:  # other layers may leave their weights as they find them
-        weights = model.state_dict()
-        with torch.device("meta"):
-            model = ACTalker(VARIANTS[variant], ops)
-        model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False)
-
-
-def place(model: ACTalker, device: torch.device, dtype: torch.dtype) -> ACTalker:
-    """Move a model; the UNet takes `dtype`, all else and the scan parameters are float32.
-
-    The small networks and the autoencoder gain nothing from half precision and may lose range.
-    """
-    for name, tensor in model.named_parameters():
-        tensor.data = tensor.data.to(device, weight_dtype(name, dtype, tensor.ndim))
-    for buffer in model.buffers():
-        buffer.data = buffer.data.to(device)
-    return model
-
-
 def weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.dtype:
     """The type that a parameter of the bundle is kept in.
 
-    Eight bits are for the weights of layers alone, which cast them when they are used.
+    The UNet takes `unet_dtype`, all else and the scan parameters are float32: the small networks
+    and the autoencoder gain nothing from half precision and may lose range. Eight bits are for the
+    weights of layers alone, which cast them when they are used.
     """
     leaf = name.rsplit(".", 1)[-1]
     if not name.startswith("unet.") or leaf in FLOAT32_LEAVES:

@@ -96,7 +96,7 @@ def load(
 
     Args:
         device: where the weights go.
-        dtype: what the UNet computes in (see `bundle.place`).
+        dtype: what the UNet computes in (see `bundle.weight_dtype`).
 
     Raises:
         CheckpointError: not a checkpoint of this pack, damaged, or of other sizes.

@@ -15,9 +15,9 @@ from conftest import Animate
 
 import actalker_core
 from actalker_core import demo
-from actalker_core.bundle import place, random_model
-from actalker_core.checkpoint import summarize
-from actalker_core.cli import commands, main, progress
+from actalker_core.bundle import ACTalker
+from actalker_core.checkpoint import built_in, save, summarize
+from actalker_core.cli import main, progress
 from actalker_core.config import VARIANTS
 
 pytestmark = pytest.mark.usefixtures("quick_models")
@@ -402,16 +402,13 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.fixture
-def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo, shorter, smaller and with fewer steps."""
-    tiny = VARIANTS["tiny"]
-    sampling = replace(tiny.sampling, steps=1, short_side_px=64)
-    monkeypatch.setitem(VARIANTS, "tiny", replace(tiny, sampling=sampling))
-    monkeypatch.setattr(
-        commands,
-        "load_built_in",
-        lambda device, dtype: place(random_model("tiny"), device, dtype),
-    )
+def hurried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The demo, shorter and smaller, of a random model with fewer steps."""
+    torch.manual_seed(0)
+    tiny, path = VARIANTS["tiny"], tmp_path / "tiny.safetensors"
+    config = replace(tiny, sampling=replace(tiny.sampling, steps=1, short_side_px=64))
+    save(ACTalker(config).state_dict(), config, path, torch.float32)
+    monkeypatch.setattr(built_in, "BUILT_IN_PATH", path)
     monkeypatch.setattr(demo, "SECONDS", 0.4)
 
 

@@ -8,8 +8,8 @@ import torch
 from formula import filled
 from torch import Tensor
 
-from actalker_core.bundle import ACTalker, random_model
-from actalker_core.config import WhisperConfig
+from actalker_core.bundle import ACTalker
+from actalker_core.config import VARIANTS, WhisperConfig
 from actalker_core.encoders.audio import (
     PIECE_SAMPLES,
     WhisperEncoder,
@@ -26,7 +26,8 @@ from actalker_core.errors import InputError
 
 @pytest.fixture(scope="module")
 def model() -> ACTalker:
-    return random_model("tiny")
+    torch.manual_seed(0)
+    return ACTalker(VARIANTS["tiny"]).eval().requires_grad_(False)
 
 
 def noise(samples: int) -> Tensor:

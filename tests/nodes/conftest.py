@@ -13,10 +13,12 @@ def comfy(tmp_path_factory: pytest.TempPathFactory) -> Comfy:
     """ComfyUI; in place of the built-in model it has a smaller random one."""
     torch.set_num_threads(1)  # small operations that wait for a second core are far slower
     host = Comfy(tmp_path_factory.mktemp("comfy"))
-    bundle = host.core("bundle")
-    host.bridge("load").load_built_in = lambda dtype, ops: bundle.place(
-        bundle.random_model("tiny", ops=ops), torch.device("cpu"), dtype
-    )
+    tiny, path = host.core("config").VARIANTS["tiny"], host.base / "tiny.safetensors"
+    torch.manual_seed(0)
+    weights = host.core("bundle").ACTalker(tiny).state_dict()
+    host.core("checkpoint").save(weights, tiny, path, torch.float32)
+    for module in (host.core("checkpoint.built_in"), host.bridge("load")):
+        module.BUILT_IN_PATH = path
     return host
 
 
