@@ -1,6 +1,5 @@
 """A release in miniature: the files of the released model, at the sizes of the tiny variant."""
 
-import copy
 import functools
 import os
 import re
@@ -18,8 +17,8 @@ from formula import filled
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actalker_core.bundle import ACTalker, place, random_model
-from actalker_core.checkpoint import convert
+from actalker_core.bundle import ACTalker
+from actalker_core.checkpoint import built_in, convert, save
 from actalker_core.cli import commands, main
 from actalker_core.config import VARIANTS
 from actalker_core.media import write_video
@@ -176,17 +175,22 @@ def out(tmp_path: Path) -> Path:
 
 @functools.cache
 def tiny_model() -> ACTalker:
-    return random_model("tiny")
+    """A model with random weights: it runs, and its pictures mean nothing."""
+    torch.manual_seed(0)
+    return ACTalker(VARIANTS["tiny"]).eval().requires_grad_(False)
+
+
+@pytest.fixture(scope="session")
+def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
+    save(tiny_model().state_dict(), VARIANTS["tiny"], path, torch.float32)
+    return path
 
 
 @pytest.fixture
-def quick_models(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In place of the built-in model a smaller random one, which is built once."""
-    monkeypatch.setattr(
-        commands,
-        "load_built_in",
-        lambda device, dtype: place(copy.deepcopy(tiny_model()), device, dtype),
-    )
+def quick_models(tiny_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In place of the built-in model a smaller random one."""
+    monkeypatch.setattr(built_in, "BUILT_IN_PATH", tiny_file)
 
 
 Animate = Callable[..., Video]

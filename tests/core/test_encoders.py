@@ -5,11 +5,12 @@ from itertools import repeat
 
 import pytest
 import torch
+from conftest import tiny_model
 from formula import filled
 from torch import Tensor
 
 from actalker_core.bundle import ACTalker
-from actalker_core.config import VARIANTS, WhisperConfig
+from actalker_core.config import WhisperConfig
 from actalker_core.encoders.audio import (
     PIECE_SAMPLES,
     WhisperEncoder,
@@ -26,8 +27,7 @@ from actalker_core.errors import InputError
 
 @pytest.fixture(scope="module")
 def model() -> ACTalker:
-    torch.manual_seed(0)
-    return ACTalker(VARIANTS["tiny"]).eval().requires_grad_(False)
+    return tiny_model()
 
 
 def noise(samples: int) -> Tensor:

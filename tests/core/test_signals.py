@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from conftest import tiny_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -20,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from actalker_core.archive import write_archive
-from actalker_core.bundle import ACTalker, random_model
+from actalker_core.bundle import ACTalker
 from actalker_core.edits import EDITS, Edit, parse_edit
 from actalker_core.encoders.audio import (
     CUTS,
@@ -930,7 +931,7 @@ def test_what_follows_a_word(text: str, rest: str | None) -> None:
 
 @pytest.fixture(scope="module")
 def model() -> ACTalker:
-    return random_model("tiny")
+    return tiny_model()
 
 
 def pictures(count: int) -> Tensor:
