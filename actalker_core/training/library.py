@@ -28,7 +28,7 @@ from .motion import random_motion
 from .people import State, draw_person
 from .pictures import as_frames
 from .speech import RATE_HZ, Speech, random_speech
-from .takes import SETUPS, Take, random_portrait, random_setup, setup_masks
+from .takes import HEAD, SETUPS, Take, random_portrait, random_setup, setup_masks, towards
 from .watchers import loosely
 from .world import draw
 
@@ -36,6 +36,8 @@ log = logging.getLogger(__name__)
 
 SPEECH_SECONDS = 12.0
 MOTION_FRAMES = 60
+HEADS_APART = 0.5
+"""Of the takes have the head of another clip, so that the expression does not turn the head."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,17 @@ class Watched:
     states: list[State]
     features: Tensor
     rotation_degrees: Tensor
+
+    def part(self, first: int, frames: int) -> "Watched":
+        """Some frames of it."""
+        chosen = slice(first, first + frames)
+        return Watched(self.states[chosen], self.features[chosen], self.rotation_degrees[chosen])
+
+    def with_head_of(self, other: "Watched") -> "Watched":
+        """The expression of this clip with the head pose of another of the same length."""
+        both = zip(self.states, other.states, strict=True)
+        states = [towards(own, its, HEAD, 1) for own, its in both]
+        return Watched(states, self.features, other.rotation_degrees)
 
 
 @dataclass(frozen=True)
@@ -123,14 +136,14 @@ class DrawnTakes(Dataset[dict[str, Tensor]]):
         rng = np.random.default_rng([self.seed, 20, number])
         fps, frames = self.config.sampling.fps, self.config.unet.num_frames
         heard = self.library.speeches[int(rng.integers(len(self.library.speeches)))]
-        watched = self.library.motions[int(rng.integers(len(self.library.motions)))]
+        watched = self._motion(rng, frames)
+        if rng.random() < HEADS_APART:
+            watched = watched.with_head_of(self._motion(rng, frames))
         start = int(rng.integers(int(SPEECH_SECONDS * fps) - frames + 1))
-        first = int(rng.integers(len(watched.states) - frames + 1))
-        part = slice(first, first + frames)
         person, rest = random_portrait(rng)
         setup, gates = random_setup(rng, frames)
         mouth = heard.speech.mouth_at((start + np.arange(frames)) / fps)
-        take = Take(person, rest, watched.states[part], mouth, gates, setup)
+        take = Take(person, rest, watched.states, mouth, gates, setup)
         shown = [draw(person, state) for state in (rest, *take.states())]
         face = loosely(rng, shown[0].face)
         reach = self.config.audio_projection.seq_len
@@ -139,12 +152,16 @@ class DrawnTakes(Dataset[dict[str, Tensor]]):
             "face": torch.tensor(face),
             "weight": torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None],
             "windows": audio_windows(heard.states, start + frames, fps, reach)[start:].half(),
-            "features": watched.features[part],
-            "rotation": watched.rotation_degrees[part],
+            "features": watched.features,
+            "rotation": watched.rotation_degrees,
             "gates": torch.from_numpy(gates).float(),
             "setup": torch.tensor(SETUPS.index(setup)),
             "masks": torch.cat(setup_masks(setup, face))[:, 0].byte(),
         }
+
+    def _motion(self, rng: np.random.Generator, frames: int) -> Watched:
+        watched = self.library.motions[int(rng.integers(len(self.library.motions)))]
+        return watched.part(int(rng.integers(len(watched.states) - frames + 1)), frames)
 
 
 def encode_take(model: ACTalker, drawn: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
+from actalker_core.training.library import Watched
 from actalker_core.training.motion import blinks, portrait_state, random_motion, wander
 from actalker_core.training.people import State, draw_person
 from actalker_core.training.takes import (
@@ -80,6 +82,15 @@ def test_setups_and_gates_are_drawn_as_said() -> None:
     states = {tuple(gates[0]) for _, gates in drawn if (gates == gates[0]).all()}
     assert states >= set(GATES)
     assert any((gates != gates[0]).any() for _, gates in drawn)
+
+
+def test_the_head_may_be_that_of_another_clip() -> None:
+    own = Watched([State(yaw=1, open=0.5, eye_left=0.2)], torch.zeros(1, 4), torch.zeros(1, 3))
+    other = Watched([State(yaw=9, open=0.9, eye_left=0.8)], torch.ones(1, 4), torch.ones(1, 3))
+    both = own.with_head_of(other)
+    assert both.states == [State(yaw=9, open=0.5, eye_left=0.2)]
+    assert torch.equal(both.features, own.features)
+    assert torch.equal(both.rotation_degrees, other.rotation_degrees)
 
 
 def test_masks_are_the_portraits() -> None:
