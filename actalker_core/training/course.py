@@ -61,9 +61,9 @@ class Plan:
     identity: Recipe = IDENTITY
     listener: Recipe = LISTENER
     diffusion: Recipe = DIFFUSION
-    speeches: int = 120
-    motions: int = 160
-    files: int = 12
+    speeches: int = 160
+    motions: int = 320
+    files: int = 16
     held_out: int = 8
     seed: int = 0
 
