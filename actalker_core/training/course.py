@@ -36,7 +36,7 @@ HEAD_POSE = replace(EXPRESSION, steps=3000)
 IDENTITY = replace(EXPRESSION, steps=800, average=0.0)
 LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
-    steps=3200,
+    steps=5200,
     batch=4,
     learning_rate=1e-3,
     hidden_rate=8e-3,
@@ -62,8 +62,8 @@ class Plan:
     listener: Recipe = LISTENER
     diffusion: Recipe = DIFFUSION
     speeches: int = 160
-    motions: int = 320
-    files: int = 16
+    motions: int = 1000
+    files: int = 32
     held_out: int = 8
     seed: int = 0
 

@@ -35,7 +35,7 @@ from .world import draw
 log = logging.getLogger(__name__)
 
 SPEECH_SECONDS = 12.0
-MOTION_FRAMES = 60
+MOTION_FRAMES = 20
 HEADS_APART = 0.5
 """Of the takes have the head of another clip, so that the expression does not turn the head."""
 
