@@ -36,6 +36,7 @@ log = logging.getLogger(__name__)
 
 SPEECH_SECONDS = 12.0
 MOTION_FRAMES = 20
+"""Twice a take: the same drawing shows many more people than long clips would."""
 HEADS_APART = 0.5
 """Of the takes have the head of another clip, so that the expression does not turn the head."""
 
