@@ -36,13 +36,13 @@ HEAD_POSE = replace(EXPRESSION, steps=3000)
 IDENTITY = replace(EXPRESSION, steps=800, average=0.0)
 LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
-    steps=5200,
+    steps=7600,
     batch=4,
     learning_rate=1e-3,
     hidden_rate=8e-3,
     warm_up=50,
     average=0.998,
-    report_every=50,
+    report_every=100,
 )
 
 
@@ -64,7 +64,7 @@ class Plan:
     speeches: int = 160
     motions: int = 1000
     files: int = 32
-    held_out: int = 8
+    held_out: int = 24
     seed: int = 0
 
 

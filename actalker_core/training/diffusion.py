@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from ..config import ModelConfig
 from ..faces.box import enlarged
@@ -14,7 +15,7 @@ from ..model.unet import UNet
 from ..regions import Regions
 from ..sampler.guidance import Pass
 from .stage import Batch, Recipe
-from .takes import time_ids
+from .takes import SETUPS, time_ids
 from .world import SIDE_PX
 
 LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.9, 1.3
@@ -24,6 +25,8 @@ PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EX
 HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
 WINDOW_PARTS = (1, 2, 5)
 """A step learns from whole takes, or from twice or five times as many shorter ones."""
+CROSSED = 0.8
+"""Of the steps with the paper's masks get one of the signals from other takes."""
 PER_FRAME = ("target", "weight", "windows", "features", "rotation", "gates")
 """Fields of takes that have a row for each frame."""
 
@@ -63,7 +66,7 @@ class Diffusion:
         levels = np.clip(levels, sampling.sigma_min, sampling.sigma_max)
         passes = rng.choice(len(PASS_SHARES), size=count, p=list(PASS_SHARES.values()))
         noise = {"sigma": torch.from_numpy(levels).float(), "pass": torch.from_numpy(passes)}
-        return self._windows(rng, count, parts) | noise
+        return crossed(rng, self._windows(rng, count, parts)) | noise
 
     def _windows(self, rng: np.random.Generator, count: int, parts: int) -> Batch:
         """One of the equal parts of each of some takes that are alike."""
@@ -149,6 +152,27 @@ class Diffusion:
         boxes = [enlarged((a, b, c, d), factor) for a, b, c, d in faces.tolist()]
         drawn = torch.cat([box_mask(box, SIDE_PX, SIDE_PX) for box in boxes])
         return drawn.expand(-1, 3, -1, -1).to(faces.device)
+
+
+def crossed(rng: np.random.Generator, takes: Batch) -> Batch:
+    """Takes with the paper's masks, some with one signal of others; its own region counts nothing.
+
+    What a signal does not own must come out the same whatever it says. Otherwise the denoiser
+    learns takes by heart: it knows the mouth of each from its expression.
+
+    Args:
+        takes: as `Diffusion.batch` chooses them, all of one setup.
+    """
+    if takes["setup"][0] != SETUPS.index("paper") or rng.random() >= CROSSED:
+        return takes
+    region = int(rng.integers(2))
+    signal = ("windows", "features")[region]
+    owned = takes["masks"][:, region, None, None].float()
+    owned = F.adaptive_max_pool3d(owned, (1, *takes["weight"].shape[-2:]))[:, None, :, 0]
+    return takes | {
+        signal: takes[signal].roll(1, 0),
+        "weight": takes["weight"] * (1 - owned).to(takes["weight"].dtype),
+    }
 
 
 def start_quietly(unet: UNet) -> None:

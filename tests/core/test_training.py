@@ -18,7 +18,7 @@ from actalker_core.training import __main__ as command
 from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
-from actalker_core.training.diffusion import Diffusion
+from actalker_core.training.diffusion import Diffusion, crossed
 from actalker_core.training.listener import Listener
 from actalker_core.training.people import State, draw_person
 from actalker_core.training.pictures import as_frames
@@ -224,6 +224,42 @@ def test_a_watcher_begins_with_few_features_that_speak(name: str) -> None:
         features = resnet.features(batch["seen"])
         assert not resnet(batch["seen"]).any()
     assert 0.01 < (features > 0).float().mean() < 0.25
+
+
+# Crossed takes -----------------------------------------------------------------------------------
+
+
+def takes_of(setup: str) -> Batch:
+    """Some with the masks of a setup, none like another."""
+    takes, row = some_takes(), SETUPS.index(setup)
+    alike = {name: takes[name][row].expand_as(takes[name]) for name in ("setup", "masks")}
+    return takes | alike
+
+
+@pytest.mark.parametrize("setup", ["audio", "expression", "released"])
+def test_only_signals_with_regions_of_their_own_are_crossed(setup: str) -> None:
+    takes = takes_of(setup)
+    for seed in range(10):
+        assert crossed(np.random.default_rng(seed), takes) is takes
+
+
+def test_a_crossed_signal_is_not_judged_where_it_speaks() -> None:
+    takes, found = takes_of("paper"), set()
+    for seed in range(20):
+        made = crossed(np.random.default_rng(seed), takes)
+        changed = {name for name in takes if not torch.equal(made[name], takes[name])}
+        found.add(frozenset(changed))
+        if "features" in changed:
+            assert torch.equal(made["features"][1:], takes["features"][:-1])
+        judged = made["weight"][0, 0, 0] > 0
+        assert bool(judged[12, 8]) == ("features" in changed or not changed)  # on the lips
+        assert bool(judged[5, 8]) == ("windows" in changed or not changed)  # between the eyes
+        assert judged[0, 15]  # of a corner
+    assert found == {
+        frozenset(),
+        frozenset({"windows", "weight"}),
+        frozenset({"features", "weight"}),
+    }
 
 
 # The course --------------------------------------------------------------------------------------
