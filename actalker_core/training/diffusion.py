@@ -25,8 +25,10 @@ PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EX
 HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
 WINDOW_PARTS = (1, 2, 5)
 """A step learns from whole takes, or from twice or five times as many shorter ones."""
-CROSSED = 0.8
-"""Of the steps with the paper's masks get one of the signals from other takes."""
+TWINS = 0.8
+"""Of the steps with the paper's masks compare takes that differ in one signal."""
+INDEPENDENCE = 100.0
+"""How much that comparison counts beside the error itself."""
 PER_FRAME = ("target", "weight", "windows", "features", "rotation", "gates")
 """Fields of takes that have a row for each frame."""
 
@@ -66,7 +68,7 @@ class Diffusion:
         levels = np.clip(levels, sampling.sigma_min, sampling.sigma_max)
         passes = rng.choice(len(PASS_SHARES), size=count, p=list(PASS_SHARES.values()))
         noise = {"sigma": torch.from_numpy(levels).float(), "pass": torch.from_numpy(passes)}
-        return crossed(rng, self._windows(rng, count, parts)) | noise
+        return with_twins(rng, self._windows(rng, count, parts) | noise)
 
     def _windows(self, rng: np.random.Generator, count: int, parts: int) -> Batch:
         """One of the equal parts of each of some takes that are alike."""
@@ -80,15 +82,19 @@ class Diffusion:
         }
 
     def loss(self, batch: Batch) -> Tensor:
-        """EDM's weighted error of v."""
+        """EDM's weighted error of v, and how much it differs between twins."""
         clean = batch["target"].float() * self.config.vae.scaling_factor
         sigma = batch["sigma"][:, None, None, None, None]
         spread = (sigma**2 + 1).sqrt()
-        noisy = clean + sigma * torch.randn_like(clean)
+        count = int(batch["twins"]) if "twins" in batch else len(clean)
+        noise = torch.randn_like(clean[:count]).repeat(len(clean) // count, 1, 1, 1, 1)
+        noisy = clean + sigma * noise
         wanted = (noisy / spread**2 - clean) * spread / sigma
         v = self.velocity(batch, noisy / spread, batch["sigma"].log() / 4)
-        weight = batch["weight"].float()
-        error: Tensor = ((v.float() - wanted).square() * weight).mean() / weight.mean()
+        error = _mean(v.float() - wanted, batch["weight"])
+        if count < len(clean):
+            apart = _mean(v[:count].float() - v[count:].float(), batch["weight"][count:])
+            error = error + INDEPENDENCE * apart
         return error
 
     def held_out(self) -> dict[str, float]:
@@ -154,24 +160,35 @@ class Diffusion:
         return drawn.expand(-1, 3, -1, -1).to(faces.device)
 
 
-def crossed(rng: np.random.Generator, takes: Batch) -> Batch:
-    """Takes with the paper's masks, some with one signal of others; its own region counts nothing.
+def _mean(difference: Tensor, weight: Tensor) -> Tensor:
+    """Weighted, of squares."""
+    mean: Tensor = (difference.square() * weight.float()).mean() / weight.float().mean()
+    return mean
 
-    What a signal does not own must come out the same whatever it says. Otherwise the denoiser
-    learns takes by heart: it knows the mouth of each from its expression.
+
+def with_twins(rng: np.random.Generator, takes: Batch) -> Batch:
+    """Half of the takes, each followed by a twin that has one signal of another take.
+
+    What a signal does not own must come out the same whatever it says: so `loss` compares a take
+    with its twin there, and the twin is not judged in the signal's own region.
 
     Args:
-        takes: as `Diffusion.batch` chooses them, all of one setup.
+        takes: as `Diffusion.batch` chooses them, all of one setup; without the paper's masks, where
+            no signal has a region of its own, they stay as they are.
     """
-    if takes["setup"][0] != SETUPS.index("paper") or rng.random() >= CROSSED:
+    if takes["setup"][0] != SETUPS.index("paper") or rng.random() >= TWINS:
         return takes
-    region = int(rng.integers(2))
+    region, count = int(rng.integers(2)), (len(takes["setup"]) + 1) // 2
     signal = ("windows", "features")[region]
-    owned = takes["masks"][:, region, None, None].float()
-    owned = F.adaptive_max_pool3d(owned, (1, *takes["weight"].shape[-2:]))[:, None, :, 0]
-    return takes | {
-        signal: takes[signal].roll(1, 0),
-        "weight": takes["weight"] * (1 - owned).to(takes["weight"].dtype),
+    first = {name: field[:count] for name, field in takes.items()}
+    owned = first["masks"][:, region, None, None].float()
+    owned = F.adaptive_max_pool3d(owned, (1, *first["weight"].shape[-2:]))[:, None, :, 0]
+    twins = first | {
+        signal: takes[signal].roll(1, 0)[:count],
+        "weight": first["weight"] * (1 - owned).to(first["weight"].dtype),
+    }
+    return {name: torch.cat([first[name], twins[name]]) for name in first} | {
+        "twins": torch.tensor(count)
     }
 
 

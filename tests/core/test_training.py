@@ -18,7 +18,7 @@ from actalker_core.training import __main__ as command
 from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
-from actalker_core.training.diffusion import Diffusion, crossed
+from actalker_core.training.diffusion import Diffusion, with_twins
 from actalker_core.training.listener import Listener
 from actalker_core.training.people import State, draw_person
 from actalker_core.training.pictures import as_frames
@@ -226,7 +226,7 @@ def test_a_watcher_begins_with_few_features_that_speak(name: str) -> None:
     assert 0.01 < (features > 0).float().mean() < 0.25
 
 
-# Crossed takes -----------------------------------------------------------------------------------
+# Twins -------------------------------------------------------------------------------------------
 
 
 def takes_of(setup: str) -> Batch:
@@ -237,29 +237,47 @@ def takes_of(setup: str) -> Batch:
 
 
 @pytest.mark.parametrize("setup", ["audio", "expression", "released"])
-def test_only_signals_with_regions_of_their_own_are_crossed(setup: str) -> None:
+def test_only_signals_with_regions_of_their_own_make_twins(setup: str) -> None:
     takes = takes_of(setup)
     for seed in range(10):
-        assert crossed(np.random.default_rng(seed), takes) is takes
+        assert with_twins(np.random.default_rng(seed), takes) is takes
 
 
-def test_a_crossed_signal_is_not_judged_where_it_speaks() -> None:
-    takes, found = takes_of("paper"), set()
+def test_twins_differ_in_one_signal_and_are_not_judged_where_it_speaks() -> None:
+    takes, seen = takes_of("paper"), set()
     for seed in range(20):
-        made = crossed(np.random.default_rng(seed), takes)
-        changed = {name for name in takes if not torch.equal(made[name], takes[name])}
-        found.add(frozenset(changed))
-        if "features" in changed:
-            assert torch.equal(made["features"][1:], takes["features"][:-1])
-        judged = made["weight"][0, 0, 0] > 0
-        assert bool(judged[12, 8]) == ("features" in changed or not changed)  # on the lips
-        assert bool(judged[5, 8]) == ("windows" in changed or not changed)  # between the eyes
-        assert judged[0, 15]  # of a corner
-    assert found == {
-        frozenset(),
-        frozenset({"windows", "weight"}),
-        frozenset({"features", "weight"}),
-    }
+        made = with_twins(np.random.default_rng(seed), takes)
+        if made is takes:
+            continue
+        count = int(made["twins"])
+        pairs = {name: made[name].split(count) for name in takes}
+        (signal,) = {n for n, (a, b) in pairs.items() if not torch.equal(a, b)} - {"weight"}
+        seen.add(signal)
+        assert torch.equal(pairs[signal][1][1:], takes[signal][: count - 1])
+        first, twin = (weight[0, 0, 0] > 0 for weight in pairs["weight"])
+        assert first.all()
+        assert bool(twin[12, 8]) == (signal == "features")  # on the lips
+        assert bool(twin[5, 8]) == (signal == "windows")  # between the eyes
+        assert twin[0, 15]  # of a corner
+    assert seen == {"windows", "features"}
+
+
+def test_what_differs_between_twins_costs(monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Diffusion(CONFIG, RECIPE, takes_of("paper"), some_takes(1))
+    monkeypatch.setattr(diffusion, "TWINS", 1.0)
+    batch = stage.batch(np.random.default_rng(0))
+    count = int(batch["twins"])
+    sides = torch.arange(len(batch["setup"])) // count
+
+    def answers(apart: float) -> Callable[..., Tensor]:
+        return lambda batch, x, c_noise: x + apart * sides.view(-1, 1, 1, 1, 1)
+
+    def loss(apart: float) -> float:
+        torch.manual_seed(0)
+        monkeypatch.setattr(stage, "velocity", answers(apart))
+        return float(stage.loss(batch))
+
+    assert loss(0.5) - loss(0.0) > 0.5 * diffusion.INDEPENDENCE * 0.5**2
 
 
 # The course --------------------------------------------------------------------------------------
