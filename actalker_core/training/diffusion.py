@@ -27,7 +27,7 @@ WINDOW_PARTS = (1, 2, 5)
 """A step learns from whole takes, or from twice or five times as many shorter ones."""
 TWINS = 0.8
 """Of the steps with the paper's masks compare takes that differ in one signal."""
-INDEPENDENCE = 100.0
+INDEPENDENCE = 200.0
 """How much that comparison counts beside the error itself."""
 PER_FRAME = ("target", "weight", "windows", "features", "rotation", "gates")
 """Fields of takes that have a row for each frame."""
