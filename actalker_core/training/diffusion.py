@@ -82,7 +82,7 @@ class Diffusion:
         }
 
     def loss(self, batch: Batch) -> Tensor:
-        """EDM's weighted error of v, and how much it differs between twins."""
+        """EDM's weighted error of v; beside it, how far the v of twins lie apart."""
         clean = batch["target"].float() * self.config.vae.scaling_factor
         sigma = batch["sigma"][:, None, None, None, None]
         spread = (sigma**2 + 1).sqrt()
@@ -91,9 +91,9 @@ class Diffusion:
         noisy = clean + sigma * noise
         wanted = (noisy / spread**2 - clean) * spread / sigma
         v = self.velocity(batch, noisy / spread, batch["sigma"].log() / 4)
-        error = _mean(v.float() - wanted, batch["weight"])
+        error = _mean_square(v.float() - wanted, batch["weight"])
         if count < len(clean):
-            apart = _mean(v[:count].float() - v[count:].float(), batch["weight"][count:])
+            apart = _mean_square(v[:count].float() - v[count:].float(), batch["weight"][count:])
             error = error + INDEPENDENCE * apart
         return error
 
@@ -160,14 +160,14 @@ class Diffusion:
         return drawn.expand(-1, 3, -1, -1).to(faces.device)
 
 
-def _mean(difference: Tensor, weight: Tensor) -> Tensor:
-    """Weighted, of squares."""
+def _mean_square(difference: Tensor, weight: Tensor) -> Tensor:
+    """Of a difference, weighted."""
     mean: Tensor = (difference.square() * weight.float()).mean() / weight.float().mean()
     return mean
 
 
 def with_twins(rng: np.random.Generator, takes: Batch) -> Batch:
-    """Half of the takes, each followed by a twin that has one signal of another take.
+    """The first half of the takes, then a twin of each that has one signal of another take.
 
     What a signal does not own must come out the same whatever it says: so `loss` compares a take
     with its twin there, and the twin is not judged in the signal's own region.
