@@ -69,6 +69,8 @@ def parser() -> argparse.ArgumentParser:
     for command in (run, export, ablate):
         command.add_argument("--folder", type=Path, default=Path("training"))
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+        command.add_argument("--base", type=Path, help="stands in for stages that are not there")
+    run.add_argument("--base-steps", type=int, default=0, help="of its denoiser; goes on from it")
     for command in (run, evaluate, export, ablate):
         command.add_argument("--workers", type=int, default=0, help="processes that help (0)")
     return whole
@@ -128,7 +130,13 @@ def _publish(
 
 
 def _course(options: argparse.Namespace) -> Course:
-    return Course(options.folder, device=torch.device(options.device), workers=options.workers)
+    return Course(
+        options.folder,
+        base=options.base,
+        base_steps=getattr(options, "base_steps", 0),
+        device=torch.device(options.device),
+        workers=options.workers,
+    )
 
 
 if __name__ == "__main__":

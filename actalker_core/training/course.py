@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..bundle import ACTalker
-from ..checkpoint.single import save
+from ..checkpoint.single import load, save
 from ..config import VARIANTS, ModelConfig
 from ..errors import InputError, check_choice
 from .autoencoder import Autoencoder, calibrate, draw_pictures, with_time
@@ -36,8 +37,8 @@ HEAD_POSE = replace(EXPRESSION, steps=3000)
 IDENTITY = replace(EXPRESSION, steps=800, average=0.0)
 LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
-    steps=8800,
-    batch=4,
+    steps=8400,
+    batch=2,
     learning_rate=1e-3,
     hidden_rate=8e-3,
     warm_up=50,
@@ -61,9 +62,9 @@ class Plan:
     identity: Recipe = IDENTITY
     listener: Recipe = LISTENER
     diffusion: Recipe = DIFFUSION
-    speeches: int = 160
-    motions: int = 1000
-    files: int = 32
+    speeches: int = 120
+    motions: int = 600
+    files: int = 20
     held_out: int = 24
     seed: int = 0
 
@@ -74,12 +75,16 @@ class Course:
 
     Args:
         folder: of checkpoints, logs and takes. denoiser_folder: of the last stage, if another.
+        base: a model that stands in for stages without a checkpoint. base_steps: those that its
+            denoiser has taken, to go on from there; with 0 the denoiser is learnt anew.
         until: `time.monotonic()` at which to stop wherever it is; infinity for never.
         workers: processes that draw beside a GPU.
     """
 
     folder: Path
     denoiser_folder: Path | None = None
+    base: Path | None = None
+    base_steps: int = 0
     config: ModelConfig = field(default_factory=lambda: VARIANTS["built-in"])
     plan: Plan = field(default_factory=Plan)
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
@@ -104,7 +109,12 @@ class Course:
     def _train(self, name: str) -> bool:
         torch.manual_seed(self.plan.seed)  # of the weights that training begins with
         stage = self._stage(name)
+        goes_on = name == Diffusion.name and self.base_steps > 0
+        if goes_on:
+            _take_over(self._base(), stage.network)
         run = Run(stage, self._home(stage), self.device, self.workers)
+        if goes_on and not run.step:
+            run.step = self.base_steps
         run.train(until_time=self.until)
         return run.done
 
@@ -153,13 +163,24 @@ class Course:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             model = ACTalker(self.config).eval().requires_grad_(False)
-        if "vae" in names:
-            self._add_vae(model)
-        known = model.state_dict().keys()
-        for name in (name for name in names if name not in ("vae", "takes")):
-            weights = self._learnt(self._stage(name, {}, {}))
-            model.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
+        if self.base is not None:
+            _take_over(self._base(), model)
+        for name in (name for name in names if name != "takes" and not self._stands_in(name)):
+            if name == "vae":
+                self._add_vae(model)
+            else:
+                _take_over(self._learnt(self._stage(name, {}, {})), model)
         return model.to(self.device)
+
+    def _base(self) -> Batch:
+        if self.base is None:
+            raise InputError("Steps of a base: expected its file, got none. Name it by --base.")
+        return load(self.base).state_dict()
+
+    def _stands_in(self, name: str) -> bool:
+        """Whether the base serves for a stage."""
+        home = self.denoiser_home if name == Diffusion.name else self.folder
+        return self.base is not None and not (home / f"{name}.pt").is_file()
 
     def _add_vae(self, model: ACTalker) -> None:
         with_time(model.vae, self._learnt(self._stage("vae")))
@@ -177,6 +198,12 @@ class Course:
     def export(self, path: Path) -> None:
         """Write the model as one file, in half precision."""
         save(self.model().state_dict(), self.config, path, torch.float16)
+
+
+def _take_over(weights: Batch, network: nn.Module) -> None:
+    """Those weights that a network knows."""
+    known = network.state_dict().keys()
+    network.load_state_dict({k: v for k, v in weights.items() if k in known}, strict=False)
 
 
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -197,6 +224,7 @@ def ablations(course: Course, steps: int) -> dict[str, Course]:
             plan=plan,
             config=replace(course.config, unet=replace(course.config.unet, **changes)),
             denoiser_folder=course.folder / "ablations" / name.replace(" ", "-"),
+            base_steps=0,
         )
         for name, changes in ABLATIONS.items()
     }

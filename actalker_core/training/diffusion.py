@@ -15,7 +15,7 @@ from ..model.unet import UNet
 from ..regions import Regions
 from ..sampler.guidance import Pass
 from .stage import Batch, Recipe
-from .takes import SETUPS, time_ids
+from .takes import time_ids
 from .world import SIDE_PX
 
 LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.9, 1.3
@@ -25,20 +25,20 @@ PASS_SHARES = {Pass.NOTHING: 0.06, Pass.IDENTITY: 0.06, Pass.AUDIO: 0.1, Pass.EX
 HELD_OUT_SIGMAS = (20.0, 3.0, 0.7)
 WINDOW_PARTS = (1, 2, 5)
 """A step learns from whole takes, or from twice or five times as many shorter ones."""
-TWINS = 0.8
-"""Of the steps with the paper's masks compare takes that differ in one signal."""
-INDEPENDENCE = 200.0
-"""How much that comparison counts beside the error itself."""
-PER_FRAME = ("target", "weight", "windows", "features", "rotation", "gates")
-"""Fields of takes that have a row for each frame."""
+RESPONSE, INDEPENDENCE = 3.0, 150.0
+"""How much the difference of a pair counts beside the error itself: in the region of the signal
+that differs, and outside of it."""
+PER_FILM = ("target", "weight", "windows", "features")
+"""Fields of takes that each film of a pair has of its own; see `library.DrawnTakes`."""
+PER_FRAME = {name: 2 for name in PER_FILM} | {"rotation": 1, "gates": 1}
+"""Fields that have a row for each frame, along this dimension."""
 
 
 class Diffusion:
     """The UNet with the projections and the pose guider in front of it.
 
     Args:
-        takes: fields of `library.Encoded`, stacked. held_out: the same, never trained on.
-        scale: of the latents.
+        takes: what `library.encode_take` makes, stacked. held_out: the same, never trained on.
     """
 
     name = "diffusion"
@@ -68,7 +68,7 @@ class Diffusion:
         levels = np.clip(levels, sampling.sigma_min, sampling.sigma_max)
         passes = rng.choice(len(PASS_SHARES), size=count, p=list(PASS_SHARES.values()))
         noise = {"sigma": torch.from_numpy(levels).float(), "pass": torch.from_numpy(passes)}
-        return with_twins(rng, self._windows(rng, count, parts) | noise)
+        return self._windows(rng, count, parts) | noise
 
     def _windows(self, rng: np.random.Generator, count: int, parts: int) -> Batch:
         """One of the equal parts of each of some takes that are alike."""
@@ -77,28 +77,31 @@ class Diffusion:
         chosen = alike[torch.from_numpy(rng.integers(len(alike), size=count))]
         first = int(rng.integers(parts)) * frames
         return {
-            name: field[chosen, first : first + frames] if name in PER_FRAME else field[chosen]
+            name: field[chosen].narrow(PER_FRAME[name], first, frames)
+            if name in PER_FRAME
+            else field[chosen]
             for name, field in self.takes.items()
         }
 
     def loss(self, batch: Batch) -> Tensor:
-        """EDM's weighted error of v; beside it, how far the v of twins lie apart."""
+        """EDM's weighted error of v; beside it, that of the difference between films of a pair."""
+        error, apart = self._errors(batch)
+        return error + apart
+
+    def _errors(self, batch: Batch) -> tuple[Tensor, Tensor]:
         clean = batch["target"].float() * self.config.vae.scaling_factor
-        sigma = batch["sigma"][:, None, None, None, None]
+        sigma = batch["sigma"].view(-1, *[1] * 5)
         spread = (sigma**2 + 1).sqrt()
-        count = int(batch["twins"]) if "twins" in batch else len(clean)
-        noise = torch.randn_like(clean[:count]).repeat(len(clean) // count, 1, 1, 1, 1)
-        noisy = clean + sigma * noise
+        noisy = clean + sigma * torch.randn_like(clean[:, :1])  # one noise for both films
         wanted = (noisy / spread**2 - clean) * spread / sigma
-        v = self.velocity(batch, noisy / spread, batch["sigma"].log() / 4)
-        error = _mean_square(v.float() - wanted, batch["weight"])
-        if count < len(clean):
-            apart = _mean_square(v[:count].float() - v[count:].float(), batch["weight"][count:])
-            error = error + INDEPENDENCE * apart
-        return error
+        films = as_films(batch)
+        v = self.velocity(films, (noisy / spread).flatten(0, 1), films["sigma"].log() / 4)
+        off, weight = v.float().unflatten(0, (-1, 2)) - wanted, batch["weight"].float()
+        apart = (off[:, 0] - off[:, 1]) * emphasis(batch).sqrt()
+        return _mean_square(off, weight), _mean_square(apart, weight.mean(1))
 
     def held_out(self) -> dict[str, float]:
-        """The error at a few noise levels, everything seen."""
+        """Both errors at a few noise levels, everything seen."""
         device = self.unet.conv_in.weight.device
         unseen = {name: field.to(device) for name, field in self.unseen.items()}
         everything = torch.full((len(unseen["gates"]),), int(Pass.EXPRESSION), device=device)
@@ -106,9 +109,8 @@ class Diffusion:
         for sigma in HELD_OUT_SIGMAS:
             torch.manual_seed(0)
             levels = torch.full(everything.shape, sigma, device=device)
-            found[f"sigma_{sigma:g}"] = float(
-                self.loss(unseen | {"sigma": levels, "pass": everything})
-            )
+            error, apart = self._errors(unseen | {"sigma": levels, "pass": everything})
+            found |= {f"sigma_{sigma:g}": float(error), f"apart_{sigma:g}": float(apart)}
         return found
 
     def velocity(self, batch: Batch, x: Tensor, c_noise: Tensor) -> Tensor:
@@ -161,35 +163,24 @@ class Diffusion:
 
 
 def _mean_square(difference: Tensor, weight: Tensor) -> Tensor:
-    """Of a difference, weighted."""
-    mean: Tensor = (difference.square() * weight.float()).mean() / weight.float().mean()
+    """Of a difference (…, 4, h, w), each place as its weight (…, 1, h, w) says."""
+    mean: Tensor = (difference.square() * weight).mean() / weight.mean()
     return mean
 
 
-def with_twins(rng: np.random.Generator, takes: Batch) -> Batch:
-    """The first half of the takes, then a twin of each that has one signal of another take.
-
-    What a signal does not own must come out the same whatever it says: so `loss` compares a take
-    with its twin there, and the twin is not judged in the signal's own region.
-
-    Args:
-        takes: as `Diffusion.batch` chooses them, all of one setup; without the paper's masks, where
-            no signal has a region of its own, they stay as they are.
-    """
-    if takes["setup"][0] != SETUPS.index("paper") or rng.random() >= TWINS:
-        return takes
-    region, count = int(rng.integers(2)), (len(takes["setup"]) + 1) // 2
-    signal = ("windows", "features")[region]
-    first = {name: field[:count] for name, field in takes.items()}
-    owned = first["masks"][:, region, None, None].float()
-    owned = F.adaptive_max_pool3d(owned, (1, *first["weight"].shape[-2:]))[:, None, :, 0]
-    twins = first | {
-        signal: takes[signal].roll(1, 0)[:count],
-        "weight": first["weight"] * (1 - owned).to(first["weight"].dtype),
+def as_films(takes: Batch) -> Batch:
+    """The two films of each pair below each other, each with all that it shares with the other."""
+    return {
+        name: field.flatten(0, 1) if name in PER_FILM else field.repeat_interleave(2, 0)
+        for name, field in takes.items()
     }
-    return {name: torch.cat([first[name], twins[name]]) for name in first} | {
-        "twins": torch.tensor(count)
-    }
+
+
+def emphasis(takes: Batch) -> Tensor:
+    """(b, 1, 1, h, w) what the difference between films counts: most where it ought to be none."""
+    owned = takes["masks"][torch.arange(len(takes["differs"])), takes["differs"]].float()
+    owned = F.adaptive_max_pool2d(owned[:, None], takes["weight"].shape[-2:])[:, None]
+    return INDEPENDENCE + (RESPONSE - INDEPENDENCE) * owned
 
 
 def start_quietly(unet: UNet) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
@@ -28,7 +29,17 @@ from .motion import random_motion
 from .people import State, draw_person
 from .pictures import as_frames
 from .speech import RATE_HZ, Speech, random_speech
-from .takes import HEAD, SETUPS, Take, random_portrait, random_setup, setup_masks, towards
+from .takes import (
+    AUDIO,
+    HEAD,
+    SETUPS,
+    Take,
+    random_portrait,
+    random_setup,
+    random_signal,
+    setup_masks,
+    towards,
+)
 from .watchers import loosely
 from .world import draw
 
@@ -42,11 +53,24 @@ HEADS_APART = 0.5
 
 
 @dataclass(frozen=True)
+class Said:
+    """Some frames of a speech: mouths (n, 3), and hidden states (n, states, layers, channels)."""
+
+    mouth: NDArray[np.float64]
+    windows: Tensor
+
+
+@dataclass(frozen=True)
 class Heard:
     """A speech and its hidden states (s, layers, channels)."""
 
     speech: Speech
     states: Tensor
+
+    def part(self, first: int, frames: int, fps: float, reach: int) -> Said:
+        """Some frames of it; `reach` is how many states each frame hears."""
+        mouth = self.speech.mouth_at((first + np.arange(frames)) / fps)
+        return Said(mouth, audio_windows(self.states, first + frames, fps, reach)[first:].half())
 
 
 @dataclass(frozen=True)
@@ -123,63 +147,76 @@ def collect(model: ACTalker, speeches: int, motions: int, seed: int, workers: in
 class DrawnTakes(Dataset[dict[str, Tensor]]):
     """Random takes of signals from the library, each by somebody new, as pictures.
 
-    A take, with n frames, holds: pictures (1 + n, 3, 128, 128) in 0…1, the portrait first; face
-    (4,), the box in it; weight (n, 1, 128, 128), how much each pixel counts; windows (n, states,
-    layers, channels); features (n, e); rotation (n, 3) in degrees; gates (n, 2); setup, its place
-    in `SETUPS`; masks (2, 128, 128) as bytes, of audio and expression.
+    A take comes as a pair: two films that differ in what one signal says. With n frames it holds:
+    pictures (1 + 2n, 3, 128, 128) in 0…1, the portrait first; face (4,), the box in it; weight
+    (2, n, 1, 128, 128), how much each pixel counts; windows (2, n, states, layers, channels);
+    features (2, n, e); rotation (n, 3) in degrees; gates (n, 2); setup, its place in `SETUPS`;
+    differs, the signal (0 audio, 1 expression); masks (2, 128, 128) as bytes, of both signals.
     """
 
     def __init__(self, library: Library, config: ModelConfig, seed: int) -> None:
         self.library, self.config, self.seed = library, config, seed
+        self.frames = config.unet.num_frames
 
     def __getitem__(self, number: int) -> dict[str, Tensor]:
         """The same for a number."""
         rng = np.random.default_rng([self.seed, 20, number])
-        fps, frames = self.config.sampling.fps, self.config.unet.num_frames
-        heard = self.library.speeches[int(rng.integers(len(self.library.speeches)))]
-        watched = self._motion(rng, frames)
-        if rng.random() < HEADS_APART:
-            watched = watched.with_head_of(self._motion(rng, frames))
-        start = int(rng.integers(int(SPEECH_SECONDS * fps) - frames + 1))
         person, rest = random_portrait(rng)
-        setup, gates = random_setup(rng, frames)
-        mouth = heard.speech.mouth_at((start + np.arange(frames)) / fps)
-        take = Take(person, rest, watched.states, mouth, gates, setup)
-        shown = [draw(person, state) for state in (rest, *take.states())]
+        setup, gates = random_setup(rng, self.frames)
+        said, watched = [self._speech(rng)] * 2, [self._motion(rng)] * 2
+        if rng.random() < HEADS_APART:
+            watched = [watched[0].with_head_of(self._motion(rng))] * 2
+        differs = random_signal(rng, setup)
+        if differs == AUDIO:
+            said[1] = self._speech(rng)
+        else:
+            watched[1] = self._motion(rng).with_head_of(watched[0])
+        shown = [draw(person, rest)]
+        for spoken, seen in zip(said, watched, strict=True):
+            take = Take(person, rest, seen.states, spoken.mouth, gates, setup)
+            shown += [draw(person, state) for state in take.states()]
         face = loosely(rng, shown[0].face)
-        reach = self.config.audio_projection.seq_len
+        weight = torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))
         return {
             "pictures": as_frames([d.picture for d in shown]),
             "face": torch.tensor(face),
-            "weight": torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))[:, None],
-            "windows": audio_windows(heard.states, start + frames, fps, reach)[start:].half(),
-            "features": watched.features,
-            "rotation": watched.rotation_degrees,
+            "weight": weight[:, None].unflatten(0, (2, -1)),
+            "windows": torch.stack([spoken.windows for spoken in said]),
+            "features": torch.stack([seen.features for seen in watched]),
+            "rotation": watched[0].rotation_degrees,
             "gates": torch.from_numpy(gates).float(),
             "setup": torch.tensor(SETUPS.index(setup)),
+            "differs": torch.tensor(differs),
             "masks": torch.cat(setup_masks(setup, face))[:, 0].byte(),
         }
 
-    def _motion(self, rng: np.random.Generator, frames: int) -> Watched:
+    def _speech(self, rng: np.random.Generator) -> Said:
+        heard = self.library.speeches[int(rng.integers(len(self.library.speeches)))]
+        fps, reach = self.config.sampling.fps, self.config.audio_projection.seq_len
+        first = int(rng.integers(int(SPEECH_SECONDS * fps) - self.frames + 1))
+        return heard.part(first, self.frames, fps, reach)
+
+    def _motion(self, rng: np.random.Generator) -> Watched:
         watched = self.library.motions[int(rng.integers(len(self.library.motions)))]
-        return watched.part(int(rng.integers(len(watched.states) - frames + 1)), frames)
+        return watched.part(int(rng.integers(len(watched.states) - self.frames + 1)), self.frames)
 
 
 def encode_take(model: ACTalker, drawn: dict[str, Tensor]) -> dict[str, Tensor]:
     """A drawn take as the denoiser needs it.
 
-    In place of the pictures there are: portrait (4, h, w) and target (n, 4, h, w), unscaled
+    In place of the pictures there are: portrait (4, h, w) and target (2, n, 4, h, w), unscaled
     latents; identity (features,); the weight at their size.
     """
     pictures = drawn.pop("pictures").to(model.device)
     x0, y0, x1, y1 = drawn["face"].tolist()
     latents = encode_image(model.vae, pictures).cpu()
     size = latents.shape[2], latents.shape[3]
+    weight = F.adaptive_avg_pool2d(drawn["weight"].flatten(0, 1), size)
     return drawn | {
         "portrait": latents[0],
-        "target": latents[1:].half(),
+        "target": latents[1:].unflatten(0, (2, -1)).half(),
         "identity": encode_identity(model.identity_encoder, pictures[0], (x0, y0, x1, y1))[0].cpu(),
-        "weight": F.adaptive_avg_pool2d(drawn["weight"], size).half(),
+        "weight": weight.unflatten(0, (2, -1)).half(),
     }
 
 

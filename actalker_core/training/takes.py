@@ -32,6 +32,8 @@ GATES = ((1.0, 1.0), (1.0, 0.0), (0.0, 1.0))
 GATE_SHARES = (0.6, 0.2, 0.2)
 CURVED = 0.3
 """Of the takes have gates that move; the others have one of the three states."""
+AUDIO, EXPRESSION = 0, 1
+"""The signals, as columns of gates and masks."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,12 @@ def random_setup(rng: np.random.Generator, frames: int) -> tuple[str, Array]:
     if rng.random() < CURVED:
         gates *= np.stack([random_curve(rng, frames) for _ in state], axis=1)
     return setup, gates
+
+
+def random_signal(rng: np.random.Generator, setup: str) -> int:
+    """Which signal shall say something else in the second film of a pair."""
+    there = {"audio": [AUDIO], "expression": [EXPRESSION]}.get(setup, [AUDIO, EXPRESSION])
+    return int(rng.choice(there))
 
 
 def random_curve(rng: np.random.Generator, frames: int) -> Array:

@@ -6,10 +6,20 @@ import numpy as np
 import pytest
 import torch
 
-from actalker_core.training.library import Watched
+from actalker_core.config import VARIANTS
+from actalker_core.training.library import (
+    SPEECH_SECONDS,
+    DrawnTakes,
+    Heard,
+    Library,
+    Watched,
+)
 from actalker_core.training.motion import blinks, portrait_state, random_motion, wander
 from actalker_core.training.people import State, draw_person
+from actalker_core.training.speech import random_speech
 from actalker_core.training.takes import (
+    AUDIO,
+    EXPRESSION,
     EYES,
     GATES,
     HEAD,
@@ -17,6 +27,7 @@ from actalker_core.training.takes import (
     SETUPS,
     Take,
     random_setup,
+    random_signal,
     setup_masks,
 )
 from actalker_core.training.world import draw
@@ -82,6 +93,44 @@ def test_setups_and_gates_are_drawn_as_said() -> None:
     states = {tuple(gates[0]) for _, gates in drawn if (gates == gates[0]).all()}
     assert states >= set(GATES)
     assert any((gates != gates[0]).any() for _, gates in drawn)
+
+
+def test_only_a_signal_that_is_there_says_something_else() -> None:
+    rng = np.random.default_rng(0)
+    found = {setup: {random_signal(rng, setup) for _ in range(20)} for setup in SETUPS}
+    assert found == {
+        "audio": {AUDIO},
+        "expression": {EXPRESSION},
+        "paper": {AUDIO, EXPRESSION},
+        "released": {AUDIO, EXPRESSION},
+    }
+
+
+@pytest.fixture(scope="module")
+def drawn() -> list[dict[str, torch.Tensor]]:
+    """Pairs of a small library of signals that no network has heard or watched."""
+    config, rng = VARIANTS["built-in"], np.random.default_rng(0)
+    sizes = config.audio_projection
+    states = [torch.full((700, sizes.blocks, sizes.channels), float(i)) for i in range(2)]
+    heard = [Heard(random_speech(rng, SPEECH_SECONDS), one) for one in states]
+    moved = [random_motion(rng, 20, 12.5) for _ in range(3)]
+    seen = [Watched(m, torch.full((20, 4), i), torch.full((20, 3), i)) for i, m in enumerate(moved)]
+    takes = DrawnTakes(Library(heard, seen), config, seed=0)
+    return [takes[i] for i in range(8)]
+
+
+def test_films_of_a_pair_differ_in_one_signal_alone(drawn: list[dict[str, torch.Tensor]]) -> None:
+    assert {int(take["differs"]) for take in drawn} == {AUDIO, EXPRESSION}
+    for take in drawn:
+        same = take[("features", "windows")[take["differs"]]]
+        assert torch.equal(same[0], same[1])
+        first, second = take["pictures"][1:].chunk(2)
+        gate = take["gates"][:, take["differs"]]
+        assert first.shape == second.shape
+        assert torch.equal(first[gate == 0], second[gate == 0])
+        if take["differs"] == AUDIO:  # the head stays, so that only the mouth may have moved
+            moved = (first - second).abs().amax(dim=(0, 1))
+            assert moved[:40].max() == 0
 
 
 def test_the_head_may_be_that_of_another_clip() -> None:

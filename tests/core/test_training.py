@@ -11,6 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from actalker_core.bundle import ACTalker
+from actalker_core.checkpoint import load, save
 from actalker_core.config import VARIANTS
 from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
@@ -18,7 +20,14 @@ from actalker_core.training import __main__ as command
 from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
 from actalker_core.training.course import Course, Plan, ablations
-from actalker_core.training.diffusion import Diffusion, with_twins
+from actalker_core.training.diffusion import (
+    INDEPENDENCE,
+    PER_FILM,
+    RESPONSE,
+    Diffusion,
+    as_films,
+    emphasis,
+)
 from actalker_core.training.listener import Listener
 from actalker_core.training.people import State, draw_person
 from actalker_core.training.pictures import as_frames
@@ -48,13 +57,14 @@ def some_takes(count: int = 4) -> dict[str, Tensor]:
         "portrait": portrait,
         "identity": draw(CONFIG.identity_projection.input_dim),
         "face": torch.tensor([face]).expand(count, 4),
-        "target": portrait[:, None].expand(-1, frames, -1, -1, -1),
-        "weight": torch.ones(count, frames, 1, 16, 16),
-        "windows": draw(frames, audio.seq_len, audio.blocks, audio.channels),
-        "features": draw(frames, CONFIG.expression_projection.input_dim),
+        "target": portrait[:, None, None].expand(-1, 2, frames, -1, -1, -1),
+        "weight": torch.ones(count, 2, frames, 1, 16, 16),
+        "windows": draw(2, frames, audio.seq_len, audio.blocks, audio.channels),
+        "features": draw(2, frames, CONFIG.expression_projection.input_dim),
         "rotation": 10 * draw(frames, 3),
         "gates": torch.rand(count, frames, 2, generator=random),
         "setup": torch.arange(count),
+        "differs": torch.arange(count) % 2,
         "masks": masks[:count],
     }
 
@@ -143,7 +153,7 @@ def test_a_stage_keeps_a_log_with_what_it_never_trained_on(
         Run(make_diffusion(replace(RECIPE, report_every=2)), tmp_path, CPU).train(until_step=3)
     lines = [json.loads(line) for line in (tmp_path / "diffusion.jsonl").read_text().splitlines()]
     assert [line["step"] for line in lines] == [2, 3]
-    assert {"loss", "seconds", "sigma_3"} <= set(lines[0])
+    assert {"loss", "seconds", "sigma_3", "apart_3"} <= set(lines[0])
     assert "diffusion: step 3" in caplog.text
 
 
@@ -226,7 +236,7 @@ def test_a_watcher_begins_with_few_features_that_speak(name: str) -> None:
     assert 0.01 < (features > 0).float().mean() < 0.25
 
 
-# Twins -------------------------------------------------------------------------------------------
+# Pairs -------------------------------------------------------------------------------------------
 
 
 def takes_of(setup: str) -> Batch:
@@ -236,48 +246,47 @@ def takes_of(setup: str) -> Batch:
     return takes | alike
 
 
-@pytest.mark.parametrize("setup", ["audio", "expression", "released"])
-def test_only_signals_with_regions_of_their_own_make_twins(setup: str) -> None:
-    takes = takes_of(setup)
-    for seed in range(10):
-        assert with_twins(np.random.default_rng(seed), takes) is takes
+def test_films_of_a_pair_share_all_but_what_differs() -> None:
+    takes = some_takes()
+    films = as_films(takes)
+    for name, field in takes.items():
+        for film in range(2):
+            own = field[:, film] if name in PER_FILM else field
+            assert torch.equal(films[name][film::2], own)
 
 
-def test_twins_differ_in_one_signal_and_are_not_judged_where_it_speaks() -> None:
-    takes, seen = takes_of("paper"), set()
-    for seed in range(20):
-        made = with_twins(np.random.default_rng(seed), takes)
-        if made is takes:
-            continue
-        count = int(made["twins"])
-        pairs = {name: made[name].split(count) for name in takes}
-        (signal,) = {n for n, (a, b) in pairs.items() if not torch.equal(a, b)} - {"weight"}
-        seen.add(signal)
-        assert torch.equal(pairs[signal][1][1:], takes[signal][: count - 1])
-        first, twin = (weight[0, 0, 0] > 0 for weight in pairs["weight"])
-        assert first.all()
-        assert bool(twin[12, 8]) == (signal == "features")  # on the lips
-        assert bool(twin[5, 8]) == (signal == "windows")  # between the eyes
-        assert twin[0, 15]  # of a corner
-    assert seen == {"windows", "features"}
+def test_what_nobody_owns_must_not_differ() -> None:
+    for differs, (lips, forehead) in enumerate(((True, False), (False, True))):
+        takes = takes_of("paper")
+        counts = emphasis(takes | {"differs": torch.full((4,), differs)})[0, 0, 0]
+        owned = counts == RESPONSE
+        assert set(counts.unique().tolist()) == {RESPONSE, INDEPENDENCE}
+        assert bool(owned[12, 8]) == lips
+        assert bool(owned[5, 8]) == forehead
+        assert not owned[0, 15]  # a corner
 
 
-def test_what_differs_between_twins_costs(monkeypatch: pytest.MonkeyPatch) -> None:
-    stage = Diffusion(CONFIG, RECIPE, takes_of("paper"), some_takes(1))
-    monkeypatch.setattr(diffusion, "TWINS", 1.0)
+@pytest.mark.parametrize("wanted", [False, True])
+def test_films_that_differ_otherwise_than_they_should_cost(
+    wanted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Diffusion(CONFIG, RECIPE, takes_of("released"), some_takes(1))
     batch = stage.batch(np.random.default_rng(0))
-    count = int(batch["twins"])
-    sides = torch.arange(len(batch["setup"])) // count
-
-    def answers(apart: float) -> Callable[..., Tensor]:
-        return lambda batch, x, c_noise: x + apart * sides.view(-1, 1, 1, 1, 1)
+    batch["sigma"][:] = 1e6  # v is then the negative of what is clean
+    if wanted:
+        batch["target"] = batch["target"].clone()
+        batch["target"][:, 1] -= 1 / CONFIG.vae.scaling_factor
 
     def loss(apart: float) -> float:
+        clean = batch["target"][:, 0].float() * CONFIG.vae.scaling_factor
+        answer = -torch.stack([clean, clean - apart], dim=1).flatten(0, 1)
+        monkeypatch.setattr(stage, "velocity", lambda *_: answer)
         torch.manual_seed(0)
-        monkeypatch.setattr(stage, "velocity", answers(apart))
         return float(stage.loss(batch))
 
-    assert loss(0.5) - loss(0.0) > 0.5 * diffusion.INDEPENDENCE * 0.5**2
+    right, wrong = (1.0, 0.0) if wanted else (0.0, 1.0)
+    assert loss(right) < 1e-3
+    assert loss(wrong) == pytest.approx(0.5 + RESPONSE, rel=1e-3)
 
 
 # The course --------------------------------------------------------------------------------------
@@ -300,8 +309,6 @@ def short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Course:
 
 
 def test_one_command_runs_all_and_exports_a_model(short: Course, tmp_path: Path) -> None:
-    from actalker_core.checkpoint import load
-
     assert short.run()
     assert short.run()  # nothing is left to do
     short.export(tmp_path / "model.safetensors")
@@ -318,6 +325,33 @@ def test_takes_are_the_same_for_a_seed(short: Course, tmp_path: Path) -> None:
     assert short.run(("takes",))
     again = library.Takes(short.folder / "takes").read()
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_a_base_stands_in_for_what_is_not_trained(short: Course, tmp_path: Path) -> None:
+    file = tmp_path / "base.safetensors"
+    torch.manual_seed(3)
+    save(ACTalker(CONFIG).state_dict(), CONFIG, file, torch.float32)
+    given = load(file).state_dict()
+    based = replace(short, base=file, base_steps=1)
+    assert based.run(("takes", "diffusion"))
+    assert [json.loads(line)["step"] for line in (short.folder / "diffusion.jsonl").open()] == [2]
+    learnt = based.model().state_dict()
+    for name, value in learnt.items():
+        moved = (value - given[name]).abs().max()
+        trained = name.startswith(("unet.", "pose_guider.")) or "_projection." in name
+        assert moved < 1e-2 if trained else moved == 0, name
+    assert any((learnt[name] != given[name]).any() for name in learnt)
+
+
+def test_an_ablation_learns_its_denoiser_anew(short: Course) -> None:
+    based = replace(short, base=Path("some"), base_steps=7)
+    for course_ in ablations(based, 5).values():
+        assert (course_.base, course_.base_steps) == (Path("some"), 0)
+
+
+def test_steps_of_a_base_need_the_base(short: Course) -> None:
+    with pytest.raises(InputError, match="Name it by --base"):
+        replace(short, base_steps=1)._base()
 
 
 def test_the_course_says_what_is_missing(short: Course) -> None:
