@@ -105,7 +105,7 @@ class Diffusion:
         device = self.unet.conv_in.weight.device
         unseen = {name: field.to(device) for name, field in self.unseen.items()}
         everything = torch.full((len(unseen["gates"]),), int(Pass.EXPRESSION), device=device)
-        found = {}
+        found: dict[str, float] = {}
         for sigma in HELD_OUT_SIGMAS:
             torch.manual_seed(0)
             levels = torch.full(everything.shape, sigma, device=device)
