@@ -276,7 +276,7 @@ def seconds_per_evaluation(model: ModelPatcher, clip: Conditioning) -> float:
     shape = [len(frames), *clip.image_latent.shape[1:]]
     manage.load_models_gpu([model], memory_required=model.model.memory_required(shape))
     dtype = model.model.manual_cast_dtype or network.dtype
-    x = torch.zeros(1, *shape, device=model.load_device, dtype=dtype)
+    x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
     c_noise = torch.zeros(1, device=model.load_device)
     clip = clip.to(model.load_device)
     seconds = math.inf

@@ -23,8 +23,10 @@ class Denoises(Protocol):
     def passes(self, frames: Sequence[int]) -> list[Pass]:
         """For each guidance pass, the first one that computes the same on these frames."""
 
-    def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
-        """The clean latent that a pass expects behind `x` (f, c, h, w) at a noise level."""
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+    ) -> Tensor:
+        """The clean latents (p, f, c, h, w) that passes expect behind `x` (f, c, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,10 @@ def _expected(
     count = x.new_zeros(x.shape[0], 1, 1, 1)
     for frames in windows:
         index = torch.tensor(frames, device=x.device)
-        for which, weight in plan_passes(weights, denoiser.passes(frames)).items():
-            total.index_add_(0, index, weight * denoiser(x[index], sigma, frames, which))
+        plan = plan_passes(weights, denoiser.passes(frames))
+        expected = denoiser(x[index], sigma, frames, list(plan))
+        for weight, x0 in zip(plan.values(), expected, strict=True):
+            total.index_add_(0, index, weight * x0)
         count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
     return total / count
 
@@ -114,20 +118,33 @@ class Denoiser:
     Args:
         unet: on the device of the conditioning.
         conditioning: of the whole clip, padding included.
+        passes_at_once: how many passes share a batch: more are faster, fewer need less memory.
     """
 
-    def __init__(self, unet: UNet, conditioning: Conditioning) -> None:
+    def __init__(
+        self, unet: UNet, conditioning: Conditioning, passes_at_once: int = len(Pass)
+    ) -> None:
         self.unet = unet
         self.conditioning = conditioning
+        self.passes_at_once = passes_at_once
 
     def passes(self, frames: Sequence[int]) -> list[Pass]:
         """See `Denoises`."""
         return passes_on(self.conditioning, frames)
 
-    def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+    ) -> Tensor:
         """See `Denoises`: x0 = x / (σ² + 1) − v σ / √(σ² + 1)."""
         spread = math.sqrt(sigma**2 + 1)
-        scaled = (x / spread).to(self.unet.conv_in.weight)[None]
+        scaled = (x / spread).to(self.unet.conv_in.weight)
         c_noise = torch.tensor([math.log(sigma) / 4], device=x.device)
-        v = velocity(self.unet, self.conditioning, scaled, c_noise, frames, [which])[0]
-        return x / spread**2 - v.to(x) * (sigma / spread)
+        parts = [
+            velocity(self.unet, self.conditioning, scaled, c_noise, frames, some)
+            for some in _parts(passes, self.passes_at_once)
+        ]
+        return x / spread**2 - torch.cat(parts).to(x) * (sigma / spread)
+
+
+def _parts(passes: Sequence[Pass], size: int) -> list[Sequence[Pass]]:
+    return [passes[i : i + size] for i in range(0, len(passes), size)]

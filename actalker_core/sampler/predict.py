@@ -43,9 +43,9 @@ def clip_velocity(
     """V of a whole clip: averaged where windows meet, equal passes computed once per window.
 
     Args:
-        x: (p, n, 4, h, w) noisy latents, scaled; in the type that the UNet computes in.
-        c_noise: (p,) ln(sigma) / 4.
-        passes: which guidance pass each row is.
+        x: (n, 4, h, w) noisy latents, scaled; in the type that the UNet computes in.
+        c_noise: (1,) ln(sigma) / 4.
+        passes: those that are wanted, in their order.
         windows: frame numbers of each window.
         on_window: called before each window; may raise to cancel.
         memo: what earlier calls with the same x and noise level found, for other passes.
@@ -54,8 +54,8 @@ def clip_velocity(
         (p, n, 4, h, w).
     """
     known = (memo or Memo()).found
-    total = torch.zeros_like(x)
-    count = x.new_zeros(x.shape[1], 1, 1, 1)
+    total = x.new_zeros(len(passes), *x.shape)
+    count = x.new_zeros(x.shape[0], 1, 1, 1)
     for frames in windows:
         if on_window is not None:
             on_window()
@@ -65,8 +65,7 @@ def clip_velocity(
         key = tuple(frames)
         new = [which for which in dict.fromkeys(wanted) if (key, which) not in known]
         if new:
-            rows = [wanted.index(which) for which in new]
-            v = velocity(unet, conditioning, x[rows][:, index], c_noise[rows], frames, new)
+            v = velocity(unet, conditioning, x[index], c_noise, frames, new)
             known |= {(key, which): one for which, one in zip(new, v, strict=True)}
         total.index_add_(1, index, torch.stack([known[key, which] for which in wanted]))
         count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
@@ -81,12 +80,13 @@ def velocity(
     frames: Sequence[int],
     passes: Sequence[Pass],
 ) -> Tensor:
-    """V of one window: (p, f, 4, h, w) -> (p, f, 4, h, w); arguments as in `clip_velocity`."""
+    """V of one window in some passes: (f, 4, h, w) -> (p, f, 4, h, w); see `clip_velocity`."""
     sees_image = torch.tensor([which >= Pass.IDENTITY for which in passes], device=x.device)
     image = conditioning.image_latent.to(x) * sees_image[:, None, None, None, None]
+    seen = x.expand(len(passes), *x.shape), image.expand(-1, len(frames), -1, -1, -1)
     v: Tensor = unet(
-        torch.cat([x, image.expand(-1, len(frames), -1, -1, -1)], dim=2),
-        c_noise,
+        torch.cat(seen, dim=2),
+        c_noise.expand(len(passes)),
         conditioning.time_ids.expand(len(passes), -1),
         _control(conditioning, frames, passes, x),
         conditioning.pose.to(x),

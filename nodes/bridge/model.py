@@ -98,21 +98,20 @@ class ClipUNet(nn.Module):
         reading: Reading | None = None,
         **unused: object,
     ) -> Tensor:
-        """(p·n, 4, h, w) latents of n frames in p passes -> v of the same shape."""
+        """(p·n, 4, h, w) latents of n frames, the same for each pass -> v of the same shape."""
         if reading is None:
             raise InputError(
                 "This model reads the CONDITIONING of the node Conditioning (ACTalker); it got "
                 "another one. Connect that node to the guider or sampler."
             )
         options = transformer_options or {}
-        passes = len(reading.passes)
-        x, t = x.unflatten(0, (passes, -1)), timesteps.unflatten(0, (passes, -1))[:, 0]
-        frames, c = x.shape[1], reading.conditioning
+        x, c_noise = x.unflatten(0, (len(reading.passes), -1))[0], timesteps[:1]
+        frames, c = len(x), reading.conditioning
         windows = options.get(WINDOWS_KEY, reading.windows)
-        check_latent(x[0], c, windows.padding)
+        check_latent(x, c, windows.padding)
         c, cuts = c.padded(frames - c.frames), windows.at(step_of(options)[0], frames)
-        memo = options.get(MEMO_KEY)
-        v = clip_velocity(self.unet, c, x, t, reading.passes, cuts, stop_if_cancelled, memo)
+        more = reading.passes, cuts, stop_if_cancelled, options.get(MEMO_KEY)
+        v = clip_velocity(self.unet, c, x, c_noise, *more)
         return v.flatten(0, 1)
 
 

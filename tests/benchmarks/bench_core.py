@@ -163,9 +163,11 @@ class Counting:
     def passes(self, frames: Sequence[int]) -> list[Pass]:
         return equal_passes(True, False) if self.planned else list(Pass)
 
-    def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
-        self.calls[which] += 1
-        return x
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+    ) -> Tensor:
+        self.calls.update(passes)
+        return x.expand(len(passes), *x.shape)
 
 
 def evaluations(planned: bool, windows: Windows, frames: int = 25, steps: int = 25) -> int:

@@ -11,8 +11,10 @@ from torch import Tensor, nn
 
 from actalker_core.model.unet import UNet
 from actalker_core.preflight import count
+from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
 from actalker_core.sampler.predict import clip_velocity, passes_on, velocity
+from actalker_core.sampler.schedule import karras_sigmas
 from actalker_core.sampler.windows import Windows
 
 ALL = list(Pass)
@@ -36,19 +38,14 @@ def unet() -> Counting:
     return Counting()
 
 
-def noisy(passes: int) -> Tensor:
-    return draw(6, 1, FRAMES, 4, *GRID).expand(passes, -1, -1, -1, -1)
-
-
-def c_noise(passes: int) -> Tensor:
-    return torch.full((passes,), 0.7)
+NOISY = draw(6, FRAMES, 4, *GRID)
+C_NOISE = torch.tensor([0.7])
 
 
 def predicted(
     unet: nn.Module, gates: tuple, passes: list[Pass], windows: Sequence[Sequence[int]]
 ) -> Tensor:
-    n = len(passes)
-    return clip_velocity(unet, conditioning(*gates), noisy(n), c_noise(n), passes, windows)
+    return clip_velocity(unet, conditioning(*gates), NOISY, C_NOISE, passes, windows)
 
 
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, OPEN), (OPEN, SHUT), (SHUT, HALFWAY)])
@@ -75,10 +72,7 @@ def test_equal_passes_of_a_window_are_computed_once(unet: Counting) -> None:
 
 def test_windows_are_averaged_where_they_meet(unet: Counting) -> None:
     c, windows = conditioning(OPEN, OPEN), [[0, 1, 2, 3], [2, 3, 4, 5]]
-    parts = [
-        velocity(unet, c, noisy(1)[:, frames], c_noise(1), frames, [Pass.AUDIO])
-        for frames in windows
-    ]
+    parts = [velocity(unet, c, NOISY[frames], C_NOISE, frames, [Pass.AUDIO]) for frames in windows]
     found = predicted(unet, (OPEN, OPEN), [Pass.AUDIO], windows)
     assert torch.allclose(found[:, :2], parts[0][:, :2], atol=1e-5)
     assert torch.allclose(found[:, 2:4], (parts[0][:, 2:] + parts[1][:, :2]) / 2, atol=1e-5)
@@ -92,7 +86,7 @@ def test_each_window_may_be_cancelled(unet: Counting) -> None:
     c = conditioning(OPEN, OPEN)
     windows = [[0, 1, 2], [3, 4, 5]]
     with pytest.raises(KeyboardInterrupt):
-        clip_velocity(unet, c, noisy(1), c_noise(1), [Pass.AUDIO], windows, stop)
+        clip_velocity(unet, c, NOISY, C_NOISE, [Pass.AUDIO], windows, stop)
     assert unet.seen == 1
 
 
@@ -105,6 +99,15 @@ def test_moving_to_where_it_is_moves_nothing() -> None:
     assert replace(c, regions=None).to(torch.device("meta")).regions is None
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 4])
+def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
+    unet.conv_in = unet.unet.conv_in
+    c = conditioning(OPEN, OPEN)
+    wanted, found = (Denoiser(unet, c, count)(NOISY, 2.0, WHOLE[0], ALL) for count in (4, at_once))
+    assert found.shape == (4, *NOISY.shape)
+    assert torch.allclose(found, wanted, atol=1e-4, rtol=1e-4)
+
+
 # Preflight ---------------------------------------------------------------------------------------
 
 
@@ -114,9 +117,6 @@ def test_moving_to_where_it_is_moves_nothing() -> None:
 def test_preflight_counts_what_will_run(
     unet: Counting, gates: tuple, windows: Windows, guidance: Guidance
 ) -> None:
-    from actalker_core.sampler.denoise import Denoiser, sample
-    from actalker_core.sampler.schedule import karras_sigmas
-
     c, steps = conditioning(*gates), 2
     unet.conv_in = unet.unet.conv_in
     padded = c.padded(windows.padding)

@@ -31,9 +31,11 @@ class FakeDenoiser:
     def passes(self, frames: Sequence[int]) -> list[Pass]:
         return self.equal
 
-    def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
-        self.calls[which] += 1
-        return self.answers[which][list(frames)] + 0.1 * torch.tanh(x)
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+    ) -> Tensor:
+        self.calls.update(passes)
+        return self.answers[list(passes)][:, list(frames)] + 0.1 * torch.tanh(x)
 
 
 class Unmerged(FakeDenoiser):
@@ -239,8 +241,10 @@ def test_the_callback_cancels() -> None:
 
 def test_overlapping_windows_are_averaged() -> None:
     class ByWindow(FakeDenoiser):
-        def __call__(self, x: Tensor, sigma: float, frames: Sequence[int], which: Pass) -> Tensor:
-            return torch.full_like(x, float(frames[0]))
+        def __call__(
+            self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+        ) -> Tensor:
+            return torch.full((len(passes), *x.shape), float(frames[0]))
 
     unit = Guidance((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
     got = sample(ByWindow(6), noise(6), [1.0, 0.0], unit, Windows(4, 2))  # starts 0 and 2
