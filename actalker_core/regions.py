@@ -4,8 +4,8 @@ A mask is (n, 1, height, width) in 0…1 at picture size, n = 1 for a whole clip
 Letters: n masks, l tokens of a grid (raster order), m kept tokens.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -29,11 +29,14 @@ class TokenRegion:
         kept: (n, m) tokens that the branch scans; None when every token of every mask is kept.
         valid: (n, m) False where a mask keeps fewer tokens than m (its row is filled up with
             tokens outside the mask); None when all rows are full.
+        reached: (n, r) tokens that have a weight, rows filled up with such that have none; None
+            when all tokens have one.
     """
 
     weight: Tensor
     kept: Tensor | None
     valid: Tensor | None
+    reached: Tensor | None = None
 
     @property
     def is_empty(self) -> bool:
@@ -47,10 +50,17 @@ class TokenRegion:
         """
         if self.weight.shape[0] == 1:
             return self
-        frames = [min(i, len(self.weight) - 1) for i in frames]
-        kept = None if self.kept is None else self.kept[frames]
-        valid = None if self.valid is None else self.valid[frames]
-        return TokenRegion(self.weight[frames], kept, valid)
+        rows = [min(i, len(self.weight) - 1) for i in frames]
+        index = torch.tensor(rows, device=self.weight.device)
+        return self._each(lambda field: field[index])
+
+    def to(self, device: torch.device) -> "TokenRegion":
+        """The same region on another device."""
+        return self._each(lambda field: field.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "TokenRegion":
+        changed = {name: change(field) for name, field in vars(self).items() if field is not None}
+        return replace(self, **changed)
 
 
 @dataclass(frozen=True)
@@ -87,9 +97,7 @@ class Regions:
 
     def to(self, device: torch.device) -> "Regions":
         """The same regions on another device."""
-        return Regions(
-            {g: (_moved(a, device), _moved(e, device)) for g, (a, e) in self.grids.items()}
-        )
+        return Regions({g: (a.to(device), e.to(device)) for g, (a, e) in self.grids.items()})
 
 
 def tokens_of(mask: Tensor, grid: Grid) -> TokenRegion:
@@ -101,13 +109,17 @@ def tokens_of(mask: Tensor, grid: Grid) -> TokenRegion:
     small = F.interpolate(mask.float(), size=grid, mode="bicubic", align_corners=False)
     weight = small.flatten(1).unsqueeze(2)  # n 1 h w -> n l 1
     inside = weight.squeeze(2) >= 1 - ROUNDING
-    counts = inside.sum(1)
-    most = int(counts.max())
+    kept, reached = _places(inside), _places(weight.squeeze(2) != 0)
+    valid = None if kept is None else inside.gather(1, kept)
+    return TokenRegion(weight, kept, None if valid is None or valid.all() else valid, reached)
+
+
+def _places(inside: Tensor) -> Tensor | None:
+    """(n, m) where rows (n, l) are true, short rows filled up; None if they are so everywhere."""
+    most = int(inside.sum(1).max())
     if bool(inside.all()):
-        return TokenRegion(weight, None, None)
-    kept = torch.argsort((~inside).byte(), dim=1, stable=True)[:, :most]
-    valid = None if bool((counts == most).all()) else inside.gather(1, kept)
-    return TokenRegion(weight, kept, valid)
+        return None
+    return torch.argsort((~inside).byte(), dim=1, stable=True)[:, :most].contiguous()
 
 
 def _halved(grid: Grid, times: int) -> Grid:
@@ -115,9 +127,3 @@ def _halved(grid: Grid, times: int) -> Grid:
     for _ in range(times):
         height, width = (height + 1) // 2, (width + 1) // 2
     return height, width
-
-
-def _moved(region: TokenRegion, device: torch.device) -> TokenRegion:
-    kept = None if region.kept is None else region.kept.to(device)
-    valid = None if region.valid is None else region.valid.to(device)
-    return TokenRegion(region.weight.to(device), kept, valid)

@@ -6,15 +6,18 @@ Letters: n rows (batch·frames), l query tokens, s context tokens, c channels.
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..regions import TokenRegion
+from .tokens import add_at, per_row, take
 
 Ops = Any
 """A namespace of layer classes: `torch.nn`, or one that casts and streams weights.
 
-It may also carry `attend(q, k, v, heads)`; otherwise torch's own is used.
+It may also carry `attend(q, k, v, heads)`, and `weights_of(layer, like)`: weight and bias as a layer
+computes with them. Otherwise torch's own attention and the plain weights are used.
 """
 
 
@@ -37,11 +40,9 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
 
 
-def per_row(x: Tensor, rows: int) -> Tensor:
-    """Rows of a clip for each row of a batch: (1, …) or (frames, …) -> (rows, …)."""
-    if x.shape[0] == 1:
-        return x.expand(rows, *x.shape[1:])
-    return x.repeat(rows // x.shape[0], *[1] * (x.ndim - 1))
+def weights_of(layer: Any, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a layer as they stand."""
+    return layer.weight, layer.bias
 
 
 class Attention(nn.Module):
@@ -58,11 +59,9 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor, context: Tensor | None = None) -> Tensor:
         """Attend from (n, l, c) to a context (n, s, c'), by default to itself."""
-        out: Tensor = self.to_out[0](self._read(x, x if context is None else context))
+        context = x if context is None else context
+        out: Tensor = self.to_out[0](self._weigh(x, context, self.to_k, self.to_v))
         return out
-
-    def _read(self, x: Tensor, context: Tensor) -> Tensor:
-        return self._weigh(x, context, self.to_k, self.to_v)
 
     def _weigh(self, x: Tensor, context: Tensor, to_k: nn.Module, to_v: nn.Module) -> Tensor:
         if context.shape[1] == 1:  # the softmax over one token is 1
@@ -75,7 +74,9 @@ class Attention(nn.Module):
 class ControlledAttention(Attention):
     """Cross attention to the identity, plus one masked term per signal.
 
-    out = attn(identity) + Σ scale · mask · attn(signal), then the output projection.
+    out = attn(identity) + Σ scale · mask · attn(signal), then the output projection. As that is
+    linear, each term is projected alone: one of a single token is one vector per row, and one with
+    a region is computed at the tokens that its mask reaches.
     """
 
     def __init__(
@@ -88,24 +89,45 @@ class ControlledAttention(Attention):
     ) -> None:
         super().__init__(channels, context_channels, heads, ops)
         self.scales = scales
+        self.weights_of = getattr(ops, "weights_of", weights_of)
         if scales:
             self.processor = SignalProjections(channels, context_channels, len(scales), ops)
 
     def forward(
         self, x: Tensor, context: Tensor | None = None, signals: tuple[Signal, ...] = ()
     ) -> Tensor:
-        """Attend from (n, l, c) to the identity (n, s, c') and to every signal that speaks."""
-        out = self._read(x, x if context is None else context)
+        """Attend from (n, l, c) to the identity (n, s, c') and to every signal that speaks.
+
+        Returns:
+            (n, l, c), or (n, 1, c) where all tokens of a row get the same.
+        """
+        out = super().forward(x, context)
         for i, (signal, scale) in enumerate(zip(signals, self.scales, strict=False)):
             if signal.tokens is not None:
-                term = scale * self._weigh(x, signal.tokens, *self.processor.pair(i))
-                out = out + (term if signal.region is None else _masked(term, signal.region))
-        projected: Tensor = self.to_out[0](out)
-        return projected
+                out = self._add(out, x, i, signal.tokens, scale, signal.region)
+        return out
 
-
-def _masked(term: Tensor, region: TokenRegion) -> Tensor:
-    return term * per_row(region.weight, term.shape[0]).to(term)
+    def _add(
+        self,
+        out: Tensor,
+        x: Tensor,
+        which: int,
+        tokens: Tensor,
+        scale: float,
+        region: TokenRegion | None,
+    ) -> Tensor:
+        """`out` with the term of one signal."""
+        places = None if region is None or tokens.shape[1] == 1 else region.reached
+        read = x if places is None else take(x, places)
+        term = scale * self._weigh(read, tokens, *self.processor.pair(which))
+        term = F.linear(term, self.weights_of(self.to_out[0], x)[0])
+        if region is None:
+            return out + term
+        weight = per_row(region.weight, len(x)).to(term)
+        if places is None:
+            return torch.addcmul(out, term, weight)
+        term = term * take(weight, places)
+        return add_at(out.expand_as(x).clone(), places, term)
 
 
 class SignalProjections(nn.Module):

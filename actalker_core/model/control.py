@@ -18,6 +18,8 @@ class Control:
         identity: (n, s, c) context of the plain cross attention.
         audio, expression: (n, s, c) tokens, or None where the signal is silent.
         regions: where each signal applies; None for everywhere.
+        begins: (v,) for each video, which row of the input it begins as; None for its own. Videos
+            that see one picture are one until the first cross attention, where they part.
     """
 
     frames: int
@@ -25,6 +27,14 @@ class Control:
     audio: Tensor | None = None
     expression: Tensor | None = None
     regions: Regions | None = None
+    begins: Tensor | None = None
+
+    def part(self, x: Tensor) -> Tensor:
+        """Rows (b f) of pictures for the rows (v f) of videos; itself once they have parted."""
+        if self.begins is None or len(x) == len(self.identity):
+            return x
+        parted: Tensor = x.unflatten(0, (-1, self.frames))[self.begins].flatten(0, 1)
+        return parted
 
     def spatial(self, grid: tuple[int, int]) -> tuple[Signal, Signal]:
         """Both signals with their regions on a token grid."""

@@ -5,15 +5,17 @@ r rank of the step, n state, k directions (even ones forwards, odd ones backward
 """
 
 import math
-from functools import reduce
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..regions import TokenRegion
-from .attention import Ops, Signal, per_row
-from .scan import selective_scan
+from .attention import Ops, Signal, weights_of
+from .scan import Sequences, scan_branches
+from .tokens import add_at, per_row, take
 
 
 class SelectiveScanUnit(nn.Module):
@@ -49,48 +51,96 @@ class SelectiveScanUnit(nn.Module):
             )
             self.Ds.fill_(1.0)
 
-    def forward(self, x: Tensor, tail: Tensor | None = None, valid: Tensor | None = None) -> Tensor:
-        """Scan (b, m, d) in every direction.
+    def forward(self, x: Tensor, tail: Tensor | None = None) -> Tensor:
+        """Scan (b, m, d) in every direction, with tokens (b, t, d) after it: (b, m, d)."""
+        tail = x[:, :0] if tail is None else tail
+        return scan_branches([self.sequences(x, tail)], self.scan_backend)[0]
 
-        Args:
-            tail: (b, t, d) tokens after the sequence. Their own outputs are not wanted, and a
-                forward direction never sees them before the sequence ends, so only the backward
-                ones read them.
-            valid: (b, m) False at tokens that stand only for padding.
-        """
-        whole = x if tail is None else torch.cat([x, tail], dim=1)
-        outputs = [
-            self._scan(k, whole, valid)[:, : x.shape[1]] if k % 2 else self._scan(k, x, valid)
-            for k in range(self.x_proj_weight.shape[0])
-        ]
-        return reduce(torch.add, outputs)
-
-    def _scan(self, k: int, x: Tensor, valid: Tensor | None) -> Tensor:
-        dt, B, C = F.linear(x, self.x_proj_weight[k].to(x)).split(self.split, dim=2)
-        delta = F.linear(dt, self.dt_projs_weight[k].to(x))
-        if valid is not None:
-            padding = F.pad(~valid, (0, x.shape[1] - valid.shape[1]))
-            delta = delta.masked_fill(padding[..., None], -math.inf)
-        A_logs, D = (p.chunk(self.x_proj_weight.shape[0])[k] for p in (self.A_logs, self.Ds))
-        y: Tensor = selective_scan(
-            x,
-            delta,
-            -torch.exp(A_logs.to(x.device, torch.float32)),
-            B.unsqueeze(2),  # b m n -> b m g n
-            C.unsqueeze(2),
-            D.to(x.device),
-            self.dt_projs_bias[k].to(x.device),
-            reverse=k % 2 == 1,
-            backend=self.scan_backend,
+    def sequences(
+        self,
+        x: Tensor,
+        tail: Tensor,
+        order: Tensor | None = None,
+        counts: Tensor | None = None,
+    ) -> Sequences:
+        """What is scanned of (b, m, d) tokens and a tail (b, t, d); see `scan.Sequences`."""
+        stored = torch.cat([x, tail], dim=1)
+        directions, d_inner, _ = self.dt_projs_weight.shape
+        told = F.linear(stored, self.x_proj_weight.flatten(0, 1).to(stored))
+        told = told.unflatten(2, (directions, -1)).permute(2, 0, 1, 3)  # b s (k r) -> k b s r
+        dt, B, C = told.split(self.split, dim=3)
+        steps = self.dt_projs_weight.to(stored).transpose(1, 2)[:, None]  # k 1 r d
+        A = -torch.exp(self.A_logs.to(x.device, torch.float32))
+        return Sequences(
+            x=stored,
+            delta=dt @ steps,
+            B=B,
+            C=C,
+            A=A.unflatten(0, (directions, d_inner)),
+            D=self.Ds.to(x.device).unflatten(0, (directions, d_inner)),
+            bias=self.dt_projs_bias.to(x.device),
+            tail=tail.shape[1],
+            order=order,
+            counts=counts,
         )
-        return y
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One signal in the layer.
+
+    Attributes:
+        tail: (b, t, d) what its scan reads after the tokens: identity and signal.
+        region: the tokens that it scans; None for all.
+    """
+
+    unit: SelectiveScanUnit
+    in_proj: nn.Module
+    tail: Tensor
+    region: TokenRegion | None
+
+    @property
+    def owns_all(self) -> bool:
+        """Every token is scanned."""
+        return self.region is None or self.region.kept is None
+
+    @property
+    def owns_none(self) -> bool:
+        """No token is scanned."""
+        return self.region is not None and self.region.is_empty
+
+    def read(self, x: Tensor) -> Tensor:
+        """Its tokens (b, m, d) of (b, l, c)."""
+        kept = None if self.region is None else self.region.kept
+        own: Tensor = self.in_proj(x if kept is None else take(x, kept))
+        return own
+
+    def sequences(self, own: Tensor, joined: int) -> Sequences:
+        """What its unit scans; so many rows that follow each other are one sequence."""
+        x, tail = (t.reshape(-1, joined * t.shape[1], t.shape[2]) for t in (own, self.tail))
+        if self.region is None or self.region.valid is None:
+            return self.unit.sequences(x, tail)
+        valid = per_row(self.region.valid, len(own)).reshape(x.shape[:2])
+        order = None if joined == 1 else torch.argsort((~valid).byte(), dim=1, stable=True)
+        return self.unit.sequences(x, tail, order, valid.sum(1))
+
+    def write(self, z: Tensor | None, before: Tensor, after: Tensor) -> Tensor:
+        """Z (b, l, d) with what the scan made of its tokens in place of what they were."""
+        if self.region is None or self.region.kept is None:
+            return after if z is None else z + after
+        assert z is not None  # a region leaves tokens to the projection
+        change = after - before
+        if self.region.valid is not None:
+            change = change * per_row(self.region.valid, len(before))[..., None]
+        return add_at(z, self.region.kept, change)
 
 
 class ParallelControlMamba(nn.Module):
     """Audio and expression each rewrite the tokens of their own region; the two are added.
 
     A branch scans [kept tokens | identity | its signal] and writes the kept tokens back; tokens
-    outside its region stay what its input projection made of them.
+    outside its region stay what its input projection made of them. What both projections make of
+    them is added anyway, so that one with the sum of their weights serves all tokens.
 
     Args:
         across_frames: whether the frames of a window are one sequence, as in the paper, or each
@@ -112,6 +162,7 @@ class ParallelControlMamba(nn.Module):
     ) -> None:
         super().__init__()
         self.across_frames, self.mask_drop = across_frames, mask_drop
+        self.weights_of = getattr(ops, "weights_of", weights_of)
         d_inner = expand * channels
         dt_rank = math.ceil(channels / 16)
         self.audio_unit = SelectiveScanUnit(d_inner, state, dt_rank, directions)
@@ -133,60 +184,55 @@ class ParallelControlMamba(nn.Module):
             frames: of a window; b is a multiple of it.
         """
         identity = F.silu(self.id_proj(identity))
-        joined = frames if self.across_frames else 1
-        units = (self.audio_unit, self.audio_proj), (self.exp_unit, self.exp_proj)
-        z = self._branch(self.in_proj1(x), *units[0], identity, audio, joined)
-        z = z + self._branch(self.in_proj2(x), *units[1], identity, expression, joined)
+        branches = (
+            self._branch(self.audio_unit, self.in_proj1, self.audio_proj, identity, audio),
+            self._branch(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
+        )
+        z = self._unscanned(x, [b for b in branches if not b.owns_all])
+        speaking = [b for b in branches if not b.owns_none]
+        before = [b.read(x) for b in speaking]
+        after = _scan(speaking, before, frames if self.across_frames else 1)
+        for branch, old, new in zip(speaking, before, after, strict=True):
+            z = branch.write(z, old, new)
         out: Tensor = self.out_proj(self.out_norm(z))
         return out
 
     def _branch(
         self,
-        z: Tensor,
-        unit: nn.Module,
+        unit: SelectiveScanUnit,
+        in_proj: nn.Module,
         project: nn.Module,
         identity: Tensor,
         signal: Signal,
-        joined: int,
-    ) -> Tensor:
-        region = signal.region if self.mask_drop else None
-        if region is not None and region.is_empty:
-            return z
+    ) -> Branch:
         tail = identity
         if signal.tokens is not None:
             tail = torch.cat([identity, F.silu(project(signal.tokens))], dim=1)
-        return scan_region(unit, z, tail, region, joined)
+        return Branch(unit, in_proj, tail, signal.region if self.mask_drop else None)
+
+    def _unscanned(self, x: Tensor, branches: Sequence[Branch]) -> Tensor | None:
+        """The sum of what the branches' projections make of all tokens; None without branches."""
+        if not branches:
+            return None
+        weights = [self.weights_of(branch.in_proj, x)[0] for branch in branches]
+        return F.linear(x, sum(weights[1:], start=weights[0]))
 
 
-def scan_region(
-    unit: nn.Module, z: Tensor, tail: Tensor, region: TokenRegion | None, joined: int = 1
-) -> Tensor:
-    """Let `unit` rewrite the region's tokens of z (b, l, d) in place of what they were.
-
-    Args:
-        joined: how many rows that follow each other are one sequence.
-    """
-    if region is None or region.kept is None:
-        return _scan(unit, z, tail, None, joined)
-    rows, length, _ = z.shape
-    kept = per_row(region.kept, rows)
-    offsets = torch.arange(0, rows * length, length, device=z.device)
-    index = (kept + offsets[:, None]).flatten()
-    flat = z.flatten(0, 1)
-    x = flat.index_select(0, index).unflatten(0, kept.shape)
-    valid = None if region.valid is None else per_row(region.valid, rows)
-    y = _scan(unit, x, tail, valid, joined)
-    if valid is not None:
-        y = torch.where(valid[..., None], y, x)
-    return flat.index_copy(0, index, y.flatten(0, 1)).view_as(z)
+def _scan(branches: Sequence[Branch], own: Sequence[Tensor], joined: int) -> list[Tensor]:
+    """What the scans make of each branch's tokens (b, m, d)."""
+    if not branches:
+        return []
+    sequences = [branch.sequences(x, joined) for branch, x in zip(branches, own, strict=True)]
+    found = scan_branches(sequences, branches[0].unit.scan_backend)
+    return [
+        _as_stored(y, each.order).reshape(x.shape)
+        for y, each, x in zip(found, sequences, own, strict=True)
+    ]
 
 
-def _scan(unit: nn.Module, x: Tensor, tail: Tensor, valid: Tensor | None, joined: int) -> Tensor:
-    def together(rows: Tensor) -> Tensor:
-        return rows.reshape(-1, joined * rows.shape[1], *rows.shape[2:])
-
-    y: Tensor = unit(together(x), together(tail), None if valid is None else together(valid))
-    return y.reshape(x.shape)
+def _as_stored(y: Tensor, order: Tensor | None) -> Tensor:
+    """Results (b, m, d) in the order of what was read."""
+    return y if order is None else torch.empty_like(y).scatter(1, order[..., None].expand_as(y), y)
 
 
 def use_scan_backend(model: nn.Module, backend: str) -> None:

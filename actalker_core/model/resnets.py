@@ -65,10 +65,10 @@ class SpatialResnet(nn.Module):
             ops.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
         )
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """(n, c, h, w) with time (n, e) -> (n, c', h, w)."""
+    def forward(self, x: Tensor, time: Tensor, frames: int) -> Tensor:
+        """(n, c, h, w) with time (b, e) -> (n, c', h, w)."""
         h = self.conv1(F.silu(self.norm1(x)))
-        h = h + self.time_emb_proj(time)[:, :, None, None]
+        h = h + self.time_emb_proj(time).repeat_interleave(frames, 0)[:, :, None, None]
         h = self.conv2(F.silu(self.norm2(h)))
         out: Tensor = h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
         return out
@@ -87,9 +87,9 @@ class TemporalResnet(nn.Module):
         self.conv2 = ops.Conv3d(channels, channels, kernel, padding=padding)
 
     def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """(b, c, f, h, w) with time (b, e, f) -> (b, c, f, h, w)."""
+        """(b, c, f, h, w) with time (b, e) -> (b, c, f, h, w)."""
         h = self.conv1(F.silu(self.norm1(x)))
-        h = h + self.time_emb_proj(time.transpose(1, 2)).transpose(1, 2)[..., None, None]
+        h = h + self.time_emb_proj(time)[..., None, None, None]
         out: Tensor = x + self.conv2(F.silu(self.norm2(h)))
         return out
 
@@ -106,10 +106,10 @@ class SpatioTemporalResnet(nn.Module):
         self.time_mixer = AlphaBlender()
 
     def forward(self, x: Tensor, time: Tensor, frames: int) -> Tensor:
-        """(n, c, h, w) with activated time (n, e) -> (n, c', h, w)."""
-        x = self.spatial_res_block(x, time)
+        """(n, c, h, w) with activated time (v, e) of as many videos or more -> (n, c', h, w)."""
+        time = time[: len(x) // frames]
+        x = self.spatial_res_block(x, time, frames)
         video = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b c f h w
-        per_video = time.unflatten(0, (-1, frames)).transpose(1, 2)  # b e f
-        mixed = self.time_mixer(video, self.temporal_res_block(video, per_video))
+        mixed = self.time_mixer(video, self.temporal_res_block(video, time))
         out: Tensor = mixed.transpose(1, 2).flatten(0, 1)
         return out

@@ -3,6 +3,8 @@
 Letters: b batch, f frames, n = b·f, c channels, h w grid, l = h·w tokens, s context tokens.
 """
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -26,9 +28,13 @@ class SpatialBlock(nn.Module):
         self.norm3 = ops.LayerNorm(channels)
         self.ff = FeedForward(channels, ops)
 
+    def look(self, x: Tensor) -> Tensor:
+        """(n, l, c) -> (n, l, c): self attention, which is all that comes before the signals."""
+        out: Tensor = x + self.attn1(self.norm1(x))
+        return out
+
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
-        """(n, l, c) -> (n, l, c)."""
-        x = x + self.attn1(self.norm1(x))
+        """What `look` found (n, l, c) -> (n, l, c)."""
         x = x + self.attn2(self.norm2(x), identity, signals)
         out: Tensor = x + self.ff(self.norm3(x))
         return out
@@ -48,8 +54,7 @@ class TemporalBlock(SpatialBlock):
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
         """(b·l, f, c) -> (b·l, f, c); identity and signals are per video (b, s, c')."""
-        x = x + self.ff_in(self.norm_in(x))
-        x = x + self.attn1(self.norm1(x))
+        x = self.look(x + self.ff_in(self.norm_in(x)))
         per_video = self.norm2(x).reshape(identity.shape[0], -1, x.shape[2])
         attended = self.attn2(per_video, identity, signals)
         x = x + attended.expand(per_video.shape).reshape(x.shape)
@@ -86,6 +91,7 @@ class SpatioTemporalTransformer(nn.Module):
         position = self._frame_positions(context.spatial.frames, x)
         for i in range(len(self.transformer_blocks)):
             tokens = self._layer(i, tokens, position, grid, context)
+        x = context.spatial.part(x)
         out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
         return out
 
@@ -94,7 +100,9 @@ class SpatioTemporalTransformer(nn.Module):
     ) -> Tensor:
         spatial, temporal = context
         audio, expression = spatial.spatial(grid)
-        x = self.transformer_blocks[i](x, spatial.identity, (audio, expression))
+        within: Any = self.transformer_blocks[i]
+        x = spatial.part(within.look(x))
+        x = within(x, spatial.identity, (audio, expression))
         if hasattr(self, "mamba_blocks"):
             x = self.mamba_blocks[i](x, spatial.identity, audio, expression, spatial.frames)
         frames = spatial.frames

@@ -45,16 +45,17 @@ class UNet(nn.Module):
 
         Args:
             sample: (b, f, 8, h, w) noisy latent and portrait latent; h and w multiples of 8.
-            timestep: (b,) c_noise = ln(sigma) / 4.
-            time_ids: (b, 3) frame rate in Hz, motion bucket, motion bucket of the expression.
-            control: identity, signals and regions; its rows are (b f).
+            timestep: (v,) c_noise = ln(sigma) / 4.
+            time_ids: (v, 3) frame rate in Hz, motion bucket, motion bucket of the expression.
+            control: identity, signals and regions of v videos; its rows are (v f). Without
+                `control.begins`, v is b; with it, all have one noise level and time ids.
             pose: (b or 1, f or 1, c, h, w) map added after the first convolution.
 
         Returns:
-            (b, f, 4, h, w).
+            (v, f, 4, h, w).
         """
         batch, frames = sample.shape[:2]
-        time = F.silu(self._embed_time(timestep, time_ids, sample).repeat_interleave(frames, 0))
+        time = F.silu(self._embed_time(timestep, time_ids, sample))
         context = Context(control, control.temporal())
         x = self.conv_in(sample.flatten(0, 1))
         if pose is not None:
@@ -65,11 +66,11 @@ class UNet(nn.Module):
         x = self.mid_block(skips[-1], time, context)
         for up in self.up_blocks:
             x = up(x, skips, time, context)
-        v: Tensor = self.conv_out(F.silu(self.conv_norm_out(x)))
-        return v.view(batch, frames, *v.shape[1:])
+        v: Tensor = self.conv_out(F.silu(self.conv_norm_out(x))).unflatten(0, (-1, frames))
+        return v
 
     def _embed_time(self, timestep: Tensor, time_ids: Tensor, like: Tensor) -> Tensor:
-        """(b, e) sum of the noise level's embedding and that of the time ids."""
+        """(v, e) sum of the noise level's embedding and that of the time ids."""
         width = self.config.addition_time_embed_dim
         noise = timestep_embedding(timestep, self.config.block_out_channels[0])
         added = timestep_embedding(time_ids.flatten(), width).reshape(time_ids.shape[0], -1)

@@ -4,7 +4,7 @@ Letters: p passes, n frames of the clip, f frames of a window, c channels, h w l
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -80,15 +80,21 @@ def velocity(
     frames: Sequence[int],
     passes: Sequence[Pass],
 ) -> Tensor:
-    """V of one window in some passes: (f, 4, h, w) -> (p, f, 4, h, w); see `clip_velocity`."""
-    sees_image = torch.tensor([which >= Pass.IDENTITY for which in passes], device=x.device)
-    image = conditioning.image_latent.to(x) * sees_image[:, None, None, None, None]
-    seen = x.expand(len(passes), *x.shape), image.expand(-1, len(frames), -1, -1, -1)
+    """V of one window in some passes: (f, 4, h, w) -> (p, f, 4, h, w); see `clip_velocity`.
+
+    Passes that see the same picture are one until their signals part them.
+    """
+    sees_image = [which >= Pass.IDENTITY for which in passes]
+    pictures = list(dict.fromkeys(sees_image))
+    image = conditioning.image_latent.to(x)
+    seen = [torch.cat([x, (image if sees else 0 * image).expand_as(x)], 1) for sees in pictures]
+    control = _control(conditioning, frames, passes, x)
+    begins = torch.tensor([pictures.index(sees) for sees in sees_image], device=x.device)
     v: Tensor = unet(
-        torch.cat(seen, dim=2),
+        torch.stack(seen),
         c_noise.expand(len(passes)),
         conditioning.time_ids.expand(len(passes), -1),
-        _control(conditioning, frames, passes, x),
+        replace(control, begins=None if len(pictures) == len(passes) else begins),
         conditioning.pose.to(x),
     )
     return v

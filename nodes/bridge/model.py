@@ -36,10 +36,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     return comfy.ldm.modules.attention.optimized_attention(q, k, v, heads)
 
 
+def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a layer where an input is and in its type, patches included."""
+    return comfy.ops.cast_bias_weight(layer, like)
+
+
 class Layers(comfy.ops.manual_cast):
     """ComfyUI's layers, whose weights may lie elsewhere and in another type than they compute."""
 
-    attend = staticmethod(attend)
+    attend, weights_of = staticmethod(attend), staticmethod(weights_of)
 
 
 @dataclass(frozen=True)
