@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 
 from actalker_core.errors import InputError
-from actalker_core.model import scan as scan_package
-from actalker_core.model.scan import choose_backend, chunked, mamba_ssm_cuda, selective_scan
+from actalker_core.model.scan import (
+    choose_backend,
+    chunked,
+    mamba_ssm_cuda,
+    selective,
+    selective_scan,
+)
 
 LENGTHS = [1, 2, 3, 31, 32, 33, 97]
 
@@ -136,7 +141,7 @@ def test_gradients_flow_and_are_right(length: int, groups: int, reverse: bool) -
 
 
 def test_unknown_backend_says_what_there_is() -> None:
-    with pytest.raises(InputError, match=r"auto, reference, chunked, mamba_ssm, got 'fast'"):
+    with pytest.raises(InputError, match=r"auto, reference, chunked, mamba_ssm, triton, got 'fast'"):
         choose_backend("fast", "cpu")
 
 
@@ -147,7 +152,7 @@ def test_shapes_are_checked() -> None:
 
 
 def test_missing_backend_gives_the_same_result(caplog: pytest.LogCaptureFixture) -> None:
-    scan_package._announce.cache_clear()
+    selective.announce.cache_clear()
     values = as_float32(inputs(21))
     with caplog.at_level(logging.INFO):
         asked = selective_scan(**values, backend="mamba_ssm")

@@ -1,105 +1,13 @@
-"""The selective scan: one function, several backends, one result.
+"""The selective scan, of one sequence and of whole branches, on the backend that is fastest here."""
 
-Letters used here and in `mamba.py`: b batch, l tokens, d channels, n state, g groups.
+from .branches import Sequences, scan_branches
+from .selective import BACKENDS, CHOICES, choose_backend, selective_scan
 
-    h[0] = 0
-    h[t] = exp(delta[t] A) h[t-1] + delta[t] B[t] u[t]        h: (d, n)
-    y[t] = C[t] h[t] + D u[t]                                 delta = softplus(delta + bias)
-
-Source: Gu and Dao, "Mamba", arXiv 2312.00752, algorithm 2.
-"""
-
-import logging
-from collections.abc import Callable
-from functools import cache
-
-import torch
-import torch.nn.functional as F
-from torch import Tensor
-
-from ...errors import InputError
-from . import chunked, mamba_ssm_cuda, reference, trainable
-
-log = logging.getLogger(__name__)
-
-Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, bool], Tensor]
-BACKENDS: dict[str, Scan] = {
-    "reference": reference.scan,
-    "chunked": chunked.scan,
-    "mamba_ssm": mamba_ssm_cuda.scan,
-}
-CHOICES = ("auto", *BACKENDS)
-
-
-@torch.compiler.disable  # type: ignore[untyped-decorator]  # tracing unrolls all tokens
-def selective_scan(
-    u: Tensor,
-    delta: Tensor,
-    A: Tensor,
-    B: Tensor,
-    C: Tensor,
-    D: Tensor | None = None,
-    delta_bias: Tensor | None = None,
-    *,
-    reverse: bool = False,
-    backend: str = "auto",
-) -> Tensor:
-    """Scan the tokens of each row, in float64 if `u` is float64 and in float32 otherwise.
-
-    Args:
-        u: (b, l, d) input.
-        delta: (b, l, d) step before softplus; −inf leaves the state as it is at that token.
-        A: (d, n). B, C: (b, l, g, n); channel c reads group floor(c g / d).
-        D: (d,) skip. delta_bias: (d,) added before softplus.
-        reverse: walk from the last token to the first.
-        backend: one of `CHOICES`; one that cannot run here gives way to the default, and each
-            to `trainable` where gradients are wanted.
-
-    Returns:
-        (b, l, d) in the type of `u`.
-
-    Raises:
-        InputError: unknown backend, or channels that the groups do not divide.
-    """
-    _check(u, delta, B, C)
-    if not u.numel():
-        return torch.empty_like(u)
-    exact = torch.float64 if u.dtype == torch.float64 else torch.float32
-    x, A, B, C = (t.to(exact) for t in (u, A, B, C))
-    delta = delta.to(exact) if delta_bias is None else delta.to(exact) + delta_bias.to(exact)
-    delta = F.softplus(delta)
-    needs_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, delta, A, B, C))
-    chosen = choose_backend(backend, u.device.type, exact)
-    run = trainable.scan if needs_grad else BACKENDS[chosen]
-    y = run(x, delta, A, B, C, reverse)
-    return (y if D is None else torch.addcmul(y, x, D.to(exact))).to(u.dtype)
-
-
-def choose_backend(wanted: str, device_type: str, dtype: torch.dtype = torch.float32) -> str:
-    """The backend that will run, said once in the log.
-
-    Raises:
-        InputError: `wanted` is not one of `CHOICES`.
-    """
-    if wanted not in CHOICES:
-        raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got '{wanted}'.")
-    fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
-    default = "mamba_ssm" if fast else "chunked"
-    chosen = default if wanted == "auto" or (wanted == "mamba_ssm" and not fast) else wanted
-    _announce(wanted, chosen, device_type)
-    return chosen
-
-
-@cache
-def _announce(wanted: str, chosen: str, device_type: str) -> None:
-    why = "" if wanted in ("auto", chosen) else f"; '{wanted}' is not available here"
-    log.info("Selective scan: %s on %s%s", chosen, device_type, why)
-
-
-def _check(u: Tensor, delta: Tensor, B: Tensor, C: Tensor) -> None:
-    groups = B.shape[2] if B.ndim == 4 else 0
-    if u.shape != delta.shape or B.shape != C.shape or not groups or u.shape[2] % groups:
-        raise InputError(
-            "Selective scan: expected u and delta (b, l, d), B and C (b, l, g, n) with g dividing "
-            f"d, got {tuple(u.shape)}, {tuple(delta.shape)}, {tuple(B.shape)}, {tuple(C.shape)}."
-        )
+__all__ = [
+    "BACKENDS",
+    "CHOICES",
+    "Sequences",
+    "choose_backend",
+    "scan_branches",
+    "selective_scan",
+]

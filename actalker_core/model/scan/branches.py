@@ -1,0 +1,27 @@
+"""The scans of whole branches: in one launch of Triton, or in turn where that cannot run."""
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from . import fused, in_turn
+from .sequences import Sequences
+
+def scan_branches(branches: Sequence[Sequences], backend: str = "auto") -> list[Tensor]:
+    """Scan all branches, in one launch where Triton runs.
+
+    Args:
+        branches: each with its own tokens.
+        backend: one of `CHOICES`; one that cannot run here gives way to the default. Triton runs
+            on CUDA, below float64 and where no gradients are wanted.
+
+    Returns:
+        (b, m, d) for each branch: the outputs of its directions added, skip term included, in
+        the type of x.
+
+    Raises:
+        InputError: unknown backend.
+    """
+    if backend in ("auto", "triton") and fused.can_scan(branches):
+        return fused.scan(branches)
+    return in_turn.scan(branches, backend)
