@@ -57,9 +57,7 @@ def test_one_branch(directions: int, image: int, tail: int, orders: int, counted
     check([draw(3, image, tail, 5, 3, directions, orders=orders, counted=counted)], 1e-6)
 
 
-@pytest.mark.parametrize(
-    ("dtype", "tolerance"), [(torch.bfloat16, 2**-6), (torch.float16, 2**-9)]
-)
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 2**-6), (torch.float16, 2**-9)])
 def test_half_types_round_only_what_is_put_out(dtype: torch.dtype, tolerance: float) -> None:
     check([draw(3, 7, 2, 5, 4, orders=3, dtype=dtype)], tolerance)
 

@@ -95,7 +95,9 @@ def test_gradients_reach_every_part() -> None:
     branch = draw_branch(2, 3, 1, 2, 2, orders=2, counted=True)
     rest = branch.tail, branch.order, branch.counts
     leaves = [leaf.requires_grad_() for leaf in branch.differentiable()]
-    assert torch.autograd.gradcheck(lambda *parts: scan_branches([Sequences(*parts, *rest)]), leaves)
+    assert torch.autograd.gradcheck(
+        lambda *parts: scan_branches([Sequences(*parts, *rest)]), leaves
+    )
 
 
 def test_unknown_backend_says_what_there_is() -> None:

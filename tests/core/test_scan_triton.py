@@ -34,7 +34,13 @@ def draw(*shape: int, **options: bool) -> Sequences:
 @needs_triton
 def test_the_kernel_under_the_interpreter() -> None:
     run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", str(Path(__file__).with_name("interpreted_scan.py"))],
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            str(Path(__file__).with_name("interpreted_scan.py")),
+        ],
         env={**os.environ, "TRITON_INTERPRET": "1"},
         cwd=Path(__file__).parents[2],
         capture_output=True,
@@ -48,13 +54,13 @@ def test_the_kernel_under_the_interpreter() -> None:
 ARCHITECTURES = [80, 89, 90]
 
 
-def compiled_ptx(architecture: int, tokens: str, state: int, channels: int) -> str:
+def compiled(architecture: int, tokens: str, state: int, channels: int) -> bytes:
     """The kernel for a GPU that need not be here; `tokens` is Triton's name of a type."""
     import triton
     from triton.backends.compiler import GPUTarget
     from triton.compiler import ASTSource
 
-    from actalker_core.model.scan.triton import WARPS, _scan_kernel
+    from actalker_core.model.scan.triton import OPTIONS, _scan_kernel
 
     if "constexprs" not in inspect.signature(ASTSource).parameters:
         pytest.skip(f"triton {triton.__version__} is compiled ahead of time in another way")
@@ -76,26 +82,22 @@ def compiled_ptx(architecture: int, tokens: str, state: int, channels: int) -> s
         _scan_kernel, signature, fixed, {(i,): [["tt.divisibility", 16]] for i in aligned}
     )
     target = GPUTarget("cuda", architecture, 32)
-    options = {"num_warps": WARPS, "num_stages": 1}
-    return triton.compile(source, target=target, options=options).asm["ptx"]
+    return triton.compile(source, target=target, options=OPTIONS).asm["cubin"]
 
 
-def spilled_bytes(ptx: str, folder: Path) -> int:
-    """What the assembler has to move out of the registers."""
+def spilled_bytes(machine_code: bytes, folder: Path) -> int:
+    """The stack of a thread; the kernel keeps nothing there but what leaves the registers."""
     import triton
 
-    assembler = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "ptxas"
-    (folder / "scan.ptx").write_text(ptx)
-    target = re.search(r"\.target (\w+)", ptx)[1]
+    tools = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+    (folder / "scan.cubin").write_bytes(machine_code)
     told = subprocess.run(
-        [assembler, "-v", f"--gpu-name={target}", "-o", os.devnull, folder / "scan.ptx"],
+        [tools / "cuobjdump", "-res-usage", folder / "scan.cubin"],
         capture_output=True,
         text=True,
         check=True,
-    ).stderr
-    numbers = re.findall(r"(\d+) bytes spill (?:stores|loads)", told)
-    assert numbers, told
-    return sum(map(int, numbers))
+    ).stdout
+    return sum(int(size) for size in re.search(r"STACK:(\d+).* LOCAL:(\d+)", told).groups())
 
 
 @pytest.fixture
@@ -112,12 +114,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_nothing_is_spilled(architecture: int, tokens: str, state: int, folder: Path) -> None:
     from actalker_core.model.scan.triton import CHANNELS
 
-    assert not spilled_bytes(compiled_ptx(architecture, tokens, state, CHANNELS), folder)
+    assert not spilled_bytes(compiled(architecture, tokens, state, CHANNELS), folder)
 
 
 @needs_triton
 def test_spills_would_be_seen(folder: Path) -> None:
-    assert spilled_bytes(compiled_ptx(90, "fp32", state=16, channels=512), folder)
+    assert spilled_bytes(compiled(90, "fp32", state=16, channels=512), folder)
 
 
 # Chosen ------------------------------------------------------------------------------------------

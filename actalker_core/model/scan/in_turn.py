@@ -21,9 +21,7 @@ def scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
 def _scan_branch(branch: Sequences, backend: str) -> Tensor:
     padding = branch.padding()
     x = branch.in_order(branch.x)
-    outputs = [
-        _scan_direction(branch, k, x, padding, backend) for k in range(branch.A.shape[0])
-    ]
+    outputs = [_scan_direction(branch, k, x, padding, backend) for k in range(branch.A.shape[0])]
     y = reduce(torch.add, outputs)
     return y if padding is None else y.masked_fill(padding, 0)
 
@@ -38,7 +36,7 @@ def _scan_direction(
     if padding is not None:
         padding = F.pad(padding, (0, 0, 0, delta.shape[1] - image))
         delta = delta.masked_fill(padding, -math.inf)
-    y = selective_scan(
+    y: Tensor = selective_scan(
         x[:, read],
         delta,
         branch.A[k],
