@@ -166,15 +166,14 @@ def _position(step, steps, backward, count, image):  # type: ignore[no-untyped-d
 
 @triton.jit
 def _softplus(x):  # type: ignore[no-untyped-def]
-    """log(1 + eˣ) = max(x, 0) + 2 artanh(e / (2 + e)), e = e^−|x|: a series that small e keep exact.
+    """log(1 + eˣ) = max(x, 0) + 2 artanh(e / (2 + e)) with e = e^−|x|.
 
-    The next term of the series is below float32.
+    The series of artanh keeps small e exact; its next term is below float32.
     """
     e = tl.exp(-tl.abs(x))
     s = e / (2 + e)
     q = s * s
-    series = 1 / 15 * q + 1 / 13
-    series = series * q + 1 / 11
+    series = 1 / 13 * q + 1 / 11
     series = series * q + 1 / 9
     series = series * q + 1 / 7
     series = series * q + 1 / 5
