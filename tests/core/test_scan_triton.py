@@ -8,7 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -123,6 +123,36 @@ def test_nothing_is_spilled(architecture: int, tokens: str, state: int, folder: 
 @needs_triton
 def test_spills_would_be_seen(folder: Path) -> None:
     assert spilled_bytes(compiled(90, "fp32", state=16, channels=512), folder)
+
+
+# On a GPU ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6), (torch.float16, 2**-9)]
+)
+def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
+    branches = [
+        draw_branch(3, 700, 33, 320, 16, dtype=dtype),
+        draw_branch(3, 250, 2, 320, 16, orders=3, counted=True, dtype=dtype),
+    ]
+    want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
+    got = scan_branches([on(branch, "cuda") for branch in branches])
+    assert fused._is_usable
+    for y, z in zip(got, want, strict=True):
+        assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
+
+
+def on(branch: Sequences, place: str | torch.dtype) -> Sequences:
+    """The branch on a device, or its numbers in another type."""
+    moved = {}
+    for field in fields(branch):
+        value = getattr(branch, field.name)
+        if isinstance(value, Tensor) and (isinstance(place, str) or value.is_floating_point()):
+            moved[field.name] = value.to(place)
+    return replace(branch, **moved)
 
 
 # Chosen ------------------------------------------------------------------------------------------
