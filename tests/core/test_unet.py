@@ -1,6 +1,7 @@
 """The UNet: diffusers' where nothing controls it, and exact shortcuts where something does."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from actalker_core.masks import box_mask
 from actalker_core.model.attention import ControlledAttention, Signal, attention
 from actalker_core.model.blocks import Upsample
 from actalker_core.model.control import Control
+from actalker_core.model.scan import fused, in_turn
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions, tokens_of
 
@@ -249,3 +251,16 @@ def test_half_precision_runs(unet: UNet) -> None:
         want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
     assert got.dtype == torch.bfloat16
     assert close(got.float(), want, 0.1)
+
+
+def test_a_forward_is_one_graph(unet: UNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in it waits for a value: torch.compile and CUDA graphs see it whole."""
+    pytest.importorskip("triton")
+    monkeypatch.setattr(fused, "can_scan", lambda branches: True)
+    monkeypatch.setattr(
+        "actalker_core.model.scan.triton.scan", partial(in_turn.scan, backend="auto")
+    )
+    whole = torch.compile(unet, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+        assert close(whole(SAMPLE, TIMESTEP, TIME_IDS, control()), want)
