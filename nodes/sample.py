@@ -9,6 +9,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io, ui
 
 from ..actalker_core.conditioning import Conditioning
+from ..actalker_core.footprint import seconds
 from ..actalker_core.preflight import Cost, count
 from ..actalker_core.sampler.guidance import Guidance, Pass
 from ..actalker_core.sampler.predict import velocity
@@ -275,23 +276,24 @@ def seconds_per_evaluation(model: ModelPatcher, clip: Conditioning) -> float:
     frames = windows_of(model).at(0, clip.frames)[0]
     shape = [len(frames), *clip.image_latent.shape[1:]]
     manage.load_models_gpu([model], memory_required=model.model.memory_required(shape))
-    dtype = model.model.manual_cast_dtype or network.dtype
-    x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
+    x = torch.zeros(*shape, device=model.load_device, dtype=model.model.computes_in)
     c_noise = torch.zeros(1, device=model.load_device)
     clip = clip.to(model.load_device)
-    seconds = math.inf
+    shortest = math.inf
     for _ in range(2):  # the first one also warms up
         start = time.perf_counter()
         v = velocity(network.unet, clip, x, c_noise, frames, [Pass.EXPRESSION])
         v.sum().item()  # waits for the device
-        seconds = min(seconds, time.perf_counter() - start)
-    return seconds
+        shortest = min(shortest, time.perf_counter() - start)
+    return shortest
 
 
-def time_line(cost: Cost, seconds: float) -> str:
+def time_line(cost: Cost, per_evaluation: float) -> str:
     """How long sampling will take."""
-    whole = round(cost.evaluations * seconds)
-    return f"sampling about {whole // 60} min {whole % 60} s ({seconds:.2f} s per evaluation)"
+    whole = round(seconds(cost, per_evaluation))
+    return (
+        f"sampling about {whole // 60} min {whole % 60} s ({per_evaluation:.2f} s per evaluation)"
+    )
 
 
 def _gb(size: float) -> str:

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
+from ...actalker_core.footprint import activation_bytes
 from ...actalker_core.model.unet import UNet
 from ...actalker_core.pipeline import default_windows
 from ...actalker_core.sampler.guidance import Pass
@@ -26,9 +27,6 @@ from .progress import stop_if_cancelled
 
 CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
 WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
-MEMORY_FACTOR = 3.0
-"""ComfyUI's unit of activations per pixel of the latent; Mamba's states come on top of SVD's 2."""
-RELEASED_CHANNELS = 320
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -178,6 +176,11 @@ class ClipModel(comfy.model_base.BaseModel):
             {} if conditioning is None else {"reading": sizes(conditioning, self._windows(given))}
         )
 
+    @property
+    def computes_in(self) -> torch.dtype:
+        """The type of the activations."""
+        return self.manual_cast_dtype or self.diffusion_model.dtype
+
     def _windows(self, given: dict) -> Windows:
         return given.get(WINDOWS_KEY, self.diffusion_model.windows)
 
@@ -187,13 +190,13 @@ class ClipModel(comfy.model_base.BaseModel):
         clips = (cond_shapes or {}).get("reading") or [[usual, usual]]
         frames, window = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
-        return super().memory_required([passes * window, *input_shape[1:]])
+        grid, kind = (input_shape[2], input_shape[3]), self.computes_in
+        return activation_bytes(self.config.unet, grid, window, passes, kind.itemsize)
 
 
 def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
     class Settings(comfy.supported_models_base.BASE):
         latent_format = comfy.latent_formats.SD15
-        memory_usage_factor = MEMORY_FACTOR * config.unet.block_out_channels[0] / RELEASED_CHANNELS
         sampling_settings = {  # noqa: RUF012  (ComfyUI copies it)
             "sigma_min": config.sampling.sigma_min,
             "sigma_max": config.sampling.sigma_max,
