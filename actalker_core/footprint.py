@@ -8,6 +8,7 @@ which has the channels of the grid below.
 import torch
 
 from .config import UNetConfig
+from .model.unet import UNet
 from .preflight import Cost
 from .sampler.guidance import Pass
 
@@ -42,6 +43,13 @@ def activation_bytes(
 def seconds(cost: Cost, seconds_per_evaluation: float) -> float:
     """How long sampling takes; decoding and encoding are not in it."""
     return cost.evaluations * seconds_per_evaluation
+
+
+def passes_at_once(unet: UNet, grid: tuple[int, int], frames: int) -> int:
+    """How many passes over a window of so many frames fit beside a UNet on its device."""
+    weight = unet.conv_in.weight
+    one = activation_bytes(unet.config, grid, frames, 1, weight.element_size())
+    return passes_that_fit(one, free_bytes(weight.device))
 
 
 def free_bytes(device: torch.device) -> int | None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from . import masks
+from . import footprint, masks
 from .bundle import ACTalker, Encoders
 from .conditioning import Branch, Conditioning
 from .config import ModelConfig
@@ -86,7 +86,11 @@ def generate(
     )
     windows = settings.windows or default_windows(model.config)
     latents = sample(
-        Denoiser(model.unet, conditioning.padded(windows.padding)),
+        Denoiser(
+            model.unet,
+            conditioning.padded(windows.padding),
+            settings.passes_at_once or _passes_that_fit(model, conditioning, windows),
+        ),
         _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
         karras_sigmas(
             settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
@@ -102,6 +106,12 @@ def generate(
         audio=planned.sound,
         crop=planned.portrait.crop,
     )
+
+
+def _passes_that_fit(model: ACTalker, conditioning: Conditioning, windows: Windows) -> int:
+    height, width = conditioning.image_latent.shape[2:]
+    frames = min(windows.frames, conditioning.frames + windows.padding)
+    return footprint.passes_at_once(model.unet, (height, width), frames)
 
 
 def _report_step(report: Report, progress: Progress) -> None:

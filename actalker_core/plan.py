@@ -84,6 +84,8 @@ class Settings:
         masks: one of `masks.STYLES`.
         audio_region, expression_region: instead of those of `masks`; see `masks.region`.
         grow_px: how far the regions above reach further, in pixels of the prepared portrait.
+        passes_at_once: how many guidance passes share a batch, which changes speed and memory
+            alone; None for as many as fit into the device's free memory.
     """
 
     frames: int | None = None
@@ -103,6 +105,7 @@ class Settings:
     grow_px: int = 0
     guidance: Guidance | None = None
     windows: Windows | None = None
+    passes_at_once: int | None = None
 
 
 @dataclass(frozen=True)

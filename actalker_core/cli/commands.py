@@ -323,6 +323,7 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
             shift_per_step=options.shift_frames,
             mode=options.window_mode,
         ),
+        passes_at_once=options.passes,
         **regions,
     )
 

@@ -169,6 +169,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
     add("--shift-frames", type=int, help="how far windows move each step (7)")
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
+    add("--passes", type=types.passes, help="sharing a batch: 1 to 4, or auto, what fits (auto)")
 
 
 def _signals(parser: argparse.ArgumentParser) -> None:

@@ -90,9 +90,7 @@ def weight_bytes(config: ModelConfig, dtype: torch.dtype = torch.float16) -> int
 
 def bench_window_memory() -> None:
     frames, weights = RELEASED.unet.num_frames, weight_bytes(RELEASED) / 1e9
-    say(
-        f"\nPeak memory of a window of {frames} frames at {SIDE_PX}² in half precision, both signals"
-    )
+    say(f"\nPeak memory of a window: {frames} frames, {SIDE_PX}², half precision, both signals")
     for (name, limit), passes in zip(LIMITS_GB.items(), (len(Pass), 1), strict=True):
         counted = peak_bytes(RELEASED, (SIDE_PX, SIDE_PX), frames, list(Pass)[-passes:])
         grid = (SIDE_PX // 8, SIDE_PX // 8)
