@@ -51,8 +51,8 @@ def bench_window_memory() -> None:
         grid = (SIDE_PX // 8, SIDE_PX // 8)
         formula = activation_bytes(RELEASED.unet, grid, frames, passes, 2) / 1e9
         say(
-            f"   {name:<24} {counted:.2f} GB with weights streamed, {counted + weights:.2f} GB "
-            f"with all weights there (limit {limit:g} GB); the report's formula {formula:.2f} GB"
+            f"   {name:<24} {counted:.2f} GB besides the weights, {counted + weights:.2f} GB with "
+            f"them (limit {limit:g} GB); the Preflight report's formula {formula:.2f} GB"
         )
 
 
