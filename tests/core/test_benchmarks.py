@@ -79,11 +79,11 @@ def test_shortcuts_are_held_against_the_exact_way() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_the_peer_of_the_clip_computes_the_same(mode: str) -> None:
     config, cpu = VARIANTS["tiny"], torch.device("cpu")
-    unet = random_unet(config.unet, cpu, torch.float32)
-    clip = random_clip(config, (64, 64), 3, mode, cpu, torch.float32)
+    unet = random_unet(config.unet, cpu, torch.float64)
+    clip = random_clip(config, (64, 64), 3, mode, cpu, torch.float64)
     released = bench_clip.ReleasedDenoiser(unet, bench_clip.released_clip(clip), 1)
     wanted, found = (
         bench_clip.sampled(config, denoiser, 2, Windows(2, 0, 1))
         for denoiser in (Denoiser(unet, clip), released)
     )
-    assert torch.allclose(found, wanted, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(found, wanted, rtol=1e-6, atol=1e-6)
