@@ -16,8 +16,8 @@ from .tokens import add_at, per_row, take
 Ops = Any
 """A namespace of layer classes: `torch.nn`, or one that casts and streams weights.
 
-It may also carry `attend(q, k, v, heads)`, and `weights_of(layer, like)`: weight and bias as a layer
-computes with them. Otherwise torch's own attention and the plain weights are used.
+It may also carry `attend(q, k, v, heads)`, and `weights_of(layer, like)`, which are the weight and
+the bias that a layer computes with. Otherwise torch's attention and the plain weights are used.
 """
 
 

@@ -37,7 +37,7 @@ HEAD_POSE = replace(EXPRESSION, steps=3000)
 IDENTITY = replace(EXPRESSION, steps=800, average=0.0)
 LISTENER = Recipe(steps=3000, batch=1, learning_rate=1.5e-3, report_every=200)
 DIFFUSION = Recipe(
-    steps=8400,
+    steps=7200,
     batch=2,
     learning_rate=1e-3,
     hidden_rate=8e-3,

@@ -61,19 +61,12 @@ class PeakMemory(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         for tensor in tree_leaves((args, kwargs)):
             if isinstance(tensor, Tensor):
-                self._leave_out(tensor.untyped_storage())
+                self._known.add(tensor.untyped_storage()._cdata)
         result = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):
                 self._count(tensor.untyped_storage())
         return result
-
-    def _leave_out(self, storage: torch.UntypedStorage) -> None:
-        """Not counted while it lives; later its address may be another's."""
-        key = storage._cdata
-        if key not in self._known:
-            self._known.add(key)
-            weakref.finalize(storage, self._known.discard, key)
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()

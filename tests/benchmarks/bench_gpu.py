@@ -14,15 +14,15 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from bench_core import RELEASED, median_seconds, say
-from clips import MODES, VIDEO, noise, random_clip, random_unet
+from harness import REPEATS, median_seconds, say
+from harness import table as markdown
 from torch import Tensor, nn
+from windows import MODES, conditioning, forward, noise, random_unet
 
 from actalker_core.config import VARIANTS, ModelConfig, UNetConfig
 from actalker_core.model.scan import Sequences, mamba_ssm_cuda, scan_branches
 from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
-from actalker_core.sampler.predict import velocity
 from actalker_core.sampler.schedule import karras_sigmas
 from actalker_core.sampler.windows import Windows
 from actalker_core.training.report import put_into
@@ -33,6 +33,7 @@ MARK = "gpu"
 H200_SECONDS_PER_STATE_ELEMENT = 0.27e-12
 """An H200's exponential units make no more than one exponential in that time."""
 NOT_MEASURED = "not measured"
+JOINT = "both, paper's masks"
 SIZE_PX, FRAMES, STEPS = 576, 25, 25
 """Of the clip in the table."""
 
@@ -52,6 +53,7 @@ class Setup:
     steps: int
     device: torch.device
     dtype: torch.dtype
+    repeats: int = REPEATS
 
     @property
     def is_measured(self) -> bool:
@@ -59,6 +61,7 @@ class Setup:
         return self.device.type == "cuda"
 
 
+Calls = dict[str, Callable[[], object]]
 Row = tuple[str, str, str]
 """What, how much, and what is asked."""
 
@@ -66,10 +69,10 @@ Row = tuple[str, str, str]
 def setup() -> Setup:
     """The released sizes on a GPU, or small ones on the CPU."""
     if torch.cuda.is_available():
-        return Setup(
-            RELEASED, {576: 576, 640: 640}, FRAMES, STEPS, torch.device("cuda"), torch.bfloat16
-        )
-    return Setup(VARIANTS["tiny"], {576: 64, 640: 128}, 2, 2, torch.device("cpu"), torch.float32)
+        config, sizes_px = VARIANTS["released"], {576: 576, 640: 640}
+        return Setup(config, sizes_px, FRAMES, STEPS, torch.device("cuda"), torch.bfloat16)
+    config, sizes_px = VARIANTS["tiny"], {576: 64, 640: 128}
+    return Setup(config, sizes_px, 2, 2, torch.device("cpu"), torch.float32, repeats=1)
 
 
 # Scan --------------------------------------------------------------------------------------------
@@ -101,13 +104,14 @@ def scan_inputs(s: Setup) -> Sequences:
 def scan_rows(s: Setup) -> Iterator[Row]:
     """Ours, and as a ratio mamba-ssm's."""
     given = scan_inputs(s)
-    peers = [lambda: scan_branches([given])]
+    peers: Calls = {"ours": lambda: scan_branches([given])}
     if s.is_measured and mamba_ssm_cuda.is_installed():
-        peers.append(mamba_ssm_call(given))
-    own, *theirs = seconds_of(peers, s)
+        peers["mamba-ssm"] = mamba_ssm_call(given)
+    times = median_seconds(peers, s.repeats)
+    own = times["ours"]
     elements = given.delta.numel() * given.A.shape[2]
     bound = elements * H200_SECONDS_PER_STATE_ELEMENT
-    ratio = f"{theirs[0] / own:.2f}×" if theirs else NOT_MEASURED
+    ratio = f"{times['mamba-ssm'] / own:.2f}×" if "mamba-ssm" in times else NOT_MEASURED
     yield f"scan at {SIZE_PX}², over mamba-ssm's kernel with its copies", ratio, "≥ 2.5×"
     yield "the same, share of an H200's exponential bound", f"{bound / own:.0%}", "≥ 50 %"
     yield "the same, time", f"{1e3 * own:.2f} ms", ""
@@ -156,24 +160,19 @@ def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
     with s.device:
         plain = floor(s.config.unet).to(s.dtype).requires_grad_(False)
     unet = random_unet(s.config.unet, s.device, s.dtype)
-    c_noise = torch.zeros(1, device=s.device)
-    peers = [floor_call(plain, s, size_px)]
-    for mode in MODES:
-        clip = random_clip(s.config, (size_px, size_px), s.frames, mode, s.device, s.dtype)
-        passes = Denoiser(unet, clip).passes(range(s.frames))
-        given = (clip, noise(clip), c_noise, range(s.frames), list(dict.fromkeys(passes)))
-        peers.append(lambda given=given: velocity(unet, *given))
-    lowest, *times = seconds_of(peers, s)
-    at = f"one window at {named_px}²"
+    peers: Calls = {"floor": floor_call(plain, s, size_px)}
+    peers |= {name: forward(unet, mode, s.frames, size_px) for name, mode in MODES.items()}
+    times = median_seconds(peers, s.repeats)
+    lowest, at = times.pop("floor"), f"one window at {named_px}²"
     yield f"{at}, diffusers' plain UNet, four passes", f"{lowest:.3f} s", ""
-    for mode, time in zip(MODES, times, strict=True):
-        asked = "≤ 0.55 s" if (named_px, mode) == (SIZE_PX, "joint") else ""
+    for mode, time in times.items():
+        asked = "≤ 0.55 s" if (named_px, mode) == (SIZE_PX, JOINT) else ""
         yield f"{at}, {mode}", f"{time / lowest:.2f} of that, {time:.3f} s", asked
-    grown = peak_bytes(s, peers[1 + list(MODES).index("joint")])
+    grown = peak_bytes(s, peers[JOINT])
     whole = grown + sum(parameter.nbytes for parameter in unet.parameters())
     asked = "≤ 10 GB" if named_px == SIZE_PX else ""
     found = f"{whole / 1e9:.2f} GB with the weights, {grown / 1e9:.2f} GB besides them"
-    yield f"{at}, joint, peak of memory", found, asked
+    yield f"{at}, {JOINT}, peak of memory", found, asked
 
 
 def floor_call(plain: nn.Module, s: Setup, size_px: int) -> Callable[[], object]:
@@ -181,8 +180,8 @@ def floor_call(plain: nn.Module, s: Setup, size_px: int) -> Callable[[], object]
     channels, width = s.config.unet.in_channels, s.config.unet.cross_attention_dim
     like = {"device": s.device, "dtype": s.dtype}
     x = torch.randn(passes, s.frames, channels, side, side, **like)
-    context, ids = torch.randn(passes, 1, width, **like), torch.tensor([VIDEO] * passes)
-    return lambda: plain(x, torch.zeros(1, device=s.device), context, ids.to(s.device))
+    context, ids = torch.randn(passes, 1, width, **like), torch.ones(passes, 3, device=s.device)
+    return lambda: plain(x, torch.ones(1, device=s.device), context, ids)
 
 
 def peak_bytes(s: Setup, call: Callable[[], object]) -> int:
@@ -205,7 +204,9 @@ def clip_rows(s: Setup) -> Iterator[Row]:
     with s.device:
         vae = build_vae(s.config.vae).requires_grad_(False)
     unet = random_unet(s.config.unet, s.device, s.dtype)
-    clip = random_clip(s.config, (size_px, size_px), s.frames, "joint", s.device, s.dtype)
+    tokens = s.config.audio_projection.context_tokens
+    like = unet.conv_in.weight
+    clip = conditioning(s.config.unet, MODES[JOINT], s.frames, size_px, like, tokens)
     sigmas = karras_sigmas(s.steps, sampling.sigma_min, sampling.sigma_max)
     start = sigmas[0] * noise(clip).float()
     denoiser = Denoiser(unet, clip)
@@ -214,25 +215,12 @@ def clip_rows(s: Setup) -> Iterator[Row]:
         latents = sample(denoiser, start, sigmas, Guidance(), Windows())
         return list(decode_frames(vae, latents, sampling.decode_frames))
 
-    (time,) = seconds_of([make], s)
-    name = f"{FRAMES} frames × {STEPS} steps at {SIZE_PX}², joint, from noise to pictures"
+    name = f"{FRAMES} frames × {STEPS} steps at {SIZE_PX}², {JOINT}, from noise to pictures"
+    time = median_seconds({name: make}, s.repeats)[name]
     yield name, f"{time:.1f} s", "≤ 15 s"
 
 
 # Table -------------------------------------------------------------------------------------------
-
-
-def seconds_of(peers: list[Callable[[], object]], s: Setup) -> list[float]:
-    """Medians, each call waited for; the first round warms up."""
-    for peer in peers:
-        _waited(peer, s)
-    return median_seconds([lambda peer=peer: _waited(peer, s) for peer in peers])
-
-
-def _waited(call: Callable[[], object], s: Setup) -> None:
-    call()
-    if s.is_measured:
-        torch.cuda.synchronize()
 
 
 @torch.inference_mode()
@@ -245,9 +233,8 @@ def rows(s: Setup) -> list[Row]:
 def table(s: Setup, found: list[Row]) -> str:
     """Markdown, dated, with the card's name."""
     card = torch.cuda.get_device_name() if s.is_measured else "no GPU at hand"
-    head = [(f"{datetime.date.today()}, {card}, torch {torch.__version__}", "found", "asked")]
-    lines = [*head, ("---", "---", "---"), *found]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    head = f"{datetime.date.today()}, {card}, torch {torch.__version__}", "found", "asked"
+    return markdown(head, found)
 
 
 def main(page: Path) -> None:

@@ -1,23 +1,25 @@
 """Peak memory of a released-size window, counted on tensors without values: `make bench`."""
 
 from collections.abc import Sequence
+from unittest.mock import patch
 
+import harness
 import torch
-from bench_core import RELEASED, SIDE_PX, PeakMemory, say
-from clips import noise, random_clip, random_unet
+from harness import say
+from windows import MODES, empty_unet, forward
 
-from actalker_core.config import ModelConfig
+from actalker_core.config import VARIANTS, UNetConfig
 from actalker_core.footprint import activation_bytes
 from actalker_core.model.scan import fused
 from actalker_core.sampler.guidance import Pass
-from actalker_core.sampler.predict import velocity
 
-META = torch.device("meta")
+RELEASED = VARIANTS["released"].unet
+SIDE_PX = 576
 LIMITS_GB = {"all passes in one batch": 10.0, "pass by pass": 6.0}
 
 
 def peak_bytes(
-    config: ModelConfig,
+    config: UNetConfig,
     size_px: tuple[int, int],
     frames: int,
     passes: Sequence[Pass],
@@ -27,29 +29,24 @@ def peak_bytes(
 
     The scans count as Triton's, whose operator can be asked for shapes alone.
     """
-    unet = random_unet(config.unet, META, dtype)
-    clip = random_clip(config, size_px, frames, "joint", META, dtype)
-    usual, fused.DEVICE_TYPE = fused.DEVICE_TYPE, META.type
-    try:
-        with PeakMemory() as memory, torch.inference_mode():
-            velocity(unet, clip, noise(clip), torch.empty(1, device=META), range(frames), passes)
-    finally:
-        fused.DEVICE_TYPE = usual
-    return memory.peak
+    height_px, width_px = size_px
+    mode = MODES["both, paper's masks"]
+    call = forward(empty_unet(config, dtype), mode, frames, height_px, passes, width_px)
+    with patch.object(fused, "can_scan", lambda branches: True):
+        return harness.peak_bytes(call)
 
 
-def weight_bytes(config: ModelConfig, dtype: torch.dtype = torch.float16) -> int:
-    unet = random_unet(config.unet, META, dtype)
-    return sum(parameter.nbytes for parameter in unet.parameters())
+def weight_bytes(config: UNetConfig, dtype: torch.dtype = torch.float16) -> int:
+    return sum(parameter.nbytes for parameter in empty_unet(config, dtype).parameters())
 
 
 def bench_window_memory() -> None:
-    frames, weights = RELEASED.unet.num_frames, weight_bytes(RELEASED) / 1e9
+    frames, weights = RELEASED.num_frames, weight_bytes(RELEASED) / 1e9
     say(f"\nPeak memory of a window: {frames} frames, {SIDE_PX}², half precision, both signals")
     for (name, limit), passes in zip(LIMITS_GB.items(), (len(Pass), 1), strict=True):
         counted = peak_bytes(RELEASED, (SIDE_PX, SIDE_PX), frames, list(Pass)[-passes:]) / 1e9
         grid = (SIDE_PX // 8, SIDE_PX // 8)
-        formula = activation_bytes(RELEASED.unet, grid, frames, passes, 2) / 1e9
+        formula = activation_bytes(RELEASED, grid, frames, passes, 2) / 1e9
         say(
             f"   {name:<24} {counted:.2f} GB besides the weights, {counted + weights:.2f} GB with "
             f"them (limit {limit:g} GB); the Preflight report's formula {formula:.2f} GB"

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from bench_core import median_seconds, say
+from harness import median_seconds, say
+from harness import table as markdown
 from likeness import psnr_db, ssim
 from torch import nn
 
@@ -132,14 +133,12 @@ def leak(films: Films) -> float:
 
 
 def seconds_of(studios: dict[str, Studio], frames: int) -> dict[str, float]:
-    """Medians, after a first clip that warms up."""
+    """Medians."""
     scene = Scene(0, frames, next(iter(studios.values())).model.config.sampling.fps)
     acted = Performance(draw_person(FIRST_SEED + 1000), scene.motion())
     assert acted.frames  # drawn before the clock runs
-    calls = [partial(s.film, scene, speech=scene.speech(), driving=acted) for s in studios.values()]
-    for call in calls:
-        call()
-    return dict(zip(studios, median_seconds(calls), strict=True))
+    given = {"speech": scene.speech(), "driving": acted}
+    return median_seconds({name: partial(s.film, scene, **given) for name, s in studios.items()})
 
 
 def qualities(studio: Studio, exact: list[Films], scenes: list[Scene]) -> list[str]:
@@ -162,12 +161,12 @@ def table(ways: dict[str, Way], amount: Amount) -> str:
     fps = studios[first].model.config.sampling.fps
     scenes = [Scene(number, amount.frames, fps) for number in range(amount.scenes)]
     exact = [film(studios[first], scene) for scene in scenes]
-    lines = [("", "time", "PSNR", "SSIM", "lip sync", "leak of expression"), ("---",) * 6]
+    rows = []
     for name, studio in studios.items():
         row = (name, f"{times[name] / times[first]:.2f}", *qualities(studio, exact, scenes))
         say(" | ".join(row))
-        lines.append(row)
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+        rows.append(row)
+    return markdown(("", "time", "PSNR", "SSIM", "lip sync", "leak of expression"), rows)
 
 
 def main(page: Path) -> None:

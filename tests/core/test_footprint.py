@@ -33,10 +33,10 @@ CASES = [
 def test_memory_is_what_is_counted(
     variant: str, size_px: tuple[int, int], frames: int, passes: int, dtype: torch.dtype
 ) -> None:
-    config = VARIANTS[variant]
+    config = VARIANTS[variant].unet
     counted = peak_bytes(config, size_px, frames, list(Pass)[-passes:], dtype)
     grid = (size_px[0] // 8, size_px[1] // 8)
-    found = activation_bytes(config.unet, grid, frames, passes, dtype.itemsize)
+    found = activation_bytes(config, grid, frames, passes, dtype.itemsize)
     assert found == pytest.approx(counted, rel=0.15)
 
 

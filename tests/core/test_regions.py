@@ -47,6 +47,16 @@ def test_a_soft_mask_weighs_attention_but_scans_nothing() -> None:
     assert torch.allclose(region.weight, 0.5 * torch.ones(1, 48, 1))
 
 
+def test_a_mask_reaches_as_far_as_it_weighs() -> None:
+    masks = torch.cat([box(20, 12, 36, 30), box(0, 0, 8, 8), torch.zeros(1, 1, *SIZE)])
+    region = tokens_of(masks, GRID)
+    for places, weight in zip(region.reached, region.weight[..., 0], strict=True):
+        assert len(set(places.tolist())) == len(places)
+        assert weight[places].abs().sum() == weight.abs().sum()
+    assert tokens_of(torch.ones(1, 1, *SIZE), GRID).reached is None
+    assert tokens_of(0.5 * torch.ones(1, 1, *SIZE), GRID).reached is None
+
+
 def test_different_masks_are_filled_up_with_tokens_outside() -> None:
     masks = torch.cat([box(0, 0, 16, 16), box(0, 0, 8, 8), torch.zeros(1, 1, *SIZE)])
     region = tokens_of(masks, GRID)

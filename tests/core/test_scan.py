@@ -9,8 +9,13 @@ import torch
 from torch import Tensor
 
 from actalker_core.errors import InputError
-from actalker_core.model import scan as scan_package
-from actalker_core.model.scan import choose_backend, chunked, mamba_ssm_cuda, selective_scan
+from actalker_core.model.scan import (
+    choose_backend,
+    chunked,
+    mamba_ssm_cuda,
+    selective,
+    selective_scan,
+)
 
 LENGTHS = [1, 2, 3, 31, 32, 33, 97]
 
@@ -136,7 +141,9 @@ def test_gradients_flow_and_are_right(length: int, groups: int, reverse: bool) -
 
 
 def test_unknown_backend_says_what_there_is() -> None:
-    with pytest.raises(InputError, match=r"auto, reference, chunked, mamba_ssm, got 'fast'"):
+    with pytest.raises(
+        InputError, match=r"auto, reference, chunked, mamba_ssm, triton, got 'fast'"
+    ):
         choose_backend("fast", "cpu")
 
 
@@ -146,16 +153,19 @@ def test_shapes_are_checked() -> None:
         selective_scan(**{**values, "C": values["C"][:, :, 0]})
 
 
-def test_missing_backend_gives_the_same_result(caplog: pytest.LogCaptureFixture) -> None:
-    scan_package._announce.cache_clear()
+@pytest.mark.parametrize("missing", ["mamba_ssm", "triton"])
+def test_missing_backend_gives_the_same_result(
+    missing: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    selective.announce.cache_clear()
     values = as_float32(inputs(21))
     with caplog.at_level(logging.INFO):
-        asked = selective_scan(**values, backend="mamba_ssm")
-        again = selective_scan(**values, backend="mamba_ssm")
+        asked = selective_scan(**values, backend=missing)
+        again = selective_scan(**values, backend=missing)
     assert torch.equal(asked, selective_scan(**values))
     assert torch.equal(asked, again)
-    lines = [r.message for r in caplog.records if "mamba_ssm" in r.message]
-    assert lines == ["Selective scan: chunked on cpu; 'mamba_ssm' is not available here"]
+    lines = [r.message for r in caplog.records if missing in r.message]
+    assert lines == [f"Selective scan: chunked on cpu; '{missing}' is not available here"]
 
 
 def test_mamba_ssm_is_chosen_on_cuda_only(monkeypatch: pytest.MonkeyPatch) -> None:

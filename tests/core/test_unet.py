@@ -1,18 +1,22 @@
 """The UNet: diffusers' where nothing controls it, and exact shortcuts where something does."""
 
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import torch
+import torch.nn.functional as F
 from formula import filled
 from torch import Tensor, nn
 
 from actalker_core.config import VARIANTS
 from actalker_core.masks import box_mask
-from actalker_core.model.attention import attention
+from actalker_core.model.attention import ControlledAttention, Signal, attention
+from actalker_core.model.blocks import Upsample
 from actalker_core.model.control import Control
+from actalker_core.model.scan import fused, in_turn
 from actalker_core.model.unet import UNet
-from actalker_core.regions import Regions
+from actalker_core.regions import Regions, tokens_of
 
 CONFIG = VARIANTS["tiny"].unet
 BATCH, FRAMES, HEIGHT, WIDTH = 2, 3, 16, 8
@@ -110,6 +114,88 @@ def test_signals_and_pose_matter(unet: UNet) -> None:
     assert all(not close(other, base, 1e-3) for other in others)
 
 
+def test_videos_that_begin_as_one_are_as_if_apart(unet: UNet) -> None:
+    """Three passes of two pictures."""
+    begins = torch.tensor([1, 0, 1])
+    identity, audio, expression = (
+        draw(11 + i, 3 * FRAMES, count, CONFIG.cross_attention_dim)
+        for i, count in enumerate((1, 8, 1))
+    )
+    seen = control(identity=identity, audio=audio, expression=expression)
+    noise, ids = TIMESTEP[:1].expand(3), TIME_IDS[:1].expand(3, -1)
+    pose = draw(8, 1, 1, CONFIG.block_out_channels[0], HEIGHT, WIDTH)
+    apart = unet(SAMPLE[begins], noise, ids, seen, pose)
+    assert close(unet(SAMPLE, noise, ids, replace(seen, begins=begins), pose), apart)
+
+
+@pytest.mark.parametrize("size", [(4, 6), (1, 1), (5, 3)])
+def test_doubling_and_convolution_in_one(size: tuple[int, int]) -> None:
+    layer = filled(Upsample(3, nn), 5)
+    x = draw(3, 2, 3, *size)
+    want = layer.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+    assert close(layer(x), want)
+
+
+@pytest.mark.parametrize("kind", ["box", "soft", "frames", "nothing", "everything"])
+@pytest.mark.parametrize("tokens", [1, 5])
+def test_a_signal_is_read_where_its_mask_reaches(kind: str, tokens: int) -> None:
+    grid = (6, 5)
+    box = box_mask((8, 16, 24, 40), 48, 40)
+    masks = {
+        "box": box,
+        "soft": 0.3 * box,
+        "frames": torch.cat([box, 0 * box, 1 - box]),
+        "nothing": 0 * box,
+        "everything": torch.ones_like(box),
+    }
+    attention_layer = filled(ControlledAttention(16, 12, 2, (1.25, 1.25)), 4)
+    region = tokens_of(masks[kind], grid)
+    x, identity = draw(0, 3, 30, 16), draw(1, 3, 1, 12)
+    said = draw(2, 3, tokens, 12)
+    found = attention_layer(x, identity, (Signal(None, None), Signal(said, region)))
+    everywhere = attention_layer(x, identity, (Signal(None, None), Signal(said, None)))
+    nowhere = attention_layer(x, identity)
+    weight = region.weight.expand(3, -1, -1)
+    assert close(found.expand_as(x), torch.lerp(nowhere.expand_as(x), everywhere, weight), 1e-4)
+
+
+class StoredElsewhere:
+    """Ops whose layers keep their weights in another form until they are used."""
+
+    class Linear(nn.Linear):
+        def forward(self, x: Tensor) -> Tensor:
+            return F.linear(x, *StoredElsewhere.weights_of(self, x))
+
+    class Conv2d(nn.Conv2d):
+        def forward(self, x: Tensor) -> Tensor:
+            return self._conv_forward(x, *StoredElsewhere.weights_of(self, x))
+
+    class Conv3d(nn.Conv3d):
+        pass
+
+    GroupNorm, LayerNorm = nn.GroupNorm, nn.LayerNorm
+
+    @staticmethod
+    def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
+        bias = layer.bias
+        return -layer.weight.to(like), None if bias is None else -bias.to(like)
+
+
+def test_weights_are_read_as_ops_say(unet: UNet) -> None:
+    ours = UNet(CONFIG, StoredElsewhere)
+    ours.load_state_dict(unet.state_dict())
+    for layer in ours.modules():
+        if isinstance(
+            layer, StoredElsewhere.Linear | StoredElsewhere.Conv2d | StoredElsewhere.Conv3d
+        ):
+            for weight in layer.parameters():
+                weight.data.neg_()
+    with torch.no_grad():
+        got = ours(SAMPLE, TIMESTEP, TIME_IDS, control())
+        want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    assert close(got, want)
+
+
 class CountedOps:
     """A namespace of layers that can be told apart from torch's, with its own attention."""
 
@@ -170,3 +256,16 @@ def test_half_precision_runs(unet: UNet) -> None:
         want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
     assert got.dtype == torch.bfloat16
     assert close(got.float(), want, 0.1)
+
+
+def test_a_forward_is_one_graph(unet: UNet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in it waits for a value: torch.compile and CUDA graphs see it whole."""
+    pytest.importorskip("triton")
+    monkeypatch.setattr(fused, "can_scan", lambda branches: True)
+    monkeypatch.setattr(
+        "actalker_core.model.scan.triton.scan", partial(in_turn.scan, backend="auto")
+    )
+    whole = torch.compile(unet, fullgraph=True, backend="eager")
+    with torch.no_grad():
+        want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+        assert close(whole(SAMPLE, TIMESTEP, TIME_IDS, control()), want)

@@ -1,4 +1,4 @@
-"""The selective scan, of one sequence and of whole branches, on the backend that is fastest here."""
+"""The selective scan of one sequence or of whole branches, on the fastest backend there is."""
 
 from .branches import Sequences, scan_branches
 from .selective import BACKENDS, CHOICES, choose_backend, selective_scan

@@ -7,6 +7,8 @@ from torch import Tensor
 from . import fused, in_turn
 from .sequences import Sequences
 
+__all__ = ["Sequences", "scan_branches"]
+
 
 def scan_branches(branches: Sequence[Sequences], backend: str = "auto") -> list[Tensor]:
     """Scan all branches, in one launch where Triton runs.
@@ -25,4 +27,5 @@ def scan_branches(branches: Sequence[Sequences], backend: str = "auto") -> list[
     """
     if backend in ("auto", "triton") and fused.can_scan(branches):
         return fused.scan(branches)
-    return in_turn.scan(branches, backend)
+    outputs: list[Tensor] = in_turn.scan(branches, backend)
+    return outputs

@@ -63,7 +63,7 @@ def _scan(*values: Sequence[Any]) -> list[Tensor]:
         raise
     except Exception as error:
         _give_way(error)
-        return in_turn.scan(branches, "auto")
+        return list(in_turn.scan(branches, "auto"))
     announce("triton", "triton", branches[0].x.device.type)
     return outputs
 

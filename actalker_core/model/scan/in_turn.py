@@ -36,7 +36,7 @@ def _scan_direction(
     if padding is not None:
         padding = F.pad(padding, (0, 0, 0, delta.shape[1] - image))
         delta = delta.masked_fill(padding, -math.inf)
-    y = selective_scan(
+    y: Tensor = selective_scan(
         x[:, read],
         delta,
         branch.A[k],

@@ -64,7 +64,8 @@ class Sequences:
             return x
         rows, stored = x.shape[:2]
         places = self.places() + torch.arange(0, rows * stored, stored, device=x.device)[:, None]
-        return x.flatten(0, 1).index_select(0, places.flatten()).unflatten(0, places.shape)
+        ordered: Tensor = x.flatten(0, 1).index_select(0, places.flatten())
+        return ordered.view(*places.shape, x.shape[2])
 
     def differentiable(self) -> tuple[Tensor, ...]:
         """All that gradients may be wanted of."""

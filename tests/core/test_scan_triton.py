@@ -1,0 +1,279 @@
+"""The scan in Triton: interpreted and compiled without a GPU, chosen, traced and given up."""
+
+import importlib.util
+import inspect
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from branches import draw_branch
+from torch import Tensor
+
+from actalker_core.model import scan as room
+from actalker_core.model.scan import Sequences, fused, in_turn, scan_branches, selective
+
+HAS_TRITON = importlib.util.find_spec("triton") is not None
+needs_triton = pytest.mark.skipif(not HAS_TRITON, reason="triton has no wheel for this platform")
+
+
+def draw(*shape: int, **options: bool) -> Sequences:
+    return draw_branch(*shape, dtype=torch.float32, **options)
+
+
+# Interpreted -------------------------------------------------------------------------------------
+
+
+@needs_triton
+def test_the_kernel_under_the_interpreter() -> None:
+    run = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-rs",
+            str(Path(__file__).with_name("interpreted_scan.py")),
+        ],
+        env={**os.environ, "TRITON_INTERPRET": "1"},
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
+        pytest.skip(re.search(r"no working interpreter.*", run.stdout)[0])
+    assert run.returncode == pytest.ExitCode.OK, run.stdout
+
+
+# Compiled ----------------------------------------------------------------------------------------
+
+ARCHITECTURES = [80, 89, 90]
+
+
+def compiled(architecture: int, tokens: str, state: int, channels: int) -> bytes:
+    """The kernel for a GPU that need not be here; `tokens` is Triton's name of a type."""
+    import triton
+    from triton.backends.compiler import GPUTarget
+    from triton.compiler import ASTSource
+
+    from actalker_core.model.scan.triton import OPTIONS, _scan_kernel
+
+    if "constexprs" not in inspect.signature(ASTSource).parameters:
+        pytest.skip(f"triton {triton.__version__} is compiled ahead of time in another way")
+    fixed = {
+        "d": 640,
+        "n": state,
+        "DIRECTIONS": 2,
+        "CHANNELS": channels,
+        "STATES": triton.next_power_of_2(state),
+    }
+    pointers = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "places": "*i64", "counts": "*i64"}
+    pointers |= dict.fromkeys(("x", "delta", "B", "C", "planes"), f"*{tokens}")
+    signature = {
+        name: "constexpr" if name in fixed else pointers.get(name[:-1], "i32")
+        for name in _scan_kernel.arg_names
+    }
+    aligned = [i for i, kind in enumerate(signature.values()) if kind.startswith("*")]
+    source = ASTSource(
+        _scan_kernel, signature, fixed, {(i,): [["tt.divisibility", 16]] for i in aligned}
+    )
+    target = GPUTarget("cuda", architecture, 32)
+    return triton.compile(source, target=target, options=OPTIONS).asm["cubin"]
+
+
+def spilled_bytes(machine_code: bytes, folder: Path) -> int:
+    """The stack of a thread; the kernel keeps nothing there but what leaves the registers."""
+    import triton
+
+    tools = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
+    (folder / "scan.cubin").write_bytes(machine_code)
+    told = subprocess.run(
+        [tools / "cuobjdump", "-res-usage", folder / "scan.cubin"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return sum(int(size) for size in re.search(r"STACK:(\d+).* LOCAL:(\d+)", told).groups())
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where everything that Triton writes goes."""
+    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
+    return tmp_path
+
+
+@needs_triton
+@pytest.mark.parametrize("state", [3, 16])
+@pytest.mark.parametrize("tokens", ["fp32", "bf16"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_nothing_is_spilled(architecture: int, tokens: str, state: int, folder: Path) -> None:
+    from actalker_core.model.scan.triton import CHANNELS
+
+    assert not spilled_bytes(compiled(architecture, tokens, state, CHANNELS), folder)
+
+
+@needs_triton
+def test_spills_would_be_seen(folder: Path) -> None:
+    assert spilled_bytes(compiled(90, "fp32", state=16, channels=512), folder)
+
+
+# On a GPU ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6), (torch.float16, 2**-9)]
+)
+def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
+    branches = [
+        draw_branch(3, 700, 33, 320, 16, dtype=dtype),
+        draw_branch(3, 250, 2, 320, 16, orders=3, counted=True, dtype=dtype),
+    ]
+    want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
+    got = scan_branches([on(branch, "cuda") for branch in branches])
+    assert fused._is_usable
+    for y, z in zip(got, want, strict=True):
+        assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
+
+
+def on(branch: Sequences, place: str | torch.dtype) -> Sequences:
+    """The branch on a device, or its numbers in another type."""
+    moved = {}
+    for field in fields(branch):
+        value = getattr(branch, field.name)
+        if isinstance(value, Tensor) and (isinstance(place, str) or value.is_floating_point()):
+            moved[field.name] = value.to(place)
+    return replace(branch, **moved)
+
+
+# Chosen ------------------------------------------------------------------------------------------
+
+
+class Kernel:
+    """Stands for the room of the kernel; computes the same, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls, self.error = 0, error
+
+    def scan(self, branches: Sequence[Sequences]) -> list[Tensor]:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        return in_turn.scan(branches, "chunked")
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Lay a kernel where Triton's is, for tensors of the CPU."""
+
+    def put(kernel: object) -> object:
+        monkeypatch.setattr(fused, "_is_usable", True)
+        monkeypatch.setattr(fused, "DEVICE_TYPE", "cpu")
+        monkeypatch.setattr(room, "triton", kernel, raising=False)
+        selective.announce.cache_clear()
+        return kernel
+
+    yield put
+    selective.announce.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("backend", "launches"), [("auto", 1), ("triton", 1), ("chunked", 0), ("reference", 0)]
+)
+def test_triton_is_the_first_choice(install, backend: str, launches: int) -> None:
+    kernel = install(Kernel())
+    branches = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)]
+    got = scan_branches(branches, backend)
+    assert kernel.calls == launches
+    for y, z in zip(got, in_turn.scan(branches, "reference"), strict=True):
+        assert torch.allclose(y, z, atol=1e-5)
+
+
+def test_triton_takes_neither_float64_nor_gradients(install) -> None:
+    kernel = install(Kernel())
+    branch = draw(1, 3, 1, 2, 2)
+    learnt = replace(branch, D=branch.D.clone().requires_grad_())
+    scan_branches([draw_branch(1, 3, 1, 2, 2)], "triton")
+    assert scan_branches([branch, learnt], "triton")[1].requires_grad
+    assert kernel.calls == 0
+    with torch.no_grad():
+        scan_branches([branch, learnt])
+    assert kernel.calls == 1
+
+
+def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fused, "_is_usable", True)
+    assert not fused.can_scan([draw(1, 3, 1, 2, 2)])
+
+
+def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCaptureFixture) -> None:
+    kernel = install(Kernel(RuntimeError("Failed to find C compiler.\nAsk someone.")))
+    branches = [draw(2, 5, 1, 3, 2)]
+    with caplog.at_level(logging.INFO):
+        first, again = scan_branches(branches), scan_branches(branches, "triton")
+    assert kernel.calls == 1
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[0], in_turn.scan(branches, "auto")[0])
+    lines = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    assert lines == [
+        "Selective scan: Triton cannot run here (RuntimeError: Failed to find C compiler.); "
+        "other backends take over"
+    ]
+
+
+def test_a_triton_that_cannot_be_imported_is_given_up(install, monkeypatch) -> None:
+    install(SimpleNamespace())  # without `scan`
+    branches = [draw(2, 5, 1, 3, 2)]
+    assert torch.equal(scan_branches(branches)[0], in_turn.scan(branches, "auto")[0])
+    assert not fused._is_usable
+
+
+def test_want_of_memory_is_not_held_against_triton(install) -> None:
+    kernel = install(Kernel(torch.cuda.OutOfMemoryError("full")))
+    for _ in range(2):
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            scan_branches([draw(2, 5, 1, 3, 2)])
+    assert kernel.calls == 2
+
+
+# Traced ------------------------------------------------------------------------------------------
+
+
+def test_the_operator_keeps_torchs_rules(install) -> None:
+    install(Kernel())
+    branches = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)]
+    values = tuple([getattr(branch, name) for branch in branches] for name in fused._FIELDS)
+    torch.library.opcheck(fused._scan, values)
+
+
+def test_a_traced_graph_has_no_break(install) -> None:
+    kernel = install(Kernel())
+    given = draw(2, 5, 2, 3, 2, orders=2)
+
+    @torch.compile(backend="eager", fullgraph=True)
+    def traced(x: Tensor) -> Tensor:
+        branch = Sequences(
+            x * 2,
+            delta=given.delta,
+            B=given.B,
+            C=given.C,
+            A=given.A,
+            D=given.D,
+            bias=given.bias,
+            tail=given.tail,
+            order=given.order,
+        )
+        return scan_branches([branch, branch])[1] + 1
+
+    want = scan_branches([replace(given, x=given.x * 2)])[0] + 1
+    assert torch.equal(traced(given.x), want)
+    assert kernel.calls == 2
