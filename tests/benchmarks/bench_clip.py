@@ -1,8 +1,9 @@
 """A whole clip from noise, ours against the released way: `make bench`.
 
 The released way runs four passes with windows that wrap around, pads the clip by one window,
-computes signals whose gate is 0, and each pass from its beginning. Its layers are the released
-ones but for the scan, which is ours in both: the ratio owes nothing to a slow scan.
+computes signals whose gate is 0, and each pass from its beginning. Its parallel-control layers are
+the released ones but for the scan; that, attention and convolutions are ours in both, so that the
+ratio owes nothing to them.
 """
 
 from collections.abc import Sequence
