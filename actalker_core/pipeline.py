@@ -7,21 +7,22 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-from . import footprint, masks
+from . import masks
 from .bundle import ACTalker, Encoders
 from .conditioning import Branch, Conditioning
 from .config import ModelConfig
 from .encoders.audio import STATES_PER_SECOND, audio_windows
 from .encoders.identity import encode_identity
-from .errors import InputError
+from .errors import InputError, check_choice
 from .faces.box import enlarged
+from .footprint import fitting_passes
 from .media import Audio
 from .plan import Inputs, Plan, Report, Settings, make_plan, silent
 from .portrait import Crop
 from .regions import Regions
 from .sampler.denoise import Denoiser, Progress, sample
 from .sampler.guidance import Guidance
-from .sampler.schedule import karras_sigmas
+from .sampler.schedule import SCHEDULES
 from .sampler.windows import Windows
 from .signals import AudioSignal, ExpressionSignal
 from .vae import decode_frames, encode_image
@@ -75,6 +76,7 @@ def generate(
     """
     settings = settings or Settings()
     sampling = model.config.sampling
+    check_choice("schedule", settings.schedule, SCHEDULES)
     planned = make_plan(model, inputs, settings, report)
     portrait = planned.portrait
     image = portrait.image.to(model.device)
@@ -89,15 +91,16 @@ def generate(
         Denoiser(
             model.unet,
             conditioning.padded(windows.padding),
-            settings.passes_at_once or _passes_that_fit(model, conditioning, windows),
+            settings.passes_at_once or fitting_passes(model.unet, conditioning, windows),
         ),
         _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
-        karras_sigmas(
+        SCHEDULES[settings.schedule](
             settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
         ),
         settings.guidance or default_guidance(model.config),
         windows,
         lambda progress: _report_step(report, progress),
+        settings.shortcuts,
     )
     return Clip(
         chunks=decode_frames(model.vae, latents[: planned.frames], sampling.decode_frames),
@@ -106,12 +109,6 @@ def generate(
         audio=planned.sound,
         crop=planned.portrait.crop,
     )
-
-
-def _passes_that_fit(model: ACTalker, conditioning: Conditioning, windows: Windows) -> int:
-    height, width = conditioning.image_latent.shape[2:]
-    frames = min(windows.frames, conditioning.frames + windows.padding)
-    return footprint.passes_at_once(model.unet, (height, width), frames)
 
 
 def _report_step(report: Report, progress: Progress) -> None:

@@ -18,6 +18,7 @@ from .faces.box import check, whole
 from .media import Audio
 from .portrait import Portrait, as_rgb, fit, fit_mask
 from .sampler.guidance import Guidance
+from .sampler.shortcuts import Shortcuts
 from .sampler.windows import Windows
 from .signals import Signal, Signals
 
@@ -84,8 +85,10 @@ class Settings:
         masks: one of `masks.STYLES`.
         audio_region, expression_region: instead of those of `masks`; see `masks.region`.
         grow_px: how far the regions above reach further, in pixels of the prepared portrait.
-        passes_at_once: how many guidance passes share a batch, which changes speed and memory
-            alone; None for as many as fit into the device's free memory.
+        schedule: one of `sampler.schedule.SCHEDULES`.
+        shortcuts: what sampling may leave out; None for nothing.
+        passes_at_once: how many guidance passes share a batch; None for as many as fit into the
+            memory that is free.
     """
 
     frames: int | None = None
@@ -105,6 +108,8 @@ class Settings:
     grow_px: int = 0
     guidance: Guidance | None = None
     windows: Windows | None = None
+    schedule: str = "karras"
+    shortcuts: Shortcuts | None = None
     passes_at_once: int | None = None
 
 

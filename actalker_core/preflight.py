@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .conditioning import Conditioning
 from .sampler.guidance import Guidance, plan_passes
 from .sampler.predict import passes_on
+from .sampler.shortcuts import Frugal, Shortcuts
 from .sampler.windows import Windows
 
 ALL_PASSES = 4
@@ -20,7 +21,7 @@ class Cost:
         windows: in all steps together.
         evaluations: windows × the passes that differ and weigh something in each.
         unplanned: what they would be with four passes in every window.
-        passes: the most that any step runs.
+        passes: the most that any window runs.
     """
 
     frames: int
@@ -31,21 +32,34 @@ class Cost:
     passes: int
 
 
-def count(conditioning: Conditioning, windows: Windows, guidance: Guidance, steps: int) -> Cost:
-    """Count the evaluations of a clip."""
-    clip = conditioning.padded(windows.padding)
+def count(
+    conditioning: Conditioning,
+    windows: Windows,
+    guidance: Guidance,
+    sigmas: Sequence[float],
+    shortcuts: Shortcuts | None = None,
+) -> Cost:
+    """Count the evaluations of a clip; arguments as in `sampler.denoise.sample`."""
+    clip, steps = conditioning.padded(windows.padding), len(sigmas) - 1
+    frugal = Frugal(shortcuts or Shortcuts())
     per_window = [
-        len(plan_passes(guidance.weights(step, steps), passes_on(clip, frames)))
+        len(
+            frugal.passes(
+                plan_passes(guidance.weights(step, steps), passes_on(clip, frames)),
+                step,
+                sigmas[step],
+                frames,
+            )
+        )
         for step, frames in _all_windows(windows, clip.frames, steps)
     ]
-    everywhere = passes_on(clip, range(clip.frames))
     return Cost(
         frames=conditioning.frames,
         steps=steps,
         windows=len(per_window),
         evaluations=sum(per_window),
         unplanned=ALL_PASSES * len(per_window),
-        passes=max(len(plan_passes(guidance.weights(s, steps), everywhere)) for s in range(steps)),
+        passes=max(per_window),
     )
 
 

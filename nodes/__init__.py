@@ -16,6 +16,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .demo import DemoMedia
     from .encode import EncodeAudio, EncodeIdentity, EncodeMotion
     from .expressions import BankOfSignal, ExpressionBank, TextExpression
+    from .faster import Faster
     from .gates import Curve, Gates
     from .load import ConvertCheckpoint, LoadModel
     from .portrait import PasteBack, PreparePortrait
@@ -30,7 +31,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
         *(ExpressionBank, BankOfSignal, TextExpression),
         *(EditSignal, MixSignals, SaveSignals, LoadSignals),
         *(RegionMasks, Curve, Gates, SignalMonitor),
-        *(Conditioning, Windows, Preflight, Guider, Sampler),
+        *(Conditioning, Windows, Faster, Preflight, Guider, Sampler),
         *(Decode, PasteBack),
     ]
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 import comfy.model_management
 import torch
@@ -9,7 +10,6 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io, ui
 
 from ..actalker_core.conditioning import Conditioning
-from ..actalker_core.footprint import seconds
 from ..actalker_core.preflight import Cost, count
 from ..actalker_core.sampler.guidance import Guidance, Pass
 from ..actalker_core.sampler.predict import velocity
@@ -24,7 +24,7 @@ from .bridge.guider import (
     sampler_names,
     scheduler_names,
 )
-from .bridge.model import own, sizes, windows_of, with_windows
+from .bridge.model import own, shortcuts_of, sizes, windows_of, with_windows
 
 SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
 """Defaults for the released model, which the widgets have, and for the built-in one."""
@@ -239,11 +239,13 @@ class Preflight(io.ComfyNode):
     ) -> io.NodeOutput:
         """Count, then measure."""
         own(model)
-        clip = conditioning_of(conditioning)
-        cost = count(clip, windows_of(model), guidance_of(scales), steps)
+        clip, windows = conditioning_of(conditioning), windows_of(model)
+        sigmas = Schedule(steps).sigmas(model).tolist()
+        cost = count(clip, windows, guidance_of(scales), sigmas, shortcuts_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
-            lines.append(time_line(cost, seconds_per_evaluation(model, clip)))
+            passes = list(Pass)[-cost.passes :]
+            lines.append(time_line(cost, seconds_per_evaluation(model, clip, passes)))
         report = "\n".join(lines)
         return io.NodeOutput(report, ui=ui.PreviewText(report))
 
@@ -270,30 +272,32 @@ def memory_lines(model: ModelPatcher, clip: Conditioning, cost: Cost) -> list[st
     ]
 
 
-def seconds_per_evaluation(model: ModelPatcher, clip: Conditioning) -> float:
-    """Measured on one window, once the weights are there."""
+def seconds_per_evaluation(
+    model: ModelPatcher, clip: Conditioning, passes: Sequence[Pass]
+) -> float:
+    """Measured on one window in some passes, once the weights are there."""
     manage, network = comfy.model_management, model.model.diffusion_model
     frames = windows_of(model).at(0, clip.frames)[0]
     shape = [len(frames), *clip.image_latent.shape[1:]]
-    manage.load_models_gpu([model], memory_required=model.model.memory_required(shape))
-    x = torch.zeros(*shape, device=model.load_device, dtype=model.model.computes_in)
+    needed = model.model.memory_required([len(passes) * shape[0], *shape[1:]])
+    manage.load_models_gpu([model], memory_required=needed)
+    dtype = model.model.manual_cast_dtype or network.dtype
+    x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
     c_noise = torch.zeros(1, device=model.load_device)
     clip = clip.to(model.load_device)
-    shortest = math.inf
+    seconds = math.inf
     for _ in range(2):  # the first one also warms up
         start = time.perf_counter()
-        v = velocity(network.unet, clip, x, c_noise, frames, [Pass.EXPRESSION])
+        v = velocity(network.unet, clip, x, c_noise, frames, passes)
         v.sum().item()  # waits for the device
-        shortest = min(shortest, time.perf_counter() - start)
-    return shortest
+        seconds = min(seconds, time.perf_counter() - start)
+    return seconds / len(passes)
 
 
-def time_line(cost: Cost, per_evaluation: float) -> str:
+def time_line(cost: Cost, seconds: float) -> str:
     """How long sampling will take."""
-    whole = round(seconds(cost, per_evaluation))
-    return (
-        f"sampling about {whole // 60} min {whole % 60} s ({per_evaluation:.2f} s per evaluation)"
-    )
+    whole = round(cost.evaluations * seconds)
+    return f"sampling about {whole // 60} min {whole % 60} s ({seconds:.2f} s per evaluation)"
 
 
 def _gb(size: float) -> str:

@@ -41,6 +41,7 @@ from ..pipeline import (
 from ..plan import encode, make_plan
 from ..portrait import paste_back
 from ..sampler.guidance import Guidance
+from ..sampler.shortcuts import Shortcuts
 from ..sampler.windows import Windows
 from ..signals import KINDS, Signals, load_signals, save_signals
 from .inputs import Reader, check_written, text_signal, with_text
@@ -269,6 +270,10 @@ def _model(options: argparse.Namespace) -> ACTalker:
     else:
         model = load(Path(options.model), device, dtype)
     use_scan_backend(model, options.scan)
+    if options.channels_last:
+        model.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if options.compile:
+        model.unet.compile()
     return model
 
 
@@ -323,12 +328,19 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
             shift_per_step=options.shift_frames,
             mode=options.window_mode,
         ),
+        schedule=options.schedule,
+        shortcuts=_chosen(
+            Shortcuts(),
+            guide_from=options.guide_from,
+            guide_to=options.guide_to,
+            reuse_every=options.reuse_guidance,
+        ),
         passes_at_once=options.passes,
         **regions,
     )
 
 
-T = TypeVar("T", Guidance, Windows)
+T = TypeVar("T", Guidance, Windows, Shortcuts)
 
 
 def _chosen(default: T, **values: Any) -> T:

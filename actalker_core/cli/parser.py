@@ -13,6 +13,7 @@ from ..faces import DEFAULT_PATH
 from ..masks import PARTS, STYLES
 from ..model.scan import CHOICES
 from ..plan import EXTENSIONS
+from ..sampler.schedule import SCHEDULES
 from ..sampler.windows import MODES
 from . import commands, types
 
@@ -99,6 +100,8 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add("--dtype", choices=("auto", *commands.DTYPES), default="auto", help="of the UNet (auto)")
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")
+    add("--compile", action="store_true", help="torch.compile the UNet: slow first, then faster")
+    add("--channels-last", action="store_true", help="lay out the UNet's pictures by pixels")
 
 
 def _add_clip(parser: argparse.ArgumentParser) -> None:
@@ -169,7 +172,16 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
     add("--shift-frames", type=int, help="how far windows move each step (7)")
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
-    add("--passes", type=types.passes, help="sharing a batch: 1 to 4, or auto, what fits (auto)")
+    add("--passes", type=types.positive, help="guidance passes in one batch (as many as fit)")
+    _add_shortcuts(parser)
+
+
+def _add_shortcuts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--schedule", choices=tuple(SCHEDULES), default="karras", help="noise levels (karras)")
+    add("--guide-from", type=types.finite, help="no guidance above this noise level (always)")
+    add("--guide-to", type=types.finite, help="no guidance below this noise level (0)")
+    add("--reuse-guidance", type=types.positive, help="compute it at one step of so many (1)")
 
 
 def _signals(parser: argparse.ArgumentParser) -> None:

@@ -5,11 +5,10 @@ import math
 from pathlib import Path
 
 from ..faces import Box
-from ..sampler.guidance import Pass, Scale
+from ..sampler.guidance import Scale
 
 WHOLE: Box = (0.0, 0.0, math.inf, math.inf)
 """Stands for the whole picture until its size is known."""
-PASSES = tuple(str(count + 1) for count in range(len(Pass)))
 
 
 def box(text: str) -> Box:
@@ -35,15 +34,6 @@ def scale(text: str) -> Scale:
     if not all(map(math.isfinite, value)):
         raise argparse.ArgumentTypeError(f"expected a number or start:end, got '{text}'")
     return value
-
-
-def passes(text: str) -> int | None:
-    """How many guidance passes share a batch; None for `auto`."""
-    if text == "auto":
-        return None
-    if text not in PASSES:
-        raise argparse.ArgumentTypeError(f"expected auto or {' or '.join(PASSES)}, got '{text}'")
-    return int(text)
 
 
 def aspect(text: str) -> float:

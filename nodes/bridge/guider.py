@@ -15,6 +15,7 @@ from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
 from ...actalker_core.sampler.predict import Memo, passes_on
+from ...actalker_core.sampler.shortcuts import Frugal
 from ...actalker_core.sampler.windows import Windows
 from .model import (
     CONDITIONING_KEY,
@@ -23,6 +24,7 @@ from .model import (
     WINDOWS_KEY,
     check_latent,
     own,
+    shortcuts_of,
     step_of,
     windows_of,
 )
@@ -72,6 +74,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
         **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
+        self.frugal, self.added = Frugal(shortcuts_of(self.model_patcher)), 0.0
         entries = [cond for conds in self.conds.values() for cond in conds]
         moved = entries[0][CONDITIONING_KEY].to(device)
         for cond in entries:
@@ -88,15 +91,23 @@ class NestedGuider(comfy.samplers.CFGGuider):
         """The guided clean latents."""
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
-        weights = self.guidance.weights(*step_of({"sample_sigmas": levels, "sigmas": timestep}))
-        plan = plan_passes(weights, passes_on(self.clip, range(self.clip.frames)))
-        conds = [self.conds[which.name] for which in plan]
+        step, steps = step_of({"sample_sigmas": levels, "sigmas": timestep})
+        frames = range(self.clip.frames)
+        plan = plan_passes(self.guidance.weights(step, steps), passes_on(self.clip, frames))
+        sigma = float(timestep.flatten()[0])
+        run = self.frugal.passes(plan, step, sigma, frames)
+        conds = [self.conds[which.name] for which in run]
         options = {
             **options,
             "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
         }
         found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
-        return sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
+        lone = found[run.index(max(plan))]
+        if len(run) < len(plan):
+            return lone + self.added if self.frugal.shortcuts.guides(sigma) else lone
+        guided = sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
+        self.added = guided - lone
+        return guided
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:

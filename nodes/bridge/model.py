@@ -17,16 +17,18 @@ from torch import Tensor, nn
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
-from ...actalker_core.footprint import activation_bytes
+from ...actalker_core.footprint import EVERYWHERE, activation_bytes, scanned_share
 from ...actalker_core.model.unet import UNet
 from ...actalker_core.pipeline import default_windows
 from ...actalker_core.sampler.guidance import Pass
 from ...actalker_core.sampler.predict import clip_velocity
+from ...actalker_core.sampler.shortcuts import Shortcuts
 from ...actalker_core.sampler.windows import Windows
 from .progress import stop_if_cancelled
 
 CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
 WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
+SHORTCUTS_KEY = "actalker_shortcuts"
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -59,10 +61,10 @@ class Reading:
     windows: Windows
 
 
-def sizes(conditioning: Conditioning, windows: Windows) -> list[int]:
-    """What memory depends on: frames of the clip with its padding, frames of a window."""
+def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
+    """What memory depends on: frames of the padded clip, frames of a window, share scanned."""
     frames = conditioning.frames + windows.padding
-    return [frames, min(frames, windows.frames)]
+    return [frames, min(frames, windows.frames), scanned_share(conditioning.regions)]
 
 
 class CondReading(comfy.conds.CONDConstant):
@@ -79,7 +81,7 @@ class CondReading(comfy.conds.CONDConstant):
         passes = sum((other.cond.passes for other in others), self.cond.passes)
         return Reading(self.cond.conditioning, passes, self.cond.windows)
 
-    def size(self) -> list[int]:
+    def size(self) -> list[float]:
         """For the estimate of memory."""
         return sizes(self.cond.conditioning, self.cond.windows)
 
@@ -169,17 +171,12 @@ class ClipModel(comfy.model_base.BaseModel):
         moved = conditioning.to(given["device"])
         return {"reading": CondReading(Reading(moved, (which,), self._windows(given)))}
 
-    def extra_conds_shapes(self, **given: object) -> dict[str, list[int]]:
+    def extra_conds_shapes(self, **given: object) -> dict[str, list[float]]:
         """The same before it is encoded."""
         conditioning = given.get(CONDITIONING_KEY)
         return (
             {} if conditioning is None else {"reading": sizes(conditioning, self._windows(given))}
         )
-
-    @property
-    def computes_in(self) -> torch.dtype:
-        """The type of the activations."""
-        return self.manual_cast_dtype or self.diffusion_model.dtype
 
     def _windows(self, given: dict) -> Windows:
         return given.get(WINDOWS_KEY, self.diffusion_model.windows)
@@ -187,11 +184,12 @@ class ClipModel(comfy.model_base.BaseModel):
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
         """Bytes for the passes of one window; the length of the clip does not count."""
         usual = self.config.unet.num_frames
-        clips = (cond_shapes or {}).get("reading") or [[usual, usual]]
-        frames, window = max(clips)
+        clips = (cond_shapes or {}).get("reading") or [[usual, usual, EVERYWHERE]]
+        frames, window, scanned = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
-        grid, kind = (input_shape[2], input_shape[3]), self.computes_in
-        return activation_bytes(self.config.unet, grid, window, passes, kind.itemsize)
+        grid = (input_shape[-2], input_shape[-1])
+        number_bytes = (self.manual_cast_dtype or self.get_dtype()).itemsize
+        return activation_bytes(self.config.unet, grid, int(window), passes, scanned, number_bytes)
 
 
 def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
@@ -243,6 +241,25 @@ def with_windows(
     patcher: comfy.model_patcher.ModelPatcher, windows: Windows
 ) -> comfy.model_patcher.ModelPatcher:
     """The same model that cuts clips in another way."""
+    return _with_option(patcher, WINDOWS_KEY, windows)
+
+
+def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> Shortcuts:
+    """What sampling may leave out."""
+    options = patcher.model_options.get("transformer_options", {})
+    return options.get(SHORTCUTS_KEY, Shortcuts())
+
+
+def with_shortcuts(
+    patcher: comfy.model_patcher.ModelPatcher, shortcuts: Shortcuts
+) -> comfy.model_patcher.ModelPatcher:
+    """The same model whose sampling may leave something out."""
+    return _with_option(patcher, SHORTCUTS_KEY, shortcuts)
+
+
+def _with_option(
+    patcher: comfy.model_patcher.ModelPatcher, key: str, value: object
+) -> comfy.model_patcher.ModelPatcher:
     patcher = patcher.clone()
-    patcher.model_options.setdefault("transformer_options", {})[WINDOWS_KEY] = windows
+    patcher.model_options.setdefault("transformer_options", {})[key] = value
     return patcher

@@ -16,10 +16,10 @@ import torch
 from harness import median_seconds, say
 from harness import table as markdown
 from likeness import psnr_db, ssim
-from torch import nn
 
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import load_built_in
+from actalker_core.sampler.shortcuts import Shortcuts
 from actalker_core.training.evaluate import (
     FIRST_SEED,
     USUAL,
@@ -63,19 +63,21 @@ class Amount:
 
 
 def compile_unet(model: ACTalker) -> None:
-    model.unet = torch.compile(model.unet)
+    model.unet.compile()
 
 
 def channels_last(model: ACTalker) -> None:
-    for layer in model.unet.modules():
-        if isinstance(layer, nn.Conv2d):
-            layer.to(memory_format=torch.channels_last)
+    model.unet.to(memory_format=torch.channels_last)
 
 
 EXACT = "exact"
 WAYS = {
     EXACT: Way(),
     "6 of 12 steps": Way({"steps": 6}),
+    "6 steps, align-your-steps": Way({"steps": 6, "schedule": "align-your-steps"}),
+    "guidance from 10 to 0.1": Way({"shortcuts": Shortcuts(guide_from=10.0, guide_to=0.1)}),
+    "guidance of every 2nd step": Way({"shortcuts": Shortcuts(reuse_every=2)}),
+    "guidance of every 3rd step": Way({"shortcuts": Shortcuts(reuse_every=3)}),
     "torch.compile": Way(prepare=compile_unet),
     "channels-last": Way(prepare=channels_last),
 }

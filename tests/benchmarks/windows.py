@@ -4,13 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from actalker_core.bundle import FLOAT32_LEAVES
 from actalker_core.conditioning import Branch, Conditioning
 from actalker_core.config import UNetConfig
 from actalker_core.faces import Face
 from actalker_core.masks import box_mask, style_masks
+from actalker_core.model.attention import Ops
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions
 from actalker_core.sampler.guidance import Pass, equal_passes
@@ -43,39 +44,27 @@ MODES = {
 """A single signal owns the face, 35 % of the picture."""
 
 
-def face_masks(mode: Mode, height_px: int, width_px: int) -> tuple[Tensor, Tensor]:
-    """Audio and expression mask (1, 1, height, width)."""
-    left, top, right, bottom = FACE_SHARE
-    box = left * width_px, top * height_px, right * width_px, bottom * height_px
+def face_masks(mode: Mode, side_px: int) -> tuple[Tensor, Tensor]:
+    """Audio and expression mask (1, 1, side, side)."""
+    x0, y0, x1, y1 = (share * side_px for share in FACE_SHARE)
     if mode.style == "face":
-        face = box_mask(box, height_px, width_px)
+        face = box_mask((x0, y0, x1, y1), side_px, side_px)
         return face * mode.audio, face * mode.expression
     return style_masks(
         mode.style,
-        Face(box, 1.0),
-        height_px,
-        width_px,
+        Face((x0, y0, x1, y1), 1.0),
+        side_px,
+        side_px,
         with_audio=mode.audio,
         with_expression=mode.expression,
     )
 
 
 def conditioning(
-    config: UNetConfig,
-    mode: Mode,
-    frames: int,
-    side_px: int,
-    like: Tensor,
-    audio_tokens: int = 32,
-    width_px: int | None = None,
+    config: UNetConfig, mode: Mode, frames: int, side_px: int, like: Tensor, audio_tokens: int = 32
 ) -> Conditioning:
-    """Random signals on the device and in the type of a tensor; on `meta` without values.
-
-    Args:
-        side_px: height of the pictures. width_px: None for the same.
-    """
-    size_px = side_px, width_px or side_px
-    grid, width = (size_px[0] // 8, size_px[1] // 8), config.cross_attention_dim
+    """Random signals on the device and in the type of a tensor; on `meta` without values."""
+    side, width = side_px // 8, config.cross_attention_dim
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, device=like.device, dtype=like.dtype)
@@ -92,30 +81,25 @@ def conditioning(
             made.__dict__[name] = getattr(known, name)
         return made
 
-    regions = Regions.from_masks(*face_masks(mode, *size_px), grid, config.levels)
+    regions = Regions.from_masks(*face_masks(mode, side_px), (side, side), config.levels)
     return Conditioning(
-        image_latent=draw(1, 4, *grid),
+        image_latent=draw(1, 4, side, side),
         identity=draw(1, 1, width),
         audio=branch(audio_tokens, speaks=mode.audio),
         expression=branch(1, speaks=mode.expression),
         regions=regions.to(like.device),
-        pose=draw(1, 1, config.block_out_channels[0], *grid),
+        pose=draw(1, 1, config.block_out_channels[0], side, side),
         time_ids=draw(1, 3).float(),
     )
 
 
 def forward(
-    unet: UNet,
-    mode: Mode,
-    frames: int,
-    side_px: int,
-    passes: Sequence[Pass] | None = None,
-    width_px: int | None = None,
+    unet: UNet, mode: Mode, frames: int, side_px: int, passes: Sequence[Pass] | None = None
 ) -> Callable[[], Tensor]:
     """One evaluation of a window in all passes of a mode that differ, or in given ones."""
     like = unet.conv_in.weight
-    read = conditioning(unet.config, mode, frames, side_px, like, width_px=width_px)
-    x = noise(read)
+    read = conditioning(unet.config, mode, frames, side_px, like)
+    x = torch.randn(frames, 4, side_px // 8, side_px // 8, device=like.device, dtype=like.dtype)
     c_noise = torch.ones(1, device=like.device)
     wanted = list(passes or mode.passes)
     return lambda: velocity(unet, read, x, c_noise, range(frames), wanted)
@@ -138,7 +122,18 @@ def random_unet(config: UNetConfig, device: torch.device, dtype: torch.dtype) ->
     return unet.requires_grad_(False)
 
 
-def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32) -> UNet:
+def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32, ops: Ops = nn) -> UNet:
     """A UNet without values, on `meta`."""
     with torch.device("meta"):
-        return UNet(config).to(dtype).eval()
+        return UNet(config, ops).to(dtype).eval()
+
+
+class FusedAttention:
+    """Layers whose attention needs no memory but for its result, as a GPU's does."""
+
+    Linear, Conv2d, Conv3d = nn.Linear, nn.Conv2d, nn.Conv3d
+    GroupNorm, LayerNorm = nn.GroupNorm, nn.LayerNorm
+
+    @staticmethod
+    def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        return torch.empty_like(q)

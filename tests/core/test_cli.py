@@ -6,7 +6,6 @@ import sys
 import wave
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cli_media
 import pytest
@@ -15,12 +14,11 @@ from cli_media import UNGUIDED, Media, Video, request_of, same, watch
 from conftest import Animate
 
 import actalker_core
-from actalker_core import demo, footprint
+from actalker_core import demo
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import built_in, save, summarize
 from actalker_core.cli import main, progress
 from actalker_core.config import VARIANTS
-from actalker_core.sampler import denoise
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 
@@ -140,29 +138,9 @@ def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.M
     explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "released"]
     explicit += ["--window-frames", "25", "--overlap-frames", "0", "--shift-frames", "7"]
     explicit += ["--window-mode", "tight", "--seed", "0", "--fps", "12.5", "--scan", "auto"]
-    explicit += ["--passes", "auto"]
     explicit += ["--dtype", "fp32", "--model", "built-in"]
     silent = animate("audio driving", *BRIEF, "--device", "cpu")
     assert same(animate("audio driving", *BRIEF, "--device", "cpu", *explicit), silent)
-
-
-@pytest.mark.parametrize(
-    ("asked", "free", "largest"), [("1", None, 1), ("3", 0, 3), ("auto", None, 4), ("auto", 0, 1)]
-)
-def test_passes_share_a_batch_as_asked_or_as_they_fit(
-    animate: Animate, monkeypatch: pytest.MonkeyPatch, asked: str, free: int | None, largest: int
-) -> None:
-    sizes, usual = [], denoise.velocity
-
-    def noted(*given: Any) -> torch.Tensor:
-        sizes.append(len(given[-1]))
-        return usual(*given)
-
-    monkeypatch.setattr(cli_media, "UNGUIDED", ())
-    monkeypatch.setattr(denoise, "velocity", noted)
-    monkeypatch.setattr(footprint, "free_bytes", lambda device: free)
-    animate("audio driving", *BRIEF, "--passes", asked)
-    assert max(sizes) == largest
 
 
 def test_white_masks_are_the_released_regions(animate: Animate, media: Media) -> None:
@@ -305,7 +283,7 @@ def test_too_short_speech_is_an_error(
         *("--fps 0", "--fps nan", "--fps x", "--masks none", "--dtype fp8", "--scan fast"),
         *("--face-box 1,2,3", "--face-box a,b,c,d", "--window-mode loop", "--window-frames 0"),
         *("--audio-scale x", "--audio-scale 1:x", "--audio-scale nan", "--audio-scale inf"),
-        *("--seed x", "--passes 0", "--passes 5", "--passes all", "--unknown 1"),
+        *("--seed x", "--unknown 1"),
     ],
 )
 def test_unusable_option_is_named(

@@ -1,5 +1,6 @@
 """One seed gives one clip: through the node, through ComfyUI's samplers, and through the core."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,7 +98,12 @@ def karras(comfy: Comfy, model: Any, steps: int = STEPS, denoise: float = 1.0) -
 
 
 def by_core(
-    comfy: Comfy, model: Any, conditioning: Any, window: Any, strengths: Any = USUAL
+    comfy: Comfy,
+    model: Any,
+    conditioning: Any,
+    window: Any,
+    strengths: Any = USUAL,
+    shortcuts: Any = None,
 ) -> Tensor:
     """The same clip by the core's own loop, unscaled."""
     denoise, schedule = comfy.core("sampler.denoise"), comfy.core("sampler.schedule")
@@ -114,6 +120,7 @@ def by_core(
         schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         comfy.core("sampler.guidance").Guidance(**strengths),
         windows,
+        shortcuts=shortcuts,
     )
     return found[: clip.frames] / scale
 
@@ -132,7 +139,8 @@ def counted(model: Any) -> Iterator[list[tuple[int, int]]]:
     unet = model.model.diffusion_model.unet
 
     def note(_: Any, inputs: Any) -> None:
-        calls.append(tuple(inputs[0].shape[:2]))
+        picture, noise_levels = inputs[:2]
+        calls.append((len(noise_levels), picture.shape[1]))
 
     hook = unet.register_forward_pre_hook(note)
     yield calls
@@ -626,6 +634,35 @@ def test_padding_of_cyclic_windows_runs_fewer_passes(comfy: Comfy, loaded: Any, 
     with counted(loaded[0]) as calls:
         by_node(comfy, cut(comfy, loaded[0], "cyclic", 2, 0, 0), *clip)
     assert passes_of(calls) == (4 + 4 + 2) * STEPS
+
+
+# Shortcuts ---------------------------------------------------------------------------------------
+
+
+def test_faster_as_it_comes_changes_nothing(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    faster = comfy.call("Faster", model=loaded[0])[0]
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, faster, *clip)
+    assert passes_of(calls) == 4 * STEPS
+    assert torch.equal(found, by_node(comfy, loaded[0], *clip))
+
+
+@pytest.mark.parametrize(
+    ("values", "guided"),
+    [({"reuse_every_steps": 2}, (STEPS + 1) // 2), ({"guide_from_sigma": 0.0}, 0)],
+)
+def test_faster_runs_fewer_passes_and_does_as_the_core(
+    comfy: Comfy, loaded: Any, exact_clip: Any, values: dict[str, Any], guided: int
+) -> None:
+    faster = comfy.call("Faster", model=loaded[0], **values)[0]
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, faster, *exact_clip)
+    assert passes_of(calls) == STEPS + 3 * guided
+    shortcuts = comfy.core("sampler.shortcuts").Shortcuts(
+        values.get("guide_from_sigma", math.inf), reuse_every=values.get("reuse_every_steps", 1)
+    )
+    whole = ("tight", 25, 0, 7)
+    assert_same(found, by_core(comfy, loaded[0], exact_clip[0], whole, shortcuts=shortcuts))
 
 
 def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,62 @@
+"""What sampling may leave out, at a price: guidance at some noise levels, or at some steps."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..errors import InputError
+from .guidance import Pass
+
+
+@dataclass(frozen=True)
+class Shortcuts:
+    """By default nothing is left out.
+
+    Attributes:
+        guide_from, guide_to: noise levels between which guidance runs. Outside of them the last
+            pass that weighs something runs alone.
+        reuse_every: guidance is computed at one step of so many; between, each frame gets what
+            guidance added to it before.
+
+    Source: Kynkäänniemi et al., arXiv 2404.07724, for the interval.
+    """
+
+    guide_from: float = math.inf
+    guide_to: float = 0.0
+    reuse_every: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an interval that ends before it begins, and less than every step."""
+        if not self.guide_from >= self.guide_to >= 0 or self.reuse_every < 1:
+            raise InputError(
+                "Shortcuts: expected noise levels guide_from ≥ guide_to ≥ 0 and reuse_every of at "
+                f"least 1, got {self.guide_from}, {self.guide_to}, {self.reuse_every}."
+            )
+
+    def guides(self, sigma: float) -> bool:
+        """Whether guidance acts at a noise level."""
+        return self.guide_from >= sigma >= self.guide_to
+
+
+@dataclass
+class Frugal:
+    """Decides what runs, step by step and window by window.
+
+    Attributes:
+        known: frames to which guidance has added something that may be used again.
+    """
+
+    shortcuts: Shortcuts
+    known: set[int] = field(default_factory=set)
+
+    def passes(
+        self, plan: Mapping[Pass, float], step: int, sigma: float, frames: Sequence[int]
+    ) -> list[Pass]:
+        """Those of a plan that run on a window: all of them, or the last one alone."""
+        lone = [max(plan)]
+        if not self.shortcuts.guides(sigma):
+            return lone
+        if step % self.shortcuts.reuse_every and self.known.issuperset(frames):
+            return lone
+        self.known.update(frames)
+        return list(plan)
