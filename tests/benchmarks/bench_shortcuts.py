@@ -16,6 +16,7 @@ import torch
 from harness import median_seconds, say
 from harness import table as markdown
 from likeness import psnr_db, ssim
+from torch import nn
 
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import load_built_in
@@ -67,7 +68,9 @@ def compile_unet(model: ACTalker) -> None:
 
 
 def channels_last(model: ACTalker) -> None:
-    model.unet.to(memory_format=torch.channels_last)
+    for layer in model.unet.modules():  # one by one: convolutions over frames have another rank
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
 
 
 EXACT = "exact"
