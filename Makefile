@@ -35,9 +35,8 @@ lint: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/installed
-	$(RUN) tests/benchmarks/bench_core.py
-	$(RUN) tests/benchmarks/bench_memory.py
-	$(RUN) tests/benchmarks/bench_clip.py
+	$(RUN) -m pip install --quiet ".[bench]"
+	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks/bench_$$part.py || exit 1; done
 
 # Both write a table into the README.
 bench-gpu: $(VENV)/installed

@@ -30,6 +30,7 @@ from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..media import load_image, save_image, write_video
 from ..model.mamba import use_scan_backend
+from ..model.unet import UNet
 from ..monitor import Monitored, draw_monitor
 from ..pipeline import (
     Inputs,
@@ -271,10 +272,16 @@ def _model(options: argparse.Namespace) -> ACTalker:
         model = load(Path(options.model), device, dtype)
     use_scan_backend(model, options.scan)
     if options.channels_last:
-        model.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        _lay_out_by_pixels(model.unet)
     if options.compile:
         model.unet.compile()
     return model
+
+
+def _lay_out_by_pixels(unet: UNet) -> None:
+    for layer in unet.modules():
+        if isinstance(layer, torch.nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _device(name: str) -> torch.device:

@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from bench_core import evaluations
 from harness import REPEATS, median_seconds, say
 from released import layers_run_as_released
 from torch import Tensor
@@ -19,6 +18,7 @@ from windows import MODES, conditioning, noise, random_unet
 from actalker_core.conditioning import Branch, Conditioning
 from actalker_core.config import VARIANTS, ModelConfig
 from actalker_core.model.unet import UNet
+from actalker_core.preflight import count
 from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
 from actalker_core.sampler.schedule import karras_sigmas
@@ -27,8 +27,6 @@ from actalker_core.sampler.windows import Windows
 GOAL = 3.5
 FRAMES, STEPS, SIDE_PX = 25, 25, 128
 CPU = torch.device("cpu")
-COUNTED = ((True, "tight"), (False, "cyclic"))
-"""Whether passes are planned, and how windows lie: ours, and the released way."""
 
 
 class ReleasedDenoiser(Denoiser):
@@ -79,10 +77,17 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
         "ours": lambda: ours(config, unet, clip, steps),
     }
     theirs, own = median_seconds(peers, repeats).values()
-    run = [evaluations(planned, Windows(mode=mode), frames, steps) for planned, mode in COUNTED]
+    sigmas = karras_sigmas(steps, config.sampling.sigma_min, config.sampling.sigma_max)
+    tight, cyclic = (
+        count(clip, Windows(config.unet.num_frames, mode=mode), Guidance(), sigmas)
+        for mode in ("tight", "cyclic")
+    )
     say(f"{frames} frames × {steps} steps, audio only, a small model at {SIDE_PX}²")
     say(f"   {theirs / own:.2f}× faster than the released way with our scan (asked: {GOAL:g}×)")
-    say(f"   {own:.1f} s instead of {theirs:.1f} s; {run[0]} evaluations instead of {run[1]}")
+    say(
+        f"   {own:.1f} s instead of {theirs:.1f} s; {tight.evaluations} evaluations instead of "
+        f"{cyclic.unplanned}\n"
+    )
 
 
 if __name__ == "__main__":
