@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from ..errors import Cancelled, InputError
 from ..model.unet import UNet
 from .guidance import Guidance, Pass, plan_passes
 from .predict import passes_on, velocity
+from .shortcuts import EXACT, Run, Shortcuts
 from .windows import Windows
 
 
@@ -55,6 +57,7 @@ def sample(
     guidance: Guidance,
     windows: Windows,
     callback: Callback | None = None,
+    shortcuts: Shortcuts = EXACT,
 ) -> Tensor:
     """Walk from the noisiest latents to clean ones with Euler steps.
 
@@ -62,6 +65,7 @@ def sample(
         denoiser: see `Denoises`; `Denoiser` is the model's.
         noise: (frames, c, h, w) latents at noise level sigmas[0], padding of the windows included.
         sigmas: falling noise levels; the last is usually 0.
+        shortcuts: passes that are spared at a price; none by default.
 
     Returns:
         (frames, c, h, w) latents at noise level sigmas[-1].
@@ -72,12 +76,13 @@ def sample(
 
     Source: Karras et al., arXiv 2206.00364, algorithm 2 without churn.
     """
-    steps = list(pairwise(float(s) for s in sigmas))
+    levels = [float(sigma) for sigma in sigmas]
+    steps = list(pairwise(levels))
     _check(steps)
-    x = noise
+    x, run = noise, Run(guidance, shortcuts, levels)
     for step, (sigma, following) in enumerate(steps):
-        weights = guidance.weights(step, len(steps))
-        x0 = _expected(denoiser, x, sigma, weights, windows.at(step, x.shape[0]))
+        cuts = windows.at(step, x.shape[0])
+        x0 = run.expected(step, partial(_weigh, denoiser, x, sigma, cuts))
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
             raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
@@ -92,22 +97,24 @@ def _check(steps: list[tuple[float, float]]) -> None:
         )
 
 
-def _expected(
+def _weigh(
     denoiser: Denoises,
     x: Tensor,
     sigma: float,
-    weights: Sequence[float],
     windows: Sequence[Sequence[int]],
+    weights: Sequence[Sequence[float]],
 ) -> Tensor:
-    """The guided clean latents, averaged where windows meet."""
-    total = torch.zeros_like(x)
+    """See `shortcuts.Weigh`; averaged where windows meet."""
+    total = x.new_zeros(len(weights), *x.shape)
     count = x.new_zeros(x.shape[0], 1, 1, 1)
     for frames in windows:
         index = torch.tensor(frames, device=x.device)
-        plan = plan_passes(weights, denoiser.passes(frames))
-        expected = denoiser(x[index], sigma, frames, list(plan))
-        for weight, x0 in zip(plan.values(), expected, strict=True):
-            total.index_add_(0, index, weight * x0)
+        plans = [plan_passes(some, denoiser.passes(frames)) for some in weights]
+        expected = denoiser(x[index], sigma, frames, list(plans[0]))
+        found = dict(zip(plans[0], expected, strict=True))
+        for one, plan in zip(total, plans, strict=True):
+            for which, weight in plan.items():
+                one.index_add_(0, index, weight * found[which])
         count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
     return total / count
 
