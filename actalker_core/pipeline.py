@@ -21,7 +21,7 @@ from .portrait import Crop
 from .regions import Regions
 from .sampler.denoise import Denoiser, Progress, sample
 from .sampler.guidance import Guidance
-from .sampler.schedule import karras_sigmas
+from .sampler.schedule import sigmas_of
 from .sampler.windows import Windows
 from .signals import AudioSignal, ExpressionSignal
 from .vae import decode_frames, encode_image
@@ -88,12 +88,11 @@ def generate(
     latents = sample(
         Denoiser(model.unet, conditioning.padded(windows.padding)),
         _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
-        karras_sigmas(
-            settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
-        ),
+        sigmas_of(settings.schedule, settings.steps or sampling.steps, sampling),
         settings.guidance or default_guidance(model.config),
         windows,
         lambda progress: _report_step(report, progress),
+        settings.shortcuts,
     )
     return Clip(
         chunks=decode_frames(model.vae, latents[: planned.frames], sampling.decode_frames),

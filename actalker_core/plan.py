@@ -18,6 +18,7 @@ from .faces.box import check, whole
 from .media import Audio
 from .portrait import Portrait, as_rgb, fit, fit_mask
 from .sampler.guidance import Guidance
+from .sampler.shortcuts import EXACT, Shortcuts
 from .sampler.windows import Windows
 from .signals import Signal, Signals
 
@@ -84,6 +85,8 @@ class Settings:
         masks: one of `masks.STYLES`.
         audio_region, expression_region: instead of those of `masks`; see `masks.region`.
         grow_px: how far the regions above reach further, in pixels of the prepared portrait.
+        schedule: one of `sampler.schedule.SCHEDULES`.
+        shortcuts: passes that are spared at a price; none by default.
     """
 
     frames: int | None = None
@@ -103,6 +106,8 @@ class Settings:
     grow_px: int = 0
     guidance: Guidance | None = None
     windows: Windows | None = None
+    schedule: str = "karras"
+    shortcuts: Shortcuts = EXACT
 
 
 @dataclass(frozen=True)

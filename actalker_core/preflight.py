@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from .conditioning import Conditioning
 from .sampler.guidance import Guidance, plan_passes
 from .sampler.predict import passes_on
+from .sampler.shortcuts import EXACT, Run, Shortcuts
 from .sampler.windows import Windows
 
 ALL_PASSES = 4
@@ -31,11 +32,18 @@ class Cost:
     passes: int
 
 
-def count(conditioning: Conditioning, windows: Windows, guidance: Guidance, steps: int) -> Cost:
-    """Count the evaluations of a clip."""
+def count(
+    conditioning: Conditioning,
+    windows: Windows,
+    guidance: Guidance,
+    sigmas: Sequence[float],
+    shortcuts: Shortcuts = EXACT,
+) -> Cost:
+    """Count the evaluations of a clip; the arguments are those of `denoise.sample`."""
     clip = conditioning.padded(windows.padding)
+    run, steps = Run(guidance, shortcuts, sigmas), len(sigmas) - 1
     per_window = [
-        len(plan_passes(guidance.weights(step, steps), passes_on(clip, frames)))
+        len(plan_passes(run.weights(step), passes_on(clip, frames)))
         for step, frames in _all_windows(windows, clip.frames, steps)
     ]
     everywhere = passes_on(clip, range(clip.frames))
@@ -45,7 +53,7 @@ def count(conditioning: Conditioning, windows: Windows, guidance: Guidance, step
         windows=len(per_window),
         evaluations=sum(per_window),
         unplanned=ALL_PASSES * len(per_window),
-        passes=max(len(plan_passes(guidance.weights(s, steps), everywhere)) for s in range(steps)),
+        passes=max(len(plan_passes(run.weights(step), everywhere)) for step in range(steps)),
     )
 
 

@@ -41,6 +41,7 @@ from ..pipeline import (
 from ..plan import encode, make_plan
 from ..portrait import paste_back
 from ..sampler.guidance import Guidance
+from ..sampler.shortcuts import EXACT, Shortcuts
 from ..sampler.windows import Windows
 from ..signals import KINDS, Signals, load_signals, save_signals
 from .inputs import Reader, check_written, text_signal, with_text
@@ -323,11 +324,18 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
             shift_per_step=options.shift_frames,
             mode=options.window_mode,
         ),
+        schedule=options.schedule,
+        shortcuts=_chosen(
+            EXACT,
+            guidance_low=options.guidance_low,
+            guidance_high=options.guidance_high,
+            reuse_every=options.reuse_guidance,
+        ),
         **regions,
     )
 
 
-T = TypeVar("T", Guidance, Windows)
+T = TypeVar("T", Guidance, Windows, Shortcuts)
 
 
 def _chosen(default: T, **values: Any) -> T:

@@ -13,6 +13,7 @@ from ..faces import DEFAULT_PATH
 from ..masks import PARTS, STYLES
 from ..model.scan import CHOICES
 from ..plan import EXTENSIONS
+from ..sampler.schedule import SCHEDULES
 from ..sampler.windows import MODES
 from . import commands, types
 
@@ -169,6 +170,15 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
     add("--shift-frames", type=int, help="how far windows move each step (7)")
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
+    _add_shortcuts(parser)
+
+
+def _add_shortcuts(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--schedule", choices=SCHEDULES, default="karras", help="noise levels of steps (karras)")
+    add("--guidance-low", type=types.finite, help="noise level below which none is guided (0)")
+    add("--guidance-high", type=types.finite, help="noise level above which none is guided (none)")
+    add("--reuse-guidance", type=types.positive, help="steps that share what guidance adds (1)")
 
 
 def _signals(parser: argparse.ArgumentParser) -> None:

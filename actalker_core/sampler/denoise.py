@@ -82,7 +82,7 @@ def sample(
     x, run = noise, Run(guidance, shortcuts, levels)
     for step, (sigma, following) in enumerate(steps):
         cuts = windows.at(step, x.shape[0])
-        x0 = run.expected(step, partial(_weigh, denoiser, x, sigma, cuts))
+        x0 = run.expected(step, sigma, partial(_weigh, denoiser, x, sigma, cuts))
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
             raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")

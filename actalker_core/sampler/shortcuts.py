@@ -17,10 +17,10 @@ from torch import Tensor
 from ..errors import InputError
 from .guidance import Guidance
 
-Weigh = Callable[[Sequence[Sequence[float]]], Sequence[Tensor]]
-"""Runs the passes that weigh something in the first of some weights; x0 added up by each of them.
+Weigh = Callable[[Sequence[Sequence[float]]], Tensor]
+"""Runs the passes that weigh something in the first of m weights; no other does in the rest.
 
-No pass weighs anything in the others alone.
+Returns (m, n, c, h, w): the clean latents that they expect, added up by each of the weights.
 """
 
 
@@ -83,7 +83,9 @@ EXACT = Shortcuts()
 class Run:
     """The guidance of one run over falling noise levels.
 
-    What guidance adds is kept by frame, so that windows may lie elsewhere at the next step.
+    What guidance adds is kept by frame, so that windows may lie elsewhere at the next step, and as
+    a difference of the noise (x − x0) / σ: that of x0 fades with the noise level, as σ where it is
+    low, and would be too much at the next step.
     """
 
     def __init__(self, guidance: Guidance, shortcuts: Shortcuts, sigmas: Sequence[float]) -> None:
@@ -96,17 +98,18 @@ class Run:
         """The weights of the passes that a step runs."""
         return self._amplified(step) if self._ways[step] is Way.COMPUTED else self._plain(step)
 
-    def expected(self, step: int, weigh: Weigh) -> Tensor:
-        """The clean latents (n, c, h, w) that a step expects."""
+    def expected(self, step: int, sigma: float, weigh: Weigh) -> Tensor:
+        """The clean latents (n, c, h, w) that a step expects; a sampler may ask between levels."""
         if self._ways[step] is Way.LEFT_OUT:
             return weigh([self._plain(step)])[0]
         if self._ways[step] is Way.REUSED and self._kept is not None:
-            return weigh([self._plain(step)])[0] + self._kept
+            return weigh([self._plain(step)])[0] + sigma * self._kept
         if not self._keeps:
             return weigh([self._amplified(step)])[0]
         pairs = zip(self._amplified(step), self._plain(step), strict=True)
-        x0, self._kept = weigh([self._amplified(step), [a - b for a, b in pairs]])
-        return x0
+        found = weigh([self._amplified(step), [a - b for a, b in pairs]])
+        self._kept = found[1] / sigma
+        return found[0]
 
     def _amplified(self, step: int) -> list[float]:
         return self.guidance.weights(step, self.steps)

@@ -119,12 +119,12 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
 def test_preflight_counts_what_will_run(
     unet: Counting, gates: tuple, windows: Windows, guidance: Guidance
 ) -> None:
-    c, steps = conditioning(*gates), 2
+    c, sigmas = conditioning(*gates), karras_sigmas(2, 0.1, 10.0)
     unet.conv_in = unet.unet.conv_in
     padded = c.padded(windows.padding)
     noise = draw(8, padded.frames, 4, *GRID)
-    sample(Denoiser(unet, padded), noise, karras_sigmas(steps, 0.1, 10.0), guidance, windows)
-    cost = count(c, windows, guidance, steps)
+    sample(Denoiser(unet, padded), noise, sigmas, guidance, windows)
+    cost = count(c, windows, guidance, sigmas)
     assert cost.evaluations == unet.seen
     assert cost.unplanned == 4 * cost.windows
     assert cost.passes <= len(set(passes_on(c, range(FRAMES))))
