@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import comfy.sample
 import comfy.samplers
@@ -15,6 +16,7 @@ from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
 from ...actalker_core.sampler.predict import Memo, passes_on
+from ...actalker_core.sampler.shortcuts import Run
 from ...actalker_core.sampler.windows import Windows
 from .model import (
     CONDITIONING_KEY,
@@ -23,6 +25,7 @@ from .model import (
     WINDOWS_KEY,
     check_latent,
     own,
+    shortcuts_of,
     step_of,
     windows_of,
 )
@@ -53,6 +56,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
         seed: int | None = None,
     ) -> Tensor:
         """See ComfyUI; windows that wrap around get the frames of padding that they need."""
+        self.run = Run(self.guidance, shortcuts_of(self.model_patcher), sigmas.tolist())
         padding = windows_of(self.model_patcher).padding
         check_latent(latent_image, self.clip, padding=0)
         if padding:
@@ -88,15 +92,28 @@ class NestedGuider(comfy.samplers.CFGGuider):
         """The guided clean latents."""
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
-        weights = self.guidance.weights(*step_of({"sample_sigmas": levels, "sigmas": timestep}))
-        plan = plan_passes(weights, passes_on(self.clip, range(self.clip.frames)))
-        conds = [self.conds[which.name] for which in plan]
+        step, _ = step_of({"sample_sigmas": levels, "sigmas": timestep})
+        weigh = partial(self._weigh, x, timestep, options)
+        return self.run.expected(step, float(timestep.flatten()[0]), weigh)
+
+    def _weigh(
+        self, x: Tensor, timestep: Tensor, options: dict, weights: Sequence[Sequence[float]]
+    ) -> Tensor:
+        """See `shortcuts.Weigh`."""
+        equal = passes_on(self.clip, range(self.clip.frames))
+        plans = [plan_passes(some, equal) for some in weights]
+        conds = [self.conds[which.name] for which in plans[0]]
         options = {
             **options,
             "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
         }
-        found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
-        return sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
+        expected = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
+        found = dict(zip(plans[0], expected, strict=True))
+        return torch.stack([weighed(found, plan) for plan in plans])
+
+
+def weighed(found: dict[Pass, Tensor], plan: dict[Pass, float]) -> Tensor:
+    return sum(weight * found[which] for which, weight in plan.items())
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import comfy.conds
 import comfy.latent_formats
@@ -21,14 +22,17 @@ from ...actalker_core.model.unet import UNet
 from ...actalker_core.pipeline import default_windows
 from ...actalker_core.sampler.guidance import Pass
 from ...actalker_core.sampler.predict import clip_velocity
+from ...actalker_core.sampler.shortcuts import EXACT, Shortcuts
 from ...actalker_core.sampler.windows import Windows
 from .progress import stop_if_cancelled
 
 CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
-WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
+WINDOWS_KEY, SHORTCUTS_KEY, MEMO_KEY = "actalker_windows", "actalker_shortcuts", "actalker_memo"
 MEMORY_FACTOR = 3.0
 """ComfyUI's unit of activations per pixel of the latent; Mamba's states come on top of SVD's 2."""
 RELEASED_CHANNELS = 320
+
+T = TypeVar("T")
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -232,14 +236,36 @@ def own(patcher: comfy.model_patcher.ModelPatcher) -> ClipModel:
 
 def windows_of(patcher: comfy.model_patcher.ModelPatcher) -> Windows:
     """How a clip is cut."""
-    options = patcher.model_options.get("transformer_options", {})
-    return options.get(WINDOWS_KEY, patcher.model.diffusion_model.windows)
+    return _option(patcher, WINDOWS_KEY, patcher.model.diffusion_model.windows)
 
 
 def with_windows(
     patcher: comfy.model_patcher.ModelPatcher, windows: Windows
 ) -> comfy.model_patcher.ModelPatcher:
     """The same model that cuts clips in another way."""
+    return _with_option(patcher, WINDOWS_KEY, windows)
+
+
+def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> Shortcuts:
+    """Which passes are spared at a price."""
+    return _option(patcher, SHORTCUTS_KEY, EXACT)
+
+
+def with_shortcuts(
+    patcher: comfy.model_patcher.ModelPatcher, shortcuts: Shortcuts
+) -> comfy.model_patcher.ModelPatcher:
+    """The same model with other shortcuts."""
+    return _with_option(patcher, SHORTCUTS_KEY, shortcuts)
+
+
+def _option(patcher: comfy.model_patcher.ModelPatcher, key: str, default: T) -> T:
+    found: T = patcher.model_options.get("transformer_options", {}).get(key, default)
+    return found
+
+
+def _with_option(
+    patcher: comfy.model_patcher.ModelPatcher, key: str, value: object
+) -> comfy.model_patcher.ModelPatcher:
     patcher = patcher.clone()
-    patcher.model_options.setdefault("transformer_options", {})[WINDOWS_KEY] = windows
+    patcher.model_options.setdefault("transformer_options", {})[key] = value
     return patcher

@@ -16,6 +16,7 @@ from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
 from actalker_core.sampler.predict import clip_velocity, passes_on, velocity
 from actalker_core.sampler.schedule import karras_sigmas
+from actalker_core.sampler.shortcuts import EXACT, Shortcuts
 from actalker_core.sampler.windows import Windows
 
 ALL = list(Pass)
@@ -116,15 +117,16 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, SHUT), (SHUT, OPEN)])
 @pytest.mark.parametrize("windows", [Windows(3), Windows(4, 2, 1), Windows(3, 0, 2, "cyclic")])
 @pytest.mark.parametrize("guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1))])
+@pytest.mark.parametrize("shortcuts", [EXACT, Shortcuts(0.05, 5.0, 2)])
 def test_preflight_counts_what_will_run(
-    unet: Counting, gates: tuple, windows: Windows, guidance: Guidance
+    unet: Counting, gates: tuple, windows: Windows, guidance: Guidance, shortcuts: Shortcuts
 ) -> None:
-    c, sigmas = conditioning(*gates), karras_sigmas(2, 0.1, 10.0)
+    c, sigmas = conditioning(*gates), karras_sigmas(3, 0.1, 10.0)
     unet.conv_in = unet.unet.conv_in
     padded = c.padded(windows.padding)
     noise = draw(8, padded.frames, 4, *GRID)
-    sample(Denoiser(unet, padded), noise, sigmas, guidance, windows)
-    cost = count(c, windows, guidance, sigmas)
+    sample(Denoiser(unet, padded), noise, sigmas, guidance, windows, shortcuts=shortcuts)
+    cost = count(c, windows, guidance, sigmas, shortcuts)
     assert cost.evaluations == unet.seen
     assert cost.unplanned == 4 * cost.windows
     assert cost.passes <= len(set(passes_on(c, range(FRAMES))))
