@@ -20,7 +20,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .load import ConvertCheckpoint, LoadModel
     from .portrait import PasteBack, PreparePortrait
     from .regions import RegionMasks
-    from .sample import Guider, Preflight, Sampler, Windows
+    from .sample import Faster, Guider, Preflight, Sampler, Windows
     from .signals import EditSignal, LoadSignals, MixSignals, SaveSignals, SignalMonitor
     from .talk import Talk
 
@@ -30,7 +30,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
         *(ExpressionBank, BankOfSignal, TextExpression),
         *(EditSignal, MixSignals, SaveSignals, LoadSignals),
         *(RegionMasks, Curve, Gates, SignalMonitor),
-        *(Conditioning, Windows, Preflight, Guider, Sampler),
+        *(Conditioning, Windows, Faster, Preflight, Guider, Sampler),
         *(Decode, PasteBack),
     ]
 

@@ -56,7 +56,6 @@ class NestedGuider(comfy.samplers.CFGGuider):
         seed: int | None = None,
     ) -> Tensor:
         """See ComfyUI; windows that wrap around get the frames of padding that they need."""
-        self.run = Run(self.guidance, shortcuts_of(self.model_patcher), sigmas.tolist())
         padding = windows_of(self.model_patcher).padding
         check_latent(latent_image, self.clip, padding=0)
         if padding:
@@ -72,15 +71,18 @@ class NestedGuider(comfy.samplers.CFGGuider):
         noise: Tensor,
         latent_image: Tensor,
         device: torch.device,
+        sampler: object,
+        sigmas: Tensor,
         *rest: object,
         **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
+        self.run = Run(self.guidance, shortcuts_of(self.model_patcher), sigmas.tolist())
         entries = [cond for conds in self.conds.values() for cond in conds]
         moved = entries[0][CONDITIONING_KEY].to(device)
         for cond in entries:
             cond[CONDITIONING_KEY] = moved
-        return super().inner_sample(noise, latent_image, device, *rest, **newer)
+        return super().inner_sample(noise, latent_image, device, sampler, sigmas, *rest, **newer)
 
     def predict_noise(
         self,
@@ -109,11 +111,10 @@ class NestedGuider(comfy.samplers.CFGGuider):
         }
         expected = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
         found = dict(zip(plans[0], expected, strict=True))
-        return torch.stack([weighed(found, plan) for plan in plans])
-
-
-def weighed(found: dict[Pass, Tensor], plan: dict[Pass, float]) -> Tensor:
-    return sum(weight * found[which] for which, weight in plan.items())
+        nothing = torch.zeros_like(x)
+        return torch.stack(
+            [sum((weight * found[p] for p, weight in plan.items()), nothing) for plan in plans]
+        )
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:
