@@ -170,7 +170,10 @@ class StoredElsewhere:
         def forward(self, x: Tensor) -> Tensor:
             return self._conv_forward(x, *StoredElsewhere.weights_of(self, x))
 
-    Conv3d, GroupNorm, LayerNorm = nn.Conv3d, nn.GroupNorm, nn.LayerNorm
+    class Conv3d(nn.Conv3d):
+        pass
+
+    GroupNorm, LayerNorm = nn.GroupNorm, nn.LayerNorm
 
     @staticmethod
     def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -182,7 +185,9 @@ def test_weights_are_read_as_ops_say(unet: UNet) -> None:
     ours = UNet(CONFIG, StoredElsewhere)
     ours.load_state_dict(unet.state_dict())
     for layer in ours.modules():
-        if isinstance(layer, StoredElsewhere.Linear | StoredElsewhere.Conv2d):
+        if isinstance(
+            layer, StoredElsewhere.Linear | StoredElsewhere.Conv2d | StoredElsewhere.Conv3d
+        ):
             for weight in layer.parameters():
                 weight.data.neg_()
     with torch.no_grad():

@@ -1,0 +1,65 @@
+"""One parallel-control layer against the released way, on one frame of a 576×576 picture."""
+
+from collections.abc import Callable
+
+import torch
+from harness import median_seconds, say
+from released import released_layer
+from torch import Tensor
+
+from actalker_core.config import VARIANTS
+from actalker_core.model.attention import Signal
+from actalker_core.model.mamba import ParallelControlMamba
+from actalker_core.regions import TokenRegion, tokens_of
+
+LAYERS = ((320, 72), (640, 36), (1280, 18))
+"""Channels and side of the grid, at each level of the released UNet."""
+SHARES = {
+    "full / full": (1.0, 1.0),
+    "35 % / none": (0.35, 0.0),
+    "none / 35 %": (0.0, 0.35),
+    "10 % / 90 %": (0.1, 0.9),
+}
+"""Of the tokens that audio and expression own."""
+GOAL = 6.0
+
+
+def owned(shares: tuple[float, float], side: int) -> list[TokenRegion]:
+    """The first rows of the picture for the audio, the last ones for the expression."""
+    rows = [round(share * side) for share in shares]
+    masks = torch.zeros(2, 1, side, side)
+    masks[0, :, : rows[0]] = 1
+    masks[1, :, side - rows[1] :] = 1
+    return [tokens_of(mask[None], (side, side)) for mask in masks]
+
+
+def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Callable[[], Tensor]]:
+    """The same layer in both ways."""
+    torch.manual_seed(0)
+    unet = VARIANTS["released"].unet
+    width = unet.cross_attention_dim
+    layer = ParallelControlMamba(channels, width, unet.state, unet.expand, unet.directions)
+    x, identity, audio, expression = (
+        torch.randn(1, tokens, size)
+        for tokens, size in ((side * side, channels), (1, width), (32, width), (1, width))
+    )
+    regions = owned(shares, side)
+    given = x, identity, Signal(audio, regions[0]), Signal(expression, regions[1])
+    return {"ours": lambda: layer(*given), "released": lambda: released_layer(layer, *given)}
+
+
+def main() -> None:
+    say("One parallel-control layer against the released way with the Python scan")
+    say(f"{'channels':>9} {'audio / expression':<20}{'ratio':>7}{'released':>12}{'ours':>10}")
+    for channels, side in LAYERS:
+        for name, shares in SHARES.items():
+            found = median_seconds(peers(channels, side, shares))
+            ours, theirs = found["ours"], found["released"]
+            times = f"{theirs / ours:>6.1f}×{theirs:>10.3f} s{ours:>8.3f} s"
+            say(f"{channels:>9} {name:<20}{times}")
+    say(f"   asked: at least {GOAL:g}×\n")
+
+
+if __name__ == "__main__":
+    with torch.inference_mode():
+        main()

@@ -1,0 +1,102 @@
+"""What the benchmarks share: peers that take turns, memory and FLOPs without values, a table.
+
+Every number is a ratio of medians taken in one process, or a count.
+"""
+
+import statistics
+import sys
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+REPEATS = 5
+
+
+def say(line: str = "") -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
+def seconds_of(call: Callable[[], object]) -> float:
+    """One call; on a GPU until its work is done."""
+    _wait()
+    start = time.perf_counter()
+    call()
+    _wait()
+    return time.perf_counter() - start
+
+
+def _wait() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def median_seconds(
+    peers: Mapping[str, Callable[[], object]], repeats: int = REPEATS
+) -> dict[str, float]:
+    """Peers take turns, once unmeasured to warm up; the median of their times counts."""
+    times: dict[str, list[float]] = {name: [] for name in peers}
+    for peer in peers.values():
+        peer()
+    for _ in range(repeats):
+        for name, peer in peers.items():
+            times[name].append(seconds_of(peer))
+    return {name: statistics.median(own) for name, own in times.items()}
+
+
+def flops(call: Callable[[], object]) -> int:
+    """A multiply-add counts as two; nothing is computed where the tensors are on `meta`."""
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops()
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+class PeakMemory(TorchDispatchMode):
+    """Counts the bytes of all tensors made inside, and the most that lived at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = self.peak = 0
+        self._known: set[int] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        for tensor in tree_leaves((args, kwargs)):
+            if isinstance(tensor, Tensor):
+                self._known.add(tensor.untyped_storage()._cdata)
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, Tensor):
+                self._count(tensor.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = storage._cdata, storage.nbytes()
+        if key in self._known:
+            return
+        self._known.add(key)
+        self.now += size
+        self.peak = max(self.peak, self.now)
+        weakref.finalize(storage, self._forget, key, size)
+
+    def _forget(self, key: int, size: int) -> None:
+        self._known.discard(key)
+        self.now -= size
+
+
+def peak_bytes(call: Callable[[], object]) -> int:
+    """The most that lived at once, above what was there before."""
+    with torch.no_grad(), PeakMemory() as memory:
+        call()
+    return memory.peak

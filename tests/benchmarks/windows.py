@@ -1,0 +1,109 @@
+"""A window of frames in the three modes of the gates, for a UNet of any size on any device."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from actalker_core.conditioning import Branch, Conditioning
+from actalker_core.config import UNetConfig
+from actalker_core.faces import Face
+from actalker_core.masks import box_mask, style_masks
+from actalker_core.model.unet import UNet
+from actalker_core.regions import Regions
+from actalker_core.sampler.guidance import Pass, equal_passes
+from actalker_core.sampler.predict import velocity
+
+FACE_SHARE = (0.208, 0.104, 0.800, 0.696)
+"""Edges of a face that fills 35 % of the picture, as shares of its sides."""
+
+
+@dataclass(frozen=True)
+class Mode:
+    """Which signals speak, and in which regions."""
+
+    audio: bool
+    expression: bool
+    style: str
+
+    @property
+    def passes(self) -> list[Pass]:
+        """Those that differ."""
+        return list(dict.fromkeys(equal_passes(self.audio, self.expression)))
+
+
+MODES = {
+    "audio only": Mode(True, False, "face"),
+    "expression only": Mode(False, True, "face"),
+    "both, paper's masks": Mode(True, True, "paper"),
+    "both, everywhere": Mode(True, True, "released"),
+}
+"""A single signal owns the face, 35 % of the picture."""
+
+
+def face_masks(mode: Mode, side_px: int) -> tuple[Tensor, Tensor]:
+    """Audio and expression mask (1, 1, side, side)."""
+    x0, y0, x1, y1 = (share * side_px for share in FACE_SHARE)
+    if mode.style == "face":
+        face = box_mask((x0, y0, x1, y1), side_px, side_px)
+        return face * mode.audio, face * mode.expression
+    return style_masks(
+        mode.style,
+        Face((x0, y0, x1, y1), 1.0),
+        side_px,
+        side_px,
+        with_audio=mode.audio,
+        with_expression=mode.expression,
+    )
+
+
+def conditioning(
+    config: UNetConfig, mode: Mode, frames: int, side_px: int, like: Tensor, audio_tokens: int = 32
+) -> Conditioning:
+    """Random signals on the device and in the type of a tensor; on `meta` without values."""
+    side, width = side_px // 8, config.cross_attention_dim
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, device=like.device, dtype=like.dtype)
+
+    def branch(tokens: int, *, speaks: bool) -> Branch:
+        known = Branch(torch.ones(frames, 1, 1), torch.zeros(1, 1, 1), torch.ones(frames) * speaks)
+        made = replace(
+            known,
+            tokens=draw(frames, tokens, width),
+            absent=draw(1, tokens, width),
+            gate=torch.full((frames,), float(speaks), device=like.device),
+        )
+        for name in ("_open", "_speaks"):  # known without values
+            made.__dict__[name] = getattr(known, name)
+        return made
+
+    regions = Regions.from_masks(*face_masks(mode, side_px), (side, side), config.levels)
+    return Conditioning(
+        image_latent=draw(1, 4, side, side),
+        identity=draw(1, 1, width),
+        audio=branch(audio_tokens, speaks=mode.audio),
+        expression=branch(1, speaks=mode.expression),
+        regions=regions.to(like.device),
+        pose=draw(1, 1, config.block_out_channels[0], side, side),
+        time_ids=draw(1, 3).float(),
+    )
+
+
+def forward(
+    unet: UNet, mode: Mode, frames: int, side_px: int, passes: Sequence[Pass] | None = None
+) -> Callable[[], Tensor]:
+    """One evaluation of a window in all passes of a mode that differ, or in given ones."""
+    like = unet.conv_in.weight
+    read = conditioning(unet.config, mode, frames, side_px, like)
+    x = torch.randn(frames, 4, side_px // 8, side_px // 8, device=like.device, dtype=like.dtype)
+    c_noise = torch.ones(1, device=like.device)
+    wanted = list(passes or mode.passes)
+    return lambda: velocity(unet, read, x, c_noise, range(frames), wanted)
+
+
+def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32) -> UNet:
+    """A UNet without values, on `meta`."""
+    with torch.device("meta"):
+        return UNet(config).to(dtype).eval()
