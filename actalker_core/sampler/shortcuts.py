@@ -91,7 +91,6 @@ class Run:
     def __init__(self, guidance: Guidance, shortcuts: Shortcuts, sigmas: Sequence[float]) -> None:
         self.guidance, self.steps = guidance, len(sigmas) - 1
         self._ways = shortcuts.ways(sigmas)
-        self._keeps = shortcuts.reuse_every > 1
         self._kept: Tensor | None = None
 
     def weights(self, step: int) -> list[float]:
@@ -104,10 +103,8 @@ class Run:
             return weigh([self._plain(step)])[0]
         if self._ways[step] is Way.REUSED and self._kept is not None:
             return weigh([self._plain(step)])[0] + sigma * self._kept
-        if not self._keeps:
-            return weigh([self._amplified(step)])[0]
-        pairs = zip(self._amplified(step), self._plain(step), strict=True)
-        found = weigh([self._amplified(step), [a - b for a, b in pairs]])
+        amplified, plain = self._amplified(step), self._plain(step)
+        found = weigh([amplified, [a - b for a, b in zip(amplified, plain, strict=True)]])
         self._kept = found[1] / sigma
         return found[0]
 
