@@ -13,15 +13,16 @@ from .conditioning import Branch, Conditioning
 from .config import ModelConfig
 from .encoders.audio import STATES_PER_SECOND, audio_windows
 from .encoders.identity import encode_identity
-from .errors import InputError
+from .errors import InputError, check_choice
 from .faces.box import enlarged
+from .footprint import fitting_passes
 from .media import Audio
 from .plan import Inputs, Plan, Report, Settings, make_plan, silent
 from .portrait import Crop
 from .regions import Regions
 from .sampler.denoise import Denoiser, Progress, sample
 from .sampler.guidance import Guidance
-from .sampler.schedule import sigmas_of
+from .sampler.schedule import SCHEDULES
 from .sampler.windows import Windows
 from .signals import AudioSignal, ExpressionSignal
 from .vae import decode_frames, encode_image
@@ -75,6 +76,7 @@ def generate(
     """
     settings = settings or Settings()
     sampling = model.config.sampling
+    check_choice("schedule", settings.schedule, SCHEDULES)
     planned = make_plan(model, inputs, settings, report)
     portrait = planned.portrait
     image = portrait.image.to(model.device)
@@ -86,9 +88,15 @@ def generate(
     )
     windows = settings.windows or default_windows(model.config)
     latents = sample(
-        Denoiser(model.unet, conditioning.padded(windows.padding)),
+        Denoiser(
+            model.unet,
+            conditioning.padded(windows.padding),
+            settings.passes_at_once or fitting_passes(model.unet, conditioning, windows),
+        ),
         _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
-        sigmas_of(settings.schedule, settings.steps or sampling.steps, sampling),
+        SCHEDULES[settings.schedule](
+            settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
+        ),
         settings.guidance or default_guidance(model.config),
         windows,
         lambda progress: _report_step(report, progress),

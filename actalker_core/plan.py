@@ -18,7 +18,7 @@ from .faces.box import check, whole
 from .media import Audio
 from .portrait import Portrait, as_rgb, fit, fit_mask
 from .sampler.guidance import Guidance
-from .sampler.shortcuts import EXACT, Shortcuts
+from .sampler.shortcuts import Shortcuts
 from .sampler.windows import Windows
 from .signals import Signal, Signals
 
@@ -86,7 +86,9 @@ class Settings:
         audio_region, expression_region: instead of those of `masks`; see `masks.region`.
         grow_px: how far the regions above reach further, in pixels of the prepared portrait.
         schedule: one of `sampler.schedule.SCHEDULES`.
-        shortcuts: passes that are spared at a price; none by default.
+        shortcuts: what sampling may leave out; None for nothing.
+        passes_at_once: how many guidance passes share a batch; None for as many as fit into the
+            memory that is free.
     """
 
     frames: int | None = None
@@ -107,7 +109,8 @@ class Settings:
     guidance: Guidance | None = None
     windows: Windows | None = None
     schedule: str = "karras"
-    shortcuts: Shortcuts = EXACT
+    shortcuts: Shortcuts | None = None
+    passes_at_once: int | None = None
 
 
 @dataclass(frozen=True)

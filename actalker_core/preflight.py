@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from .conditioning import Conditioning
 from .sampler.guidance import Guidance, plan_passes
 from .sampler.predict import passes_on
-from .sampler.shortcuts import EXACT, Run, Shortcuts
+from .sampler.shortcuts import Frugal, Shortcuts
 from .sampler.windows import Windows
 
 ALL_PASSES = 4
@@ -21,7 +21,7 @@ class Cost:
         windows: in all steps together.
         evaluations: windows × the passes that differ and weigh something in each.
         unplanned: what they would be with four passes in every window.
-        passes: the most that any step runs.
+        passes: the most that any window runs.
     """
 
     frames: int
@@ -37,23 +37,29 @@ def count(
     windows: Windows,
     guidance: Guidance,
     sigmas: Sequence[float],
-    shortcuts: Shortcuts = EXACT,
+    shortcuts: Shortcuts | None = None,
 ) -> Cost:
-    """Count the evaluations of a clip; the arguments are those of `denoise.sample`."""
-    clip = conditioning.padded(windows.padding)
-    run, steps = Run(guidance, shortcuts, sigmas), len(sigmas) - 1
+    """Count the evaluations of a clip; arguments as in `sampler.denoise.sample`."""
+    clip, steps = conditioning.padded(windows.padding), len(sigmas) - 1
+    frugal = Frugal(shortcuts or Shortcuts())
     per_window = [
-        len(plan_passes(run.weights(step), passes_on(clip, frames)))
+        len(
+            frugal.passes(
+                plan_passes(guidance.weights(step, steps), passes_on(clip, frames)),
+                step,
+                sigmas[step],
+                frames,
+            )
+        )
         for step, frames in _all_windows(windows, clip.frames, steps)
     ]
-    everywhere = passes_on(clip, range(clip.frames))
     return Cost(
         frames=conditioning.frames,
         steps=steps,
         windows=len(per_window),
         evaluations=sum(per_window),
         unplanned=ALL_PASSES * len(per_window),
-        passes=max(len(plan_passes(run.weights(step), everywhere)) for step in range(steps)),
+        passes=max(per_window),
     )
 
 

@@ -16,11 +16,12 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .demo import DemoMedia
     from .encode import EncodeAudio, EncodeIdentity, EncodeMotion
     from .expressions import BankOfSignal, ExpressionBank, TextExpression
+    from .faster import Faster
     from .gates import Curve, Gates
     from .load import ConvertCheckpoint, LoadModel
     from .portrait import PasteBack, PreparePortrait
     from .regions import RegionMasks
-    from .sample import Faster, Guider, Preflight, Sampler, Windows
+    from .sample import Guider, Preflight, Sampler, Windows
     from .signals import EditSignal, LoadSignals, MixSignals, SaveSignals, SignalMonitor
     from .talk import Talk
 

@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Sequence
 
 import comfy.model_management
 import torch
@@ -12,7 +13,6 @@ from ..actalker_core.conditioning import Conditioning
 from ..actalker_core.preflight import Cost, count
 from ..actalker_core.sampler.guidance import Guidance, Pass
 from ..actalker_core.sampler.predict import velocity
-from ..actalker_core.sampler.shortcuts import Shortcuts
 from ..actalker_core.sampler.windows import MODES
 from ..actalker_core.sampler.windows import Windows as Cut
 from . import sockets
@@ -24,17 +24,8 @@ from .bridge.guider import (
     sampler_names,
     scheduler_names,
 )
-from .bridge.model import (
-    own,
-    shortcuts_of,
-    sizes,
-    windows_of,
-    with_shortcuts,
-    with_windows,
-)
+from .bridge.model import own, shortcuts_of, sizes, windows_of, with_windows
 
-NOISIEST_SIGMA = 1000.0
-"""Above every noise level that a model knows."""
 SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
 """Defaults for the released model, which the widgets have, and for the built-in one."""
 EFFECTS = {
@@ -112,7 +103,7 @@ class Windows(io.ComfyNode):
                     "the released script does, at the cost of one window more.",
                 ),
             ],
-            [io.Model.Output("windowed_model", tooltip="For Faster, Guider or Sampler.")],
+            [io.Model.Output("windowed_model", tooltip="For Guider or Sampler.")],
         )
 
     @classmethod
@@ -130,62 +121,6 @@ class Windows(io.ComfyNode):
         return io.NodeOutput(with_windows(model, windows))
 
 
-class Faster(io.ComfyNode):
-    """MODEL -> MODEL that spares passes at a price."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        """Sockets."""
-        return sockets.schema(
-            "Faster",
-            "sampling",
-            "Spares passes of guidance, and changes the video a little; without this node nothing "
-            "is spared. Sigmas are noise levels: the released model goes from 700 down to 0.002, "
-            "the built-in one from 40 to 0.02.",
-            [
-                io.Model.Input("model", tooltip="Of Load Model or Windows."),
-                sockets.fraction_input(
-                    "guidance_low_sigma",
-                    0.0,
-                    0.0,
-                    NOISIEST_SIGMA,
-                    "Steps at a lower noise level, the last ones, run one pass and amplify "
-                    "nothing. 0 is off.",
-                ),
-                sockets.fraction_input(
-                    "guidance_high_sigma",
-                    NOISIEST_SIGMA,
-                    0.0,
-                    NOISIEST_SIGMA,
-                    "Steps at a higher noise level, the first ones, run one pass and amplify "
-                    f"nothing. {NOISIEST_SIGMA:g} is off.",
-                ),
-                io.Int.Input(
-                    "reuse_every_steps",
-                    default=1,
-                    min=1,
-                    max=1000,
-                    tooltip="Of so many guided steps only the first runs all passes; the others "
-                    "run one and add what guidance added there. 2 is typical, 1 is off.",
-                ),
-            ],
-            [io.Model.Output("faster_model", tooltip="For Preflight, Guider, Sampler or Talk.")],
-        )
-
-    @classmethod
-    def execute(
-        cls,
-        model: ModelPatcher,
-        guidance_low_sigma: float,
-        guidance_high_sigma: float,
-        reuse_every_steps: int,
-    ) -> io.NodeOutput:
-        """One call."""
-        own(model)
-        shortcuts = Shortcuts(guidance_low_sigma, guidance_high_sigma, reuse_every_steps)
-        return io.NodeOutput(with_shortcuts(model, shortcuts))
-
-
 class Guider(io.ComfyNode):
     """MODEL, CONDITIONING -> GUIDER for SamplerCustomAdvanced."""
 
@@ -198,7 +133,7 @@ class Guider(io.ComfyNode):
             "Nested guidance for SamplerCustomAdvanced, with any sampler and any sigmas. Passes "
             "that would compute the same, or weigh nothing, do not run.",
             [
-                io.Model.Input("model", tooltip="Of Load Model, Windows or Faster."),
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
                 *scale_inputs(),
             ],
@@ -222,7 +157,7 @@ class Sampler(io.ComfyNode):
             "sampling",
             "Guider and sampling in one box.",
             [
-                io.Model.Input("model", tooltip="Of Load Model, Windows or Faster."),
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
                 io.Latent.Input("latent", tooltip="Of Conditioning (ACTalker)."),
                 *sockets.noise_inputs(),
@@ -281,7 +216,7 @@ class Preflight(io.ComfyNode):
             "Says what a clip will cost before the wait: windows, passes, memory and time. For the "
             "time it runs one window.",
             [
-                io.Model.Input("model", tooltip="Of Load Model, Windows or Faster."),
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
                 io.Int.Input("steps", default=25, min=1, max=1000, tooltip="As in the sampler."),
                 io.Boolean.Input(
@@ -304,12 +239,13 @@ class Preflight(io.ComfyNode):
     ) -> io.NodeOutput:
         """Count, then measure."""
         own(model)
-        clip = conditioning_of(conditioning)
+        clip, windows = conditioning_of(conditioning), windows_of(model)
         sigmas = Schedule(steps).sigmas(model).tolist()
-        cost = count(clip, windows_of(model), guidance_of(scales), sigmas, shortcuts_of(model))
+        cost = count(clip, windows, guidance_of(scales), sigmas, shortcuts_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
-            lines.append(time_line(cost, seconds_per_evaluation(model, clip)))
+            passes = list(Pass)[-cost.passes :]
+            lines.append(time_line(cost, seconds_per_evaluation(model, clip, passes)))
         report = "\n".join(lines)
         return io.NodeOutput(report, ui=ui.PreviewText(report))
 
@@ -336,12 +272,15 @@ def memory_lines(model: ModelPatcher, clip: Conditioning, cost: Cost) -> list[st
     ]
 
 
-def seconds_per_evaluation(model: ModelPatcher, clip: Conditioning) -> float:
-    """Measured on one window, once the weights are there."""
+def seconds_per_evaluation(
+    model: ModelPatcher, clip: Conditioning, passes: Sequence[Pass]
+) -> float:
+    """Measured on one window in some passes, once the weights are there."""
     manage, network = comfy.model_management, model.model.diffusion_model
     frames = windows_of(model).at(0, clip.frames)[0]
     shape = [len(frames), *clip.image_latent.shape[1:]]
-    manage.load_models_gpu([model], memory_required=model.model.memory_required(shape))
+    needed = model.model.memory_required([len(passes) * shape[0], *shape[1:]])
+    manage.load_models_gpu([model], memory_required=needed)
     dtype = model.model.manual_cast_dtype or network.dtype
     x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
     c_noise = torch.zeros(1, device=model.load_device)
@@ -349,10 +288,10 @@ def seconds_per_evaluation(model: ModelPatcher, clip: Conditioning) -> float:
     seconds = math.inf
     for _ in range(2):  # the first one also warms up
         start = time.perf_counter()
-        v = velocity(network.unet, clip, x, c_noise, frames, [Pass.EXPRESSION])
+        v = velocity(network.unet, clip, x, c_noise, frames, passes)
         v.sum().item()  # waits for the device
         seconds = min(seconds, time.perf_counter() - start)
-    return seconds
+    return seconds / len(passes)
 
 
 def time_line(cost: Cost, seconds: float) -> str:

@@ -35,7 +35,7 @@ class Talk(io.ComfyNode):
             "Portrait, speech and a driving clip in, video out: the whole trip in one box. Speech "
             "or clip may be left out.",
             [
-                io.Model.Input("model", tooltip="Of Load Model, Windows or Faster."),
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 io.Image.Input("portrait_image", tooltip="The picture to animate."),

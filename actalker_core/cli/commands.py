@@ -29,7 +29,6 @@ from ..expressions.clip import Clip
 from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..media import load_image, save_image, write_video
-from ..model.layers import CASTING, lay_channels_last
 from ..model.mamba import use_scan_backend
 from ..monitor import Monitored, draw_monitor
 from ..pipeline import (
@@ -42,7 +41,7 @@ from ..pipeline import (
 from ..plan import encode, make_plan
 from ..portrait import paste_back
 from ..sampler.guidance import Guidance
-from ..sampler.shortcuts import EXACT, Shortcuts
+from ..sampler.shortcuts import Shortcuts
 from ..sampler.windows import Windows
 from ..signals import KINDS, Signals, load_signals, save_signals
 from .inputs import Reader, check_written, text_signal, with_text
@@ -51,7 +50,6 @@ from .progress import Bars
 log = logging.getLogger("actalker_core")
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
-UNET_DTYPES = {**DTYPES, "fp8": torch.float8_e4m3fn}
 
 
 # Making ------------------------------------------------------------------------------------------
@@ -267,14 +265,13 @@ def _model(options: argparse.Namespace) -> ACTalker:
             "--model released: the released weights are yours to fetch; convert them and name "
             "the .safetensors (see the README)."
         )
-    ops = CASTING if dtype.itemsize == 1 else torch.nn
     if options.model == BUILT_IN:
-        model = load_built_in(device, dtype, ops)
+        model = load_built_in(device, dtype)
     else:
-        model = load(Path(options.model), device, dtype, ops)
+        model = load(Path(options.model), device, dtype)
     use_scan_backend(model, options.scan)
     if options.channels_last:
-        lay_channels_last(model.unet)
+        model.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     if options.compile:
         model.unet.compile()
     return model
@@ -295,7 +292,7 @@ def _device(name: str) -> torch.device:
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
-    return UNET_DTYPES[name]
+    return DTYPES[name]
 
 
 def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
@@ -333,11 +330,12 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
         ),
         schedule=options.schedule,
         shortcuts=_chosen(
-            EXACT,
-            guidance_low=options.guidance_low,
-            guidance_high=options.guidance_high,
+            Shortcuts(),
+            guide_from=options.guide_from,
+            guide_to=options.guide_to,
             reuse_every=options.reuse_guidance,
         ),
+        passes_at_once=options.passes,
         **regions,
     )
 

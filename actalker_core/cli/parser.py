@@ -98,15 +98,10 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", default=BUILT_IN, help=f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})")
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
-    add(
-        "--dtype",
-        choices=("auto", *commands.UNET_DTYPES),
-        default="auto",
-        help="of the UNet (auto)",
-    )
+    add("--dtype", choices=("auto", *commands.DTYPES), default="auto", help="of the UNet (auto)")
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")
-    add("--compile", action="store_true", help="compile the UNet; the first step takes minutes")
-    add("--channels-last", action="store_true", help="convolve with channels last in memory")
+    add("--compile", action="store_true", help="torch.compile the UNet: slow first, then faster")
+    add("--channels-last", action="store_true", help="lay out the UNet's pictures by pixels")
 
 
 def _add_clip(parser: argparse.ArgumentParser) -> None:
@@ -177,15 +172,16 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
     add("--shift-frames", type=int, help="how far windows move each step (7)")
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
+    add("--passes", type=types.positive, help="guidance passes in one batch (as many as fit)")
     _add_shortcuts(parser)
 
 
 def _add_shortcuts(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--schedule", choices=SCHEDULES, default="karras", help="noise levels of steps (karras)")
-    add("--guidance-low", type=types.finite, help="noise level below which none is guided (0)")
-    add("--guidance-high", type=types.finite, help="noise level above which none is guided (none)")
-    add("--reuse-guidance", type=types.positive, help="steps that share what guidance adds (1)")
+    add("--schedule", choices=tuple(SCHEDULES), default="karras", help="noise levels (karras)")
+    add("--guide-from", type=types.finite, help="no guidance above this noise level (always)")
+    add("--guide-to", type=types.finite, help="no guidance below this noise level (0)")
+    add("--reuse-guidance", type=types.positive, help="compute it at one step of so many (1)")
 
 
 def _signals(parser: argparse.ArgumentParser) -> None:

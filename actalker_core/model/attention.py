@@ -145,6 +145,10 @@ class SignalProjections(nn.Module):
         return self.to_k_ip[index], self.to_v_ip[index]
 
 
+TOKENS_AT_ONCE = 65_536
+"""A feed-forward is twelve times as wide inside: so many tokens keep a GPU busy and memory low."""
+
+
 class FeedForward(nn.Module):
     """GEGLU, then a linear layer, under diffusers' names (`net.0.proj`, `net.2`)."""
 
@@ -155,7 +159,13 @@ class FeedForward(nn.Module):
         self.net.append(ops.Linear(inner, channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, l, c) -> (n, l, c)."""
+        """(n, l, c) -> (n, l, c), some rows at a time."""
+        rows = max(1, TOKENS_AT_ONCE // x.shape[1])
+        if len(x) <= rows:
+            return self._feed(x)
+        return torch.cat([self._feed(part) for part in x.split(rows)])
+
+    def _feed(self, x: Tensor) -> Tensor:
         for layer in self.net:
             x = layer(x)
         return x

@@ -1,9 +1,8 @@
 """The sampling loop, and the denoiser that it asks."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
 from typing import Protocol
 
@@ -15,7 +14,7 @@ from ..errors import Cancelled, InputError
 from ..model.unet import UNet
 from .guidance import Guidance, Pass, plan_passes
 from .predict import passes_on, velocity
-from .shortcuts import EXACT, Run, Shortcuts
+from .shortcuts import Frugal, Shortcuts
 from .windows import Windows
 
 
@@ -57,7 +56,7 @@ def sample(
     guidance: Guidance,
     windows: Windows,
     callback: Callback | None = None,
-    shortcuts: Shortcuts = EXACT,
+    shortcuts: Shortcuts | None = None,
 ) -> Tensor:
     """Walk from the noisiest latents to clean ones with Euler steps.
 
@@ -65,7 +64,7 @@ def sample(
         denoiser: see `Denoises`; `Denoiser` is the model's.
         noise: (frames, c, h, w) latents at noise level sigmas[0], padding of the windows included.
         sigmas: falling noise levels; the last is usually 0.
-        shortcuts: passes that are spared at a price; none by default.
+        shortcuts: what may be left out; None for nothing.
 
     Returns:
         (frames, c, h, w) latents at noise level sigmas[-1].
@@ -76,13 +75,13 @@ def sample(
 
     Source: Karras et al., arXiv 2206.00364, algorithm 2 without churn.
     """
-    levels = [float(sigma) for sigma in sigmas]
-    steps = list(pairwise(levels))
+    steps = list(pairwise(float(s) for s in sigmas))
     _check(steps)
-    x, run = noise, Run(guidance, shortcuts, levels)
+    x = noise
+    guided = Guided(denoiser, Frugal(shortcuts or Shortcuts()), torch.zeros_like(noise))
     for step, (sigma, following) in enumerate(steps):
-        cuts = windows.at(step, x.shape[0])
-        x0 = run.expected(step, sigma, partial(_weigh, denoiser, x, sigma, cuts))
+        weights = guidance.weights(step, len(steps))
+        x0 = guided(x, step, sigma, weights, windows.at(step, x.shape[0]))
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
             raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
@@ -97,26 +96,53 @@ def _check(steps: list[tuple[float, float]]) -> None:
         )
 
 
-def _weigh(
-    denoiser: Denoises,
-    x: Tensor,
-    sigma: float,
-    windows: Sequence[Sequence[int]],
-    weights: Sequence[Sequence[float]],
-) -> Tensor:
-    """See `shortcuts.Weigh`; averaged where windows meet."""
-    total = x.new_zeros(len(weights), *x.shape)
-    count = x.new_zeros(x.shape[0], 1, 1, 1)
-    for frames in windows:
-        index = torch.tensor(frames, device=x.device)
-        plans = [plan_passes(some, denoiser.passes(frames)) for some in weights]
-        expected = denoiser(x[index], sigma, frames, list(plans[0]))
-        found = dict(zip(plans[0], expected, strict=True))
-        for one, plan in zip(total, plans, strict=True):
-            for which, weight in plan.items():
-                one.index_add_(0, index, weight * found[which])
-        count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
-    return total / count
+@dataclass
+class Guided:
+    """The guided clean latents of a clip.
+
+    Attributes:
+        added: (frames, c, h, w) what guidance added to each frame when it was last computed.
+    """
+
+    denoiser: Denoises
+    frugal: Frugal
+    added: Tensor
+
+    def __call__(
+        self,
+        x: Tensor,
+        step: int,
+        sigma: float,
+        weights: Sequence[float],
+        windows: Sequence[Sequence[int]],
+    ) -> Tensor:
+        """Averaged where windows meet: (frames, c, h, w)."""
+        total = torch.zeros_like(x)
+        count = x.new_zeros(x.shape[0], 1, 1, 1)
+        for frames in windows:
+            index = torch.tensor(frames, device=x.device)
+            plan = plan_passes(weights, self.denoiser.passes(frames))
+            total.index_add_(0, index, self._window(x[index], step, sigma, plan, frames, index))
+            count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
+        return total / count
+
+    def _window(
+        self,
+        x: Tensor,
+        step: int,
+        sigma: float,
+        plan: Mapping[Pass, float],
+        frames: Sequence[int],
+        index: Tensor,
+    ) -> Tensor:
+        run = self.frugal.passes(plan, step, sigma, frames)
+        expected = self.denoiser(x, sigma, frames, run)
+        lone = expected[run.index(max(plan))]
+        if len(run) < len(plan):
+            return lone + self.added[index] if self.frugal.shortcuts.guides(sigma) else lone
+        found = sum(weight * x0 for weight, x0 in zip(plan.values(), expected, strict=True))
+        self.added.index_copy_(0, index, found - lone)
+        return torch.as_tensor(found)
 
 
 class Denoiser:
@@ -144,7 +170,7 @@ class Denoiser:
     ) -> Tensor:
         """See `Denoises`: x0 = x / (σ² + 1) − v σ / √(σ² + 1)."""
         spread = math.sqrt(sigma**2 + 1)
-        scaled = (x / spread).to(self.unet.conv_in.bias)  # weights may be kept in fewer bits
+        scaled = (x / spread).to(self.unet.conv_in.weight)
         c_noise = torch.tensor([math.log(sigma) / 4], device=x.device)
         parts = [
             velocity(self.unet, self.conditioning, scaled, c_noise, frames, some)

@@ -6,7 +6,6 @@
 p1 sees nothing, p2 the identity, p3 the audio as well, p4 the expression as well.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -35,15 +34,11 @@ class Guidance:
     audio: Scale = (7.5, 7.5)
     expression: Scale = (3.0, 3.0)
 
-    def weights(self, step: int, steps: int, most: float = math.inf) -> list[float]:
-        """The weight of each pass at a step; they add up to 1.
-
-        Args:
-            most: what strengths above it count as; at 1 nothing is amplified.
-        """
+    def weights(self, step: int, steps: int) -> list[float]:
+        """The weight of each pass at a step; they add up to 1."""
         along = step / max(steps - 1, 1)
         scales = (self.appearance, self.audio, self.expression)
-        s1, s2, s3 = (min(first + along * (last - first), most) for first, last in scales)
+        s1, s2, s3 = (first + along * (last - first) for first, last in scales)
         return [1 - s1, s1 - s2, s2 - s3, s3]
 
 

@@ -1,27 +1,12 @@
 """Noise levels of the sampling steps."""
 
 import math
+from collections.abc import Callable
 
-from ..config import SamplingConfig
-from ..errors import check_choice
+import numpy as np
 
-SCHEDULES = ("karras", "align-your-steps")
-
-ALIGNED = (700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002)
-"""Ten steps of Stable Video Diffusion as Align Your Steps found them."""
-
-
-def sigmas_of(schedule: str, steps: int, sampling: SamplingConfig) -> list[float]:
-    """Falling noise levels of a model, and a final 0.
-
-    Args:
-        schedule: one of `SCHEDULES`. `align-your-steps` is made for few steps, about ten.
-    """
-    check_choice("schedule", schedule, SCHEDULES)
-    low, high = sampling.sigma_min, sampling.sigma_max
-    if schedule == "karras":
-        return karras_sigmas(steps, low, high, sampling.rho)
-    return aligned_sigmas(steps, low, high)
+ALIGNED_FOR_SVD = (700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002)
+"""Levels that were optimised for Stable Video Diffusion: arXiv 2404.14507."""
 
 
 def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7.0) -> list[float]:
@@ -35,21 +20,23 @@ def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7
 
 
 def aligned_sigmas(steps: int, sigma_min: float, sigma_max: float) -> list[float]:
-    """The levels of `ALIGNED`, for another number of steps by interpolation of their logarithms.
+    """The levels of Align Your Steps, and a final 0: a good few of them instead of many.
 
-    The logarithms are stretched so that the table's ends, 700 and 0.002 as in the released model,
-    come to lie on the model's own; the last level is then 0.
+    The published ten intervals are divided evenly in log sigma. For a model with other ends than
+    SVD's, log sigma is stretched to reach from one to the other.
 
     Source: Sabour et al., arXiv 2404.14507.
     """
-    logs = [math.log(sigma / ALIGNED[-1]) for sigma in ALIGNED]
-    stretch = math.log(sigma_max / sigma_min) / logs[0]
-    between = (_interpolated(logs, i / steps) for i in range(steps))
-    return [sigma_min * math.exp(stretch * log) for log in between] + [0.0]
+    logs = np.log(ALIGNED_FOR_SVD)
+    shares = (logs - logs[-1]) / (logs[0] - logs[-1])
+    places = np.linspace(0, len(shares) - 1, steps)
+    along = np.interp(places, np.arange(len(shares)), shares)
+    low, high = math.log(sigma_min), math.log(sigma_max)
+    return [*np.exp(low + along * (high - low)).tolist(), 0.0]
 
 
-def _interpolated(values: list[float], along: float) -> float:
-    """The value at a place from 0, the first, to 1, the last."""
-    place = along * (len(values) - 1)
-    left = min(int(place), len(values) - 2)
-    return values[left] + (place - left) * (values[left + 1] - values[left])
+SCHEDULES: dict[str, Callable[[int, float, float, float], list[float]]] = {
+    "karras": karras_sigmas,
+    "align-your-steps": lambda steps, low, high, rho: aligned_sigmas(steps, low, high),
+}
+"""From steps, sigma_min, sigma_max and rho of a model."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import comfy.sample
 import comfy.samplers
@@ -16,7 +15,7 @@ from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
 from ...actalker_core.sampler.predict import Memo, passes_on
-from ...actalker_core.sampler.shortcuts import Run
+from ...actalker_core.sampler.shortcuts import Frugal
 from ...actalker_core.sampler.windows import Windows
 from .model import (
     CONDITIONING_KEY,
@@ -71,18 +70,16 @@ class NestedGuider(comfy.samplers.CFGGuider):
         noise: Tensor,
         latent_image: Tensor,
         device: torch.device,
-        sampler: object,
-        sigmas: Tensor,
         *rest: object,
         **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
-        self.run = Run(self.guidance, shortcuts_of(self.model_patcher), sigmas.tolist())
+        self.frugal, self.added = Frugal(shortcuts_of(self.model_patcher)), 0.0
         entries = [cond for conds in self.conds.values() for cond in conds]
         moved = entries[0][CONDITIONING_KEY].to(device)
         for cond in entries:
             cond[CONDITIONING_KEY] = moved
-        return super().inner_sample(noise, latent_image, device, sampler, sigmas, *rest, **newer)
+        return super().inner_sample(noise, latent_image, device, *rest, **newer)
 
     def predict_noise(
         self,
@@ -94,27 +91,23 @@ class NestedGuider(comfy.samplers.CFGGuider):
         """The guided clean latents."""
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
-        step, _ = step_of({"sample_sigmas": levels, "sigmas": timestep})
-        weigh = partial(self._weigh, x, timestep, options)
-        return self.run.expected(step, float(timestep.flatten()[0]), weigh)
-
-    def _weigh(
-        self, x: Tensor, timestep: Tensor, options: dict, weights: Sequence[Sequence[float]]
-    ) -> Tensor:
-        """See `shortcuts.Weigh`."""
-        equal = passes_on(self.clip, range(self.clip.frames))
-        plans = [plan_passes(some, equal) for some in weights]
-        conds = [self.conds[which.name] for which in plans[0]]
+        step, steps = step_of({"sample_sigmas": levels, "sigmas": timestep})
+        frames = range(self.clip.frames)
+        plan = plan_passes(self.guidance.weights(step, steps), passes_on(self.clip, frames))
+        sigma = float(timestep.flatten()[0])
+        run = self.frugal.passes(plan, step, sigma, frames)
+        conds = [self.conds[which.name] for which in run]
         options = {
             **options,
             "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
         }
-        expected = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
-        found = dict(zip(plans[0], expected, strict=True))
-        nothing = torch.zeros_like(x)
-        return torch.stack(
-            [sum((weight * found[p] for p, weight in plan.items()), nothing) for plan in plans]
-        )
+        found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
+        lone = found[run.index(max(plan))]
+        if len(run) < len(plan):
+            return lone + self.added if self.frugal.shortcuts.guides(sigma) else lone
+        guided = sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
+        self.added = guided - lone
+        return guided
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:

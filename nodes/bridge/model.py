@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
 import comfy.conds
 import comfy.latent_formats
@@ -18,22 +17,18 @@ from torch import Tensor, nn
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
-from ...actalker_core.model.layers import lay_channels_last
+from ...actalker_core.footprint import EVERYWHERE, activation_bytes, scanned_share
 from ...actalker_core.model.unet import UNet
 from ...actalker_core.pipeline import default_windows
 from ...actalker_core.sampler.guidance import Pass
 from ...actalker_core.sampler.predict import clip_velocity
-from ...actalker_core.sampler.shortcuts import EXACT, Shortcuts
+from ...actalker_core.sampler.shortcuts import Shortcuts
 from ...actalker_core.sampler.windows import Windows
 from .progress import stop_if_cancelled
 
 CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
-WINDOWS_KEY, SHORTCUTS_KEY, MEMO_KEY = "actalker_windows", "actalker_shortcuts", "actalker_memo"
-MEMORY_FACTOR = 3.0
-"""ComfyUI's unit of activations per pixel of the latent; Mamba's states come on top of SVD's 2."""
-RELEASED_CHANNELS = 320
-
-T = TypeVar("T")
+WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
+SHORTCUTS_KEY = "actalker_shortcuts"
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -66,10 +61,10 @@ class Reading:
     windows: Windows
 
 
-def sizes(conditioning: Conditioning, windows: Windows) -> list[int]:
-    """What memory depends on: frames of the clip with its padding, frames of a window."""
+def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
+    """What memory depends on: frames of the padded clip, frames of a window, share scanned."""
     frames = conditioning.frames + windows.padding
-    return [frames, min(frames, windows.frames)]
+    return [frames, min(frames, windows.frames), scanned_share(conditioning.regions)]
 
 
 class CondReading(comfy.conds.CONDConstant):
@@ -86,7 +81,7 @@ class CondReading(comfy.conds.CONDConstant):
         passes = sum((other.cond.passes for other in others), self.cond.passes)
         return Reading(self.cond.conditioning, passes, self.cond.windows)
 
-    def size(self) -> list[int]:
+    def size(self) -> list[float]:
         """For the estimate of memory."""
         return sizes(self.cond.conditioning, self.cond.windows)
 
@@ -176,7 +171,7 @@ class ClipModel(comfy.model_base.BaseModel):
         moved = conditioning.to(given["device"])
         return {"reading": CondReading(Reading(moved, (which,), self._windows(given)))}
 
-    def extra_conds_shapes(self, **given: object) -> dict[str, list[int]]:
+    def extra_conds_shapes(self, **given: object) -> dict[str, list[float]]:
         """The same before it is encoded."""
         conditioning = given.get(CONDITIONING_KEY)
         return (
@@ -189,16 +184,17 @@ class ClipModel(comfy.model_base.BaseModel):
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
         """Bytes for the passes of one window; the length of the clip does not count."""
         usual = self.config.unet.num_frames
-        clips = (cond_shapes or {}).get("reading") or [[usual, usual]]
-        frames, window = max(clips)
+        clips = (cond_shapes or {}).get("reading") or [[usual, usual, EVERYWHERE]]
+        frames, window, scanned = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
-        return super().memory_required([passes * window, *input_shape[1:]])
+        grid = (input_shape[-2], input_shape[-1])
+        number_bytes = (self.manual_cast_dtype or self.get_dtype()).itemsize
+        return activation_bytes(self.config.unet, grid, int(window), passes, scanned, number_bytes)
 
 
 def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
     class Settings(comfy.supported_models_base.BASE):
         latent_format = comfy.latent_formats.SD15
-        memory_usage_factor = MEMORY_FACTOR * config.unet.block_out_channels[0] / RELEASED_CHANNELS
         sampling_settings = {  # noqa: RUF012  (ComfyUI copies it)
             "sigma_min": config.sampling.sigma_min,
             "sigma_max": config.sampling.sigma_max,
@@ -214,8 +210,6 @@ def make_patcher(
 ) -> comfy.model_patcher.ModelPatcher:
     """A MODEL."""
     model = ClipModel(config, unet, dtype, cast)
-    if comfy.model_management.force_channels_last():
-        lay_channels_last(unet)
     return comfy.model_patcher.ModelPatcher(
         model,
         load_device=comfy.model_management.get_torch_device(),
@@ -239,7 +233,8 @@ def own(patcher: comfy.model_patcher.ModelPatcher) -> ClipModel:
 
 def windows_of(patcher: comfy.model_patcher.ModelPatcher) -> Windows:
     """How a clip is cut."""
-    return _option(patcher, WINDOWS_KEY, patcher.model.diffusion_model.windows)
+    options = patcher.model_options.get("transformer_options", {})
+    return options.get(WINDOWS_KEY, patcher.model.diffusion_model.windows)
 
 
 def with_windows(
@@ -250,20 +245,16 @@ def with_windows(
 
 
 def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> Shortcuts:
-    """Which passes are spared at a price."""
-    return _option(patcher, SHORTCUTS_KEY, EXACT)
+    """What sampling may leave out."""
+    options = patcher.model_options.get("transformer_options", {})
+    return options.get(SHORTCUTS_KEY, Shortcuts())
 
 
 def with_shortcuts(
     patcher: comfy.model_patcher.ModelPatcher, shortcuts: Shortcuts
 ) -> comfy.model_patcher.ModelPatcher:
-    """The same model with other shortcuts."""
+    """The same model whose sampling may leave something out."""
     return _with_option(patcher, SHORTCUTS_KEY, shortcuts)
-
-
-def _option(patcher: comfy.model_patcher.ModelPatcher, key: str, default: T) -> T:
-    found: T = patcher.model_options.get("transformer_options", {}).get(key, default)
-    return found
 
 
 def _with_option(

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from actalker_core.conditioning import Branch, Conditioning
 from actalker_core.config import UNetConfig
 from actalker_core.faces import Face
 from actalker_core.masks import box_mask, style_masks
+from actalker_core.model.attention import Ops
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions
 from actalker_core.sampler.guidance import Pass, equal_passes
@@ -103,7 +104,18 @@ def forward(
     return lambda: velocity(unet, read, x, c_noise, range(frames), wanted)
 
 
-def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32) -> UNet:
+def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32, ops: Ops = nn) -> UNet:
     """A UNet without values, on `meta`."""
     with torch.device("meta"):
-        return UNet(config).to(dtype).eval()
+        return UNet(config, ops).to(dtype).eval()
+
+
+class FusedAttention:
+    """Layers whose attention needs no memory but for its result, as a GPU's does."""
+
+    Linear, Conv2d, Conv3d = nn.Linear, nn.Conv2d, nn.Conv3d
+    GroupNorm, LayerNorm = nn.GroupNorm, nn.LayerNorm
+
+    @staticmethod
+    def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+        return torch.empty_like(q)

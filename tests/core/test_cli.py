@@ -138,8 +138,7 @@ def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.M
     explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "released"]
     explicit += ["--window-frames", "25", "--overlap-frames", "0", "--shift-frames", "7"]
     explicit += ["--window-mode", "tight", "--seed", "0", "--fps", "12.5", "--scan", "auto"]
-    explicit += ["--dtype", "fp32", "--model", "built-in", "--schedule", "karras"]
-    explicit += ["--guidance-low", "0", "--guidance-high", "1e9", "--reuse-guidance", "1"]
+    explicit += ["--dtype", "fp32", "--model", "built-in"]
     silent = animate("audio driving", *BRIEF, "--device", "cpu")
     assert same(animate("audio driving", *BRIEF, "--device", "cpu", *explicit), silent)
 
@@ -167,38 +166,13 @@ def test_overlap_and_shift_move_the_windows(animate: Animate) -> None:
     assert not same(apart, shifted)
 
 
-@pytest.mark.parametrize(
-    "options", ["--guidance-low 1", "--guidance-high 1", "--reuse-guidance 2", "--schedule AYS"]
-)
-def test_every_shortcut_changes_the_picture(animate: Animate, options: str) -> None:
-    given = (*BRIEF, "--steps", "3", "--audio-scale", "3")
-    options = options.replace("AYS", "align-your-steps")
-    assert not same(animate("audio", *given, *options.split(" ")), animate("audio", *given))
-
-
-def test_channels_last_give_the_same_picture_but_for_rounding(animate: Animate) -> None:
-    last, usual = animate("audio", *BRIEF, "--channels-last"), animate("audio", *BRIEF)
-    assert last.frames is not None
-    assert (last.frames - usual.frames).abs().mean() < 1e-3
-
-
-@pytest.mark.parametrize(("options", "compiled"), [((), []), (("--compile",), ["UNet"])])
-def test_the_unet_is_compiled_if_asked(
-    animate: Animate, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], compiled: list[str]
-) -> None:
-    seen: list[str] = []
-    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: seen.append(type(self).__name__))
-    animate("audio", *BRIEF, *options)
-    assert seen == compiled
-
-
-@pytest.mark.parametrize("dtype", ["fp8", "fp16", "bf16"])
-def test_fewer_bits_run_and_are_near(animate: Animate, dtype: str) -> None:
-    fewer = animate("audio", *BRIEF, "--dtype", dtype)
+@pytest.mark.parametrize("dtype", ["fp16", "bf16"])
+def test_half_precision_runs_and_is_near(animate: Animate, dtype: str) -> None:
+    half = animate("audio", *BRIEF, "--dtype", dtype)
     full = animate("audio", *BRIEF, "--dtype", "fp32")
-    assert fewer.frames is not None
-    assert fewer.frames.isfinite().all()
-    assert (fewer.frames - full.frames).abs().mean() < 0.08
+    assert half.frames is not None
+    assert half.frames.isfinite().all()
+    assert (half.frames - full.frames).abs().mean() < 0.08
 
 
 @pytest.mark.skipif(not REAL_MEDIA.is_dir(), reason="no recorded media beside the repository")
@@ -306,11 +280,10 @@ def test_too_short_speech_is_an_error(
     "options",
     [
         *("--frames 0", "--frames -3", "--frames x", "--steps 0", "--size 0"),
-        *("--fps 0", "--fps nan", "--fps x", "--masks none", "--dtype fp4", "--scan fast"),
+        *("--fps 0", "--fps nan", "--fps x", "--masks none", "--dtype fp8", "--scan fast"),
         *("--face-box 1,2,3", "--face-box a,b,c,d", "--window-mode loop", "--window-frames 0"),
         *("--audio-scale x", "--audio-scale 1:x", "--audio-scale nan", "--audio-scale inf"),
-        *("--seed x", "--unknown 1", "--schedule simple", "--reuse-guidance 0"),
-        *("--guidance-low x", "--guidance-high nan"),
+        *("--seed x", "--unknown 1"),
     ],
 )
 def test_unusable_option_is_named(

@@ -16,7 +16,7 @@ from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
 from actalker_core.sampler.predict import clip_velocity, passes_on, velocity
 from actalker_core.sampler.schedule import karras_sigmas
-from actalker_core.sampler.shortcuts import EXACT, Shortcuts
+from actalker_core.sampler.shortcuts import Shortcuts
 from actalker_core.sampler.windows import Windows
 
 ALL = list(Pass)
@@ -117,9 +117,13 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, SHUT), (SHUT, OPEN)])
 @pytest.mark.parametrize("windows", [Windows(3), Windows(4, 2, 1), Windows(3, 0, 2, "cyclic")])
 @pytest.mark.parametrize("guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1))])
-@pytest.mark.parametrize("shortcuts", [EXACT, Shortcuts(0.05, 5.0, 2)])
+@pytest.mark.parametrize("shortcuts", [None, Shortcuts(guide_to=1.0), Shortcuts(reuse_every=2)])
 def test_preflight_counts_what_will_run(
-    unet: Counting, gates: tuple, windows: Windows, guidance: Guidance, shortcuts: Shortcuts
+    unet: Counting,
+    gates: tuple,
+    windows: Windows,
+    guidance: Guidance,
+    shortcuts: Shortcuts | None,
 ) -> None:
     c, sigmas = conditioning(*gates), karras_sigmas(3, 0.1, 10.0)
     unet.conv_in = unet.unet.conv_in

@@ -4,18 +4,16 @@ import itertools
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actalker_core.config import VARIANTS
 from actalker_core.errors import Cancelled, InputError
 from actalker_core.sampler.denoise import Progress, sample
 from actalker_core.sampler.guidance import Guidance, Pass, equal_passes, plan_passes
-from actalker_core.sampler.schedule import ALIGNED, aligned_sigmas, karras_sigmas, sigmas_of
+from actalker_core.sampler.schedule import karras_sigmas
 from actalker_core.sampler.windows import Windows
 
 SHAPE = (2, 3, 3)
@@ -72,36 +70,6 @@ def test_sigmas_are_those_of_diffusers_euler_karras(steps: int) -> None:
 
 def test_one_step_starts_at_the_top() -> None:
     assert karras_sigmas(1, 0.002, 700.0) == pytest.approx([700.0, 0.0])
-
-
-def test_ten_aligned_steps_of_the_released_model_are_the_published_ones() -> None:
-    assert aligned_sigmas(10, 0.002, 700.0) == pytest.approx([*ALIGNED[:-1], 0.0])
-
-
-@given(st.integers(1, 60), st.floats(1e-3, 0.1), st.floats(10, 1e3))
-def test_aligned_steps_lie_on_the_table_stretched_over_the_model_s_levels(
-    steps: int, low: float, high: float
-) -> None:
-    found = aligned_sigmas(steps, low, high)
-    assert len(found) == steps + 1
-    assert found[0] == pytest.approx(high)
-    assert found[-1] == 0
-    assert all(a > b for a, b in itertools.pairwise(found))
-    table = np.log(np.array(ALIGNED) / ALIGNED[-1]) / np.log(ALIGNED[0] / ALIGNED[-1])
-    along = np.log(np.array(found[:-1]) / low) / np.log(high / low)
-    places = np.linspace(0, 10, steps + 1)[:-1]
-    assert along == pytest.approx(np.interp(places, range(11), table), abs=1e-6)
-
-
-@pytest.mark.parametrize("variant", ["released", "built-in"])
-def test_a_schedule_is_chosen_by_name(variant: str) -> None:
-    sampling = VARIANTS[variant].sampling
-    karras = karras_sigmas(7, sampling.sigma_min, sampling.sigma_max, sampling.rho)
-    assert sigmas_of("karras", 7, sampling) == karras
-    aligned = aligned_sigmas(7, sampling.sigma_min, sampling.sigma_max)
-    assert sigmas_of("align-your-steps", 7, sampling) == aligned
-    with pytest.raises(InputError, match="schedule: expected karras or align-your-steps"):
-        sigmas_of("simple", 7, sampling)
 
 
 # Guidance ----------------------------------------------------------------------------------------

@@ -177,7 +177,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 
     def put(kernel: object) -> object:
         monkeypatch.setattr(fused, "_is_usable", True)
-        monkeypatch.setattr(fused, "DEVICE_TYPE", "cpu")
+        monkeypatch.setattr(fused, "DEVICE_TYPES", ("cpu",))
         monkeypatch.setattr(room, "triton", kernel, raising=False)
         selective.announce.cache_clear()
         return kernel

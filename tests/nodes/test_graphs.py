@@ -659,9 +659,10 @@ def counted(comfy: Comfy, graph: Graph) -> int:
     unet = importlib.import_module(f"{comfy.package}.actalker_core.model.unet").UNet
     calls, forward = [], unet.forward
 
-    def note(self: Any, x: Tensor, *rest: Any, **more: Any) -> Any:
-        calls.append(x.shape[0])
-        return forward(self, x, *rest, **more)
+    def note(self: Any, *given: Any) -> Any:
+        found = forward(self, *given)
+        calls.append(len(found))
+        return found
 
     unet.forward = note
     try:

@@ -1,6 +1,7 @@
 """One seed gives one clip: through the node, through ComfyUI's samplers, and through the core."""
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -102,8 +103,7 @@ def by_core(
     conditioning: Any,
     window: Any,
     strengths: Any = USUAL,
-    shortcuts: Sequence[float] = (),
-    steps: int = STEPS,
+    shortcuts: Any = None,
 ) -> Tensor:
     """The same clip by the core's own loop, unscaled."""
     denoise, schedule = comfy.core("sampler.denoise"), comfy.core("sampler.schedule")
@@ -117,10 +117,10 @@ def by_core(
     found = denoise.sample(
         denoise.Denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
         clip.image_latent * scale + sampling.sigma_max * drawn,
-        schedule.karras_sigmas(steps, sampling.sigma_min, sampling.sigma_max, sampling.rho),
+        schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         comfy.core("sampler.guidance").Guidance(**strengths),
         windows,
-        shortcuts=comfy.core("sampler.shortcuts").Shortcuts(*shortcuts),
+        shortcuts=shortcuts,
     )
     return found[: clip.frames] / scale
 
@@ -139,7 +139,8 @@ def counted(model: Any) -> Iterator[list[tuple[int, int]]]:
     unet = model.model.diffusion_model.unet
 
     def note(_: Any, inputs: Any) -> None:
-        calls.append((len(inputs[1]), inputs[0].shape[1]))
+        picture, noise_levels = inputs[:2]
+        calls.append((len(noise_levels), picture.shape[1]))
 
     hook = unet.register_forward_pre_hook(note)
     yield calls
@@ -473,21 +474,6 @@ def test_a_compiled_block_gives_the_same_latents(comfy: Comfy, loaded: Any, clip
     torch._dynamo.reset()
 
 
-def test_comfyui_s_switch_lays_channels_last(
-    comfy: Comfy, loaded: Any, exact_clip: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from comfy.cli_args import args
-
-    monkeypatch.setattr(args, "force_channels_last", True)
-    model = comfy.call("LoadModel", checkpoint="built-in")[0]
-    weight = (
-        model.model.diffusion_model.unet.down_blocks[0].resnets[0].spatial_res_block.conv1.weight
-    )
-    assert weight.is_contiguous(memory_format=torch.channels_last)
-    assert not weight.is_contiguous()
-    assert_same(by_node(comfy, model, *exact_clip), by_node(comfy, loaded[0], *exact_clip), 1e-3)
-
-
 @pytest.mark.parametrize("name", ["one tight window", "tight windows"])
 def test_the_plain_sampler_runs_one_pass_with_everything(
     comfy: Comfy, loaded: Any, clip: Any, name: str
@@ -563,10 +549,10 @@ def foreign_model() -> Any:
     return comfy.model_patcher.ModelPatcher(torch.nn.Linear(2, 2), "cpu", "cpu")
 
 
-@pytest.mark.parametrize("node", ["Guider", "Sampler", "Preflight", "Windows", "Faster"])
+@pytest.mark.parametrize("node", ["Guider", "Sampler", "Preflight", "Windows"])
 def test_a_foreign_model_is_named(comfy: Comfy, clip: Any, node: str) -> None:
     given = {"latent": clip[1]} if node == "Sampler" else {}
-    if node not in ("Windows", "Faster"):
+    if node != "Windows":
         given["conditioning"] = clip[0]
     with pytest.raises(ValueError, match=r"Load Model \(ACTalker\).*Linear"):
         comfy.call(node, model=foreign_model(), **given)
@@ -650,6 +636,35 @@ def test_padding_of_cyclic_windows_runs_fewer_passes(comfy: Comfy, loaded: Any, 
     assert passes_of(calls) == (4 + 4 + 2) * STEPS
 
 
+# Shortcuts ---------------------------------------------------------------------------------------
+
+
+def test_faster_as_it_comes_changes_nothing(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    faster = comfy.call("Faster", model=loaded[0])[0]
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, faster, *clip)
+    assert passes_of(calls) == 4 * STEPS
+    assert torch.equal(found, by_node(comfy, loaded[0], *clip))
+
+
+@pytest.mark.parametrize(
+    ("values", "guided"),
+    [({"reuse_every_steps": 2}, (STEPS + 1) // 2), ({"guide_from_sigma": 0.0}, 0)],
+)
+def test_faster_runs_fewer_passes_and_does_as_the_core(
+    comfy: Comfy, loaded: Any, exact_clip: Any, values: dict[str, Any], guided: int
+) -> None:
+    faster = comfy.call("Faster", model=loaded[0], **values)[0]
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, faster, *exact_clip)
+    assert passes_of(calls) == STEPS + 3 * guided
+    shortcuts = comfy.core("sampler.shortcuts").Shortcuts(
+        values.get("guide_from_sigma", math.inf), reuse_every=values.get("reuse_every_steps", 1)
+    )
+    whole = ("tight", 25, 0, 7)
+    assert_same(found, by_core(comfy, loaded[0], exact_clip[0], whole, shortcuts=shortcuts))
+
+
 def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for needs more memory than there is."""
     monkeypatch.setattr(type(model.model), "memory_required", lambda *_, **__: 1e30)
@@ -707,128 +722,3 @@ def test_windows_leave_the_model_that_came_in_as_it_was(
     before = by_node(comfy, loaded[0], *clip)
     cut(comfy, loaded[0], *CUTS["tight windows"])
     assert torch.equal(by_node(comfy, loaded[0], *clip), before)
-
-
-# Fewer passes ------------------------------------------------------------------------------------
-
-HALF_WAY = 2.0
-"""A noise level between those of the first step and of the last one."""
-SHORTCUTS = {
-    "early steps": (HALF_WAY, 1000.0, 1),
-    "late steps": (0.0, HALF_WAY, 1),
-    "every second step": (0.0, 1000.0, 2),
-    "some of the late steps": (0.0, HALF_WAY, 2),
-}
-
-
-def faster(comfy: Comfy, model: Any, low: float, high: float, every: int) -> Any:
-    return comfy.call(
-        "Faster",
-        model=model,
-        guidance_low_sigma=low,
-        guidance_high_sigma=high,
-        reuse_every_steps=every,
-    )[0]
-
-
-def steps_with(shortcuts: tuple[float, float, int], sigmas: Sequence[float]) -> int:
-    """How many steps run all passes."""
-    low, high, every = shortcuts
-    return len([sigma for sigma in sigmas if low <= sigma <= high][::every])
-
-
-def test_faster_as_it_comes_changes_nothing(comfy: Comfy, loaded: Any, clip: Any) -> None:
-    unset = comfy.call("Faster", model=loaded[0])[0]
-    assert torch.equal(by_node(comfy, unset, *clip), by_node(comfy, loaded[0], *clip))
-
-
-@pytest.mark.parametrize("cuts", ["one tight window", "cyclic windows that overlap"])
-@pytest.mark.parametrize("name", SHORTCUTS)
-def test_faster_gives_the_core_s_latents(
-    comfy: Comfy, loaded: Any, exact_clip: Any, name: str, cuts: str
-) -> None:
-    model = faster(comfy, cut(comfy, loaded[0], *CUTS[cuts]), *SHORTCUTS[name])
-    given = {"shortcuts": SHORTCUTS[name], "steps": 6}
-    expected = by_core(comfy, loaded[0], exact_clip[0], CUTS[cuts], **given)
-    found = by_node(comfy, model, *exact_clip, steps=6)
-    assert_same(found, expected, 1e-3)
-    exact = by_node(comfy, loaded[0], *exact_clip, steps=6)
-    assert (found - exact).norm() / exact.norm() > 1e-2
-
-
-@pytest.mark.parametrize("name", SHORTCUTS)
-def test_faster_runs_one_pass_where_it_spares(
-    comfy: Comfy, loaded: Any, clip: Any, name: str
-) -> None:
-    model = faster(comfy, loaded[0], *SHORTCUTS[name])
-    with counted(loaded[0]) as calls:
-        by_node(comfy, model, *clip, steps=6)
-    full = steps_with(SHORTCUTS[name], karras(comfy, loaded[0], 6).tolist()[:-1])
-    assert 0 < full < 6
-    assert passes_of(calls) == 6 + 3 * full
-    assert (
-        f"{6 + 3 * full} evaluations"
-        in comfy.call("Preflight", model=model, conditioning=clip[0], steps=6, measure_time=False)[
-            0
-        ]
-    )
-
-
-@pytest.mark.parametrize(
-    "sampler", ["heun", "dpm_2", "dpmpp_2m", "euler_ancestral", "dpm_adaptive"]
-)
-def test_faster_works_with_other_samplers(
-    comfy: Comfy, loaded: Any, clip: Any, sampler: str
-) -> None:
-    model = faster(comfy, loaded[0], *SHORTCUTS["every second step"])
-    with counted(loaded[0]) as calls:
-        found = by_node(comfy, model, *clip, steps=3, sampler_name=sampler)
-    assert found.isfinite().all()
-    assert {passes for passes, _ in calls} == {1, 4}
-
-
-def test_a_second_run_knows_nothing_of_the_first(comfy: Comfy, loaded: Any, clip: Any) -> None:
-    model = faster(comfy, loaded[0], *SHORTCUTS["every second step"])
-    guider = comfy.call("Guider", model=model, conditioning=clip[0])[0]
-    given = {
-        "noise": native(comfy, "RandomNoise", noise_seed=SEED)[0],
-        "guider": guider,
-        "sampler": native(comfy, "KSamplerSelect", sampler_name="euler")[0],
-        "sigmas": karras(comfy, model, 4),
-        "latent_image": clip[1],
-    }
-    first, second = (native(comfy, "SamplerCustomAdvanced", **given)[0] for _ in range(2))
-    assert torch.equal(first["samples"], second["samples"])
-
-
-def test_a_signal_of_strength_0_is_unseen_by_faster(
-    comfy: Comfy, loaded: Any, prepared: Prepared, clip: Any
-) -> None:
-    strengths = USUAL | {"expression": (0.0, 0.0)}
-    given = {"frames": image(frames=24).flip(0), "face": "whole picture"}
-    moved = comfy.call("EncodeMotion", encoders=loaded[1], **given)
-    signals = {"expression_signal": moved[0], "pose_signal": moved[1]}
-    other = conditioned_on(comfy, loaded, prepared, **signals)
-    model = faster(comfy, loaded[0], HALF_WAY, 1000.0, 2)
-    seen, unseen = (
-        [by_node(comfy, model, *one, strengths=some, steps=4) for one in (clip, other)]
-        for some in (USUAL, strengths)
-    )
-    assert torch.equal(*unseen)
-    assert not torch.equal(*seen)
-
-
-def test_strengths_that_do_not_amplify_leave_nothing_to_reuse(
-    comfy: Comfy, loaded: Any, clip: Any
-) -> None:
-    model = faster(comfy, loaded[0], *SHORTCUTS["every second step"])
-    expected = by_node(comfy, loaded[0], *clip, strengths=OFF)
-    assert torch.equal(by_node(comfy, model, *clip, strengths=OFF), expected)
-
-
-def test_aligned_steps_of_comfyui_are_the_core_s(comfy: Comfy) -> None:
-    for steps in (1, 5, 10, 25):
-        given = {"model_type": "SVD", "steps": steps, "denoise": 1.0}
-        found = native(comfy, "AlignYourStepsScheduler", **given)[0]
-        ours = comfy.core("sampler.schedule").aligned_sigmas(steps, 0.002, 700.0)
-        assert found.tolist() == pytest.approx(ours, rel=1e-5)

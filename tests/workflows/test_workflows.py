@@ -14,7 +14,7 @@ FPS = 12.5
 SECONDS = {"07_long_video": 4.0}
 SILENT = ("03_expression_only",)
 NAMES = [path.stem for path in WORKFLOWS]
-EXPECTED = 11
+EXPECTED = 10
 
 
 def saved(name: str) -> Graph:

@@ -19,8 +19,8 @@ from .sequences import Sequences
 
 log = logging.getLogger(__name__)
 
-DEVICE_TYPE = "cuda"
-"""Of the tensors that are given to Triton."""
+DEVICE_TYPES = ("cuda", "meta")
+"""Of the tensors that are given to Triton; those without values are asked for their shapes only."""
 
 _is_usable = importlib.util.find_spec("triton") is not None
 _FIELDS = tuple(field.name for field in fields(Sequences))
@@ -40,7 +40,7 @@ def scan(branches: Sequence[Sequences]) -> list[Tensor]:
 
 def _is_taken(branch: Sequences) -> bool:
     return (
-        branch.x.device.type == DEVICE_TYPE
+        branch.x.device.type in DEVICE_TYPES
         and branch.x.dtype != torch.float64
         and not (torch.is_grad_enabled() and any(t.requires_grad for t in branch.differentiable()))
     )

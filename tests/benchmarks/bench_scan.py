@@ -1,0 +1,140 @@
+"""The scan in plain torch against its peers, on one frame of a 576×576 picture.
+
+mambapy's parallel scan runs where that package is installed (extra `bench`); a small C++ loop, made
+where there is a compiler, is the limit of what a CPU can do.
+"""
+
+import importlib.util
+from collections.abc import Callable
+
+import torch
+from harness import median_seconds, peak_bytes, say
+from torch import Tensor
+from torch.utils import cpp_extension
+
+from actalker_core.model.scan import selective_scan
+
+TOKENS, CHANNELS, STATE = 72 * 72 + 33, 640, 16
+LOOP = """
+#include <cmath>
+#include <torch/extension.h>
+torch::Tensor walk(torch::Tensor u, torch::Tensor delta, torch::Tensor A, torch::Tensor B,
+                   torch::Tensor C) {
+  const int64_t length = u.size(0), channels = u.size(1), n = A.size(1);
+  auto y = torch::empty_like(u);
+  const float *pu = u.data_ptr<float>(), *pd = delta.data_ptr<float>();
+  const float *pa = A.data_ptr<float>(), *pb = B.data_ptr<float>(), *pc = C.data_ptr<float>();
+  float *py = y.data_ptr<float>();
+  at::parallel_for(0, channels, 16, [&](int64_t first, int64_t last) {
+    std::vector<float> h((last - first) * n, 0.f);
+    for (int64_t t = 0; t < length; ++t)
+      for (int64_t c = first; c < last; ++c) {
+        const float dt = pd[t * channels + c], drive = dt * pu[t * channels + c];
+        float *own = h.data() + (c - first) * n, sum = 0.f;
+        #pragma GCC ivdep
+        for (int64_t s = 0; s < n; ++s) {
+          own[s] = std::exp(dt * pa[c * n + s]) * own[s] + drive * pb[t * n + s];
+          sum += own[s] * pc[t * n + s];
+        }
+        py[t * channels + c] = sum;
+      }
+  });
+  return y;
+}
+"""
+FLAGS = ["-O3", "-march=native", "-ffast-math", "-fopenmp"]
+Values = tuple[Tensor, ...]
+
+
+def draw() -> Values:
+    """U, delta (l, d), A (d, n), B and C (l, n); delta is positive already."""
+    torch.manual_seed(0)
+    u = torch.randn(TOKENS, CHANNELS)
+    delta = torch.rand(TOKENS, CHANNELS) * 0.1
+    return (
+        u,
+        delta,
+        -torch.rand(CHANNELS, STATE) * 4,
+        torch.randn(TOKENS, STATE),
+        torch.randn(TOKENS, STATE),
+    )
+
+
+def ours(values: Values, backend: str) -> Tensor:
+    """One direction; softplus is undone first, outside of what is timed it costs little."""
+    u, delta, A, B, C = values
+    before = torch.log(torch.expm1(delta))
+    given = (u[None], before[None], A, B[None, :, None], C[None, :, None])
+    return selective_scan(*given, backend=backend)[0]
+
+
+def with_states(values: Values, walk: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Discretise all tokens, let `walk` find every state, read them out."""
+    u, delta, A, B, C = values
+    decay = torch.exp(delta[..., None] * A)
+    drive = (delta * u)[..., None] * B[:, None]
+    return (walk(decay, drive) @ C[..., None])[..., 0]
+
+
+def associative(decay: Tensor, drive: Tensor) -> Tensor:
+    """torch's associative scan, in its generic mode."""
+    from torch._higher_order_ops.associative_scan import associative_scan
+
+    def combine(a: Values, b: Values) -> Values:
+        return a[0] * b[0], b[0] * a[1] + b[1]
+
+    return associative_scan(combine, (decay, drive), dim=0, combine_mode="generic")[1]
+
+
+def mambapy(decay: Tensor, drive: Tensor) -> Tensor:
+    """mambapy's parallel scan of (b, l, d, n)."""
+    from mambapy.pscan import pscan
+
+    return pscan(decay[None], drive[None])[0]
+
+
+def compiled() -> Callable[..., Tensor] | None:
+    """The C++ loop; None without a compiler."""
+    try:
+        built = cpp_extension.load_inline(
+            "actalker_bench_walk", LOOP, functions="walk", extra_cflags=FLAGS
+        )
+    except (RuntimeError, OSError) as error:
+        say(f"   no C++ loop here: {str(error).splitlines()[0]}")
+        return None
+    return built.walk
+
+
+def peers(values: Values) -> dict[str, Callable[[], Tensor]]:
+    """All that can run here."""
+    found = {
+        "ours (chunked)": lambda: ours(values, "chunked"),
+        "reference": lambda: ours(values, "reference"),
+        "associative_scan": lambda: with_states(values, associative),
+    }
+    if importlib.util.find_spec("mambapy"):
+        found["mambapy pscan"] = lambda: with_states(values, mambapy)
+    loop = compiled()
+    return found if loop is None else found | {"C++ loop (the limit)": lambda: loop(*values)}
+
+
+def main() -> None:
+    values = draw()
+    say(f"One scan: {TOKENS:,} tokens, {CHANNELS} channels, {STATE} states, one direction")
+    calls = peers(values)
+    want = calls["reference"]()
+    for name, call in calls.items():
+        off = float((call() - want).abs().max() / want.abs().max())
+        if off > 1e-4:
+            say(f"   {name}: differs by {off:.1e}")
+    found = median_seconds(calls)
+    for name, seconds in found.items():
+        say(f"   {seconds / found['ours (chunked)']:>6.2f}×  {name:<22}{seconds:>8.3f} s")
+    reference, chunked = (peak_bytes(lambda b=b: ours(values, b)) for b in ("reference", "chunked"))
+    sizes = f"{chunked / 1e6:.0f} MB, {reference / 1e6:.0f} MB"
+    say(f"   memory: 1/{reference / chunked:.0f} of the reference ({sizes})\n")
+
+
+if __name__ == "__main__":
+    with torch.inference_mode():
+        main()

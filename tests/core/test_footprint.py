@@ -1,0 +1,63 @@
+"""The memory that is foretold is the memory that is counted, within 15 %."""
+
+import pytest
+import torch
+from harness import peak_bytes
+from test_conditioning import CONFIG, OPEN, conditioning
+from windows import MODES, FusedAttention, empty_unet, face_masks, forward
+
+from actalker_core.config import VARIANTS
+from actalker_core.footprint import (
+    activation_bytes,
+    fitting_passes,
+    most_within,
+    scanned_share,
+)
+from actalker_core.model.unet import UNet
+from actalker_core.regions import Regions
+from actalker_core.sampler.windows import Windows
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+@pytest.mark.parametrize(
+    ("variant", "side_px", "frames"),
+    [("released", 576, 25), ("released", 640, 10), ("built-in", 128, 10), ("built-in", 256, 4)],
+)
+def test_memory_is_foretold(variant: str, side_px: int, frames: int, dtype: torch.dtype) -> None:
+    config = VARIANTS[variant].unet
+    unet, grid = empty_unet(config, dtype, FusedAttention), (side_px // 8, side_px // 8)
+    for mode in MODES.values():
+        regions = Regions.from_masks(*face_masks(mode, side_px), grid, config.levels)
+        for passes in (mode.passes[-1:], mode.passes):
+            counted = peak_bytes(forward(unet, mode, frames, side_px, passes))
+            told = activation_bytes(
+                config, grid, frames, len(passes), scanned_share(regions), dtype.itemsize
+            )
+            assert told == pytest.approx(counted, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("passes", "limit_gb"), [(4, 10.0), (1, 6.0)], ids=["in one batch", "one by one"]
+)
+def test_a_released_window_fits(passes: int, limit_gb: float) -> None:
+    """25 frames of 576×576 in half precision; one by one, the weights are streamed."""
+    config, mode = VARIANTS["released"].unet, MODES["both, paper's masks"]
+    unet = empty_unet(config, torch.float16, FusedAttention)
+    weights = sum(p.numel() * p.element_size() for p in unet.parameters()) if passes > 1 else 0
+    needed = peak_bytes(forward(unet, mode, 25, 576, mode.passes[-passes:])) + weights
+    assert needed <= limit_gb * 1e9
+
+
+def test_shares_are_those_of_the_masks() -> None:
+    def share(name: str) -> float:
+        return scanned_share(Regions.from_masks(*face_masks(MODES[name], 576), (72, 72), 4))
+
+    assert scanned_share(None) == share("both, everywhere") == 2
+    assert share("audio only") == share("expression only") == pytest.approx(0.35, abs=0.03)
+    assert share("both, paper's masks") == pytest.approx(1.2**2 * 0.35, abs=0.03)
+
+
+def test_as_many_passes_as_fit() -> None:
+    sizes = [3, 6, 9, 12]
+    assert [most_within(sizes, limit) for limit in (0, 3, 8.9, 9, 100)] == [1, 1, 2, 3, 4]
+    assert fitting_passes(UNet(CONFIG), conditioning(OPEN, OPEN), Windows(3)) == 4
