@@ -29,6 +29,7 @@ from ..expressions.clip import Clip
 from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..media import load_image, save_image, write_video
+from ..model.layers import lay_channels_last
 from ..model.mamba import use_scan_backend
 from ..monitor import Monitored, draw_monitor
 from ..pipeline import (
@@ -271,7 +272,7 @@ def _model(options: argparse.Namespace) -> ACTalker:
         model = load(Path(options.model), device, dtype)
     use_scan_backend(model, options.scan)
     if options.channels_last:
-        model.unet.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        lay_channels_last(model.unet)
     if options.compile:
         model.unet.compile()
     return model

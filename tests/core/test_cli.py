@@ -166,6 +166,12 @@ def test_overlap_and_shift_move_the_windows(animate: Animate) -> None:
     assert not same(apart, shifted)
 
 
+def test_channels_last_give_the_same_picture_but_for_rounding(animate: Animate) -> None:
+    last, usual = animate("audio", *BRIEF, "--channels-last"), animate("audio", *BRIEF)
+    assert last.frames is not None
+    assert (last.frames - usual.frames).abs().mean() < 1e-3
+
+
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 def test_half_precision_runs_and_is_near(animate: Animate, dtype: str) -> None:
     half = animate("audio", *BRIEF, "--dtype", dtype)
