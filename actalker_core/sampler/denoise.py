@@ -170,7 +170,7 @@ class Denoiser:
     ) -> Tensor:
         """See `Denoises`: x0 = x / (σ² + 1) − v σ / √(σ² + 1)."""
         spread = math.sqrt(sigma**2 + 1)
-        scaled = (x / spread).to(self.unet.conv_in.weight)
+        scaled = (x / spread).to(self.unet.conv_in.bias)  # weights may be kept in fewer bits
         c_noise = torch.tensor([math.log(sigma) / 4], device=x.device)
         parts = [
             velocity(self.unet, self.conditioning, scaled, c_noise, frames, some)
