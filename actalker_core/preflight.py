@@ -1,5 +1,6 @@
 """What a clip will cost, before the wait."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -43,15 +44,9 @@ def count(
     clip, steps = conditioning.padded(windows.padding), len(sigmas) - 1
     frugal = Frugal(shortcuts or Shortcuts())
     per_window = [
-        len(
-            frugal.passes(
-                plan_passes(guidance.weights(step, steps), passes_on(clip, frames)),
-                step,
-                sigmas[step],
-                frames,
-            )
-        )
+        len(plan_passes(guidance.weights(step, steps, most), passes_on(clip, frames)))
         for step, frames in _all_windows(windows, clip.frames, steps)
+        for most in [math.inf if frugal.computes(step, sigmas[step], frames) else 1.0]
     ]
     return Cost(
         frames=conditioning.frames,

@@ -29,8 +29,8 @@ from ..expressions.clip import Clip
 from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..media import load_image, save_image, write_video
+from ..model.layers import CASTING, lay_channels_last
 from ..model.mamba import use_scan_backend
-from ..model.unet import UNet
 from ..monitor import Monitored, draw_monitor
 from ..pipeline import (
     Inputs,
@@ -51,6 +51,7 @@ from .progress import Bars
 log = logging.getLogger("actalker_core")
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+UNET_DTYPES = {**DTYPES, "fp8": torch.float8_e4m3fn}
 
 
 # Making ------------------------------------------------------------------------------------------
@@ -266,22 +267,17 @@ def _model(options: argparse.Namespace) -> ACTalker:
             "--model released: the released weights are yours to fetch; convert them and name "
             "the .safetensors (see the README)."
         )
+    ops = CASTING if dtype.itemsize == 1 else torch.nn
     if options.model == BUILT_IN:
-        model = load_built_in(device, dtype)
+        model = load_built_in(device, dtype, ops)
     else:
-        model = load(Path(options.model), device, dtype)
+        model = load(Path(options.model), device, dtype, ops)
     use_scan_backend(model, options.scan)
     if options.channels_last:
-        _lay_out_by_pixels(model.unet)
+        lay_channels_last(model.unet)
     if options.compile:
         model.unet.compile()
     return model
-
-
-def _lay_out_by_pixels(unet: UNet) -> None:
-    for layer in unet.modules():
-        if isinstance(layer, torch.nn.Conv2d):
-            layer.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 def _device(name: str) -> torch.device:
@@ -299,7 +295,7 @@ def _device(name: str) -> torch.device:
 def _dtype(name: str, device: torch.device) -> torch.dtype:
     if name == "auto":
         return torch.float16 if device.type == "cuda" else torch.float32
-    return DTYPES[name]
+    return UNET_DTYPES[name]
 
 
 def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:

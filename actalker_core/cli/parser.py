@@ -98,7 +98,12 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--model", default=BUILT_IN, help=f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})")
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
-    add("--dtype", choices=("auto", *commands.DTYPES), default="auto", help="of the UNet (auto)")
+    add(
+        "--dtype",
+        choices=("auto", *commands.UNET_DTYPES),
+        default="auto",
+        help="of the UNet (auto)",
+    )
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")
     add("--compile", action="store_true", help="torch.compile the UNet: slow first, then faster")
     add("--channels-last", action="store_true", help="lay out the UNet's pictures by pixels")

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..conditioning import Conditioning
 from ..errors import Cancelled, InputError
 from ..model.unet import UNet
-from .guidance import Guidance, Pass, plan_passes
+from .guidance import Guidance, Pass, plan_passes, weighed
 from .predict import passes_on, velocity
 from .shortcuts import Frugal, Shortcuts
 from .windows import Windows
@@ -80,7 +80,7 @@ def sample(
     x = noise
     guided = Guided(denoiser, Frugal(shortcuts or Shortcuts()), torch.zeros_like(noise))
     for step, (sigma, following) in enumerate(steps):
-        weights = guidance.weights(step, len(steps))
+        weights = [guidance.weights(step, len(steps), most) for most in (math.inf, 1.0)]
         x0 = guided(x, step, sigma, weights, windows.at(step, x.shape[0]))
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
@@ -101,7 +101,9 @@ class Guided:
     """The guided clean latents of a clip.
 
     Attributes:
-        added: (frames, c, h, w) what guidance added to each frame when it was last computed.
+        added: (frames, c, h, w) what guidance added to each frame when it was last computed, as
+            a difference of the noise (x − x0) / σ: that of x0 fades with the noise level, and
+            would be too much at the next step.
     """
 
     denoiser: Denoises
@@ -113,16 +115,20 @@ class Guided:
         x: Tensor,
         step: int,
         sigma: float,
-        weights: Sequence[float],
+        weights: Sequence[Sequence[float]],
         windows: Sequence[Sequence[int]],
     ) -> Tensor:
-        """Averaged where windows meet: (frames, c, h, w)."""
+        """Averaged where windows meet: (frames, c, h, w).
+
+        Args:
+            weights: of the passes as guidance amplifies, and without amplifying.
+        """
         total = torch.zeros_like(x)
         count = x.new_zeros(x.shape[0], 1, 1, 1)
         for frames in windows:
             index = torch.tensor(frames, device=x.device)
-            plan = plan_passes(weights, self.denoiser.passes(frames))
-            total.index_add_(0, index, self._window(x[index], step, sigma, plan, frames, index))
+            plans = [plan_passes(some, self.denoiser.passes(frames)) for some in weights]
+            total.index_add_(0, index, self._window(x[index], step, sigma, plans, frames, index))
             count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
         return total / count
 
@@ -131,18 +137,20 @@ class Guided:
         x: Tensor,
         step: int,
         sigma: float,
-        plan: Mapping[Pass, float],
+        plans: Sequence[Mapping[Pass, float]],
         frames: Sequence[int],
         index: Tensor,
     ) -> Tensor:
-        run = self.frugal.passes(plan, step, sigma, frames)
-        expected = self.denoiser(x, sigma, frames, run)
-        lone = expected[run.index(max(plan))]
-        if len(run) < len(plan):
-            return lone + self.added[index] if self.frugal.shortcuts.guides(sigma) else lone
-        found = sum(weight * x0 for weight, x0 in zip(plan.values(), expected, strict=True))
-        self.added.index_copy_(0, index, found - lone)
-        return torch.as_tensor(found)
+        amplified, plain = plans
+        computes = self.frugal.computes(step, sigma, frames)
+        run = list(amplified if computes else plain)
+        expected = dict(zip(run, self.denoiser(x, sigma, frames, run), strict=True))
+        x0 = weighed(expected, plain)
+        if computes:
+            guided = weighed(expected, amplified)
+            self.added.index_copy_(0, index, (guided - x0) / sigma)
+            return guided
+        return x0 + sigma * self.added[index] if self.frugal.shortcuts.guides(sigma) else x0
 
 
 class Denoiser:
@@ -170,7 +178,7 @@ class Denoiser:
     ) -> Tensor:
         """See `Denoises`: x0 = x / (σ² + 1) − v σ / √(σ² + 1)."""
         spread = math.sqrt(sigma**2 + 1)
-        scaled = (x / spread).to(self.unet.conv_in.weight)
+        scaled = (x / spread).to(self.unet.conv_in.bias)  # weights may be kept in fewer bits
         c_noise = torch.tensor([math.log(sigma) / 4], device=x.device)
         parts = [
             velocity(self.unet, self.conditioning, scaled, c_noise, frames, some)

@@ -6,9 +6,13 @@
 p1 sees nothing, p2 the identity, p3 the audio as well, p4 the expression as well.
 """
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+
+import torch
+from torch import Tensor
 
 Scale = tuple[float, float]
 """Strength at the first and at the last step; linear between."""
@@ -34,11 +38,15 @@ class Guidance:
     audio: Scale = (7.5, 7.5)
     expression: Scale = (3.0, 3.0)
 
-    def weights(self, step: int, steps: int) -> list[float]:
-        """The weight of each pass at a step; they add up to 1."""
+    def weights(self, step: int, steps: int, most: float = math.inf) -> list[float]:
+        """The weight of each pass at a step; they add up to 1.
+
+        Args:
+            most: what strengths above it count as; at 1 nothing is amplified.
+        """
         along = step / max(steps - 1, 1)
         scales = (self.appearance, self.audio, self.expression)
-        s1, s2, s3 = (first + along * (last - first) for first, last in scales)
+        s1, s2, s3 = (min(first + along * (last - first), most) for first, last in scales)
         return [1 - s1, s1 - s2, s2 - s3, s3]
 
 
@@ -54,3 +62,8 @@ def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> dict[Pass, f
     for weight, first in zip(weights, equal, strict=True):
         plan[first] += weight
     return {first: weight for first, weight in plan.items() if abs(weight) > NEGLIGIBLE}
+
+
+def weighed(expected: Mapping[Pass, Tensor], plan: Mapping[Pass, float]) -> Tensor:
+    """The passes of a plan, added up."""
+    return torch.as_tensor(sum(weight * expected[which] for which, weight in plan.items()))

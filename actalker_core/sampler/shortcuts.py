@@ -1,11 +1,10 @@
 """What sampling may leave out, at a price: guidance at some noise levels, or at some steps."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ..errors import InputError
-from .guidance import Pass
 
 
 @dataclass(frozen=True)
@@ -13,8 +12,9 @@ class Shortcuts:
     """By default nothing is left out.
 
     Attributes:
-        guide_from, guide_to: noise levels between which guidance runs. Outside of them the last
-            pass that weighs something runs alone.
+        guide_from, guide_to: noise levels between which guidance runs. Outside of them nothing
+            is amplified: strengths above 1 count as 1, so that one pass is usually enough, and a
+            signal of strength 0 stays unseen.
         reuse_every: guidance is computed at one step of so many; between, each frame gets what
             guidance added to it before.
 
@@ -49,14 +49,11 @@ class Frugal:
     shortcuts: Shortcuts
     known: set[int] = field(default_factory=set)
 
-    def passes(
-        self, plan: Mapping[Pass, float], step: int, sigma: float, frames: Sequence[int]
-    ) -> list[Pass]:
-        """Those of a plan that run on a window: all of them, or the last one alone."""
-        lone = [max(plan)]
+    def computes(self, step: int, sigma: float, frames: Sequence[int]) -> bool:
+        """Whether guidance is computed on a window, rather than left out or used again."""
         if not self.shortcuts.guides(sigma):
-            return lone
+            return False
         if step % self.shortcuts.reuse_every and self.known.issuperset(frames):
-            return lone
+            return False
         self.known.update(frames)
-        return list(plan)
+        return True

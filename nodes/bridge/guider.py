@@ -1,5 +1,6 @@
 """Nested guidance for any sampler of ComfyUI."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
-from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes
+from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes, weighed
 from ...actalker_core.sampler.predict import Memo, passes_on
 from ...actalker_core.sampler.shortcuts import Frugal
 from ...actalker_core.sampler.windows import Windows
@@ -92,22 +93,26 @@ class NestedGuider(comfy.samplers.CFGGuider):
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
         step, steps = step_of({"sample_sigmas": levels, "sigmas": timestep})
-        frames = range(self.clip.frames)
-        plan = plan_passes(self.guidance.weights(step, steps), passes_on(self.clip, frames))
-        sigma = float(timestep.flatten()[0])
-        run = self.frugal.passes(plan, step, sigma, frames)
+        sigma, frames = float(timestep.flatten()[0]), range(self.clip.frames)
+        amplified, plain = (
+            plan_passes(self.guidance.weights(step, steps, most), passes_on(self.clip, frames))
+            for most in (math.inf, 1.0)
+        )
+        computes = self.frugal.computes(step, sigma, frames)
+        run = list(amplified if computes else plain)
         conds = [self.conds[which.name] for which in run]
         options = {
             **options,
             "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
         }
         found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
-        lone = found[run.index(max(plan))]
-        if len(run) < len(plan):
-            return lone + self.added if self.frugal.shortcuts.guides(sigma) else lone
-        guided = sum(weight * x0 for weight, x0 in zip(plan.values(), found, strict=True))
-        self.added = guided - lone
-        return guided
+        expected = dict(zip(run, found, strict=True))
+        x0 = weighed(expected, plain)
+        if computes:
+            guided = weighed(expected, amplified)
+            self.added = (guided - x0) / sigma
+            return guided
+        return x0 + sigma * self.added if self.frugal.shortcuts.guides(sigma) else x0
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:

@@ -18,6 +18,7 @@ from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
 from ...actalker_core.footprint import EVERYWHERE, activation_bytes, scanned_share
+from ...actalker_core.model.layers import lay_channels_last
 from ...actalker_core.model.unet import UNet
 from ...actalker_core.pipeline import default_windows
 from ...actalker_core.sampler.guidance import Pass
@@ -210,6 +211,8 @@ def make_patcher(
 ) -> comfy.model_patcher.ModelPatcher:
     """A MODEL."""
     model = ClipModel(config, unet, dtype, cast)
+    if comfy.model_management.force_channels_last():
+        lay_channels_last(unet)
     return comfy.model_patcher.ModelPatcher(
         model,
         load_device=comfy.model_management.get_torch_device(),

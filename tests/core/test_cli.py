@@ -166,13 +166,19 @@ def test_overlap_and_shift_move_the_windows(animate: Animate) -> None:
     assert not same(apart, shifted)
 
 
-@pytest.mark.parametrize("dtype", ["fp16", "bf16"])
-def test_half_precision_runs_and_is_near(animate: Animate, dtype: str) -> None:
-    half = animate("audio", *BRIEF, "--dtype", dtype)
+def test_channels_last_give_the_same_picture_but_for_rounding(animate: Animate) -> None:
+    last, usual = animate("audio", *BRIEF, "--channels-last"), animate("audio", *BRIEF)
+    assert last.frames is not None
+    assert (last.frames - usual.frames).abs().mean() < 1e-3
+
+
+@pytest.mark.parametrize("dtype", ["fp8", "fp16", "bf16"])
+def test_fewer_bits_run_and_are_near(animate: Animate, dtype: str) -> None:
+    fewer = animate("audio", *BRIEF, "--dtype", dtype)
     full = animate("audio", *BRIEF, "--dtype", "fp32")
-    assert half.frames is not None
-    assert half.frames.isfinite().all()
-    assert (half.frames - full.frames).abs().mean() < 0.08
+    assert fewer.frames is not None
+    assert fewer.frames.isfinite().all()
+    assert (fewer.frames - full.frames).abs().mean() < 0.08
 
 
 @pytest.mark.skipif(not REAL_MEDIA.is_dir(), reason="no recorded media beside the repository")
@@ -280,7 +286,7 @@ def test_too_short_speech_is_an_error(
     "options",
     [
         *("--frames 0", "--frames -3", "--frames x", "--steps 0", "--size 0"),
-        *("--fps 0", "--fps nan", "--fps x", "--masks none", "--dtype fp8", "--scan fast"),
+        *("--fps 0", "--fps nan", "--fps x", "--masks none", "--dtype fp4", "--scan fast"),
         *("--face-box 1,2,3", "--face-box a,b,c,d", "--window-mode loop", "--window-frames 0"),
         *("--audio-scale x", "--audio-scale 1:x", "--audio-scale nan", "--audio-scale inf"),
         *("--seed x", "--unknown 1"),

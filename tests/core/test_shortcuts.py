@@ -1,10 +1,13 @@
 """What sampling may leave out: exact where nothing is left out, and honest about the rest."""
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_sampler import SHAPE, FakeDenoiser, noise
 from torch import Tensor
 
@@ -19,6 +22,16 @@ FRAMES, SIGMAS = 7, karras_sigmas(6, 0.1, 10.0)
 WINDOWS = [Windows(), Windows(3, 1, 2), Windows(3, 0, 2), Windows(4, 0, 1, "cyclic")]
 
 
+class Adding(FakeDenoiser):
+    """What each pass adds to the noise of a frame is the same at every level."""
+
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+    ) -> Tensor:
+        self.calls.update(passes)
+        return sigma * self.answers[list(passes)][:, list(frames)] + 0.1 * torch.tanh(x)
+
+
 def run(
     shortcuts: Shortcuts | None,
     windows: Windows | None = None,
@@ -26,7 +39,7 @@ def run(
 ) -> tuple[Tensor, FakeDenoiser]:
     windows = windows or Windows()
     frames = FRAMES + windows.padding
-    denoiser = FakeDenoiser(frames)
+    denoiser = Adding(frames)
     found = sample(
         denoiser, noise(frames), SIGMAS, guidance or Guidance(), windows, shortcuts=shortcuts
     )
@@ -59,7 +72,7 @@ def test_guidance_runs_within_its_interval(where: int) -> None:
 @pytest.mark.parametrize("windows", WINDOWS)
 @pytest.mark.parametrize("every", [2, 3, 100])
 def test_differences_that_stay_may_be_reused(windows: Windows, every: int) -> None:
-    """Those of the fake denoiser do, for each frame, wherever its windows lie."""
+    """Those of the noise do here, for each frame, wherever its windows lie."""
     want, _ = run(None, windows)
     found, denoiser = run(Shortcuts(reuse_every=every), windows)
     assert torch.allclose(found, want, atol=1e-3, rtol=1e-4)
@@ -77,6 +90,42 @@ def test_a_signal_without_strength_stays_unseen(shortcuts: Shortcuts) -> None:
     _, denoiser = run(shortcuts, guidance=Guidance(expression=(0.0, 0.0)))
     assert Pass.EXPRESSION not in denoiser.calls
     assert denoiser.calls[Pass.AUDIO] == len(SIGMAS) - 1
+
+
+STRENGTHS = st.sampled_from([0.0, 0.5, 1.0, 3.0])
+SHORTCUTS = [Shortcuts(guide_from=2.0), Shortcuts(guide_to=2.0), Shortcuts(5.0, 0.2, 2)]
+
+
+@pytest.mark.parametrize("shortcuts", SHORTCUTS)
+@settings(deadline=None, max_examples=30)
+@given(st.tuples(STRENGTHS, STRENGTHS, STRENGTHS))
+def test_what_a_signal_without_strength_adds_changes_nothing(
+    shortcuts: Shortcuts, strengths: tuple[float, float, float]
+) -> None:
+    """A pass that sees it may run, but only beside another that takes away what it adds."""
+    guidance = Guidance(*((strength, strength) for strength in strengths))
+    ways = []
+    for seed in (1, 2):
+        denoiser = Adding(FRAMES)
+        added = torch.randn(3, *denoiser.answers.shape[1:], generator=draws(seed))
+        for which, strength in enumerate(strengths):
+            added[which] *= 1 if strength == 0 else 0
+        denoiser.answers[1:] += added.cumsum(0)
+        ways.append(
+            sample(denoiser, noise(FRAMES), SIGMAS, guidance, Windows(3, 1, 2), None, shortcuts)
+        )
+    assert torch.allclose(*ways, atol=1e-3, rtol=1e-4)
+
+
+def draws(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@given(STRENGTHS, STRENGTHS, STRENGTHS)
+def test_without_guidance_strengths_count_at_most_as_1(s1: float, s2: float, s3: float) -> None:
+    weights = Guidance((s1, s1), (s2, s2), (s3, s3)).weights(0, 1, most=1.0)
+    assert sum(weights) == pytest.approx(1)
+    assert [sum(weights[i:]) for i in (1, 2, 3)] == pytest.approx([min(s, 1) for s in (s1, s2, s3)])
 
 
 @pytest.mark.parametrize("values", [(1.0, 2.0, 1), (1.0, -1.0, 1), (math.inf, 0.0, 0)])

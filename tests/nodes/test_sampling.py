@@ -474,6 +474,19 @@ def test_a_compiled_block_gives_the_same_latents(comfy: Comfy, loaded: Any, clip
     torch._dynamo.reset()
 
 
+def test_comfyui_s_switch_lays_channels_last(
+    comfy: Comfy, loaded: Any, exact_clip: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from comfy.cli_args import args
+
+    monkeypatch.setattr(args, "force_channels_last", True)
+    model = comfy.call("LoadModel", checkpoint="built-in")[0]
+    weight = model.model.diffusion_model.unet.conv_in.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert not weight.is_contiguous()
+    assert_same(by_node(comfy, model, *exact_clip), by_node(comfy, loaded[0], *exact_clip), 1e-3)
+
+
 @pytest.mark.parametrize("name", ["one tight window", "tight windows"])
 def test_the_plain_sampler_runs_one_pass_with_everything(
     comfy: Comfy, loaded: Any, clip: Any, name: str
