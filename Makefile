@@ -10,7 +10,7 @@ COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFY_VENV ?= .venv-comfy
 COMFY_TORCH ?= torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0
 
-.PHONY: demo test test-core test-comfy lint bench clean
+.PHONY: demo test test-core test-comfy lint bench bench-gpu bench-shortcuts clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
@@ -35,7 +35,15 @@ lint: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/installed
-	$(RUN) tests/benchmarks/bench_core.py
+	$(RUN) -m pip install --quiet ".[bench]"
+	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks/bench_$$part.py || exit 1; done
+
+# Both write a table into the README.
+bench-gpu: $(VENV)/installed
+	$(RUN) tests/benchmarks/bench_gpu.py
+
+bench-shortcuts: $(VENV)/installed
+	$(RUN) tests/benchmarks/bench_shortcuts.py
 
 clean:
 	rm -rf $(VENV) $(COMFY_VENV) demo .mypy_cache .pytest_cache .ruff_cache

@@ -34,6 +34,7 @@ Array = NDArray[np.float64]
 FIRST_SEED = 5_000_000
 """Of people, voices and motions that training never uses."""
 FOLLOWED = ("eyes", "brows", "smile", "yaw", "roll")
+USUAL = Settings(masks="paper")
 STRANGERS = 12
 """Other people that a frame must be further from than from the portrait's."""
 
@@ -140,10 +141,11 @@ class Studio:
 
     Args:
         seed: of the noise.
+        settings: how clips are made besides their length, gates and seed.
     """
 
-    def __init__(self, model: ACTalker, seed: int = 0) -> None:
-        self.model, self.seed = model, seed
+    def __init__(self, model: ACTalker, seed: int = 0, settings: Settings = USUAL) -> None:
+        self.model, self.settings = model, replace(settings, seed=seed)
 
     def film(
         self,
@@ -164,9 +166,7 @@ class Studio:
             head=None if head is None else head.pictures,
             head_box=None if head is None else head.frames[0].face,
         )
-        settings = Settings(
-            frames=scene.frames, masks="paper", audio_gate=audio_gate, seed=self.seed
-        )
+        settings = replace(self.settings, frames=scene.frames, audio_gate=audio_gate)
         chunks = generate(self.model, inputs, settings).chunks
         frames = (torch.cat(list(chunks)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return Filmed(scene, list(frames))

@@ -74,12 +74,19 @@ class PeakMemory(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         for tensor in tree_leaves((args, kwargs)):
             if isinstance(tensor, Tensor):
-                self._known.add(tensor.untyped_storage()._cdata)
+                self._leave_out(tensor.untyped_storage())
         result = func(*args, **(kwargs or {}))
         for tensor in tree_leaves(result):
             if isinstance(tensor, Tensor):
                 self._count(tensor.untyped_storage())
         return result
+
+    def _leave_out(self, storage: torch.UntypedStorage) -> None:
+        """Not counted while it lives; later its address may be another's."""
+        key = storage._cdata
+        if key not in self._known:
+            self._known.add(key)
+            weakref.finalize(storage, self._known.discard, key)
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
@@ -96,7 +103,7 @@ class PeakMemory(TorchDispatchMode):
 
 
 def peak_bytes(call: Callable[[], object]) -> int:
-    """The most that lived at once, above what was there before."""
-    with torch.no_grad(), PeakMemory() as memory:
+    """The most that lived at once, above what was there before; run as sampling is."""
+    with torch.inference_mode(), PeakMemory() as memory:
         call()
     return memory.peak

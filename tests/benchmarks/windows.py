@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from actalker_core.bundle import FLOAT32_LEAVES
 from actalker_core.conditioning import Branch, Conditioning
 from actalker_core.config import UNetConfig
 from actalker_core.faces import Face
@@ -102,6 +103,23 @@ def forward(
     c_noise = torch.ones(1, device=like.device)
     wanted = list(passes or mode.passes)
     return lambda: velocity(unet, read, x, c_noise, range(frames), wanted)
+
+
+def noise(read: Conditioning) -> Tensor:
+    """(f, 4, h, w) latents for all frames of what is read."""
+    latent = read.image_latent
+    return torch.randn(read.frames, *latent.shape[1:], device=latent.device, dtype=latent.dtype)
+
+
+def random_unet(config: UNetConfig, device: torch.device, dtype: torch.dtype) -> UNet:
+    """A UNet with the weights that its layers start with; scan parameters stay float32."""
+    torch.manual_seed(0)
+    with device:
+        unet = UNet(config)
+    for name, parameter in unet.named_parameters():
+        if name.rsplit(".", 1)[-1] not in FLOAT32_LEAVES:
+            parameter.data = parameter.data.to(dtype)
+    return unet.requires_grad_(False)
 
 
 def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32, ops: Ops = nn) -> UNet:

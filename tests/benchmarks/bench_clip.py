@@ -1,0 +1,95 @@
+"""A whole clip from noise, ours against the released way: `make bench`.
+
+The released way runs four passes with windows that wrap around, pads the clip by one window,
+computes signals whose gate is 0, and each pass from its beginning. Its parallel-control layers are
+the released ones but for the scan; that, attention and convolutions are ours in both, so that the
+ratio owes nothing to them.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import torch
+from harness import REPEATS, median_seconds, say
+from released import layers_run_as_released
+from torch import Tensor
+from windows import MODES, conditioning, noise, random_unet
+
+from actalker_core.conditioning import Branch, Conditioning
+from actalker_core.config import VARIANTS, ModelConfig
+from actalker_core.model.unet import UNet
+from actalker_core.preflight import count
+from actalker_core.sampler.denoise import Denoiser, sample
+from actalker_core.sampler.guidance import Guidance, Pass
+from actalker_core.sampler.schedule import karras_sigmas
+from actalker_core.sampler.windows import Windows
+
+GOAL = 3.5
+FRAMES, STEPS, SIDE_PX = 25, 25, 128
+CPU = torch.device("cpu")
+
+
+class ReleasedDenoiser(Denoiser):
+    """Runs every pass, each from its beginning."""
+
+    def passes(self, frames: Sequence[int]) -> list[Pass]:
+        return list(Pass)
+
+
+def computed(branch: Branch) -> Branch:
+    """The same numbers, so that a shut gate is computed as tokens of 0."""
+    return Branch(
+        branch.tokens * branch.gate[:, None, None],
+        branch.absent * branch.gate[0],
+        torch.ones_like(branch.gate),
+    )
+
+
+def released_clip(clip: Conditioning) -> Conditioning:
+    return replace(clip, audio=computed(clip.audio), expression=computed(clip.expression))
+
+
+def sampled(config: ModelConfig, denoiser: Denoiser, steps: int, windows: Windows) -> Tensor:
+    s = config.sampling
+    sigmas = karras_sigmas(steps, s.sigma_min, s.sigma_max)
+    torch.manual_seed(2)
+    return sample(denoiser, sigmas[0] * noise(denoiser.conditioning), sigmas, Guidance(), windows)
+
+
+def ours(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
+    windows = Windows(config.unet.num_frames)
+    return sampled(config, Denoiser(unet, clip), steps, windows)
+
+
+def released(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
+    windows = Windows(config.unet.num_frames, mode="cyclic")
+    padded = released_clip(clip).padded(windows.padding)
+    with layers_run_as_released():
+        return sampled(config, ReleasedDenoiser(unet, padded, 1), steps, windows)
+
+
+def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPEATS) -> None:
+    """Print how much faster the whole clip is."""
+    unet = random_unet(config.unet, CPU, torch.float32)
+    clip = conditioning(config.unet, MODES["audio only"], frames, SIDE_PX, unet.conv_in.weight)
+    peers = {
+        "released": lambda: released(config, unet, clip, steps),
+        "ours": lambda: ours(config, unet, clip, steps),
+    }
+    theirs, own = median_seconds(peers, repeats).values()
+    sigmas = karras_sigmas(steps, config.sampling.sigma_min, config.sampling.sigma_max)
+    tight, cyclic = (
+        count(clip, Windows(config.unet.num_frames, mode=mode), Guidance(), sigmas)
+        for mode in ("tight", "cyclic")
+    )
+    say(f"{frames} frames × {steps} steps, audio only, a small model at {SIDE_PX}²")
+    say(f"   {theirs / own:.2f}× faster than the released way with our scan (asked: {GOAL:g}×)")
+    say(
+        f"   {own:.1f} s instead of {theirs:.1f} s; {tight.evaluations} evaluations instead of "
+        f"{cyclic.unplanned}\n"
+    )
+
+
+if __name__ == "__main__":
+    with torch.inference_mode():
+        bench_clip(VARIANTS["tiny"], FRAMES, STEPS)

@@ -1,0 +1,249 @@
+"""What the core reaches on a GPU, as a table in the README: `make bench-gpu`.
+
+Where mamba-ssm is installed (built with MAMBA_KEEP_CUDA_BUILD=TRUE) the scan is also held against
+its CUDA kernel, with the flips and copies that the kernel asks for; its softplus and skip term are
+made before and not counted. Without a GPU the same code runs under small sizes on the CPU, and the
+table says that nothing was measured.
+"""
+
+import datetime
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from harness import REPEATS, median_seconds, say
+from harness import table as markdown
+from torch import Tensor, nn
+from windows import MODES, conditioning, forward, noise, random_unet
+
+from actalker_core.config import VARIANTS, ModelConfig, UNetConfig
+from actalker_core.model.scan import Sequences, mamba_ssm_cuda, scan_branches
+from actalker_core.sampler.denoise import Denoiser, sample
+from actalker_core.sampler.guidance import Guidance, Pass
+from actalker_core.sampler.schedule import karras_sigmas
+from actalker_core.sampler.windows import Windows
+from actalker_core.training.report import put_into
+from actalker_core.vae import build_vae, decode_frames
+
+README = Path(__file__).parents[2] / "README.md"
+MARK = "gpu"
+H200_SECONDS_PER_STATE_ELEMENT = 0.27e-12
+"""An H200's exponential units make no more than one exponential in that time."""
+NOT_MEASURED = "not measured"
+JOINT = "both, paper's masks"
+SIZE_PX, FRAMES, STEPS = 576, 25, 25
+"""Of the clip in the table."""
+
+
+@dataclass(frozen=True)
+class Setup:
+    """How large everything is that is run.
+
+    Attributes:
+        sizes_px: for each size in the table, the side of the square pictures that are run.
+        dtype: of the weights.
+    """
+
+    config: ModelConfig
+    sizes_px: dict[int, int]
+    frames: int
+    steps: int
+    device: torch.device
+    dtype: torch.dtype
+    repeats: int = REPEATS
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the numbers say anything."""
+        return self.device.type == "cuda"
+
+
+Calls = dict[str, Callable[[], object]]
+Row = tuple[str, str, str]
+"""What, how much, and what is asked."""
+
+
+def setup() -> Setup:
+    """The released sizes on a GPU, or small ones on the CPU."""
+    if torch.cuda.is_available():
+        config, sizes_px = VARIANTS["released"], {576: 576, 640: 640}
+        return Setup(config, sizes_px, FRAMES, STEPS, torch.device("cuda"), torch.bfloat16)
+    config, sizes_px = VARIANTS["tiny"], {576: 64, 640: 128}
+    return Setup(config, sizes_px, 2, 2, torch.device("cpu"), torch.float32, repeats=1)
+
+
+# Scan --------------------------------------------------------------------------------------------
+
+
+def scan_inputs(s: Setup) -> Sequences:
+    """One branch of the finest layer that owns every token, in both directions."""
+    unet = s.config.unet
+    side = s.sizes_px[SIZE_PX] // 8
+    tail = 1 + s.config.audio_projection.context_tokens
+    tokens, width = side * side + tail, unet.expand * unet.block_out_channels[0]
+    k, b, n = unet.directions, s.frames, unet.state
+
+    def draw(*shape: int, dtype: torch.dtype = s.dtype) -> Tensor:
+        return torch.randn(*shape, device=s.device, dtype=dtype)
+
+    return Sequences(
+        x=draw(b, tokens, width),
+        delta=draw(k, b, tokens, width),
+        B=draw(k, b, tokens, n),
+        C=draw(k, b, tokens, n),
+        A=-draw(k, width, n, dtype=torch.float32).abs(),
+        D=draw(k, width, dtype=torch.float32),
+        bias=draw(k, width, dtype=torch.float32),
+        tail=tail,
+    )
+
+
+def scan_rows(s: Setup) -> Iterator[Row]:
+    """Ours, and as a ratio mamba-ssm's."""
+    given = scan_inputs(s)
+    peers: Calls = {"ours": lambda: scan_branches([given])}
+    if s.is_measured and mamba_ssm_cuda.is_installed():
+        peers["mamba-ssm"] = mamba_ssm_call(given)
+    times = median_seconds(peers, s.repeats)
+    own = times["ours"]
+    elements = given.delta.numel() * given.A.shape[2]
+    bound = elements * H200_SECONDS_PER_STATE_ELEMENT
+    ratio = f"{times['mamba-ssm'] / own:.2f}×" if "mamba-ssm" in times else NOT_MEASURED
+    yield f"scan at {SIZE_PX}², over mamba-ssm's kernel with its copies", ratio, "≥ 2.5×"
+    yield "the same, share of an H200's exponential bound", f"{bound / own:.0%}", "≥ 50 %"
+    yield "the same, time", f"{1e3 * own:.2f} ms", ""
+
+
+def mamba_ssm_call(given: Sequences) -> Callable[[], object]:
+    """mamba-ssm's kernel over the same tokens in each direction, outputs added."""
+    delta = F.softplus(given.delta + given.bias[:, None, None].to(given.delta))
+
+    def scan(k: int) -> Tensor:
+        B, C = (of[k].unsqueeze(2) for of in (given.B, given.C))  # b s n -> b s g n
+        return mamba_ssm_cuda.scan(given.x, delta[k], given.A[k], B, C, k % 2 == 1)
+
+    return lambda: sum(scan(k) for k in range(len(delta)))
+
+
+# Forward -----------------------------------------------------------------------------------------
+
+
+def floor(config: UNetConfig) -> nn.Module:
+    """diffusers' plain SVD UNet of the same width: no signals, no Mamba."""
+    from diffusers import UNetSpatioTemporalConditionModel
+
+    return UNetSpatioTemporalConditionModel(
+        in_channels=config.in_channels,
+        out_channels=config.out_channels,
+        down_block_types=_kinds(config, "CrossAttnDownBlock", "DownBlock"),
+        up_block_types=_kinds(config, "CrossAttnUpBlock", "UpBlock")[::-1],
+        block_out_channels=config.block_out_channels,
+        layers_per_block=config.layers_per_block,
+        num_attention_heads=config.num_attention_heads,
+        cross_attention_dim=config.cross_attention_dim,
+        addition_time_embed_dim=config.addition_time_embed_dim,
+        projection_class_embeddings_input_dim=config.projection_class_embeddings_input_dim,
+    )
+
+
+def _kinds(config: UNetConfig, with_attention: str, without: str) -> tuple[str, ...]:
+    names = [with_attention] * (config.levels - 1) + [without]
+    return tuple(f"{name}SpatioTemporal" for name in names)
+
+
+def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
+    """All passes of one window in one batch, in three gate modes, over the floor's four."""
+    size_px = s.sizes_px[named_px]
+    with s.device:
+        plain = floor(s.config.unet).to(s.dtype).requires_grad_(False)
+    unet = random_unet(s.config.unet, s.device, s.dtype)
+    peers: Calls = {"floor": floor_call(plain, s, size_px)}
+    peers |= {name: forward(unet, mode, s.frames, size_px) for name, mode in MODES.items()}
+    times = median_seconds(peers, s.repeats)
+    lowest, at = times.pop("floor"), f"one window at {named_px}²"
+    yield f"{at}, diffusers' plain UNet, four passes", f"{lowest:.3f} s", ""
+    for mode, time in times.items():
+        asked = "≤ 0.55 s" if (named_px, mode) == (SIZE_PX, JOINT) else ""
+        yield f"{at}, {mode}", f"{time / lowest:.2f} of that, {time:.3f} s", asked
+    grown = peak_bytes(s, peers[JOINT])
+    whole = grown + sum(parameter.nbytes for parameter in unet.parameters())
+    asked = "≤ 10 GB" if named_px == SIZE_PX else ""
+    found = f"{whole / 1e9:.2f} GB with the weights, {grown / 1e9:.2f} GB besides them"
+    yield f"{at}, {JOINT}, peak of memory", found, asked
+
+
+def floor_call(plain: nn.Module, s: Setup, size_px: int) -> Callable[[], object]:
+    side, passes = size_px // 8, len(Pass)
+    channels, width = s.config.unet.in_channels, s.config.unet.cross_attention_dim
+    like = {"device": s.device, "dtype": s.dtype}
+    x = torch.randn(passes, s.frames, channels, side, side, **like)
+    context, ids = torch.randn(passes, 1, width, **like), torch.ones(passes, 3, device=s.device)
+    return lambda: plain(x, torch.ones(1, device=s.device), context, ids)
+
+
+def peak_bytes(s: Setup, call: Callable[[], object]) -> int:
+    """The most that a call holds besides what was there; 0 where nothing is measured."""
+    if not s.is_measured:
+        call()
+        return 0
+    torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
+    call()
+    return torch.cuda.max_memory_allocated() - before
+
+
+# Clip --------------------------------------------------------------------------------------------
+
+
+def clip_rows(s: Setup) -> Iterator[Row]:
+    """From noise to pictures."""
+    size_px, sampling = s.sizes_px[SIZE_PX], s.config.sampling
+    with s.device:
+        vae = build_vae(s.config.vae).requires_grad_(False)
+    unet = random_unet(s.config.unet, s.device, s.dtype)
+    tokens = s.config.audio_projection.context_tokens
+    like = unet.conv_in.weight
+    clip = conditioning(s.config.unet, MODES[JOINT], s.frames, size_px, like, tokens)
+    sigmas = karras_sigmas(s.steps, sampling.sigma_min, sampling.sigma_max)
+    start = sigmas[0] * noise(clip).float()
+    denoiser = Denoiser(unet, clip)
+
+    def make() -> list[Tensor]:
+        latents = sample(denoiser, start, sigmas, Guidance(), Windows())
+        return list(decode_frames(vae, latents, sampling.decode_frames))
+
+    name = f"{FRAMES} frames × {STEPS} steps at {SIZE_PX}², {JOINT}, from noise to pictures"
+    time = median_seconds({name: make}, s.repeats)[name]
+    yield name, f"{time:.1f} s", "≤ 15 s"
+
+
+# Table -------------------------------------------------------------------------------------------
+
+
+@torch.inference_mode()
+def rows(s: Setup) -> list[Row]:
+    """All that is measured; without a GPU what was run, without its numbers."""
+    found = [*scan_rows(s), *(r for px in s.sizes_px for r in forward_rows(s, px)), *clip_rows(s)]
+    return found if s.is_measured else [(name, NOT_MEASURED, goal) for name, _, goal in found]
+
+
+def table(s: Setup, found: list[Row]) -> str:
+    """Markdown, dated, with the card's name."""
+    card = torch.cuda.get_device_name() if s.is_measured else "no GPU at hand"
+    head = f"{datetime.date.today()}, {card}, torch {torch.__version__}", "found", "asked"
+    return markdown(head, found)
+
+
+def main(page: Path) -> None:
+    """Measure, print and keep the table."""
+    s = setup()
+    text = table(s, rows(s))
+    say(text)
+    put_into(page, MARK, text)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else README)

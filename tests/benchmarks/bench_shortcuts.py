@@ -1,0 +1,187 @@
+"""What each optional acceleration saves and what it costs: `make bench-shortcuts`.
+
+Clips of the built-in model, people and speech that it was never trained on. Time is that of a
+whole clip, from portrait and sound to pictures, of all ways in turn in one process. torch.compile
+is left to GPUs: for a small model on a CPU it compiles longer than it could save.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from harness import median_seconds, say
+from harness import table as markdown
+from likeness import psnr_db, ssim
+from torch import nn
+
+from actalker_core.bundle import ACTalker
+from actalker_core.checkpoint import load_built_in
+from actalker_core.sampler.shortcuts import Shortcuts
+from actalker_core.training.evaluate import (
+    FIRST_SEED,
+    USUAL,
+    Filmed,
+    Performance,
+    Scene,
+    Studio,
+    change,
+    correlation,
+    regions,
+    share,
+)
+from actalker_core.training.people import State, draw_person
+from actalker_core.training.report import put_into
+
+README = Path(__file__).parents[2] / "README.md"
+MARK = "shortcuts"
+CPU = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class Way:
+    """One acceleration.
+
+    Attributes:
+        settings: what it changes of how clips are made.
+        prepare: what it changes of the model.
+    """
+
+    settings: dict[str, Any] = field(default_factory=dict)
+    prepare: Callable[[ACTalker], object] = lambda model: model
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much is measured: scenes, frames of each, and frames of the clip that is timed."""
+
+    scenes: int = 2
+    frames: int = 25
+    timed_frames: int = 10
+
+
+def weights_in_8_bits(model: ACTalker) -> None:
+    """What ComfyUI's fp8_e4m3fn keeps of the weights; here they compute as before."""
+    for weight in model.unet.parameters():
+        if weight.ndim >= 2:
+            weight.data = weight.data.to(torch.float8_e4m3fn).to(weight.dtype)
+
+
+def channels_last(model: ACTalker) -> None:
+    for layer in model.unet.modules():  # one by one: convolutions over frames have another rank
+        if isinstance(layer, nn.Conv2d):
+            layer.to(memory_format=torch.channels_last)
+
+
+EXACT = "exact"
+WAYS = {
+    EXACT: Way(),
+    "6 of 12 steps": Way({"steps": 6}),
+    "6 steps, align-your-steps": Way({"steps": 6, "schedule": "align-your-steps"}),
+    "guidance from 10 to 0.1": Way({"shortcuts": Shortcuts(guide_from=10.0, guide_to=0.1)}),
+    "guidance of every 2nd step": Way({"shortcuts": Shortcuts(reuse_every=2)}),
+    "guidance of every 3rd step": Way({"shortcuts": Shortcuts(reuse_every=3)}),
+    "channels-last": Way(prepare=channels_last),
+    "weights in 8 bits": Way(prepare=weights_in_8_bits),
+}
+
+
+def studio_of(way: Way) -> Studio:
+    model = load_built_in(CPU, torch.float32)
+    way.prepare(model)
+    return Studio(model, settings=replace(USUAL, **way.settings))
+
+
+# Films -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Films:
+    """One scene: as anybody would make it, and twice with all still but the face.
+
+    Attributes:
+        both: with speech and a driving clip.
+        still, face_anew: the same speech, two clips that differ in the face alone.
+    """
+
+    both: Filmed
+    still: Filmed
+    face_anew: Filmed
+
+
+def film(studio: Studio, scene: Scene) -> Films:
+    performer = draw_person(FIRST_SEED + 1000 + scene.number)
+    posed = Performance(performer, [State()] * scene.frames)
+    clip = partial(studio.film, scene, speech=scene.speech())
+    return Films(
+        clip(driving=Performance(performer, scene.motion())),
+        clip(driving=_still(performer, scene.motion()), head=posed),
+        clip(driving=_still(performer, scene.motion(1)), head=posed),
+    )
+
+
+def _still(performer: Any, states: list[State]) -> Performance:
+    return Performance(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in states])
+
+
+def lip_sync(films: Films) -> float:
+    return correlation(films.both.read("open"), films.both.scene.mouth()[:, 0])
+
+
+def leak(films: Films) -> float:
+    mouth, rest = regions(films.both.scene.portrait)
+    seen = change(films.still, films.face_anew)
+    return share(seen[mouth].mean(), seen[rest].mean())
+
+
+# Table -------------------------------------------------------------------------------------------
+
+
+def seconds_of(studios: dict[str, Studio], frames: int) -> dict[str, float]:
+    """Medians."""
+    scene = Scene(0, frames, next(iter(studios.values())).model.config.sampling.fps)
+    acted = Performance(draw_person(FIRST_SEED + 1000), scene.motion())
+    assert acted.frames  # drawn before the clock runs
+    given = {"speech": scene.speech(), "driving": acted}
+    return median_seconds({name: partial(s.film, scene, **given) for name, s in studios.items()})
+
+
+def qualities(studio: Studio, exact: list[Films], scenes: list[Scene]) -> list[str]:
+    """PSNR, SSIM, lip sync and leak, each the mean over the scenes."""
+    films = [film(studio, scene) for scene in scenes]
+    pairs = [(f.both.pictures, e.both.pictures) for f, e in zip(films, exact, strict=True)]
+    return [
+        f"{np.mean([psnr_db(a, b) for a, b in pairs]):.1f} dB",
+        f"{np.mean([ssim(a, b) for a, b in pairs]):.3f}",
+        f"{np.mean([lip_sync(f) for f in films]):.2f}",
+        f"{np.mean([leak(f) for f in films]):.2f}",
+    ]
+
+
+def table(ways: dict[str, Way], amount: Amount) -> str:
+    """Markdown; the first way is what the others are held against."""
+    studios = {name: studio_of(way) for name, way in ways.items()}
+    times = seconds_of(studios, amount.timed_frames)
+    first = next(iter(studios))
+    fps = studios[first].model.config.sampling.fps
+    scenes = [Scene(number, amount.frames, fps) for number in range(amount.scenes)]
+    exact = [film(studios[first], scene) for scene in scenes]
+    rows = []
+    for name, studio in studios.items():
+        row = (name, f"{times[name] / times[first]:.2f}", *qualities(studio, exact, scenes))
+        say(" | ".join(row))
+        rows.append(row)
+    return markdown(("", "time", "PSNR", "SSIM", "lip sync", "leak of expression"), rows)
+
+
+def main(page: Path) -> None:
+    """Measure, print and keep the table."""
+    put_into(page, MARK, table(WAYS, Amount()))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else README)
