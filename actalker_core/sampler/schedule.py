@@ -20,16 +20,16 @@ def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float = 7
 
 
 def aligned_sigmas(steps: int, sigma_min: float, sigma_max: float) -> list[float]:
-    """The levels of Align Your Steps, and a final 0: a good few of them instead of many.
+    """The levels of Align Your Steps, with 0 for the last: a good few of them instead of many.
 
-    The published ten intervals are divided evenly in log sigma. For a model with other ends than
-    SVD's, log sigma is stretched to reach from one to the other.
+    Ten steps are the published ones; for others the ten intervals are divided evenly in log sigma.
+    For a model with other ends than SVD's, log sigma is stretched to reach from one to the other.
 
     Source: Sabour et al., arXiv 2404.14507.
     """
     logs = np.log(ALIGNED_FOR_SVD)
     shares = (logs - logs[-1]) / (logs[0] - logs[-1])
-    places = np.linspace(0, len(shares) - 1, steps)
+    places = np.linspace(0, len(shares) - 1, steps + 1)[:-1]
     along = np.interp(places, np.arange(len(shares)), shares)
     low, high = math.log(sigma_min), math.log(sigma_max)
     return [*np.exp(low + along * (high - low)).tolist(), 0.0]

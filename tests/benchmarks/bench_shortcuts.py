@@ -17,10 +17,10 @@ import torch
 from harness import median_seconds, say
 from harness import table as markdown
 from likeness import psnr_db, ssim
-from torch import nn
 
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import load_built_in
+from actalker_core.model.layers import lay_channels_last
 from actalker_core.sampler.shortcuts import Shortcuts
 from actalker_core.training.evaluate import (
     FIRST_SEED,
@@ -71,12 +71,6 @@ def weights_in_8_bits(model: ACTalker) -> None:
             weight.data = weight.data.to(torch.float8_e4m3fn).to(weight.dtype)
 
 
-def channels_last(model: ACTalker) -> None:
-    for layer in model.unet.modules():  # one by one: convolutions over frames have another rank
-        if isinstance(layer, nn.Conv2d):
-            layer.to(memory_format=torch.channels_last)
-
-
 EXACT = "exact"
 WAYS = {
     EXACT: Way(),
@@ -85,7 +79,7 @@ WAYS = {
     "guidance from 10 to 0.1": Way({"shortcuts": Shortcuts(guide_from=10.0, guide_to=0.1)}),
     "guidance of every 2nd step": Way({"shortcuts": Shortcuts(reuse_every=2)}),
     "guidance of every 3rd step": Way({"shortcuts": Shortcuts(reuse_every=3)}),
-    "channels-last": Way(prepare=channels_last),
+    "channels-last": Way(prepare=lambda model: lay_channels_last(model.unet)),
     "weights in 8 bits": Way(prepare=weights_in_8_bits),
 }
 
