@@ -35,7 +35,7 @@ lint: $(VENV)/installed
 	$(VENV)/bin/mypy
 
 bench: $(VENV)/installed
-	$(RUN) -m pip install --quiet ".[bench]"
+	$(RUN) -m pip install --quiet --editable ".[bench]"
 	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks/bench_$$part.py || exit 1; done
 
 # Both write a table into the README.
