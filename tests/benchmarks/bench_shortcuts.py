@@ -18,7 +18,7 @@ from harness import median_seconds, say
 from harness import table as markdown
 from likeness import psnr_db, ssim
 
-from actalker_core.bundle import ACTalker
+from actalker_core.bundle import ACTalker, weight_dtype
 from actalker_core.checkpoint import load_built_in
 from actalker_core.model.layers import lay_channels_last
 from actalker_core.sampler.shortcuts import Shortcuts
@@ -65,10 +65,10 @@ class Amount:
 
 
 def weights_in_8_bits(model: ACTalker) -> None:
-    """What ComfyUI's fp8_e4m3fn keeps of the weights; here they compute as before."""
-    for weight in model.unet.parameters():
-        if weight.ndim >= 2:
-            weight.data = weight.data.to(torch.float8_e4m3fn).to(weight.dtype)
+    """What fp8 keeps of the weights; here they compute as before."""
+    for name, weight in model.unet.named_parameters():
+        kept = weight_dtype(f"unet.{name}", torch.float8_e4m3fn, weight.ndim)
+        weight.data = weight.data.to(kept).to(weight.dtype)
 
 
 EXACT = "exact"
