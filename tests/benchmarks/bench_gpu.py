@@ -16,10 +16,11 @@ import torch
 import torch.nn.functional as F
 from harness import REPEATS, median_seconds, say
 from harness import table as markdown
-from torch import Tensor, nn
+from plain import floor
+from torch import Tensor
 from windows import MODES, conditioning, forward, noise, random_unet
 
-from actalker_core.config import VARIANTS, ModelConfig, UNetConfig
+from actalker_core.config import VARIANTS, ModelConfig
 from actalker_core.model.scan import Sequences, mamba_ssm_cuda, scan_branches
 from actalker_core.sampler.denoise import Denoiser, sample
 from actalker_core.sampler.guidance import Guidance, Pass
@@ -131,36 +132,12 @@ def mamba_ssm_call(given: Sequences) -> Callable[[], object]:
 # Forward -----------------------------------------------------------------------------------------
 
 
-def floor(config: UNetConfig) -> nn.Module:
-    """diffusers' plain SVD UNet of the same width: no signals, no Mamba."""
-    from diffusers import UNetSpatioTemporalConditionModel
-
-    return UNetSpatioTemporalConditionModel(
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        down_block_types=_kinds(config, "CrossAttnDownBlock", "DownBlock"),
-        up_block_types=_kinds(config, "CrossAttnUpBlock", "UpBlock")[::-1],
-        block_out_channels=config.block_out_channels,
-        layers_per_block=config.layers_per_block,
-        num_attention_heads=config.num_attention_heads,
-        cross_attention_dim=config.cross_attention_dim,
-        addition_time_embed_dim=config.addition_time_embed_dim,
-        projection_class_embeddings_input_dim=config.projection_class_embeddings_input_dim,
-    )
-
-
-def _kinds(config: UNetConfig, with_attention: str, without: str) -> tuple[str, ...]:
-    names = [with_attention] * (config.levels - 1) + [without]
-    return tuple(f"{name}SpatioTemporal" for name in names)
-
-
 def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
     """All passes of one window in one batch, in three gate modes, over the floor's four."""
     size_px = s.sizes_px[named_px]
-    with s.device:
-        plain = floor(s.config.unet).to(s.dtype).requires_grad_(False)
     unet = random_unet(s.config.unet, s.device, s.dtype)
-    peers: Calls = {"floor": floor_call(plain, s, size_px)}
+    like = unet.conv_in.weight
+    peers: Calls = {"floor": floor(s.config.unet, len(Pass), s.frames, size_px, like)}
     peers |= {name: forward(unet, mode, s.frames, size_px) for name, mode in MODES.items()}
     times = median_seconds(peers, s.repeats)
     lowest, at = times.pop("floor"), f"one window at {named_px}²"
@@ -168,20 +145,12 @@ def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
     for mode, time in times.items():
         asked = "≤ 0.55 s" if (named_px, mode) == (SIZE_PX, JOINT) else ""
         yield f"{at}, {mode}", f"{time / lowest:.2f} of that, {time:.3f} s", asked
-    grown = peak_bytes(s, peers[JOINT])
-    whole = grown + sum(parameter.nbytes for parameter in unet.parameters())
+    weights = sum(parameter.nbytes for parameter in unet.parameters())
     asked = "≤ 10 GB" if named_px == SIZE_PX else ""
-    found = f"{whole / 1e9:.2f} GB with the weights, {grown / 1e9:.2f} GB besides them"
-    yield f"{at}, {JOINT}, peak of memory", found, asked
-
-
-def floor_call(plain: nn.Module, s: Setup, size_px: int) -> Callable[[], object]:
-    side, passes = size_px // 8, len(Pass)
-    channels, width = s.config.unet.in_channels, s.config.unet.cross_attention_dim
-    like = {"device": s.device, "dtype": s.dtype}
-    x = torch.randn(passes, s.frames, channels, side, side, **like)
-    context, ids = torch.randn(passes, 1, width, **like), torch.ones(passes, 3, device=s.device)
-    return lambda: plain(x, torch.ones(1, device=s.device), context, ids)
+    for mode in MODES:
+        grown = peak_bytes(s, peers[mode])
+        found = f"{(grown + weights) / 1e9:.2f} GB with weights, {grown / 1e9:.2f} GB besides them"
+        yield f"{at}, {mode}, peak of memory", found, asked
 
 
 def peak_bytes(s: Setup, call: Callable[[], object]) -> int:

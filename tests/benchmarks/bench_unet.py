@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 import torch
-from diffusers import UNetSpatioTemporalConditionModel
 from harness import flops, median_seconds, say
+from plain import floor
 from windows import MODES, empty_unet, forward
 
 from actalker_core.config import VARIANTS, UNetConfig
@@ -23,41 +23,27 @@ RELEASED_TFLOP = {"audio only": 183, "expression only": 184, "both, paper's mask
 """Of the released way, by count."""
 
 
-def floor(config: UNetConfig, frames: int, side_px: int, like: torch.Tensor) -> Callable:
-    """One pass of diffusers' UNet without any control."""
-    kind = dict(device=like.device, dtype=like.dtype)
-    unet = UNetSpatioTemporalConditionModel(
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        block_out_channels=config.block_out_channels,
-        layers_per_block=config.layers_per_block,
-        num_attention_heads=config.num_attention_heads,
-        cross_attention_dim=config.cross_attention_dim,
-        addition_time_embed_dim=config.addition_time_embed_dim,
-        projection_class_embeddings_input_dim=config.projection_class_embeddings_input_dim,
-    )
-    unet = unet.to(**kind).eval()
-    side = side_px // 8
-    given = (
-        torch.randn(1, frames, config.in_channels, side, side, **kind),
-        torch.ones((), device=like.device),
-        torch.randn(1, 1, config.cross_attention_dim, **kind),
-        torch.ones(1, 3, device=like.device),
-    )
-    return lambda: unet(*given, return_dict=False)
+def calls(unet: UNet, frames: int, side_px: int) -> dict[str, Callable[[], object]]:
+    """The floor, and the last pass of each mode: the one with all its signals."""
+    found = {"floor": floor(unet.config, 1, frames, side_px, unet.conv_in.weight)}
+    for name, mode in MODES.items():
+        found[name] = forward(unet, mode, frames, side_px, mode.passes[-1:])
+    return found
+
+
+def counts(config: UNetConfig, frames: int, side_px: int) -> dict[str, int]:
+    """FLOPs; those of the scans themselves are left out, which is no help to ours."""
+    empty = calls(empty_unet(config), frames, side_px)
+    return {name: flops(call) for name, call in empty.items()}
 
 
 def main() -> None:
-    unet = UNet(SMALL).eval()
-    calls: dict[str, Callable] = {"floor": floor(SMALL, FRAMES, SIDE_PX, unet.conv_in.weight)}
-    for name, mode in MODES.items():
-        calls[name] = forward(unet, mode, FRAMES, SIDE_PX, mode.passes[-1:])
-    counts = {name: flops(call) for name, call in calls.items()}
-    found = median_seconds(calls)
+    counted = counts(SMALL, FRAMES, SIDE_PX)
+    found = median_seconds(calls(UNet(SMALL).eval(), FRAMES, SIDE_PX))
     say(f"One pass of a small UNet ({FRAMES} frames of {SIDE_PX} px) against diffusers' plain one")
     say(f"   {'mode':<24}{'seconds':>9}{'FLOPs':>8}{'per FLOP':>10}")
     for name in MODES:
-        seconds, work = (of[name] / of["floor"] for of in (found, counts))
+        seconds, work = (of[name] / of["floor"] for of in (found, counted))
         say(f"   {name:<24}{seconds:>8.2f}×{work:>7.2f}×{seconds / work:>9.2f}×")
     say(f"   asked: at most {GOAL}× per FLOP, so without Mamba and signals by their count\n")
     whole = empty_unet(VARIANTS["released"].unet)

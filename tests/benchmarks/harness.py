@@ -51,7 +51,10 @@ def median_seconds(
 
 
 def flops(call: Callable[[], object]) -> int:
-    """A multiply-add counts as two; nothing is computed where the tensors are on `meta`."""
+    """A multiply-add counts as two.
+
+    To be given tensors on `meta`, where nothing is computed: on a CPU torch counts no attention.
+    """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         call()
     return counter.get_total_flops()

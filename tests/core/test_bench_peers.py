@@ -10,8 +10,11 @@ import pytest
 import torch
 from bench_shortcuts import Amount, Way
 from likeness import psnr_db, ssim
+from plain import floor
 from windows import MODES, conditioning, random_unet
 
+from actalker_core.bundle import FLOAT32_LEAVES
+from actalker_core.checkpoint import load_built_in
 from actalker_core.config import VARIANTS
 from actalker_core.model.scan import mamba_ssm_cuda, reference, scan_branches
 from actalker_core.sampler.denoise import Denoiser
@@ -37,6 +40,12 @@ def test_without_a_gpu_the_table_says_that_nothing_was_measured(
     assert len(rows) > 8
     assert {found for _, found, *_ in rows[2:]} == {"not measured"}
     assert all(" | ".join(row) in written for row in rows)
+
+
+def test_the_floor_lies_on_one_device() -> None:
+    like = torch.empty(0, device="meta", dtype=torch.float16)
+    (pictures,) = floor(VARIANTS["tiny"].unet, 4, 2, 64, like)()
+    assert (pictures.device, pictures.dtype, len(pictures)) == (like.device, like.dtype, 4)
 
 
 def test_the_peer_of_the_scan_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,6 +81,15 @@ def test_shortcuts_are_held_against_the_exact_way() -> None:
     assert exact[:4] == ["exact", "1.00", "inf dB", "1.000"]
     assert 0 < float(shorter[2].split()[0]) < 100
     assert float(shorter[3]) < 1
+
+
+def test_eight_bits_leave_the_scan_alone() -> None:
+    model = load_built_in(torch.device("cpu"), torch.float32)
+    before = {name: weight.clone() for name, weight in model.unet.named_parameters()}
+    bench_shortcuts.weights_in_8_bits(model)
+    changed = {n for n, w in model.unet.named_parameters() if not torch.equal(w, before[n])}
+    assert any(name.endswith("in_proj1.weight") for name in changed)
+    assert not any(name.endswith(FLOAT32_LEAVES) for name in changed)
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from bench_layer import SHARES, owned
+from bench_unet import counts
 from formula import filled
 from harness import flops, peak_bytes
 from released import fast_scan, layers_run_as_released, plain_scan, released_layer
@@ -56,6 +57,12 @@ def test_a_model_may_run_the_released_way() -> None:
 def test_a_released_forward_keeps_its_flops(name: str) -> None:
     unet = empty_unet(VARIANTS["released"].unet)
     assert flops(forward(unet, MODES[name], 25, 576)) <= FLOP_LIMITS[name]
+
+
+def test_attention_is_counted() -> None:
+    """It alone grows faster than the number of tokens."""
+    small, large = (counts(VARIANTS["tiny"].unet, 2, side_px) for side_px in (64, 128))
+    assert large["floor"] > 4 * small["floor"]
 
 
 def test_memory_is_counted_where_it_lives() -> None:
