@@ -1,8 +1,10 @@
 """The benchmarks' peers compute the same, and their counts are held to limits."""
 
+import bench_scan
 import pytest
 import torch
 from bench_layer import SHARES, owned
+from bench_scan import draw, peers
 from bench_unet import counts
 from formula import filled
 from harness import flops, peak_bytes
@@ -40,6 +42,14 @@ def test_the_released_way_is_the_same_layer(scan, shares) -> None:
     given = x, identity, Signal(audio, regions[0]), Signal(expression, regions[1])
     with torch.no_grad():
         assert close(released_layer(layer, *given, scan), layer(*given))
+
+
+def test_the_peers_of_the_scan_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench_scan, "compiled", lambda: None)  # a compiler takes too long
+    calls = peers(draw(37, 6))
+    want = calls.pop("reference")()
+    with torch.no_grad():
+        assert all(close(call(), want) for call in calls.values())
 
 
 def test_a_model_may_run_the_released_way() -> None:
