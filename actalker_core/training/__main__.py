@@ -93,7 +93,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     columns = {f"seed {seed}": _measured(model, options, seed) for seed in options.seeds}
     scene = Scene(options.scenes + 1, options.frames, model.config.sampling.fps)
     draw_curves(Studio(model), scene, options.out / "curves.png")
-    _publish("measures", columns, options, options.out)
+    _publish("measures", "", columns, options, options.out)
 
 
 def _ablate(options: argparse.Namespace) -> None:
@@ -111,7 +111,8 @@ def _ablate(options: argparse.Namespace) -> None:
             return
         write_measures({name: _measured(course.model(), options)}, path)
     columns = read_measures(course.denoiser_home / kept for course in courses.values())
-    _publish("ablations", columns, options, options.folder / "ablations")
+    budget = f"Budget: {options.steps} steps of the denoiser each. "
+    _publish("ablations", budget, columns, options, options.folder / "ablations")
 
 
 def _measured(model: ACTalker, options: argparse.Namespace, seed: int = 0) -> Measured:
@@ -119,11 +120,12 @@ def _measured(model: ACTalker, options: argparse.Namespace, seed: int = 0) -> Me
 
 
 def _publish(
-    mark: str, columns: dict[str, Measured], options: argparse.Namespace, folder: Path
+    mark: str, about: str, columns: dict[str, Measured], options: argparse.Namespace, folder: Path
 ) -> None:
     """Measures as JSON into a folder, as a table into the pages and onto the terminal."""
     write_measures(columns, folder / "measures.json")
-    text = f"Scenes: {options.scenes}, each of {options.frames} frames. Means:\n\n{table(columns)}"
+    scenes = f"Scenes: {options.scenes}, each of {options.frames} frames. Means:"
+    text = f"{about}{scenes}\n\n{table(columns)}"
     sys.stdout.write(text + "\n")
     for page in options.page:
         put_into(page, mark, text)

@@ -373,7 +373,8 @@ def test_an_ablation_is_trained_and_measured_once(
     assert command.main([*asked, "as built", "without mask-drop"]) == 0
     assert command.main([*asked, "without mask-drop"]) == 0
     assert [sizes.mask_drop for sizes in ran] == [True, False]
-    assert "Scenes: 1, each of 50 frames." in page.read_text()
+    budget = "Budget: 2000 steps of the denoiser each. Scenes: 1, each of 50 frames."
+    assert budget in page.read_text()
     assert "| leak of audio | 0.10 | 0.20 | ≤ 0.15 |" in page.read_text()
     assert command.main([*asked, "everything"]) == 1
 
