@@ -99,8 +99,8 @@ def compiled() -> Callable[..., Tensor] | None:
         built = cpp_extension.load_inline(
             "actalker_bench_walk", LOOP, functions="walk", extra_cflags=FLAGS
         )
-    except (RuntimeError, OSError) as error:
-        say(f"   no C++ loop here: {str(error).splitlines()[0]}")
+    except (RuntimeError, OSError):
+        say("   no C++ loop: it needs a C++ compiler and ninja")
         return None
     return built.walk
 
@@ -114,6 +114,8 @@ def peers(values: Values) -> dict[str, Callable[[], Tensor]]:
     }
     if importlib.util.find_spec("mambapy"):
         found["mambapy pscan"] = lambda: with_states(values, mambapy)
+    else:
+        say("   no mambapy pscan: pip install mambapy")
     loop = compiled()
     return found if loop is None else found | {"C++ loop (the limit)": lambda: loop(*values)}
 
