@@ -12,6 +12,7 @@ import pytest
 import torch
 from cli_media import UNGUIDED, Media, Video, request_of, same, watch
 from conftest import Animate
+from torch import nn
 
 import actalker_core
 from actalker_core import demo
@@ -19,6 +20,7 @@ from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import built_in, save, summarize
 from actalker_core.cli import main, progress
 from actalker_core.config import VARIANTS
+from actalker_core.model.unet import UNet
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 
@@ -138,7 +140,8 @@ def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.M
     explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "released"]
     explicit += ["--window-frames", "25", "--overlap-frames", "0", "--shift-frames", "7"]
     explicit += ["--window-mode", "tight", "--seed", "0", "--fps", "12.5", "--scan", "auto"]
-    explicit += ["--dtype", "fp32", "--model", "built-in"]
+    explicit += ["--dtype", "fp32", "--model", "built-in", "--schedule", "karras"]
+    explicit += ["--guide-to", "0", "--reuse-guidance", "1"]
     silent = animate("audio driving", *BRIEF, "--device", "cpu")
     assert same(animate("audio driving", *BRIEF, "--device", "cpu", *explicit), silent)
 
@@ -164,6 +167,33 @@ def test_overlap_and_shift_move_the_windows(animate: Animate) -> None:
     )
     assert not same(apart, overlapping)
     assert not same(apart, shifted)
+
+
+@pytest.mark.parametrize(
+    "options",
+    ["--schedule align-your-steps", "--guide-from 1", "--guide-to 1", "--reuse-guidance 3"],
+)
+def test_every_shortcut_changes_a_guided_clip(animate: Animate, options: str) -> None:
+    guided = (*BRIEF, "--steps", "3", "--audio-scale", "3")
+    assert not same(animate("audio", *guided, *options.split(" ")), animate("audio", *guided))
+
+
+def test_a_compiled_unet_gives_the_same_picture(
+    animate: Animate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiled: list[UNet] = []
+
+    def as_it_is(unet: UNet) -> None:
+        """Captured in graphs, but not translated: that takes minutes."""
+        compiled.append(unet)
+        nn.Module.compile(unet, backend="eager")
+
+    monkeypatch.setattr(UNet, "compile", as_it_is)
+    found, usual = animate("audio", *BRIEF, "--compile"), animate("audio", *BRIEF)
+    torch.compiler.reset()
+    assert len(compiled) == 1
+    assert found.frames is not None
+    assert (found.frames - usual.frames).abs().mean() < 1e-3
 
 
 def test_channels_last_give_the_same_picture_but_for_rounding(animate: Animate) -> None:

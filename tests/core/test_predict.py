@@ -116,8 +116,10 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
 
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, SHUT), (SHUT, OPEN)])
 @pytest.mark.parametrize("windows", [Windows(3), Windows(4, 2, 1), Windows(3, 0, 2, "cyclic")])
-@pytest.mark.parametrize("guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1))])
-@pytest.mark.parametrize("shortcuts", [None, Shortcuts(guide_to=1.0), Shortcuts(reuse_every=2)])
+@pytest.mark.parametrize(
+    "guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1)), Guidance((2, 0.5), (3, 3), (0, 0))]
+)
+@pytest.mark.parametrize("shortcuts", [None, Shortcuts(guide_to=1.0), Shortcuts(5.0, 0.0, 2)])
 def test_preflight_counts_what_will_run(
     unet: Counting,
     gates: tuple,

@@ -678,6 +678,24 @@ def test_faster_runs_fewer_passes_and_does_as_the_core(
     assert_same(found, by_core(comfy, loaded[0], exact_clip[0], whole, shortcuts=shortcuts))
 
 
+@pytest.mark.parametrize("name", ["tight windows that overlap", "cyclic windows"])
+@pytest.mark.parametrize("values", [{"reuse_every_steps": 2}, {"guide_to_sigma": 1.0}])
+def test_faster_does_as_the_core_where_windows_move_and_gates_shut(
+    comfy: Comfy, loaded: Any, exactly_prepared: Prepared, name: str, values: dict[str, Any]
+) -> None:
+    clip = gated(comfy, loaded, exactly_prepared, "0 0 1 1", "1 1 1 0")
+    model = cut(comfy, comfy.call("Faster", model=loaded[0], **values)[0], *CUTS[name])
+    with counted(loaded[0]) as calls:
+        found = by_node(comfy, model, *clip)
+    with counted(loaded[0]) as always:
+        by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip)
+    assert passes_of(calls) < passes_of(always)
+    shortcuts = comfy.core("sampler.shortcuts").Shortcuts(
+        guide_to=values.get("guide_to_sigma", 0.0), reuse_every=values.get("reuse_every_steps", 1)
+    )
+    assert_same(found, by_core(comfy, loaded[0], clip[0], CUTS[name], shortcuts=shortcuts))
+
+
 def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever is asked for needs more memory than there is."""
     monkeypatch.setattr(type(model.model), "memory_required", lambda *_, **__: 1e30)
