@@ -1,11 +1,10 @@
 """What a clip will cost, before the wait."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .conditioning import Conditioning
-from .sampler.guidance import Guidance, plan_passes
+from .sampler.guidance import Guidance
 from .sampler.predict import passes_on
 from .sampler.shortcuts import Frugal, Shortcuts
 from .sampler.windows import Windows
@@ -43,11 +42,11 @@ def count(
     """Count the evaluations of a clip; arguments as in `sampler.denoise.sample`."""
     clip, steps = conditioning.padded(windows.padding), len(sigmas) - 1
     frugal = Frugal(shortcuts or Shortcuts())
-    per_window = [
-        len(plan_passes(guidance.weights(step, steps, most), passes_on(clip, frames)))
-        for step, frames in _all_windows(windows, clip.frames, steps)
-        for most in [math.inf if frugal.computes(step, sigmas[step], frames) else 1.0]
-    ]
+    per_window = []
+    for step, frames in _all_windows(windows, clip.frames, steps):
+        amplified, plain = guidance.plans(step, steps, passes_on(clip, frames))
+        computes = frugal.computes(step, sigmas[step], frames)
+        per_window.append(len(amplified if computes else plain))
     return Cost(
         frames=conditioning.frames,
         steps=steps,

@@ -100,9 +100,9 @@ class Branch:
     region: TokenRegion | None
 
     @property
-    def owns_all(self) -> bool:
-        """Every token is scanned."""
-        return self.region is None or self.region.kept is None
+    def kept(self) -> Tensor | None:
+        """(1 or frames, m) places of the tokens that are scanned; None for all."""
+        return None if self.region is None else self.region.kept
 
     @property
     def owns_none(self) -> bool:
@@ -111,8 +111,7 @@ class Branch:
 
     def read(self, x: Tensor) -> Tensor:
         """Its tokens (b, m, d) of (b, l, c)."""
-        kept = None if self.region is None else self.region.kept
-        own: Tensor = self.in_proj(x if kept is None else take(x, kept))
+        own: Tensor = self.in_proj(x if self.kept is None else take(x, self.kept))
         return own
 
     def sequences(self, own: Tensor, joined: int) -> Sequences:
@@ -126,13 +125,13 @@ class Branch:
 
     def write(self, z: Tensor | None, before: Tensor, after: Tensor) -> Tensor:
         """Z (b, l, d) with what the scan made of its tokens in place of what they were."""
-        if self.region is None or self.region.kept is None:
+        if self.region is None or self.kept is None:
             return after if z is None else z + after
         assert z is not None  # a region leaves tokens to the projection
         change = after - before
         if self.region.valid is not None:
             change = change * per_row(self.region.valid, len(before))[..., None]
-        return add_at(z, self.region.kept, change)
+        return add_at(z, self.kept, change)
 
 
 class ParallelControlMamba(nn.Module):
@@ -188,7 +187,7 @@ class ParallelControlMamba(nn.Module):
             self._branch(self.audio_unit, self.in_proj1, self.audio_proj, identity, audio),
             self._branch(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
         )
-        z = self._unscanned(x, [b for b in branches if not b.owns_all])
+        z = self._unscanned(x, [b for b in branches if b.kept is not None])
         speaking = [b for b in branches if not b.owns_none]
         before = [b.read(x) for b in speaking]
         after = _scan(speaking, before, frames if self.across_frames else 1)

@@ -1,7 +1,7 @@
 """The sampling loop, and the denoiser that it asks."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Protocol
@@ -12,7 +12,7 @@ from torch import Tensor
 from ..conditioning import Conditioning
 from ..errors import Cancelled, InputError
 from ..model.unet import UNet
-from .guidance import Guidance, Pass, plan_passes, weighed
+from .guidance import Guidance, Pass
 from .predict import passes_on, velocity
 from .shortcuts import Frugal, Shortcuts
 from .windows import Windows
@@ -78,10 +78,10 @@ def sample(
     steps = list(pairwise(float(s) for s in sigmas))
     _check(steps)
     x = noise
-    guided = Guided(denoiser, Frugal(shortcuts or Shortcuts()), torch.zeros_like(noise))
+    frugal = Frugal(shortcuts or Shortcuts())
+    guided = Guided(denoiser, guidance, frugal, len(steps), torch.zeros_like(noise))
     for step, (sigma, following) in enumerate(steps):
-        weights = [guidance.weights(step, len(steps), most) for most in (math.inf, 1.0)]
-        x0 = guided(x, step, sigma, weights, windows.at(step, x.shape[0]))
+        x0 = guided(x, step, sigma, windows.at(step, x.shape[0]))
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
             raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
@@ -101,56 +101,41 @@ class Guided:
     """The guided clean latents of a clip.
 
     Attributes:
-        added: (frames, c, h, w) what guidance added to each frame when it was last computed, as
-            a difference of the noise (x − x0) / σ: that of x0 fades with the noise level, and
-            would be too much at the next step.
+        steps: in all.
+        added: (frames, c, h, w) what guidance added to each frame; see `Frugal.guided`.
     """
 
     denoiser: Denoises
+    guidance: Guidance
     frugal: Frugal
+    steps: int
     added: Tensor
 
     def __call__(
-        self,
-        x: Tensor,
-        step: int,
-        sigma: float,
-        weights: Sequence[Sequence[float]],
-        windows: Sequence[Sequence[int]],
+        self, x: Tensor, step: int, sigma: float, windows: Sequence[Sequence[int]]
     ) -> Tensor:
-        """Averaged where windows meet: (frames, c, h, w).
-
-        Args:
-            weights: of the passes as guidance amplifies, and without amplifying.
-        """
+        """Averaged where windows meet: (frames, c, h, w)."""
         total = torch.zeros_like(x)
         count = x.new_zeros(x.shape[0], 1, 1, 1)
         for frames in windows:
             index = torch.tensor(frames, device=x.device)
-            plans = [plan_passes(some, self.denoiser.passes(frames)) for some in weights]
-            total.index_add_(0, index, self._window(x[index], step, sigma, plans, frames, index))
+            total.index_add_(0, index, self._window(x, step, sigma, frames, index))
             count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
         return total / count
 
     def _window(
-        self,
-        x: Tensor,
-        step: int,
-        sigma: float,
-        plans: Sequence[Mapping[Pass, float]],
-        frames: Sequence[int],
-        index: Tensor,
+        self, x: Tensor, step: int, sigma: float, frames: Sequence[int], index: Tensor
     ) -> Tensor:
-        amplified, plain = plans
-        computes = self.frugal.computes(step, sigma, frames)
-        run = list(amplified if computes else plain)
-        expected = dict(zip(run, self.denoiser(x, sigma, frames, run), strict=True))
-        x0 = weighed(expected, plain)
-        if computes:
-            guided = weighed(expected, amplified)
-            self.added.index_copy_(0, index, (guided - x0) / sigma)
-            return guided
-        return x0 + sigma * self.added[index] if self.frugal.shortcuts.guides(sigma) else x0
+        x0, added = self.frugal.guided(
+            lambda passes: self.denoiser(x[index], sigma, frames, passes),
+            self.guidance.plans(step, self.steps, self.denoiser.passes(frames)),
+            step,
+            sigma,
+            frames,
+            self.added[index],
+        )
+        self.added.index_copy_(0, index, added)
+        return x0
 
 
 class Denoiser:

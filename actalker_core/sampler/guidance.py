@@ -30,6 +30,10 @@ class Pass(IntEnum):
     EXPRESSION = 3
 
 
+PassPlan = dict[Pass, float]
+"""Passes that must run, and their weights."""
+
+
 @dataclass(frozen=True)
 class Guidance:
     """How strongly identity, audio and expression are amplified."""
@@ -49,6 +53,14 @@ class Guidance:
         s1, s2, s3 = (min(first + along * (last - first), most) for first, last in scales)
         return [1 - s1, s1 - s2, s2 - s3, s3]
 
+    def plans(self, step: int, steps: int, equal: Sequence[Pass]) -> tuple[PassPlan, PassPlan]:
+        """What must run at a step as guidance amplifies, and without amplifying: see `plan_passes`.
+
+        The passes of the second are among those of the first.
+        """
+        amplified, plain = (self.weights(step, steps, most) for most in (math.inf, 1.0))
+        return plan_passes(amplified, equal), plan_passes(plain, equal)
+
 
 def equal_passes(audio_speaks: bool, expression_speaks: bool) -> list[Pass]:
     """For each pass, the first one that computes the same."""
@@ -56,7 +68,7 @@ def equal_passes(audio_speaks: bool, expression_speaks: bool) -> list[Pass]:
     return [Pass.NOTHING, Pass.IDENTITY, third, Pass.EXPRESSION if expression_speaks else third]
 
 
-def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> dict[Pass, float]:
+def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> PassPlan:
     """The passes that must run and their weights: equal ones merged, weightless ones left out."""
     plan = dict.fromkeys(equal, 0.0)
     for weight, first in zip(weights, equal, strict=True):
@@ -64,6 +76,6 @@ def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> dict[Pass, f
     return {first: weight for first, weight in plan.items() if abs(weight) > NEGLIGIBLE}
 
 
-def weighed(expected: Mapping[Pass, Tensor], plan: Mapping[Pass, float]) -> Tensor:
+def weighed(expected: Mapping[Pass, Tensor], plan: PassPlan) -> Tensor:
     """The passes of a plan, added up."""
     return torch.as_tensor(sum(weight * expected[which] for which, weight in plan.items()))

@@ -1,10 +1,16 @@
 """What sampling may leave out, at a price: guidance at some noise levels, or at some steps."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from torch import Tensor
+
 from ..errors import InputError
+from .guidance import Pass, PassPlan, weighed
+
+Expect = Callable[[list[Pass]], Iterable[Tensor]]
+"""The clean latents that passes expect, in their order."""
 
 
 @dataclass(frozen=True)
@@ -57,3 +63,29 @@ class Frugal:
             return False
         self.known.update(frames)
         return True
+
+    def guided(
+        self,
+        expect: Expect,
+        plans: tuple[PassPlan, PassPlan],
+        step: int,
+        sigma: float,
+        frames: Sequence[int],
+        added: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """The guided clean latents of some frames, and what guidance added to them.
+
+        Args:
+            plans: see `Guidance.plans`.
+            added: what it added before, as a difference of the noise (x − x0) / σ: that of x0
+                fades with the noise level, and would be too much at the next step.
+        """
+        amplified, plain = plans
+        computes = self.computes(step, sigma, frames)
+        run = list(amplified if computes else plain)
+        expected = dict(zip(run, expect(run), strict=True))
+        x0 = weighed(expected, plain)
+        if computes:
+            guided = weighed(expected, amplified)
+            return guided, (guided - x0) / sigma
+        return (x0 + sigma * added if self.shortcuts.guides(sigma) else x0), added

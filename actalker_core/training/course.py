@@ -112,7 +112,7 @@ class Course:
         goes_on = name == Diffusion.name and self.base_steps > 0
         if goes_on:
             _take_over(self._base(), stage.network)
-        run = Run(stage, self._home(stage), self.device, self.workers)
+        run = Run(stage, self._home(name), self.device, self.workers)
         if goes_on and not run.step:
             run.step = self.base_steps
         run.train(until_time=self.until)
@@ -132,8 +132,8 @@ class Course:
             unseen = {field: rows[: self.plan.held_out] for field, rows in unseen.items()}
         return Diffusion(self.config, recipe, takes, unseen)
 
-    def _home(self, stage: Stage) -> Path:
-        return self.denoiser_home if stage.name == Diffusion.name else self.folder
+    def _home(self, name: str) -> Path:
+        return self.denoiser_home if name == Diffusion.name else self.folder
 
     def _make_takes(self) -> bool:
         model = self.model(("vae", *TASKS, "listener"))
@@ -179,8 +179,7 @@ class Course:
 
     def _stands_in(self, name: str) -> bool:
         """Whether the base serves for a stage."""
-        home = self.denoiser_home if name == Diffusion.name else self.folder
-        return self.base is not None and not (home / f"{name}.pt").is_file()
+        return self.base is not None and not (self._home(name) / f"{name}.pt").is_file()
 
     def _add_vae(self, model: ACTalker) -> None:
         with_time(model.vae, self._learnt(self._stage("vae")))
@@ -189,7 +188,7 @@ class Course:
 
     def _learnt(self, stage: Stage) -> dict[str, torch.Tensor]:
         """A stage's weights: their running average where there is one."""
-        run = Run(stage, self._home(stage), torch.device("cpu"))
+        run = Run(stage, self._home(stage.name), torch.device("cpu"))
         if not run.step:
             raise InputError(f"{run.checkpoint}: expected a checkpoint. Run this stage first.")
         run.swap_average()

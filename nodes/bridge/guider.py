@@ -1,6 +1,5 @@
 """Nested guidance for any sampler of ComfyUI."""
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from torch import Tensor
 
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
-from ...actalker_core.sampler.guidance import Guidance, Pass, plan_passes, weighed
+from ...actalker_core.sampler.guidance import Guidance, Pass
 from ...actalker_core.sampler.predict import Memo, passes_on
 from ...actalker_core.sampler.shortcuts import Frugal
 from ...actalker_core.sampler.windows import Windows
@@ -75,7 +74,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
         **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
-        self.frugal, self.added = Frugal(shortcuts_of(self.model_patcher)), 0.0
+        self.frugal, self.added = Frugal(shortcuts_of(self.model_patcher)), torch.zeros(())
         entries = [cond for conds in self.conds.values() for cond in conds]
         moved = entries[0][CONDITIONING_KEY].to(device)
         for cond in entries:
@@ -93,26 +92,25 @@ class NestedGuider(comfy.samplers.CFGGuider):
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
         step, steps = step_of({"sample_sigmas": levels, "sigmas": timestep})
-        sigma, frames = float(timestep.flatten()[0]), range(self.clip.frames)
-        amplified, plain = (
-            plan_passes(self.guidance.weights(step, steps, most), passes_on(self.clip, frames))
-            for most in (math.inf, 1.0)
-        )
-        computes = self.frugal.computes(step, sigma, frames)
-        run = list(amplified if computes else plain)
-        conds = [self.conds[which.name] for which in run]
+        frames = range(self.clip.frames)
         options = {
             **options,
             "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
         }
-        found = comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
-        expected = dict(zip(run, found, strict=True))
-        x0 = weighed(expected, plain)
-        if computes:
-            guided = weighed(expected, amplified)
-            self.added = (guided - x0) / sigma
-            return guided
-        return x0 + sigma * self.added if self.frugal.shortcuts.guides(sigma) else x0
+
+        def expect(passes: list[Pass]) -> list[Tensor]:
+            conds = [self.conds[which.name] for which in passes]
+            return comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
+
+        x0, self.added = self.frugal.guided(
+            expect,
+            self.guidance.plans(step, steps, passes_on(self.clip, frames)),
+            step,
+            float(timestep.flatten()[0]),
+            frames,
+            self.added,
+        )
+        return x0
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:

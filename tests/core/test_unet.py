@@ -7,6 +7,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from formula import filled
+from plain import plain_unet
 from torch import Tensor, nn
 
 from actalker_core.config import VARIANTS
@@ -56,20 +57,9 @@ def close(got: Tensor, want: Tensor, tolerance: float = 1e-5) -> bool:
 
 
 def test_without_control_it_is_diffusers_unet() -> None:
-    from diffusers import UNetSpatioTemporalConditionModel
-
     config = replace(CONFIG, signal_scales=(), has_mamba=False, layers_per_block=2)
     ours = filled(UNet(config), 3)
-    theirs = UNetSpatioTemporalConditionModel(
-        in_channels=config.in_channels,
-        out_channels=config.out_channels,
-        block_out_channels=config.block_out_channels,
-        layers_per_block=config.layers_per_block,
-        num_attention_heads=config.num_attention_heads,
-        cross_attention_dim=config.cross_attention_dim,
-        addition_time_embed_dim=config.addition_time_embed_dim,
-        projection_class_embeddings_input_dim=config.projection_class_embeddings_input_dim,
-    ).eval()
+    theirs = plain_unet(config).eval()
     theirs.load_state_dict(ours.state_dict(), strict=True)
     identity = draw(9, BATCH, 1, config.cross_attention_dim)
     with torch.no_grad():
