@@ -91,7 +91,7 @@ def _export(options: argparse.Namespace) -> None:
 def _evaluate(options: argparse.Namespace) -> None:
     model = load_built_in() if options.model is None else load(options.model)
     columns = {f"seed {seed}": _measured(model, options, seed) for seed in options.seeds}
-    scene = Scene(options.scenes + 1, options.frames, model.config.sampling.fps)
+    scene = Scene(options.scenes, options.frames, model.config.sampling.fps)
     draw_curves(Studio(model), scene, options.out / "curves.png")
     _publish("measures", "", columns, options, options.out)
 

@@ -179,20 +179,20 @@ Measured = dict[str, float]
 
 
 class Measures(Dataset[Measured]):
-    """The scenes by their numbers and, after them, a clip of twice their length."""
+    """The scenes by their numbers, each with a second clip of twice its length."""
 
     def __init__(self, model: ACTalker, scenes: int, frames: int, seed: int) -> None:
         self.studio, self.scenes, self.frames = Studio(model, seed), scenes, frames
 
     def __len__(self) -> int:
-        return self.scenes + 1
+        return self.scenes
 
     def __getitem__(self, number: int) -> Measured:
-        """Those of one clip."""
+        """Those of one scene."""
         fps = self.studio.model.config.sampling.fps
-        if number == self.scenes:
-            return dict(_measure_length(self.studio, Scene(number, 2 * self.frames, fps)))
-        return dict(_measure_scene(self.studio, Scene(number, self.frames, fps)))
+        scene, longer = (Scene(number, frames, fps) for frames in (self.frames, 2 * self.frames))
+        measured = dict(_measure_scene(self.studio, scene))
+        return measured | dict(_measure_length(self.studio, longer))
 
 
 def measure(
@@ -204,8 +204,7 @@ def measure(
     for number, row in enumerate(DataLoader(clips, batch_size=None, num_workers=workers)):
         rows.append(row)
         log.info("scene %d: %s", number, _in_one_line(row))
-    long = rows.pop()
-    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]} | long
+    return {name: float(np.mean([row[name] for row in rows])) for name in rows[0]}
 
 
 def _in_one_line(row: Measured) -> str:
