@@ -5,52 +5,59 @@ tokens · channels) numbers: the peak lies there, in the last block on the way u
 either by a feed-forward, beside what the block keeps for later, or by the scans.
 """
 
+from collections.abc import Sequence
+
 import torch
 
 from .conditioning import Conditioning
 from .config import UNetConfig
 from .model.attention import TOKENS_AT_ONCE
+from .model.mamba import SCANNED_AT_ONCE
 from .model.unet import UNet
 from .regions import Grid, Regions
 from .sampler.guidance import Pass
 from .sampler.windows import Windows
 
-BESIDE_FEEDING, FEEDING = 13.4, 16.0
+BESIDE_FEEDING, FEEDING = 10.4, 16.0
 """Units that a block holds beside a feed-forward, and those of the tokens that it feeds at once."""
-BESIDE_SCANS, SCANS = 4.2, 12.0
+BESIDE_SCANS, SCANS = 6.4, 12.3
 """Units that a block holds beside the scans, and those of a branch that scans every token."""
-EVERYWHERE = 2.0
-"""What two branches scan that have no regions."""
 USABLE = 0.9
 """Of the memory that is free; the rest is lost between tensors."""
 
 
 def activation_bytes(
-    config: UNetConfig, grid: Grid, frames: int, passes: int, scanned: float, number_bytes: int
+    config: UNetConfig,
+    grid: Grid,
+    frames: int,
+    passes: int,
+    scanned: Sequence[float],
+    number_bytes: int,
 ) -> int:
     """The most that one evaluation of a window holds above weights and inputs.
 
     Args:
         grid: (height, width) of the latent. frames: of the window.
-        scanned: share of the tokens that the branches scan, added up; see `scanned_share`.
+        scanned: share of the tokens that each branch scans; see `scanned_shares`.
         number_bytes: of the type that the UNet computes in.
     """
     tokens = passes * frames * grid[0] * grid[1]
     number = config.block_out_channels[0] * number_bytes
     feeding = BESIDE_FEEDING * tokens + FEEDING * min(tokens, TOKENS_AT_ONCE)
-    scans = (BESIDE_SCANS + SCANS * scanned) * tokens
+    in_turn = tokens * sum(scanned) > SCANNED_AT_ONCE
+    scans = (BESIDE_SCANS + SCANS * (max(scanned) if in_turn else sum(scanned))) * tokens
     return round(max(feeding, scans) * number)
 
 
-def scanned_share(regions: Regions | None) -> float:
-    """Of the tokens, what audio and expression scan together: 0 for nothing, 2 for all twice."""
+def scanned_shares(regions: Regions | None) -> list[float]:
+    """Of the tokens, what audio and expression scan: each 0 for nothing, 1 for all."""
     if regions is None:
-        return EVERYWHERE
+        return [1.0, 1.0]
     finest = next(iter(regions.grids.values()))
-    return sum(
+    return [
         1.0 if region.kept is None else region.kept.shape[1] / region.weight.shape[1]
         for region in finest
-    )
+    ]
 
 
 def fitting_passes(unet: UNet, conditioning: Conditioning, windows: Windows) -> int:
@@ -60,7 +67,7 @@ def fitting_passes(unet: UNet, conditioning: Conditioning, windows: Windows) -> 
         return len(Pass)
     height, width = conditioning.image_latent.shape[2:]
     frames = min(windows.frames, conditioning.frames + windows.padding)
-    scanned = scanned_share(conditioning.regions)
+    scanned = scanned_shares(conditioning.regions)
     sizes = [
         activation_bytes(unet.config, (height, width), frames, passes, scanned, like.element_size())
         for passes in range(1, len(Pass) + 1)

@@ -154,11 +154,15 @@ class UpBlock(nn.Module):
         if not last:
             self.upsamplers = nn.ModuleList([Upsample(out_channels, ops)])
 
-    def forward(self, x: Tensor, skips: list[Tensor], time: Tensor, context: Context) -> Tensor:
-        """(n, c, h, w) with the skips of this level, taken from the end of the list."""
+    def forward(self, skips: list[Tensor], time: Tensor, context: Context) -> Tensor:
+        """(n, c, h, w) from what came up and the skips of this level.
+
+        All are taken from the end of the list, so that nobody else keeps them in memory.
+        """
+        x = skips.pop()
         for i, resnet in enumerate(self.resnets):
-            skip = context.spatial.part(skips.pop())
-            x = resnet(torch.cat([x, skip], dim=1), time, context.spatial.frames)
+            x = torch.cat([x, context.spatial.part(skips.pop())], dim=1)
+            x = resnet(x, time, context.spatial.frames)
             if hasattr(self, "attentions"):
                 x = self.attentions[i](x, context)
         if hasattr(self, "upsamplers"):

@@ -17,6 +17,10 @@ from .attention import Ops, Signal, weights_of
 from .scan import Sequences, scan_branches
 from .tokens import add_at, per_row, take
 
+SCANNED_AT_ONCE = 2**19
+"""Tokens of all rows. With more of them, each branch keeps a GPU busy alone, and they take turns:
+memory is then that of one."""
+
 
 class SelectiveScanUnit(nn.Module):
     """The scans of one branch over one sequence, their outputs added.
@@ -109,28 +113,35 @@ class Branch:
         """No token is scanned."""
         return self.region is not None and self.region.is_empty
 
+    def length(self, x: Tensor) -> int:
+        """How many of the tokens (b, l, c) of a row it scans."""
+        return int(x.shape[1] if self.kept is None else self.kept.shape[1])
+
     def read(self, x: Tensor) -> Tensor:
         """Its tokens (b, m, d) of (b, l, c)."""
         own: Tensor = self.in_proj(x if self.kept is None else take(x, self.kept))
         return own
 
-    def sequences(self, own: Tensor, joined: int) -> Sequences:
-        """What its unit scans; so many rows that follow each other are one sequence."""
-        x, tail = (t.reshape(-1, joined * t.shape[1], t.shape[2]) for t in (own, self.tail))
+    def sequences(self, x: Tensor, joined: int) -> Sequences:
+        """What its unit scans of (b, l, c); `joined` rows at a time are one sequence."""
+        own = self.read(x)
+        stored, tail = (t.reshape(-1, joined * t.shape[1], t.shape[2]) for t in (own, self.tail))
         if self.region is None or self.region.valid is None:
-            return self.unit.sequences(x, tail)
-        valid = per_row(self.region.valid, len(own)).reshape(x.shape[:2])
+            return self.unit.sequences(stored, tail)
+        valid = per_row(self.region.valid, len(own)).reshape(stored.shape[:2])
         order = None if joined == 1 else torch.argsort((~valid).byte(), dim=1, stable=True)
-        return self.unit.sequences(x, tail, order, valid.sum(1))
+        return self.unit.sequences(stored, tail, order, valid.sum(1))
 
-    def write(self, z: Tensor | None, before: Tensor, after: Tensor) -> Tensor:
-        """Z (b, l, d) with what the scan made of its tokens in place of what they were."""
+    def write(self, z: Tensor | None, scanned: Sequences, y: Tensor, rows: int) -> Tensor:
+        """Z (b, l, d), changed in place: what the scan made of its tokens, not what they were."""
+        after = _as_stored(y, scanned.order)
         if self.region is None or self.kept is None:
-            return after if z is None else z + after
+            after = after.reshape(rows, -1, after.shape[2])
+            return after if z is None else z.add_(after)
         assert z is not None  # a region leaves tokens to the projection
-        change = after - before
+        change = (after - scanned.x[:, : after.shape[1]]).reshape(rows, -1, after.shape[2])
         if self.region.valid is not None:
-            change = change * per_row(self.region.valid, len(before))[..., None]
+            change = change * per_row(self.region.valid, rows)[..., None]
         return add_at(z, self.kept, change)
 
 
@@ -188,11 +199,8 @@ class ParallelControlMamba(nn.Module):
             self._branch(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
         )
         z = self._unscanned(x, [b for b in branches if b.kept is not None])
-        speaking = [b for b in branches if not b.owns_none]
-        before = [b.read(x) for b in speaking]
-        after = _scan(speaking, before, frames if self.across_frames else 1)
-        for branch, old, new in zip(speaking, before, after, strict=True):
-            z = branch.write(z, old, new)
+        for together in _turns([b for b in branches if not b.owns_none], x):
+            z = _rewrite(z, x, together, frames if self.across_frames else 1)
         out: Tensor = self.out_proj(self.out_norm(z))
         return out
 
@@ -217,16 +225,20 @@ class ParallelControlMamba(nn.Module):
         return F.linear(x, sum(weights[1:], start=weights[0]))
 
 
-def _scan(branches: Sequence[Branch], own: Sequence[Tensor], joined: int) -> list[Tensor]:
-    """What the scans make of each branch's tokens (b, m, d)."""
-    if not branches:
-        return []
-    sequences = [branch.sequences(x, joined) for branch, x in zip(branches, own, strict=True)]
-    found = scan_branches(sequences, branches[0].unit.scan_backend)
-    return [
-        _as_stored(y, each.order).reshape(x.shape)
-        for y, each, x in zip(found, sequences, own, strict=True)
-    ]
+def _turns(branches: Sequence[Branch], x: Tensor) -> list[Sequence[Branch]]:
+    """Who scans the tokens of (b, l, c) together: all, or each alone where they are too many."""
+    scanned = sum(len(x) * branch.length(x) for branch in branches)
+    alone = len(branches) < 2 or scanned > SCANNED_AT_ONCE
+    return [[branch] for branch in branches] if alone else [branches]
+
+
+def _rewrite(z: Tensor | None, x: Tensor, branches: Sequence[Branch], joined: int) -> Tensor | None:
+    """What z (b, l, d) is after scans of the tokens (b, l, c)."""
+    sequences = [branch.sequences(x, joined) for branch in branches]
+    outputs = scan_branches(sequences, branches[0].unit.scan_backend)
+    for branch, scanned, y in zip(branches, sequences, outputs, strict=True):
+        z = branch.write(z, scanned, y, len(x))
+    return z
 
 
 def _as_stored(y: Tensor, order: Tensor | None) -> Tensor:

@@ -63,10 +63,11 @@ class UNet(nn.Module):
         skips = [x]
         for down in self.down_blocks:
             skips += down(skips[-1], time, context)
-        x = self.mid_block(skips[-1], time, context)
+        skips.append(self.mid_block(skips[-1], time, context))
         for up in self.up_blocks:
-            x = up(x, skips, time, context)
-        v: Tensor = self.conv_out(F.silu(self.conv_norm_out(x))).unflatten(0, (-1, frames))
+            skips.append(up(skips, time, context))
+        x = F.silu(self.conv_norm_out(skips.pop()))
+        v: Tensor = self.conv_out(x).unflatten(0, (-1, frames))
         return v
 
     def _embed_time(self, timestep: Tensor, time_ids: Tensor, like: Tensor) -> Tensor:

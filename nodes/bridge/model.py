@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
-from ...actalker_core.footprint import EVERYWHERE, activation_bytes, scanned_share
+from ...actalker_core.footprint import activation_bytes, scanned_shares
 from ...actalker_core.model.layers import lay_channels_last
 from ...actalker_core.model.unet import UNet
 from ...actalker_core.pipeline import default_windows
@@ -63,9 +63,9 @@ class Reading:
 
 
 def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
-    """What memory depends on: frames of the padded clip, frames of a window, share scanned."""
+    """What memory depends on: frames of the padded clip, frames of a window, shares scanned."""
     frames = conditioning.frames + windows.padding
-    return [frames, min(frames, windows.frames), scanned_share(conditioning.regions)]
+    return [frames, min(frames, windows.frames), *scanned_shares(conditioning.regions)]
 
 
 class CondReading(comfy.conds.CONDConstant):
@@ -185,8 +185,8 @@ class ClipModel(comfy.model_base.BaseModel):
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
         """Bytes for the passes of one window; the length of the clip does not count."""
         usual = self.config.unet.num_frames
-        clips = (cond_shapes or {}).get("reading") or [[usual, usual, EVERYWHERE]]
-        frames, window, scanned = max(clips)
+        clips = (cond_shapes or {}).get("reading") or [[usual, usual, *scanned_shares(None)]]
+        frames, window, *scanned = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
         grid = (input_shape[-2], input_shape[-1])
         number_bytes = (self.manual_cast_dtype or self.get_dtype()).itemsize

@@ -7,7 +7,7 @@ from harness import peak_bytes, say
 from windows import MODES, FusedAttention, empty_unet, face_masks, forward
 
 from actalker_core.config import VARIANTS
-from actalker_core.footprint import activation_bytes, scanned_share
+from actalker_core.footprint import activation_bytes, scanned_shares
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions
 
@@ -18,7 +18,7 @@ SIDE_PX = 576
 def rows(unet: UNet, name: str) -> Iterator[str]:
     """Of one mode: counted, with what must be held beside it, and foretold."""
     mode, grid = MODES[name], (SIDE_PX // 8, SIDE_PX // 8)
-    share = scanned_share(Regions.from_masks(*face_masks(mode, SIDE_PX), grid, CONFIG.levels))
+    share = scanned_shares(Regions.from_masks(*face_masks(mode, SIDE_PX), grid, CONFIG.levels))
     whole = sum(parameter.nbytes for parameter in unet.parameters())
     for way, limit, passes, weights in (
         ("in one batch", 10, len(mode.passes), whole),

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from actalker_core.bundle import FLOAT32_LEAVES
 from actalker_core.masks import box_mask
+from actalker_core.model import mamba
 from actalker_core.model.attention import Signal
 from actalker_core.model.mamba import ParallelControlMamba, use_scan_backend
 from actalker_core.regions import TokenRegion, tokens_of
@@ -124,6 +125,13 @@ def test_masks_per_frame_serve_every_video_of_a_batch(layer) -> None:
     doubled = [torch.cat([t, t]) for t in (AUDIO, EXPRESSION, X, IDENTITY)]
     twice = run(layer, doubled[0], doubled[1], masks, *doubled[2:])
     assert torch.allclose(twice, torch.cat([once, once]), atol=1e-6)
+
+
+@pytest.mark.parametrize("masks", [(WHOLE, WHOLE), (MOUTH, REST), (WHOLE, NOTHING)])
+def test_branches_that_take_turns_compute_the_same(layer, masks, monkeypatch) -> None:
+    together = run(layer, AUDIO, EXPRESSION, masks)
+    monkeypatch.setattr(mamba, "SCANNED_AT_ONCE", 0)
+    assert torch.equal(run(layer, AUDIO, EXPRESSION, masks), together)
 
 
 def test_backends_agree_on_the_layer(layer) -> None:
