@@ -10,7 +10,7 @@ COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFY_VENV ?= .venv-comfy
 COMFY_TORCH ?= torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0
 
-.PHONY: demo test test-core test-comfy lint bench bench-gpu bench-shortcuts clean
+.PHONY: demo test test-core test-comfy lint bench bench-gpu bench-shortcuts bench-preflight clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
@@ -44,6 +44,9 @@ bench-gpu: $(VENV)/installed
 
 bench-shortcuts: $(VENV)/installed
 	$(RUN) tests/benchmarks/bench_shortcuts.py
+
+bench-preflight: $(COMFY_VENV)/installed
+	COMFYUI_PATH="$(COMFYUI_PATH)" $(COMFY_VENV)/bin/python tests/benchmarks/bench_preflight.py
 
 clean:
 	rm -rf $(VENV) $(COMFY_VENV) demo .mypy_cache .pytest_cache .ruff_cache

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 import torch
-from harness import peak_bytes, say
-from windows import MODES, FusedAttention, empty_unet, face_masks, forward
+from harness import say
+from windows import MODES, FusedAttention, empty_unet, face_masks, window_peak_bytes
 
 from actalker_core.config import VARIANTS
 from actalker_core.footprint import activation_bytes, scanned_shares
@@ -24,8 +24,8 @@ def rows(unet: UNet, name: str) -> Iterator[str]:
         ("in one batch", 10, len(mode.passes), whole),
         ("pass by pass", 6, 1, 0),
     ):
-        call = forward(unet, mode, CONFIG.num_frames, SIDE_PX, mode.passes[-passes:])
-        found = peak_bytes(call)
+        run = mode.passes[-passes:]
+        found = window_peak_bytes(unet, mode, CONFIG.num_frames, SIDE_PX, run)
         told = activation_bytes(CONFIG, grid, CONFIG.num_frames, passes, share, 2)
         verdict = "within" if found + weights <= limit * 1e9 else "OVER"
         yield (

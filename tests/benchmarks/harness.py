@@ -8,16 +8,12 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
-
-from actalker_core.model.scan import fused
-from actalker_core.model.scan.sequences import Sequences
 
 REPEATS = 5
 
@@ -109,23 +105,8 @@ class PeakMemory(TorchDispatchMode):
         self.now -= size
 
 
-class IdleKernel:
-    """In place of a kernel of Triton."""
-
-    def __getitem__(self, grid: object) -> Callable[..., None]:
-        return lambda *arguments, **options: None
-
-
-def fused_scan(branches: Sequence[Sequences]) -> list[Tensor]:
-    """The scan as a GPU does it, but for the kernel: its memory."""
-    from actalker_core.model.scan import triton
-
-    with patch.object(triton, "_scan_kernel", IdleKernel()):
-        return triton.scan(branches)
-
-
 def peak_bytes(call: Callable[[], object]) -> int:
-    """The most that lived at once, above what was there before; run as sampling is on a GPU."""
-    with torch.inference_mode(), PeakMemory() as memory, patch.object(fused, "scan", fused_scan):
+    """The most that lived at once, above what was there before; run as sampling is."""
+    with torch.inference_mode(), PeakMemory() as memory:
         call()
     return memory.peak

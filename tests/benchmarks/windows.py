@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from unittest.mock import patch
 
 import torch
+from harness import peak_bytes
 from torch import Tensor, nn
 
 from actalker_core.bundle import FLOAT32_LEAVES
@@ -12,6 +14,8 @@ from actalker_core.config import UNetConfig
 from actalker_core.faces import Face
 from actalker_core.masks import box_mask, style_masks
 from actalker_core.model.attention import Ops
+from actalker_core.model.scan import fused
+from actalker_core.model.scan.sequences import Sequences
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions
 from actalker_core.sampler.guidance import Pass, equal_passes
@@ -105,6 +109,15 @@ def forward(
     return lambda: velocity(unet, read, x, c_noise, range(frames), wanted)
 
 
+def window_peak_bytes(
+    unet: UNet, mode: Mode, frames: int, side_px: int, passes: Sequence[Pass] | None = None
+) -> int:
+    """What such an evaluation of an empty UNet holds at most on a GPU, above its weights."""
+    call = forward(unet, mode, frames, side_px, passes)
+    with patch.object(fused, "scan", fused_scan):
+        return peak_bytes(call)
+
+
 def noise(read: Conditioning) -> Tensor:
     """(f, 4, h, w) latents for all frames of what is read."""
     latent = read.image_latent
@@ -137,3 +150,18 @@ class FusedAttention:
     @staticmethod
     def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
         return torch.empty_like(q)
+
+
+def fused_scan(branches: Sequence[Sequences]) -> list[Tensor]:
+    """The scan as a GPU does it, but for the kernel."""
+    from actalker_core.model.scan import triton
+
+    with patch.object(triton, "_scan_kernel", IdleKernel()):
+        return triton.scan(branches)
+
+
+class IdleKernel:
+    """In place of a kernel of Triton."""
+
+    def __getitem__(self, grid: object) -> Callable[..., None]:
+        return lambda *arguments, **options: None

@@ -2,9 +2,8 @@
 
 import pytest
 import torch
-from harness import peak_bytes
 from test_conditioning import CONFIG, OPEN, conditioning
-from windows import MODES, FusedAttention, empty_unet, face_masks, forward
+from windows import MODES, FusedAttention, empty_unet, face_masks, window_peak_bytes
 
 from actalker_core.config import VARIANTS
 from actalker_core.footprint import (
@@ -29,7 +28,7 @@ def test_memory_is_foretold(variant: str, side_px: int, frames: int, dtype: torc
     for mode in MODES.values():
         regions = Regions.from_masks(*face_masks(mode, side_px), grid, config.levels)
         for passes in (mode.passes[-1:], mode.passes):
-            counted = peak_bytes(forward(unet, mode, frames, side_px, passes))
+            counted = window_peak_bytes(unet, mode, frames, side_px, passes)
             told = activation_bytes(
                 config, grid, frames, len(passes), scanned_shares(regions), dtype.itemsize
             )
@@ -42,8 +41,8 @@ def test_a_released_window_fits(name: str) -> None:
     mode = MODES[name]
     unet = empty_unet(VARIANTS["released"].unet, torch.float16, FusedAttention)
     weights = sum(parameter.nbytes for parameter in unet.parameters())
-    assert peak_bytes(forward(unet, mode, 25, 576)) + weights <= 10e9
-    assert peak_bytes(forward(unet, mode, 25, 576, mode.passes[-1:])) <= 6e9
+    assert window_peak_bytes(unet, mode, 25, 576) + weights <= 10e9
+    assert window_peak_bytes(unet, mode, 25, 576, mode.passes[-1:]) <= 6e9
 
 
 def test_shares_are_those_of_the_masks() -> None:
