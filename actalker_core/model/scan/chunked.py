@@ -6,11 +6,15 @@ one chunk. States lie as (n, d), so that every operation runs along contiguous c
 Not differentiable: `selective_scan` sends tensors that need gradients to `trainable`.
 """
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor
+
+LOG2_E = math.log2(math.e)
+"""For powers of two: on some CPUs torch computes them four times faster than those of e."""
 
 CPU_STATE_NUMBERS = 32_768
 """On a CPU as many rows are scanned together as keep the state of a step in the cache."""
@@ -50,7 +54,7 @@ def _scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bo
         _scan_tile(
             (delta[rows, :, channels] * u[rows, :, channels]).transpose(0, 1),
             delta[rows, :, channels].transpose(0, 1),
-            A[channels].T.contiguous(),
+            (A[channels].T * LOG2_E).contiguous(),
             B[rows, :, group].transpose(0, 1),
             C[rows, :, group].transpose(0, 1),
             reverse,
@@ -86,7 +90,7 @@ def _scan_tile(
     steps = list(zip(decay.unbind(), states.unbind(), strict=True))
     for chunk in _chunks(length, chunk_tokens, reverse):
         tokens = chunk.stop - chunk.start
-        torch.mul(delta[chunk, :, None, :], A, out=decay[:tokens]).exp_()
+        torch.mul(delta[chunk, :, None, :], A, out=decay[:tokens]).exp2_()
         torch.mul(drive[chunk, :, None, :], B[chunk, :, :, None], out=states[:tokens])
         for step_decay, state in reversed(steps[:tokens]) if reverse else steps[:tokens]:
             h = state.addcmul_(step_decay, h)
