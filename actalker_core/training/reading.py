@@ -4,7 +4,7 @@ No network takes part: the world knows its own colours and geometry, so that a s
 the one whose drawing differs least (Gauss and Newton, with differences for derivatives).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -46,7 +46,15 @@ PROBE = 0.12
 BLUR_PX = 1.2
 DAMPING = 30.0
 """Keeps numbers that hardly show from running away; in squared grey levels per unit."""
-MOUTHS = {"open": (0.0, 0.35, 0.8), "round": (0.0, 0.8), "smile": (-0.6, 0.0, 0.6)}
+MOUTHS = {
+    "open": (0.0, 0.35, 0.8),
+    "round": (0.0, 0.8),
+    "smile": (-0.6, 0.0, 0.6),
+    "wide": (0.0,),
+}
+EYES = {"eye_left": (0.0, 0.5, 1.0), "eye_right": (0.0, 0.5, 1.0), "brows": (-0.7, 0.0, 0.7)}
+"""Mouths, and eyes with their brows, that are too different to be found in small steps: a shut eye
+does not tell the way to an open one."""
 FIRST_ROUNDS, ROUNDS = 6, 3
 """Newton steps for a first picture, and for each that follows another."""
 
@@ -68,17 +76,19 @@ def read_state(person: Person, start: State, picture: Picture, rounds: int) -> S
     """The state near `start` whose drawing comes closest to the picture."""
     wanted = _seen(picture)
     state = _approach(person, start, wanted, rounds)
-    other = _best_mouth(person, state, wanted)
+    other = _best(person, _best(person, state, wanted, MOUTHS), wanted, EYES)
     return state if other is state else _approach(person, other, wanted, rounds)
 
 
-def _best_mouth(person: Person, state: State, wanted: Array) -> State:
-    """The best of a few mouths that are too different to be found in small steps."""
-    mouths = [
-        replace(state, open=opened, round=pursed, smile=smile, wide=0.0)
-        for opened, pursed, smile in product(*MOUTHS.values())
-    ]
-    return min([state, *mouths], key=lambda s: float(np.square(_off(person, s, wanted)).sum()))
+def _best(
+    person: Person, state: State, wanted: Array, choices: Mapping[str, Sequence[float]]
+) -> State:
+    """The state, or the one of all choices that comes closest."""
+    others = (
+        replace(state, **dict(zip(choices, values, strict=True)))
+        for values in product(*choices.values())
+    )
+    return min([state, *others], key=lambda s: float(np.square(_off(person, s, wanted)).sum()))
 
 
 def _approach(person: Person, state: State, wanted: Array, rounds: int) -> State:
