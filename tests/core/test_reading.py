@@ -42,6 +42,17 @@ def test_an_opening_mouth_is_followed() -> None:
     assert np.corrcoef(found, opened)[0, 1] > 0.97
 
 
+@pytest.mark.parametrize("seed", [5, 7])
+def test_shut_eyes_are_seen_to_open(seed: int) -> None:
+    """Nothing in the picture of a shut eye tells which way it opens."""
+    person = draw_person(seed)
+    eyes = [(0, 0, -0.7), (1, 0, 0.7), (0, 1, -0.7), (1, 1, 0.7), (0, 0, 0)]
+    states = [State(eye_left=left, eye_right=right, brows=brows) for left, right, brows in eyes]
+    pictures = [spoilt(draw(person, state).picture, i) for i, state in enumerate(states)]
+    found = read_states(person, State(eye_left=0, eye_right=0), pictures)
+    assert np.allclose([(f.eye_left, f.eye_right) for f in found], np.array(eyes)[:, :2], atol=0.15)
+
+
 def test_the_difference_tells_people_apart() -> None:
     person, state = draw_person(4), State(yaw=5)
     picture = spoilt(draw(person, state).picture, 0)
