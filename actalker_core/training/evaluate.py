@@ -35,6 +35,8 @@ FIRST_SEED = 5_000_000
 """Of people, voices and motions that training never uses."""
 FOLLOWED = ("eyes", "brows", "smile", "yaw", "roll")
 USUAL = Settings(masks="paper")
+SEEDS = 1000
+"""More than are ever compared: apart by as much, the scenes' noises never meet."""
 STRANGERS = 12
 """Other people that a frame must be further from than from the portrait's."""
 
@@ -140,12 +142,12 @@ class Studio:
     """Films scenes with a model.
 
     Args:
-        seed: of the noise.
+        seed: of the noise. Every scene has its own, so that a mean over scenes is one over noises.
         settings: how clips are made besides their length, gates and seed.
     """
 
     def __init__(self, model: ACTalker, seed: int = 0, settings: Settings = USUAL) -> None:
-        self.model, self.settings = model, replace(settings, seed=seed)
+        self.model, self.settings, self.seed = model, settings, seed
 
     def film(
         self,
@@ -166,7 +168,12 @@ class Studio:
             head=None if head is None else head.pictures,
             head_box=None if head is None else head.frames[0].face,
         )
-        settings = replace(self.settings, frames=scene.frames, audio_gate=audio_gate)
+        settings = replace(
+            self.settings,
+            frames=scene.frames,
+            audio_gate=audio_gate,
+            seed=self.seed + SEEDS * scene.number,
+        )
         chunks = generate(self.model, inputs, settings).chunks
         frames = (torch.cat(list(chunks)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return Filmed(scene, list(frames))

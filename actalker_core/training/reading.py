@@ -52,9 +52,10 @@ MOUTHS = {
     "smile": (-0.6, 0.0, 0.6),
     "wide": (0.0,),
 }
-EYES = {"eye_left": (0.0, 0.5, 1.0), "eye_right": (0.0, 0.5, 1.0), "brows": (-0.7, 0.0, 0.7)}
-"""Mouths, and eyes with their brows, that are too different to be found in small steps: a shut eye
-does not tell the way to an open one."""
+EYES = {"eye_left": (0.0, 0.5, 1.0), "eye_right": (0.0, 0.5, 1.0), "gaze_x": (-0.6, 0.0, 0.6)}
+BROWS = {"brows": (-0.7, 0.0, 0.7)}
+"""Mouths, eyes and brows that are too different to be found in small steps: a shut eye tells
+neither the way to an open one nor where that would look."""
 FIRST_ROUNDS, ROUNDS = 6, 3
 """Newton steps for a first picture, and for each that follows another."""
 
@@ -62,11 +63,24 @@ FIRST_ROUNDS, ROUNDS = 6, 3
 def read_states(person: Person, rest: State, pictures: Iterable[Picture]) -> list[State]:
     """The states of one person in the pictures (128, 128, 3) of a clip.
 
+    Read forwards and backwards, because each frame begins with what its neighbour showed and may be
+    led astray by it; of the two, each frame keeps the state that comes closer.
+
     Args:
         rest: of the portrait; the search starts there, and its place in the picture stays.
     """
+    clip = list(pictures)
+    forwards = _read_one_after_another(person, rest, clip)
+    backwards = _read_one_after_another(person, forwards[-1], clip[::-1])[::-1]
+    return [
+        _closest(person, _seen(picture), states)
+        for picture, *states in zip(clip, forwards, backwards, strict=True)
+    ]
+
+
+def _read_one_after_another(person: Person, rest: State, clip: Sequence[Picture]) -> list[State]:
     found: list[State] = []
-    for picture in pictures:
+    for picture in clip:
         rounds = ROUNDS if found else FIRST_ROUNDS
         found.append(read_state(person, found[-1] if found else rest, picture, rounds))
     return found
@@ -75,8 +89,9 @@ def read_states(person: Person, rest: State, pictures: Iterable[Picture]) -> lis
 def read_state(person: Person, start: State, picture: Picture, rounds: int) -> State:
     """The state near `start` whose drawing comes closest to the picture."""
     wanted = _seen(picture)
-    state = _approach(person, start, wanted, rounds)
-    other = _best(person, _best(person, state, wanted, MOUTHS), wanted, EYES)
+    state = other = _approach(person, start, wanted, rounds)
+    for choices in (MOUTHS, EYES, BROWS):
+        other = _best(person, other, wanted, choices)
     return state if other is state else _approach(person, other, wanted, rounds)
 
 
@@ -88,7 +103,11 @@ def _best(
         replace(state, **dict(zip(choices, values, strict=True)))
         for values in product(*choices.values())
     )
-    return min([state, *others], key=lambda s: float(np.square(_off(person, s, wanted)).sum()))
+    return _closest(person, wanted, [state, *others])
+
+
+def _closest(person: Person, wanted: Array, states: Iterable[State]) -> State:
+    return min(states, key=lambda state: float(np.square(_off(person, state, wanted)).sum()))
 
 
 def _approach(person: Person, state: State, wanted: Array, rounds: int) -> State:

@@ -53,6 +53,26 @@ def test_shut_eyes_are_seen_to_open(seed: int) -> None:
     assert np.allclose([(f.eye_left, f.eye_right) for f in found], np.array(eyes)[:, :2], atol=0.15)
 
 
+def blotchy(picture: Picture, rng: np.random.Generator) -> Picture:
+    """As the built-in model shows it: skin that is not of one colour."""
+    blots = cv2.GaussianBlur(rng.normal(0, 1, picture.shape), (0, 0), 3.0)
+    soft = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(float)
+    return np.clip(soft + 18 * blots / blots.std(), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("seed", [34, 36])
+def test_a_blotchy_face_does_not_lead_astray(seed: int) -> None:
+    """A frame read wrongly must not mislead those that follow it."""
+    rng = np.random.default_rng(seed)
+    person, rest = draw_person(seed), portrait_state(rng)
+    states = [replace(state, x=rest.x, y=rest.y) for state in random_motion(rng, 20, 12.5)]
+    pictures = [blotchy(draw(person, state).picture, rng) for state in states]
+    found = read_states(person, rest, pictures)
+    for name, most in {"eye_left": 0.03, "eye_right": 0.03, "smile": 0.3}.items():
+        off = [abs(getattr(a, name) - getattr(b, name)) for a, b in zip(states, found, strict=True)]
+        assert np.mean(off) < most, name
+
+
 def test_the_difference_tells_people_apart() -> None:
     person, state = draw_person(4), State(yaw=5)
     picture = spoilt(draw(person, state).picture, 0)
