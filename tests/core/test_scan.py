@@ -121,6 +121,19 @@ def test_half_precision_computes_in_float32() -> None:
     assert torch.equal(got, selective_scan(**rounded).bfloat16())
 
 
+@pytest.mark.parametrize("learns", [False, True])
+def test_autocast_does_not_reach_the_scan(learns: bool) -> None:
+    values = as_float32(inputs(33))
+    values["u"].requires_grad_(learns)
+    want = selective_scan(**values)
+    with torch.autocast("cpu", torch.bfloat16):
+        got = selective_scan(**values)
+    assert torch.equal(got, want)
+    if learns:
+        got.sum().backward()
+        assert values["u"].grad.isfinite().all()
+
+
 @pytest.mark.parametrize("reverse", [False, True])
 @pytest.mark.parametrize("groups", [1, 2])
 @pytest.mark.parametrize("length", [1, 2, 5])

@@ -110,6 +110,26 @@ def test_a_stage_lowers_its_loss(name: str, tmp_path: Path) -> None:
     assert np.mean(losses[-2:]) < 0.9 * losses[0]
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_a_stage_learns_in_bfloat16(name: str) -> None:
+    """As beside a GPU: the loss is about the same, gradients are finite."""
+    torch.manual_seed(0)
+    stage = MAKERS[name](RECIPE)
+    batch = stage.batch(np.random.default_rng(0))
+    losses = []
+    for enabled in (False, True):
+        torch.manual_seed(0)
+        stage.network.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            loss = stage.loss(batch)
+        loss.backward()
+        losses.append(loss.item())
+    assert losses[1] == pytest.approx(losses[0], rel=0.1)
+    grads = [weight.grad for weight in stage.network.parameters() if weight.grad is not None]
+    assert grads
+    assert all(bool(grad.isfinite().all()) for grad in grads)
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Several threads may add in another order from run to run."""

@@ -11,6 +11,7 @@ Source: Gu and Dao, "Mamba", arXiv 2312.00752, algorithm 2.
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
 import torch
@@ -72,8 +73,16 @@ def selective_scan(
     needs_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, delta, A, B, C))
     chosen = choose_backend(backend, u.device.type, exact)
     run = trainable.scan if needs_grad else BACKENDS[chosen]
-    y = run(x, delta, A, B, C, reverse)
+    with _without_autocast(u.device.type):
+        y = run(x, delta, A, B, C, reverse)
     return (y if D is None else torch.addcmul(y, x, D.to(exact))).to(u.dtype)
+
+
+def _without_autocast(device_type: str) -> AbstractContextManager[object]:
+    """Keeps matrix products from being cast down, which the state of a scan does not bear."""
+    if torch.amp.is_autocast_available(device_type):
+        return torch.autocast(device_type, enabled=False)
+    return nullcontext()
 
 
 def choose_backend(wanted: str, device_type: str, dtype: torch.dtype = torch.float32) -> str:
