@@ -130,6 +130,21 @@ def test_a_stage_learns_in_bfloat16(name: str) -> None:
     assert all(bool(grad.isfinite().all()) for grad in grads)
 
 
+@pytest.mark.parametrize("name", MAKERS)
+def test_the_loss_stays_on_its_device(name: str) -> None:
+    """A device without numbers refuses tensors of the CPU, as a GPU would."""
+    stage, meta = MAKERS[name](RECIPE), torch.device("meta")
+    batch = stage.batch(np.random.default_rng(0))
+    if isinstance(stage, Diffusion):  # these two look at the numbers
+        films, frames = as_films(batch), batch["gates"].shape[1]
+        regions = stage._regions(films["masks"], (16, 16), frames).to(meta)
+        pose = stage._pose_images(films["face"]).to(meta)
+        stage._regions = lambda *_: regions  # type: ignore[method-assign]
+        stage._pose_images = lambda _: pose  # type: ignore[method-assign]
+    stage.network.to(meta)
+    assert stage.loss({field: rows.to(meta) for field, rows in batch.items()}).is_meta
+
+
 @pytest.fixture
 def one_thread() -> Iterator[None]:
     """Several threads may add in another order from run to run."""
