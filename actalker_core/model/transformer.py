@@ -113,7 +113,10 @@ class SpatioTemporalTransformer(nn.Module):
         return mixed
 
     def _frame_positions(self, frames: int, like: Tensor) -> Tensor:
-        """(f, 1, c) embedding of a frame's place in its window."""
+        """(f, 1, c) embedding of a frame's place in its window.
+
+        Anew in every pass, as a host may change weights between two steps.
+        """
         t = torch.arange(frames, device=like.device)
         position: Tensor = self.time_pos_embed(timestep_embedding(t, like.shape[1]).to(like))
         return position[:, None]
