@@ -35,7 +35,7 @@ FIRST_SEED = 5_000_000
 """Of people, voices and motions that training never uses."""
 FOLLOWED = ("eyes", "brows", "smile", "yaw", "roll")
 USUAL = Settings(masks="paper")
-SEEDS = 1000
+SEEDS_PER_SCENE = 1000
 """More than are ever compared: apart by as much, the scenes' noises never meet."""
 STRANGERS = 12
 """Other people that a frame must be further from than from the portrait's."""
@@ -172,7 +172,7 @@ class Studio:
             self.settings,
             frames=scene.frames,
             audio_gate=audio_gate,
-            seed=self.seed + SEEDS * scene.number,
+            seed=self.seed + SEEDS_PER_SCENE * scene.number,
         )
         chunks = generate(self.model, inputs, settings).chunks
         frames = (torch.cat(list(chunks)) * 255).round().byte().permute(0, 2, 3, 1).numpy()

@@ -61,7 +61,7 @@ FIRST_ROUNDS, ROUNDS = 6, 3
 
 
 def read_states(person: Person, rest: State, pictures: Iterable[Picture]) -> list[State]:
-    """The states of one person in the pictures (128, 128, 3) of a clip.
+    """The states of one person in the pictures (128, 128, 3), one or more, of a clip.
 
     Read forwards and backwards, because each frame begins with what its neighbour showed and may be
     led astray by it; of the two, each frame keeps the state that comes closer.

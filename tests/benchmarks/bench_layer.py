@@ -1,6 +1,6 @@
 """One parallel-control layer against the released way, on one frame of a 576×576 picture.
 
-The limit is what a scan that takes no time would reach: the rest is matrix products.
+The limit is what a scan that takes no time would reach: most of the rest is matrix products.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,14 +1,17 @@
 """The measures: a model that does just what is asked passes them, one that does not fails."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from actalker_core import gates
 from actalker_core.config import VARIANTS
 from actalker_core.errors import InputError
+from actalker_core.pipeline import Settings
 from actalker_core.training import evaluate
 from actalker_core.training.evaluate import (
     FOLLOWED,
@@ -94,6 +97,21 @@ def test_a_statue_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     found = measure(Model(), scenes=1, frames=4)  # type: ignore[arg-type]
     assert abs(found["lip sync, audio alone"]) < TARGETS["lip sync, audio alone"][0]
     assert abs(found["following: yaw"]) < TARGETS["following: yaw"][0]
+
+
+def test_every_scene_has_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Or what one noise does to all of them would look like the model."""
+    noises = []
+
+    def generated(model: Model, inputs: Any, settings: Settings) -> Any:
+        noises.append(settings.seed)
+        return SimpleNamespace(chunks=[torch.zeros(1, 3, 8, 8)])
+
+    monkeypatch.setattr(evaluate, "generate", generated)
+    for seed in (0, 1):
+        for number in (0, 1, 7):
+            Studio(Model(), seed).film(Scene(number, 1, FPS))  # type: ignore[arg-type]
+    assert len(set(noises)) == 6
 
 
 def test_scenes_are_the_same_for_a_number() -> None:
