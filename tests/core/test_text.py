@@ -1,0 +1,104 @@
+"""Text that people write, in pieces that know where they stand."""
+
+import re
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from actalker_core.errors import InputError
+from actalker_core.text import Piece
+
+quick = settings(max_examples=60, deadline=None, database=None)
+
+
+messy = st.text(alphabet=st.sampled_from("ab;; \t\n=:.é図😀1\u3000"), max_size=30) | st.text()
+
+
+def named_part(error: InputError, kind: str, whole: str) -> tuple[int, str]:
+    """Position and text of the part that an error names."""
+    rest = str(error).removeprefix(f"{kind} '{whole}': ")
+    found = re.fullmatch(
+        r"(?s)expected .* at character (\d+), got '(.*)'\. Correct it there\.", rest
+    )
+    assert found is not None
+    return int(found[1]) - 1, found[2]
+
+
+@quick
+@given(messy)
+def test_pieces_know_where_they_stand(whole: str) -> None:
+    piece = Piece.of("Prompt", whole)
+    assert (piece.kind, piece.whole, piece.text) == ("Prompt", whole, whole.strip())
+    parts = piece.split(";")
+    assert [p.text for p in parts] == [p.strip() for p in whole.split(";") if p.strip()]
+    for part in parts:
+        assert whole[part.start : part.end] == part.text == part.text.strip()
+        at, text = named_part(part.error("more"), "Prompt", whole)
+        assert whole[at:].startswith(text)
+        assert text == part.text
+    starts = [part.start for part in parts]
+    assert starts == sorted(set(starts))
+
+
+@quick
+@given(messy)
+def test_pieces_lie_within_their_text(whole: str) -> None:
+    piece = Piece.of("Prompt", whole)
+    for part in (piece, *piece.split(";")):
+        assert 0 <= part.start <= part.end <= len(whole)
+
+
+@quick
+@given(messy)
+def test_a_piece_is_divided_at_the_first_separator(whole: str) -> None:
+    piece = Piece.of("Edit", whole)
+    before, separator, after = whole.strip().partition("=")
+    if not separator:
+        with pytest.raises(InputError, match="expected a=b at character"):
+            piece.divided("=", "a=b")
+        return
+    name, value = piece.divided("=", "a=b")
+    assert (name.text, value.text) == (before.strip(), after.strip())
+    assert name.end <= whole.index("=") < value.start or not value.text
+
+
+@quick
+@given(st.lists(messy, min_size=1, max_size=4), st.integers(0, 3))
+def test_a_number_that_is_none_is_named_where_it_stands(parts: list[str], which: int) -> None:
+    whole = ";".join([*parts[:which], "  one ", *parts[which:]])
+    (wrong,) = [p for p in Piece.of("Gate", whole).split(";") if p.text == "one"]
+    with pytest.raises(InputError) as caught:
+        wrong.number()
+    at, text = named_part(caught.value, "Gate", whole)
+    assert whole[at : at + 3] == text == "one"
+
+
+@pytest.mark.parametrize(
+    ("text", "fps", "seconds"),
+    [("2.5", None, 2.5), ("2.5s", None, 2.5), (" 2 s ", 25, 2), ("40f", 25, 1.6), ("0", 25, 0)],
+)
+def test_times_are_written_in_seconds_or_frames(
+    text: str, fps: float | None, seconds: float
+) -> None:
+    assert Piece.of("Gate", text).seconds(fps) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize("text", ["", "s", "f", "-1", "-1s", "-4f", "1x", "nan", "infs", "1ss"])
+@pytest.mark.parametrize("fps", [None, 25.0])
+def test_times_that_are_none_are_refused(text: str, fps: float | None) -> None:
+    with pytest.raises(InputError, match=r"expected a (number|time).* at character 1, got"):
+        Piece.of("Gate", text).seconds(fps)
+
+
+def test_frames_need_a_rate() -> None:
+    with pytest.raises(InputError, match="a number"):
+        Piece.of("Prompt", "40f").seconds(None)
+
+
+@pytest.mark.parametrize(
+    ("text", "rest"), [("at 2", "2"), ("at", ""), ("attic", None), ("x at", None), ("at:3", ":3")]
+)
+def test_what_follows_a_word(text: str, rest: str | None) -> None:
+    found = Piece.of("Gate", text).after("at")
+    assert (found and found.text) == rest
