@@ -4,7 +4,7 @@ No network takes part: the world knows its own colours and geometry, so that a s
 the one whose drawing differs least (Gauss and Newton, with differences for derivatives).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
@@ -87,23 +87,23 @@ def _read_one_after_another(person: Person, rest: State, clip: Sequence[Picture]
 
 
 def read_state(person: Person, start: State, picture: Picture, rounds: int) -> State:
-    """The state near `start` whose drawing comes closest to the picture."""
+    """The state near `start` whose drawing comes closest to the picture.
+
+    Another mouth, other eyes and other brows are moved closer too before they are judged: a rough
+    guess, right or wrong, loses against a state that has been fitted already.
+    """
     wanted = _seen(picture)
-    state = other = _approach(person, start, wanted, rounds)
+    state = _approach(person, start, wanted, rounds)
     for choices in (MOUTHS, EYES, BROWS):
-        other = _best(person, other, wanted, choices)
-    return state if other is state else _approach(person, other, wanted, rounds)
+        other = _closest(person, wanted, _others(state, choices))
+        state = _closest(person, wanted, [state, _approach(person, other, wanted, rounds)])
+    return state
 
 
-def _best(
-    person: Person, state: State, wanted: Array, choices: Mapping[str, Sequence[float]]
-) -> State:
-    """The state, or the one of all choices that comes closest."""
-    others = (
-        replace(state, **dict(zip(choices, values, strict=True)))
-        for values in product(*choices.values())
-    )
-    return _closest(person, wanted, [state, *others])
+def _others(state: State, choices: Mapping[str, Sequence[float]]) -> Iterator[State]:
+    """The state with each of all choices in turn."""
+    for values in product(*choices.values()):
+        yield replace(state, **dict(zip(choices, values, strict=True)))
 
 
 def _closest(person: Person, wanted: Array, states: Iterable[State]) -> State:

@@ -60,7 +60,7 @@ def blotchy(picture: Picture, rng: np.random.Generator) -> Picture:
     return np.clip(soft + 18 * blots / blots.std(), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("seed", [34, 36])
+@pytest.mark.parametrize("seed", [34, 36, 38])
 def test_a_blotchy_face_does_not_lead_astray(seed: int) -> None:
     """A frame read wrongly must not mislead those that follow it."""
     rng = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_a_blotchy_face_does_not_lead_astray(seed: int) -> None:
     states = [replace(state, x=rest.x, y=rest.y) for state in random_motion(rng, 20, 12.5)]
     pictures = [blotchy(draw(person, state).picture, rng) for state in states]
     found = read_states(person, rest, pictures)
-    for name, most in {"eye_left": 0.03, "eye_right": 0.03, "smile": 0.3}.items():
+    for name, most in {"eye_left": 0.03, "eye_right": 0.03, "smile": 0.2}.items():
         off = [abs(getattr(a, name) - getattr(b, name)) for a, b in zip(states, found, strict=True)]
         assert np.mean(off) < most, name
 
