@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..regions import TokenRegion
+from .kernels import geglu
 from .tokens import add_at, per_row, take
 
 Ops = Any
@@ -180,6 +181,4 @@ class GEGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, l, c) -> (n, l, inner)."""
-        value, gate = self.proj(x).chunk(2, dim=-1)
-        out: Tensor = value * F.gelu(gate)
-        return out
+        return geglu(self.proj(x))

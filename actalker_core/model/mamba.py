@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from ..regions import TokenRegion
 from .attention import Ops, Signal, weights_of
+from .kernels import layer_norm
 from .scan import Sequences, scan_branches
 from .tokens import add_at, per_row, take
 
@@ -201,7 +202,8 @@ class ParallelControlMamba(nn.Module):
         z = self._unscanned(x, [b for b in branches if b.kept is not None])
         for together in _turns([b for b in branches if not b.owns_none], x):
             z = _rewrite(z, x, together, frames if self.across_frames else 1)
-        out: Tensor = self.out_proj(self.out_norm(z))
+        assert z is not None  # what no branch scans is projected
+        out: Tensor = self.out_proj(layer_norm(self.out_norm, z, self.weights_of))
         return out
 
     def _branch(

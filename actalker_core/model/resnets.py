@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..config import UNetConfig
 from .attention import Ops, weights_of
+from .kernels import added, group_norm
 
 
 def timestep_embedding(t: Tensor, channels: int) -> Tensor:
@@ -47,9 +48,16 @@ class AlphaBlender(nn.Module):
         alpha = torch.sigmoid(self.mix_factor.to(spatial))
         return torch.lerp(temporal, spatial, alpha)
 
+    def temporal_share(self, like: Tensor) -> Tensor:
+        """1 − sigmoid(mix), (1,) in the type of a tensor."""
+        return torch.sigmoid(-self.mix_factor.to(like))
+
 
 class SpatialResnet(nn.Module):
-    """Two 3×3 convolutions per frame, with the time embedding added between them."""
+    """Two 3×3 convolutions per frame, with the time embedding added between them.
+
+    What a convolution adds to its channels joins the next sum, or it would be a pass of its own.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: Ops
@@ -64,14 +72,18 @@ class SpatialResnet(nn.Module):
         self.conv_shortcut = (
             ops.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
         )
+        self.weights_of = getattr(ops, "weights_of", weights_of)
 
     def forward(self, x: Tensor, time: Tensor, frames: int) -> Tensor:
         """(n, c, h, w) with time (b, e) -> (n, c', h, w)."""
-        h = self.conv1(F.silu(self.norm1(x)))
-        h = h + self.time_emb_proj(time).repeat_interleave(frames, 0)[:, :, None, None]
-        h = self.conv2(F.silu(self.norm2(h)))
-        out: Tensor = h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
-        return out
+        h = group_norm(self.norm1, x, self.weights_of, activated=True)
+        weight, bias = self.weights_of(self.conv1, h)
+        h = F.conv2d(h, weight, padding=1)
+        shift = (self.time_emb_proj(time) + bias).repeat_interleave(frames, 0)
+        h = group_norm(self.norm2, h, self.weights_of, shift, activated=True)
+        weight, bias = self.weights_of(self.conv2, h)
+        h = F.conv2d(h, weight, padding=1)
+        return added(h, x if self.conv_shortcut is None else self.conv_shortcut(x), bias)
 
 
 class TemporalResnet(nn.Module):
@@ -90,21 +102,30 @@ class TemporalResnet(nn.Module):
         self.conv2 = ops.Conv3d(channels, channels, kernel, padding=padding)
         self.weights_of = getattr(ops, "weights_of", weights_of)
 
-    def forward(self, x: Tensor, time: Tensor) -> Tensor:
-        """(b, c, f, h, w) with time (b, e) -> (b, c, f, h, w)."""
-        h = self._convolve(self.conv1, F.silu(self.norm1(x)))
-        h = h + self.time_emb_proj(time)[..., None, None, None]
-        out: Tensor = x + self._convolve(self.conv2, F.silu(self.norm2(h)))
-        return out
+    def forward(self, x: Tensor, time: Tensor, share: Tensor) -> Tensor:
+        """(b, c, f, h, w) with time (b, e): x + share · what is found in it."""
+        h = group_norm(self.norm1, x, self.weights_of, activated=True)
+        weight, bias = self.weights_of(self.conv1, h)
+        h = _across_frames(h, weight)
+        h = group_norm(
+            self.norm2, h, self.weights_of, self.time_emb_proj(time) + bias, activated=True
+        )
+        weight, bias = self.weights_of(self.conv2, h)
+        bias = None if bias is None else share * bias
+        return added(x, _across_frames(h, share * weight), bias)
 
-    def _convolve(self, conv: nn.Module, x: Tensor) -> Tensor:
-        weight, bias = self.weights_of(conv, x)
-        found = F.conv2d(x.flatten(3), weight[..., 0], bias, padding=(1, 0))
-        return found.view(x.shape)
+
+def _across_frames(x: Tensor, weight: Tensor) -> Tensor:
+    """(b, c, f, h, w) under a kernel (c', c, 3, 1, 1)."""
+    found = F.conv2d(x.flatten(3), weight[..., 0], padding=(1, 0))
+    return found.view(x.shape)
 
 
 class SpatioTemporalResnet(nn.Module):
-    """A resnet per frame, one across frames, and their learned mix."""
+    """A resnet per frame, one across frames, and their learned mix.
+
+    The second adds to what the first found, so that the mix is a share of what it adds.
+    """
 
     def __init__(
         self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: Ops
@@ -119,6 +140,6 @@ class SpatioTemporalResnet(nn.Module):
         time = time[: len(x) // frames]
         x = self.spatial_res_block(x, time, frames)
         video = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b c f h w
-        mixed = self.time_mixer(video, self.temporal_res_block(video, time))
-        out: Tensor = mixed.transpose(1, 2).flatten(0, 1)
+        video = self.temporal_res_block(video, time, self.time_mixer.temporal_share(x))
+        out: Tensor = video.transpose(1, 2).flatten(0, 1)
         return out

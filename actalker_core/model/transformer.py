@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from ..config import UNetConfig
-from .attention import Attention, ControlledAttention, FeedForward, Ops, Signal
+from .attention import Attention, ControlledAttention, FeedForward, Ops, Signal, weights_of
 from .control import Context
+from .kernels import group_norm, layer_norm
 from .mamba import ParallelControlMamba
 from .resnets import AlphaBlender, TimestepMLP, timestep_embedding
 
@@ -27,16 +28,17 @@ class SpatialBlock(nn.Module):
         self.attn2 = ControlledAttention(channels, context, heads, config.signal_scales, ops)
         self.norm3 = ops.LayerNorm(channels)
         self.ff = FeedForward(channels, ops)
+        self.weights_of = getattr(ops, "weights_of", weights_of)
 
     def look(self, x: Tensor) -> Tensor:
         """(n, l, c) -> (n, l, c): self attention, which is all that comes before the signals."""
-        out: Tensor = x + self.attn1(self.norm1(x))
+        out: Tensor = x + self.attn1(layer_norm(self.norm1, x, self.weights_of))
         return out
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
         """What `look` found (n, l, c) -> (n, l, c)."""
-        x = x + self.attn2(self.norm2(x), identity, signals)
-        out: Tensor = x + self.ff(self.norm3(x))
+        x = x + self.attn2(layer_norm(self.norm2, x, self.weights_of), identity, signals)
+        out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
         return out
 
 
@@ -54,11 +56,13 @@ class TemporalBlock(SpatialBlock):
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
         """(b·l, f, c) -> (b·l, f, c); identity and signals are per video (b, s, c')."""
-        x = self.look(x + self.ff_in(self.norm_in(x)))
-        per_video = self.norm2(x).reshape(identity.shape[0], -1, x.shape[2])
+        x = self.look(x + self.ff_in(layer_norm(self.norm_in, x, self.weights_of)))
+        per_video = layer_norm(self.norm2, x, self.weights_of).reshape(
+            identity.shape[0], -1, x.shape[2]
+        )
         attended = self.attn2(per_video, identity, signals)
         x = x + attended.expand(per_video.shape).reshape(x.shape)
-        out: Tensor = x + self.ff(self.norm3(x))
+        out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
         return out
 
 
@@ -83,17 +87,21 @@ class SpatioTemporalTransformer(nn.Module):
         self.time_pos_embed = TimestepMLP(channels, 4 * channels, channels, ops)
         self.time_mixer = AlphaBlender()
         self.proj_out = ops.Linear(channels, channels)
+        self.weights_of = getattr(ops, "weights_of", weights_of)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """(n, c, h, w) -> (n, c, h, w)."""
         grid = (x.shape[2], x.shape[3])
-        tokens = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))  # n c h w -> n l c
+        tokens = self.proj_in(self._normed(x).flatten(2).transpose(1, 2))  # n c h w -> n l c
         position = self._frame_positions(context.spatial.frames, x)
         for i in range(len(self.transformer_blocks)):
             tokens = self._layer(i, tokens, position, grid, context)
         x = context.spatial.part(x)
         out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
         return out
+
+    def _normed(self, x: Tensor) -> Tensor:
+        return group_norm(self.norm, x, self.weights_of)
 
     def _layer(
         self, i: int, x: Tensor, position: Tensor, grid: tuple[int, int], context: Context

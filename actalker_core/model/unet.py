@@ -4,9 +4,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import UNetConfig
-from .attention import Ops
+from .attention import Ops, weights_of
 from .blocks import DownBlock, MidBlock, UpBlock
 from .control import Context, Control
+from .kernels import group_norm
 from .resnets import TimestepMLP, timestep_embedding
 
 
@@ -32,6 +33,7 @@ class UNet(nn.Module):
         self.up_blocks = _up_blocks(config, ops)
         self.conv_norm_out = ops.GroupNorm(config.norm_num_groups, channels[0], eps=1e-5)
         self.conv_out = ops.Conv2d(channels[0], config.out_channels, 3, padding=1)
+        self.weights_of = getattr(ops, "weights_of", weights_of)
 
     def forward(
         self,
@@ -66,7 +68,7 @@ class UNet(nn.Module):
         skips.append(self.mid_block(skips[-1], time, context))
         for up in self.up_blocks:
             skips.append(up(skips, time, context))
-        x = F.silu(self.conv_norm_out(skips.pop()))
+        x = group_norm(self.conv_norm_out, skips.pop(), self.weights_of, activated=True)
         v: Tensor = self.conv_out(x).unflatten(0, (-1, frames))
         return v
 

@@ -1,40 +1,16 @@
-"""The kernel under Triton's interpreter; `test_scan_triton` runs this in a process of its own.
-
-The interpreter has to be chosen before Triton is imported, and stays for the whole process.
-"""
+"""The scan's kernels under Triton's interpreter; `test_scan_triton` runs this."""
 
 from dataclasses import fields, replace
 
-import numpy as np
 import pytest
 import torch
-import triton as compiler
-import triton.language as tl
 from branches import draw_branch
+from interpreter import skip_without_interpreter
 from torch import Tensor
 
-from actalker_core.model.scan import Sequences, in_turn, triton
+from actalker_core.model.scan import Sequences, in_turn, trainable, triton
 
-
-@compiler.jit
-def count(steps, counted):
-    for step in range(tl.load(steps)):
-        tl.store(counted, step + 1)
-
-
-def interpreter_counts() -> bool:
-    """Interpreters up to Triton 3.6 fail at such a loop with NumPy 2.4."""
-    steps, counted = torch.tensor([3]), torch.tensor([0])
-    try:
-        count[(1,)](steps, counted)
-    except Exception:
-        return False
-    return counted.item() == 3
-
-
-if not interpreter_counts():
-    versions = f"triton {compiler.__version__} with numpy {np.__version__}"
-    pytest.skip(f"no working interpreter in {versions}", allow_module_level=True)
+skip_without_interpreter()
 
 
 def exact(branch: Sequences) -> Sequences:
@@ -119,3 +95,15 @@ def test_softplus_is_exact_far_from_zero_too(step: float) -> None:
 
 def test_many_tokens_do_not_add_up_errors() -> None:
     check([draw(1, 300, 5, 2, 16, orders=1)], 1e-6)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("shape", [(1, 1), (2, 300), (7, 3, 5)])
+def test_a_walk(shape: tuple[int, ...], reverse: bool) -> None:
+    decay, states = torch.rand(2, *shape)
+    want = states.clone()
+    trainable._walk(decay, want, reverse)
+    apart = states.transpose(0, 1).contiguous().transpose(0, 1)
+    for walked in (states, apart):
+        triton.walk(decay, walked, reverse)
+        assert torch.allclose(walked, want, atol=1e-6)

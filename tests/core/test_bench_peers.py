@@ -50,7 +50,7 @@ def test_the_floor_lies_on_one_device() -> None:
 
 def test_the_peer_of_the_scan_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mamba_ssm_cuda, "scan", reference.scan)
-    given = bench_gpu.scan_inputs(bench_gpu.setup())
+    (given,) = bench_gpu.scan_inputs(bench_gpu.setup(), 1, (3,))
     image, ours = given.image_tokens, scan_branches([given])[0]
     skipped = given.x[:, :image] * given.D.sum(0)
     theirs = bench_gpu.mamba_ssm_call(given)()[:, :image]

@@ -3,10 +3,8 @@
 import importlib.util
 import inspect
 import logging
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -15,8 +13,10 @@ from types import SimpleNamespace
 import pytest
 import torch
 from branches import draw_branch
+from interpreter import check_interpreted
 from torch import Tensor
 
+from actalker_core.model import jit
 from actalker_core.model import scan as room
 from actalker_core.model.scan import Sequences, fused, in_turn, scan_branches, selective
 
@@ -32,24 +32,8 @@ def draw(*shape: int, **options: bool) -> Sequences:
 
 
 @needs_triton
-def test_the_kernel_under_the_interpreter() -> None:
-    run = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-x",
-            "-rs",
-            str(Path(__file__).with_name("interpreted_scan.py")),
-        ],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-        text=True,
-    )
-    if run.returncode == pytest.ExitCode.NO_TESTS_COLLECTED:
-        pytest.skip(re.search(r"no working interpreter.*", run.stdout)[0])
-    assert run.returncode == pytest.ExitCode.OK, run.stdout
+def test_the_kernels_under_the_interpreter() -> None:
+    check_interpreted("interpreted_scan.py")
 
 
 # Compiled ----------------------------------------------------------------------------------------
@@ -57,7 +41,9 @@ def test_the_kernel_under_the_interpreter() -> None:
 ARCHITECTURES = [80, 89, 90]
 
 
-def compiled(architecture: int, tokens: str, state: int, channels: int) -> bytes:
+def compiled(
+    architecture: int, tokens: str, state: int, channels: int, *, ordered: bool = False
+) -> bytes:
     """The kernel for a GPU that need not be here; `tokens` is Triton's name of a type."""
     import triton
     from triton.backends.compiler import GPUTarget
@@ -73,6 +59,7 @@ def compiled(architecture: int, tokens: str, state: int, channels: int) -> bytes
         "DIRECTIONS": 2,
         "CHANNELS": channels,
         "STATES": triton.next_power_of_2(state),
+        "ORDERED": ordered,
     }
     pointers = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "places": "*i64", "counts": "*i64"}
     pointers |= dict.fromkeys(("x", "delta", "B", "C", "planes"), f"*{tokens}")
@@ -111,13 +98,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @needs_triton
+@pytest.mark.parametrize("ordered", [False, True])
 @pytest.mark.parametrize("state", [3, 16])
 @pytest.mark.parametrize("tokens", ["fp32", "bf16"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_nothing_is_spilled(architecture: int, tokens: str, state: int, folder: Path) -> None:
+def test_nothing_is_spilled(
+    architecture: int, tokens: str, state: int, ordered: bool, folder: Path
+) -> None:
     from actalker_core.model.scan.triton import CHANNELS
 
-    assert not spilled_bytes(compiled(architecture, tokens, state, CHANNELS), folder)
+    machine_code = compiled(architecture, tokens, state, CHANNELS, ordered=ordered)
+    assert not spilled_bytes(machine_code, folder)
 
 
 @needs_triton
@@ -140,7 +131,7 @@ def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
     ]
     want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
     got = scan_branches([on(branch, "cuda") for branch in branches])
-    assert fused._is_usable
+    assert jit.is_usable()
     for y, z in zip(got, want, strict=True):
         assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
 
@@ -176,7 +167,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Lay a kernel where Triton's is, for tensors of the CPU."""
 
     def put(kernel: object) -> object:
-        monkeypatch.setattr(fused, "_is_usable", True)
+        monkeypatch.setattr(jit, "_is_usable", True)
         monkeypatch.setattr(fused, "DEVICE_TYPES", ("cpu",))
         monkeypatch.setattr(room, "triton", kernel, raising=False)
         selective.announce.cache_clear()
@@ -211,7 +202,7 @@ def test_triton_takes_neither_float64_nor_gradients(install) -> None:
 
 
 def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fused, "_is_usable", True)
+    monkeypatch.setattr(jit, "_is_usable", True)
     assert not fused.can_scan([draw(1, 3, 1, 2, 2)])
 
 
@@ -225,8 +216,7 @@ def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCapture
     assert torch.equal(first[0], in_turn.scan(branches, "auto")[0])
     lines = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert lines == [
-        "Selective scan: Triton cannot run here (RuntimeError: Failed to find C compiler.); "
-        "other backends take over"
+        "Triton cannot run here (RuntimeError: Failed to find C compiler.); plain torch takes over"
     ]
 
 
@@ -234,7 +224,7 @@ def test_a_triton_that_cannot_be_imported_is_given_up(install, monkeypatch) -> N
     install(SimpleNamespace())  # without `scan`
     branches = [draw(2, 5, 1, 3, 2)]
     assert torch.equal(scan_branches(branches)[0], in_turn.scan(branches, "auto")[0])
-    assert not fused._is_usable
+    assert not jit.is_usable()
 
 
 def test_want_of_memory_is_not_held_against_triton(install) -> None:

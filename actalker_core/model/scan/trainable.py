@@ -2,13 +2,16 @@
 
 Both directions of the chain rule are the same kind of walk, so that one fused multiply-add per
 token serves each; everything else is done for all tokens at once. Keeps every state, which is the
-price of gradients.
+price of gradients. On a GPU a walk is one kernel, or its many small steps would cost more than all
+else that training does.
 """
 
 from typing import Any
 
 import torch
 from torch import Tensor
+
+from .. import jit
 
 
 def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
@@ -69,6 +72,22 @@ class _Scan(torch.autograd.Function):
 
 def _walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
     """states[t] += decay[t] · states[t − 1], in place, along the walk."""
+    if states.is_cuda and states.dtype == torch.float32:
+        jit.either(
+            lambda: _walk_at_once(decay, states, reverse),
+            lambda: _walk_step_by_step(decay, states, reverse),
+        )
+    else:
+        _walk_step_by_step(decay, states, reverse)
+
+
+def _walk_at_once(decay: Tensor, states: Tensor, reverse: bool) -> None:
+    from . import triton
+
+    triton.walk(decay, states, reverse)
+
+
+def _walk_step_by_step(decay: Tensor, states: Tensor, reverse: bool) -> None:
     steps = list(zip(decay.unbind(), states.unbind(), strict=True))
     if reverse:
         steps.reverse()

@@ -1,11 +1,13 @@
 """The scans of whole branches in one Triton kernel: every direction, row and branch at once.
 
 A program owns some channels of one row in one direction. It walks the tokens one after the other
-with the states and A in registers, and asks for the next token while it works on this one. Tokens
-are read where they are stored; image tokens are written, each direction to a plane of its own.
+with the states and A in registers, all states of a channel in one thread, and asks for tokens two
+or three steps before it needs them. Tokens are read where they are stored; image tokens are
+written, each direction to a plane of its own.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import reduce
 from itertools import chain, groupby
 from typing import Any
 
@@ -23,6 +25,9 @@ OPTIONS = {"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
 """A second warp would make both wait for each other at every token. The kernel reads ahead by
 itself. Fused multiply-adds are Triton's default up to 3.9 only."""
 
+WALKED = 128
+"""Numbers of a step that a program walks."""
+
 Part = tuple[Sequences, Tensor]
 """A branch and the planes (k, b, m, d) that its directions write."""
 
@@ -33,7 +38,20 @@ def scan(branches: Sequence[Sequences]) -> list[Tensor]:
     with torch.cuda.device_of(branches[0].x):
         for launch in _launches([part for part in parts if part[1].numel()]):
             _launch(launch)
-    return [planes.sum(0) for _, planes in parts]
+    return [reduce(torch.add, planes.unbind()) for _, planes in parts]
+
+
+def walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
+    """states[t] += decay[t] · states[t − 1], in place, along the first dimension of both."""
+    walked, decay = states.contiguous(), decay.contiguous()
+    steps, numbers = len(walked), walked[0].numel()
+    first, to_next = ((steps - 1) * numbers, -numbers) if reverse else (0, numbers)
+    with torch.cuda.device_of(states):
+        _walk_kernel[(triton.cdiv(numbers, WALKED),)](
+            decay, walked, steps, numbers, first, to_next, WALKED, **OPTIONS
+        )
+    if walked is not states:
+        states.copy_(walked)
 
 
 def _planes(branch: Sequences) -> Tensor:
@@ -59,7 +77,8 @@ def _launch(parts: Sequence[Part]) -> None:
     directions, channels, state = parts[0][0].A.shape
     rows = parts[0][0].x.shape[0]
     grid = (triton.cdiv(channels, CHANNELS), rows, directions * len(parts))
-    of_both = zip(_arguments(*parts[0]), _arguments(*parts[-1]), strict=True)
+    ordered = any(branch.order is not None for branch, _ in parts)
+    of_both = zip(_arguments(*parts[0], ordered), _arguments(*parts[-1], ordered), strict=True)
     _scan_kernel[grid](
         *chain.from_iterable(of_both),
         channels,
@@ -67,21 +86,23 @@ def _launch(parts: Sequence[Part]) -> None:
         directions,
         CHANNELS,
         triton.next_power_of_2(state),
+        ordered,
         **OPTIONS,
     )
 
 
-def _arguments(branch: Sequences, planes: Tensor) -> tuple[Tensor | int, ...]:
+def _arguments(branch: Sequences, planes: Tensor, ordered: bool) -> tuple[Tensor | int, ...]:
     """What the kernel reads of a branch, in the kernel's order."""
-    x, places = branch.x, branch.places()
+    rows, stored, _ = branch.x.shape
     counts = branch.counts
     if counts is None:
-        counts = places.new_full((x.shape[0],), branch.image_tokens)
+        counts = torch.full((rows,), branch.image_tokens, device=branch.x.device)
+    places = branch.places() if ordered else counts  # else never read
     return (
         *(tensor.contiguous() for tensor in (*branch.differentiable(), places, counts)),
         planes,
-        places.shape[1] if places.shape[0] > 1 else 0,
-        x.shape[1],
+        places.shape[1] if ordered and places.shape[0] > 1 else 0,
+        stored,
         branch.image_tokens,
         branch.tail,
     )
@@ -96,7 +117,7 @@ def _scan_kernel(  # type: ignore[no-untyped-def]
     places0, places1, counts0, counts1, planes0, planes1,
     places_step0, places_step1, stored0, stored1, image0, image1, tail0, tail1,
     d: tl.constexpr, n: tl.constexpr,
-    DIRECTIONS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr,
+    DIRECTIONS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, ORDERED: tl.constexpr,
 ):  # fmt: skip
     """Scan 64 channels of a row in a direction of the first (…0) or the second (…1) branch."""
     second = tl.program_id(2) >= DIRECTIONS
@@ -120,40 +141,93 @@ def _scan_kernel(  # type: ignore[no-untyped-def]
     own = direction * d + channel
     skip = tl.load((D1 if second else D0) + own, is_channel, 0.0).to(tl.float32)
     bias = tl.load((bias1 if second else bias0) + own, is_channel, 0.0).to(tl.float32)
-    A = tl.load(
-        (A1 if second else A0) + own[None, :] * n + state[:, None],
-        is_channel[None, :] & is_state[:, None],
-        0.0,
-    )
-    A = A.to(tl.float32) * 1.4426950408889634  # log2(e): a GPU has only the power of two
+    A = _columns((A1 if second else A0) + own * n, is_channel, n, 0, 1, STATES)
+    A = tl.reshape(A, (CHANNELS, STATES)) * 1.4426950408889634  # log2(e): a GPU has only 2^x
 
     count = tl.load(counts + row).to(tl.int32)
     backward = direction % 2
     steps = count + backward * tail
     if steps == 0:
         return
-    h = tl.zeros((STATES, CHANNELS), tl.float32)
-    place = tl.load(places + _position(0, steps, backward, count, image))
-    token_x = tl.load(x + place * d, is_channel, 0.0)
-    token_delta = tl.load(delta + place * d, is_channel, 0.0)
-    token_B = tl.load(B + place * n, is_state, 0.0)
-    token_C = tl.load(C + place * n, is_state, 0.0)
-    place = tl.load(places + _position(1, steps, backward, count, image))
-    for step in range(steps):
-        next_x = tl.load(x + place * d, is_channel, 0.0)
-        next_delta = tl.load(delta + place * d, is_channel, 0.0)
-        next_B = tl.load(B + place * n, is_state, 0.0)
-        next_C = tl.load(C + place * n, is_state, 0.0)
-        place = tl.load(places + _position(step + 2, steps, backward, count, image))
-        u = token_x.to(tl.float32)
-        dt = _softplus(token_delta.to(tl.float32) + bias)
-        drive = token_B.to(tl.float32)[:, None] * (dt * u)[None, :]
-        h = tl.exp2(A * dt[None, :]) * h + drive
-        y = tl.sum(h * token_C.to(tl.float32)[:, None], axis=0) + skip * u
-        position = _position(step, steps, backward, count, image)
-        if position < image:
-            tl.store(plane + position * d, y, is_channel)
-        token_x, token_delta, token_B, token_C = next_x, next_delta, next_B, next_C
+    h = tl.zeros_like(A)
+    place = _place(places, 0, steps, backward, count, image, ORDERED)
+    token_x, token_B, token_C = _read(x, B, C, place, d, n, is_channel, is_state)
+    dt = _softplus(tl.load(delta + place * d, is_channel, 0.0), bias)
+    place = _place(places, 1, steps, backward, count, image, ORDERED)
+    next_x, next_B, next_C = _read(x, B, C, place, d, n, is_channel, is_state)
+    next_delta = tl.load(delta + place * d, is_channel, 0.0)
+    place = _place(places, 2, steps, backward, count, image, ORDERED)
+    later_delta = tl.load(delta + place * d, is_channel, 0.0)
+    last = _place(places, 3, steps, backward, count, image, ORDERED)
+    for pair in range(0, steps, 2):
+        for half in tl.static_range(2):  # two at a time, so that what moves on need not be moved
+            step = pair + half
+            later_x, later_B, later_C = _read(x, B, C, place, d, n, is_channel, is_state)
+            last_delta = tl.load(delta + last * d, is_channel, 0.0)
+            place = last
+            last = _place(places, step + 4, steps, backward, count, image, ORDERED)
+            next_dt = _softplus(next_delta, bias)
+            u = token_x.to(tl.float32)
+            drive = token_B.to(tl.float32)[None, :] * (dt * u)[:, None]
+            h = tl.exp2(A * dt[:, None]) * h + drive
+            y = tl.sum(h * token_C.to(tl.float32)[None, :], axis=1) + skip * u
+            position = _position(step, steps, backward, count, image)
+            if (position < image) & (step < steps):
+                tl.store(plane + position * d, y, is_channel)
+            token_x, dt, token_B, token_C = next_x, next_dt, next_B, next_C
+            next_x, next_delta, next_B, next_C = later_x, later_delta, later_B, later_C
+            later_delta = last_delta
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _columns(  # type: ignore[no-untyped-def]
+    first, is_channel, n: tl.constexpr, at: tl.constexpr, step: tl.constexpr, end: tl.constexpr
+):  # fmt: skip
+    """All states of a channel in one thread: its sums then need no other thread."""
+    if at + step >= end:
+        return tl.load(first + at, is_channel & (at < n), 0.0).to(tl.float32)
+    else:
+        even = _columns(first, is_channel, n, at, 2 * step, end)
+        odd = _columns(first, is_channel, n, at + step, 2 * step, end)
+        return tl.join(even, odd)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _place(  # type: ignore[no-untyped-def]
+    places, step, steps, backward, count, image, ORDERED: tl.constexpr
+):  # fmt: skip
+    """Where the token of a step is stored."""
+    position = _position(step, steps, backward, count, image)
+    if ORDERED:
+        position = tl.load(places + position).to(tl.int32)
+    return position
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _read(  # type: ignore[no-untyped-def]
+    x, B, C, place, d: tl.constexpr, n: tl.constexpr, is_channel, is_state
+):  # fmt: skip
+    """What is stored of a token, but for its step."""
+    return (
+        tl.load(x + place * d, is_channel, 0.0),
+        tl.load(B + place * n, is_state, 0.0),
+        tl.load(C + place * n, is_state, 0.0),
+    )
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _walk_kernel(  # type: ignore[no-untyped-def]
+    decay, states, steps, numbers, first, to_next, WALKED: tl.constexpr
+):  # fmt: skip
+    number = tl.program_id(0) * WALKED + tl.arange(0, WALKED)
+    is_there = number < numbers
+    place = number.to(tl.int64) + first
+    carried = tl.zeros((WALKED,), tl.float32)
+    for _ in range(steps):
+        kept = carried * tl.load(decay + place, is_there, 0.0)
+        carried = tl.load(states + place, is_there, 0.0) + kept
+        tl.store(states + place, carried, is_there)
+        place += to_next
 
 
 @triton.jit
@@ -165,11 +239,12 @@ def _position(step, steps, backward, count, image):  # type: ignore[no-untyped-d
 
 
 @triton.jit
-def _softplus(x):  # type: ignore[no-untyped-def]
-    """log(1 + eˣ) = max(x, 0) + 2 artanh(e / (2 + e)) with e = e^−|x|.
+def _softplus(x, bias):  # type: ignore[no-untyped-def]
+    """Of x + bias: log(1 + eˣ) = max(x, 0) + 2 artanh(e / (2 + e)) with e = e^−|x|.
 
     The series of artanh keeps small e exact; its next term is below float32.
     """
+    x = x.to(tl.float32) + bias
     e = tl.exp(-tl.abs(x))
     s = e / (2 + e)
     q = s * s

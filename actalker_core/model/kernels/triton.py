@@ -1,0 +1,265 @@
+"""The kernels behind `kernels`, in Triton; the arguments are the same, not differentiable.
+
+Letters: n rows, p pixels of a row, c channels, s parts of a row.
+"""
+
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+PIXELS, CHANNELS = 64, 64
+"""Of the tile that a program works on at a time."""
+GATED_ROWS, GATED_NUMBERS = 8, 256
+"""Rows that a program gates, and how much of them."""
+ROW_NUMBERS = 2048
+"""Of the rows that a program normalises together."""
+PROGRAMS = 2048
+"""So many keep every GPU busy."""
+OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}
+"""Fused multiply-adds are Triton's default up to 3.9 only."""
+
+
+def group_norm(
+    x: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int,
+    eps: float,
+    shift: Tensor | None,
+    activated: bool,
+) -> Tensor:
+    """Moments of parts of a row, from them a factor and an offset for each channel, then those."""
+    x, rows, pixels, channels = _channels_last(x)
+    strips = triton.cdiv(channels, CHANNELS)
+    parts = min(triton.cdiv(pixels, PIXELS), triton.cdiv(PROGRAMS, rows * strips), 128)
+    part_pixels = triton.cdiv(triton.cdiv(pixels, parts), PIXELS) * PIXELS
+    parts = triton.cdiv(pixels, part_pixels)
+    moments = torch.empty(2, rows, parts, channels, device=x.device, dtype=torch.float32)
+    factors = torch.empty(2, rows, channels, device=x.device, dtype=torch.float32)
+    y = torch.empty_like(x)
+    size = channels // groups
+    with torch.cuda.device_of(x):
+        _moments[(rows, parts, strips)](
+            x, moments, pixels, part_pixels, channels, PIXELS, CHANNELS, **OPTIONS
+        )
+        _factors[(rows, groups)](
+            moments,
+            x if shift is None else shift.contiguous(),
+            weight.contiguous(),
+            bias.contiguous(),
+            factors,
+            pixels,
+            parts,
+            part_pixels,
+            channels,
+            size,
+            eps,
+            shift is not None,
+            triton.next_power_of_2(parts),
+            triton.next_power_of_2(size),
+            **OPTIONS,
+        )
+        _affine[(rows, triton.cdiv(pixels, PIXELS), strips)](
+            x, factors, y, pixels, channels, activated, PIXELS, CHANNELS, **OPTIONS
+        )
+    return y.movedim(-1, 1)
+
+
+def added(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
+    """Pictures, pixel by pixel."""
+    x, rows, pixels, channels = _channels_last(x)
+    y = _channels_last(y)[0]
+    out = torch.empty_like(x)
+    strips = triton.cdiv(channels, CHANNELS)
+    with torch.cuda.device_of(x):
+        _added[(triton.cdiv(rows * pixels, PIXELS), strips)](
+            x,
+            y,
+            x if bias is None else bias.contiguous(),
+            out,
+            rows * pixels,
+            channels,
+            bias is not None,
+            PIXELS,
+            CHANNELS,
+            **OPTIONS,
+        )
+    return out.movedim(-1, 1)
+
+
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Some rows at a time."""
+    x = x.contiguous()
+    y = torch.empty_like(x)
+    channels = x.shape[-1]
+    rows = x.numel() // channels
+    width = triton.next_power_of_2(channels)
+    together = max(1, ROW_NUMBERS // width)
+    with torch.cuda.device_of(x):
+        _layer_norm[(triton.cdiv(rows, together),)](
+            x,
+            weight.contiguous(),
+            bias.contiguous(),
+            y,
+            rows,
+            channels,
+            eps,
+            together,
+            width,
+            **OPTIONS,
+        )
+    return y
+
+
+def geglu(x: Tensor) -> Tensor:
+    """Some rows at a time."""
+    x = x.contiguous()
+    inner = x.shape[-1] // 2
+    y = x.new_empty(*x.shape[:-1], inner)
+    rows = y.numel() // inner
+    with torch.cuda.device_of(x):
+        _geglu[(triton.cdiv(rows, GATED_ROWS), triton.cdiv(inner, GATED_NUMBERS))](
+            x, y, rows, inner, GATED_ROWS, GATED_NUMBERS, **OPTIONS
+        )
+    return y
+
+
+def _channels_last(x: Tensor) -> tuple[Tensor, int, int, int]:
+    """(n, c, …) as (n, …, c) in memory, and n, p, c."""
+    x = x.movedim(1, -1).contiguous()
+    return x, x.shape[0], x[0, ..., 0].numel(), x.shape[-1]
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _moments(  # type: ignore[no-untyped-def]
+    x, moments, pixels, part_pixels, c,
+    PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """Mean and sum of squared differences of each channel in a part of a row.
+
+    Numbers are taken from the first one of their channel, so that large means cost no precision.
+    """
+    row, part = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
+    is_channel = channel < c
+    first = part * part_pixels
+    count = tl.minimum(part_pixels, pixels - first)
+    start = x + (row * pixels + first) * c + channel
+    origin = tl.load(start, is_channel, 0.0).to(tl.float32)
+    total = tl.zeros((PIXELS, CHANNELS), tl.float32)
+    squares = tl.zeros((PIXELS, CHANNELS), tl.float32)
+    for at in range(0, count, PIXELS):
+        pixel = at + tl.arange(0, PIXELS)
+        is_there = (pixel < count)[:, None] & is_channel[None, :]
+        value = tl.load(start[None, :] + pixel[:, None] * c, is_there, 0.0).to(tl.float32)
+        value = tl.where(is_there, value - origin[None, :], 0.0)
+        total += value
+        squares += value * value
+    total, squares = tl.sum(total, axis=0), tl.sum(squares, axis=0)
+    place = moments + (row * tl.num_programs(1) + part) * c + channel
+    tl.store(place, origin + total / count, is_channel)
+    own = tl.num_programs(0).to(tl.int64) * tl.num_programs(1) * c
+    tl.store(place + own, squares - total * total / count, is_channel)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _factors(  # type: ignore[no-untyped-def]
+    moments, shift, weight, bias, factors, pixels, parts, part_pixels, c, size, eps,
+    SHIFTED: tl.constexpr, PARTS: tl.constexpr, SIZE: tl.constexpr,
+):  # fmt: skip
+    """What normalises the channels of a group: y = factor · x + offset."""
+    row, group = tl.program_id(0).to(tl.int64), tl.program_id(1)
+    rows = tl.num_programs(0).to(tl.int64)
+    part, member = tl.arange(0, PARTS), tl.arange(0, SIZE)
+    channel = group * size + member
+    is_member = member < size
+    is_there = (part < parts)[:, None] & is_member[None, :]
+    count = tl.minimum(part_pixels, pixels - part * part_pixels).to(tl.float32)[:, None]
+    place = moments + (row * parts + part)[:, None] * c + channel[None, :]
+    mean = tl.load(place, is_there, 0.0)
+    squares = tl.load(place + rows * parts * c, is_there, 0.0)
+    own = tl.zeros((SIZE,), tl.float32)
+    if SHIFTED:
+        own = tl.load(shift + row * c + channel, is_member, 0.0).to(tl.float32)
+        mean += own[None, :]
+    total = pixels * size
+    middle = tl.sum(tl.sum(tl.where(is_there, mean * count, 0.0), axis=1), axis=0) / total
+    away = tl.where(is_there, squares + count * (mean - middle) * (mean - middle), 0.0)
+    variance = tl.sum(tl.sum(away, axis=1), axis=0) / total
+    factor = tl.load(weight + channel, is_member, 0.0).to(tl.float32) / tl.sqrt(variance + eps)
+    offset = tl.load(bias + channel, is_member, 0.0).to(tl.float32) + (own - middle) * factor
+    tl.store(factors + row * c + channel, factor, is_member)
+    tl.store(factors + (rows + row) * c + channel, offset, is_member)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _affine(  # type: ignore[no-untyped-def]
+    x, factors, y, pixels, c,
+    ACTIVATED: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    """Factor · x + offset, through SiLU if activated."""
+    row = tl.program_id(0).to(tl.int64)
+    rows = tl.num_programs(0).to(tl.int64)
+    pixel = tl.program_id(1) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
+    is_channel = channel < c
+    is_there = (pixel < pixels)[:, None] & is_channel[None, :]
+    factor = tl.load(factors + row * c + channel, is_channel, 0.0)
+    offset = tl.load(factors + (rows + row) * c + channel, is_channel, 0.0)
+    place = (row * pixels + pixel)[:, None] * c + channel[None, :]
+    value = tl.load(x + place, is_there, 0.0).to(tl.float32) * factor[None, :] + offset[None, :]
+    if ACTIVATED:
+        value = value * tl.sigmoid(value)
+    tl.store(y + place, value, is_there)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _added(  # type: ignore[no-untyped-def]
+    x, y, bias, out, pixels, c,
+    BIASED: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+):  # fmt: skip
+    pixel = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
+    channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
+    is_channel = channel < c
+    is_there = (pixel < pixels)[:, None] & is_channel[None, :]
+    place = pixel[:, None] * c + channel[None, :]
+    value = tl.load(x + place, is_there, 0.0).to(tl.float32)
+    value += tl.load(y + place, is_there, 0.0).to(tl.float32)
+    if BIASED:
+        value += tl.load(bias + channel, is_channel, 0.0).to(tl.float32)[None, :]
+    tl.store(out + place, value, is_there)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _layer_norm(  # type: ignore[no-untyped-def]
+    x, weight, bias, y, rows, c, eps,
+    ROWS: tl.constexpr, WIDTH: tl.constexpr,
+):  # fmt: skip
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    channel = tl.arange(0, WIDTH)
+    is_channel = channel < c
+    is_there = (row < rows)[:, None] & is_channel[None, :]
+    place = row[:, None] * c + channel[None, :]
+    value = tl.load(x + place, is_there, 0.0).to(tl.float32)
+    mean = tl.sum(value, axis=1) / c
+    value = tl.where(is_there, value - mean[:, None], 0.0)
+    variance = tl.sum(value * value, axis=1) / c
+    value = value * (1 / tl.sqrt(variance + eps))[:, None]
+    factor = tl.load(weight + channel, is_channel, 0.0).to(tl.float32)
+    offset = tl.load(bias + channel, is_channel, 0.0).to(tl.float32)
+    tl.store(y + place, value * factor[None, :] + offset[None, :], is_there)
+
+
+@triton.jit  # type: ignore[untyped-decorator]
+def _geglu(  # type: ignore[no-untyped-def]
+    x, y, rows, inner, ROWS: tl.constexpr, NUMBERS: tl.constexpr
+):  # fmt: skip
+    row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
+    number = tl.program_id(1) * NUMBERS + tl.arange(0, NUMBERS)
+    is_there = (row < rows)[:, None] & (number < inner)[None, :]
+    place = x + row[:, None] * 2 * inner + number[None, :]
+    value = tl.load(place, is_there, 0.0).to(tl.float32)
+    gate = tl.load(place + inner, is_there, 0.0).to(tl.float32)
+    share = 0.5 + 0.5 * tl.erf(gate * 0.7071067811865476)
+    tl.store(y + row[:, None] * inner + number[None, :], value * gate * share, is_there)
