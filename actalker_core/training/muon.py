@@ -36,35 +36,47 @@ class Muon(Optimizer):
             alike: dict[torch.Size, list[Parameter]] = {}
             for weight in group["params"]:
                 if weight.grad is not None:
-                    alike.setdefault(weight.flatten(1).shape, []).append(weight)
+                    alike.setdefault(weight.shape, []).append(weight)
             for weights in alike.values():
                 self._move(weights, group["lr"])
 
     def _move(self, weights: list[Parameter], rate: float) -> None:
-        updates = orthogonal(torch.stack([self._momentum(weight) for weight in weights]))
+        grads = torch.stack([_grad(weight) for weight in weights])
+        updates = orthogonal((grads + MOMENTUM * self._momenta(weights)).flatten(2))  # Nesterov
         scale = max(1.0, updates.shape[1] / updates.shape[2]) ** 0.5
-        for weight, update in zip(weights, updates, strict=True):
-            weight.sub_(rate * scale * update.view_as(weight) * (weight.grad != 0))
+        moves = rate * scale * updates.view_as(grads) * (grads != 0)
+        torch._foreach_sub_(tuple(weights), moves.unbind())
+
+    def _momenta(self, weights: list[Parameter]) -> Tensor:
+        """Those of weights of one shape, with this step's gradients."""
+        momenta = [self._momentum(weight) for weight in weights]
+        torch._foreach_mul_(momenta, MOMENTUM)
+        torch._foreach_add_(momenta, [_grad(weight) for weight in weights])
+        return torch.stack(momenta)
 
     def _momentum(self, weight: Parameter) -> Tensor:
-        """With this step's gradient, and looked ahead (Nesterov): (m, n)."""
-        grad, state = weight.grad, self.state[weight]
-        assert grad is not None  # `step` has looked
-        momentum = state.setdefault("momentum", torch.zeros_like(grad))
-        momentum.mul_(MOMENTUM).add_(grad)
-        ahead: Tensor = (grad + MOMENTUM * momentum).flatten(1)
-        return ahead
+        state = self.state[weight]
+        if "momentum" not in state:
+            state["momentum"] = torch.zeros_like(weight)
+        momentum: Tensor = state["momentum"]
+        return momentum
+
+
+def _grad(weight: Parameter) -> Tensor:
+    grad = weight.grad
+    assert grad is not None  # `step` has looked
+    return grad
 
 
 def orthogonal(x: Tensor) -> Tensor:
-    """Matrices (…, m, n) with their singular values brought near 1: to 0.7…1.2."""
+    """Matrices (k, m, n) with their singular values brought near 1: to 0.7…1.2."""
     tall = x.shape[-2] > x.shape[-1]
     y: Tensor = x.mT if tall else x
     y = y / (torch.linalg.matrix_norm(y, keepdim=True) + 1e-7)
     a, b, c = NEWTON_SCHULZ
     for _ in range(NEWTON_SCHULZ_STEPS):
         gram = y @ y.mT
-        y = a * y + (b * gram + c * gram @ gram) @ y
+        y = torch.baddbmm(y, torch.baddbmm(gram, gram, gram, beta=b, alpha=c), y, beta=a)
     return y.mT if tall else y
 
 
