@@ -128,7 +128,8 @@ def geglu(x: Tensor) -> Tensor:
 def _channels_last(x: Tensor) -> tuple[Tensor, int, int, int]:
     """(n, c, …) as (n, …, c) in memory, and n, p, c."""
     x = x.movedim(1, -1).contiguous()
-    return x, x.shape[0], x[0, ..., 0].numel(), x.shape[-1]
+    rows, channels = x.shape[0], x.shape[-1]
+    return x, rows, x.numel() // (rows * channels), channels
 
 
 @triton.jit  # type: ignore[untyped-decorator]
