@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from harness import REPEATS, median_seconds, say
+from harness import REPEATS, median_seconds, say, seconds_of
 from harness import table as markdown
 from plain import floor
 from torch import Tensor
@@ -179,6 +179,19 @@ def peak_bytes(s: Setup, call: Callable[[], object]) -> int:
     return torch.cuda.max_memory_allocated() - before
 
 
+def compiled_rows(s: Setup) -> Iterator[Row]:
+    """What torch.compile saves and costs."""
+    unet = random_unet(s.config.unet, s.device, s.dtype)
+    call = forward(unet, MODES[JOINT], s.frames, s.sizes_px[SIZE_PX])
+    exact, time = call(), median_seconds({"": call}, s.repeats)[""]
+    unet.compile(backend="inductor" if s.is_measured else "eager")
+    first = seconds_of(call)
+    off = (call() - exact).norm() / exact.norm()
+    again = median_seconds({"": call}, s.repeats)[""]
+    found = f"{again / time:.2f} of its time, {off:.1e} off, the first {first:.0f} s"
+    yield f"one window at {SIZE_PX}², {JOINT}, compiled", found, ""
+
+
 # Clip --------------------------------------------------------------------------------------------
 
 
@@ -211,7 +224,8 @@ def clip_rows(s: Setup) -> Iterator[Row]:
 @torch.inference_mode()
 def rows(s: Setup) -> list[Row]:
     """All that is measured; without a GPU what was run, without its numbers."""
-    found = [*scan_rows(s), *(r for px in s.sizes_px for r in forward_rows(s, px)), *clip_rows(s)]
+    forwards = (row for px in s.sizes_px for row in forward_rows(s, px))
+    found = [*scan_rows(s), *forwards, *clip_rows(s), *compiled_rows(s)]
     return found if s.is_measured else [(name, NOT_MEASURED, goal) for name, _, goal in found]
 
 

@@ -2,7 +2,7 @@
 
 Clips of the built-in model, people and speech that it was never trained on. Time is that of a
 whole clip, from portrait and sound to pictures, of all ways in turn in one process. torch.compile
-is left to GPUs: for a small model on a CPU it compiles longer than it could save.
+is left to GPUs (`bench_gpu.py`): for a small model on a CPU it compiles longer than it could save.
 """
 
 import sys
