@@ -1,7 +1,7 @@
 """Kernels that are compiled when they are first used: whether that works here.
 
-What can go wrong with them, such as a missing compiler, lies in the machine: after the first
-failure plain torch takes over for good.
+What can go wrong with one, such as a missing compiler, lies in the machine: after its first failure
+something slower takes over for good.
 """
 
 import importlib.util
@@ -13,31 +13,30 @@ import torch
 
 log = logging.getLogger(__name__)
 
-_is_usable = importlib.util.find_spec("triton") is not None
+_is_there = importlib.util.find_spec("triton") is not None
+_failed: set[str] = set()
 Found = TypeVar("Found")
 
 
-def is_usable() -> bool:
-    """Whether Triton is there and has not failed yet."""
-    return _is_usable
+def is_usable(name: str) -> bool:
+    """Whether Triton is there and what goes by this name has not failed in it yet."""
+    return _is_there and name not in _failed
 
 
-def either(kernel: Callable[[], Found], plain: Callable[[], Found]) -> Found:
-    """What a kernel of Triton finds or, where none can run, plain torch."""
-    if _is_usable:
+def either(name: str, kernel: Callable[[], Found], other: Callable[[], Found]) -> Found:
+    """What a kernel of Triton finds, or another way where that cannot run."""
+    if is_usable(name):
         try:
             return kernel()
-        except torch.cuda.OutOfMemoryError:
-            raise
         except Exception as error:
-            _give_way(error)
-    return plain()
+            if "out of memory" in str(error) or isinstance(error, torch.cuda.OutOfMemoryError):
+                raise
+            _give_way(name, error)
+    return other()
 
 
-def _give_way(error: Exception) -> None:
-    global _is_usable
-    _is_usable = False
+def _give_way(name: str, error: Exception) -> None:
+    _failed.add(name)
     reason = next(iter(str(error).splitlines()), "")
-    log.warning(
-        "Triton cannot run here (%s: %s); plain torch takes over", type(error).__name__, reason
-    )
+    kind = type(error).__name__
+    log.warning("Triton cannot run here: %s (%s: %s); a slower way is taken", name, kind, reason)

@@ -111,8 +111,8 @@ class TemporalResnet(nn.Module):
             self.norm2, h, self.weights_of, self.time_emb_proj(time) + bias, activated=True
         )
         weight, bias = self.weights_of(self.conv2, h)
-        bias = None if bias is None else share * bias
-        return added(x, _across_frames(h, share * weight), bias)
+        assert bias is not None  # these convolutions are made with one
+        return added(x, _across_frames(h, share * weight), share * bias)
 
 
 def _across_frames(x: Tensor, weight: Tensor) -> Tensor:

@@ -92,16 +92,13 @@ class SpatioTemporalTransformer(nn.Module):
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """(n, c, h, w) -> (n, c, h, w)."""
         grid = (x.shape[2], x.shape[3])
-        tokens = self.proj_in(self._normed(x).flatten(2).transpose(1, 2))  # n c h w -> n l c
+        tokens = self.proj_in(group_norm(self.norm, x, self.weights_of).flatten(2).transpose(1, 2))
         position = self._frame_positions(context.spatial.frames, x)
         for i in range(len(self.transformer_blocks)):
             tokens = self._layer(i, tokens, position, grid, context)
         x = context.spatial.part(x)
         out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
         return out
-
-    def _normed(self, x: Tensor) -> Tensor:
-        return group_norm(self.norm, x, self.weights_of)
 
     def _layer(
         self, i: int, x: Tensor, position: Tensor, grid: tuple[int, int], context: Context

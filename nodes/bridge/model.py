@@ -39,7 +39,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
 
 def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
     """Weight and bias of a layer where an input is and in its type, patches included."""
-    return comfy.ops.cast_bias_weight(layer, like)
+    weight, bias, *_ = comfy.ops.cast_bias_weight(layer, like)
+    return weight, bias
 
 
 class Layers(comfy.ops.manual_cast):

@@ -23,10 +23,18 @@ def channels_last(x: Tensor) -> Tensor:
     return x.movedim(1, -1).contiguous().movedim(-1, 1)
 
 
+@pytest.mark.parametrize("programs", [1, triton.PROGRAMS], ids=["few", "many"])
 @pytest.mark.parametrize("activated", [False, True])
 @pytest.mark.parametrize("shifted", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
-def test_group_norm(shape: tuple[int, ...], shifted: bool, activated: bool) -> None:
+def test_group_norm(
+    monkeypatch: pytest.MonkeyPatch,
+    shape: tuple[int, ...],
+    shifted: bool,
+    activated: bool,
+    programs: int,
+) -> None:
+    monkeypatch.setattr(triton, "PROGRAMS", programs)  # a program then takes one tile, or many
     n, c = shape[:2]
     x, weight, bias = 3 * torch.randn(shape) + 50, torch.randn(c), torch.randn(c)
     shift = torch.randn(n, c) if shifted else None

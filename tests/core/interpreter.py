@@ -1,9 +1,10 @@
-"""Triton's interpreter, which computes kernels without a GPU.
+"""Triton's interpreter, which computes kernels without a GPU, and marks of what a test needs.
 
 It has to be chosen before Triton is imported, and stays for the whole process: kernels are tested
 in processes of their own.
 """
 
+import importlib.util
 import os
 import re
 import subprocess
@@ -13,6 +14,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
+needs_triton = pytest.mark.skipif(
+    not importlib.util.find_spec("triton"), reason="triton has no wheel for this platform"
+)
+
+
+def on_a_gpu(test):
+    """A test that needs one."""
+    absent = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+    return pytest.mark.gpu(absent(test))
 
 
 def check_interpreted(name: str) -> None:

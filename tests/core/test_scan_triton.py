@@ -1,10 +1,6 @@
 """The scan in Triton: interpreted and compiled without a GPU, chosen, traced and given up."""
 
-import importlib.util
-import inspect
 import logging
-import re
-import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,16 +8,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from ahead import ARCHITECTURES, compiled, spilled_bytes
 from branches import draw_branch
-from interpreter import check_interpreted
+from interpreter import check_interpreted, needs_triton, on_a_gpu
 from torch import Tensor
 
 from actalker_core.model import jit
 from actalker_core.model import scan as room
 from actalker_core.model.scan import Sequences, fused, in_turn, scan_branches, selective
-
-HAS_TRITON = importlib.util.find_spec("triton") is not None
-needs_triton = pytest.mark.skipif(not HAS_TRITON, reason="triton has no wheel for this platform")
 
 
 def draw(*shape: int, **options: bool) -> Sequences:
@@ -38,21 +32,15 @@ def test_the_kernels_under_the_interpreter() -> None:
 
 # Compiled ----------------------------------------------------------------------------------------
 
-ARCHITECTURES = [80, 89, 90]
 
-
-def compiled(
+def scan_code(
     architecture: int, tokens: str, state: int, channels: int, *, ordered: bool = False
 ) -> bytes:
-    """The kernel for a GPU that need not be here; `tokens` is Triton's name of a type."""
+    """The scan compiled for tokens of a type."""
     import triton
-    from triton.backends.compiler import GPUTarget
-    from triton.compiler import ASTSource
 
     from actalker_core.model.scan.triton import OPTIONS, _scan_kernel
 
-    if "constexprs" not in inspect.signature(ASTSource).parameters:
-        pytest.skip(f"triton {triton.__version__} is compiled ahead of time in another way")
     fixed = {
         "d": 640,
         "n": state,
@@ -61,40 +49,10 @@ def compiled(
         "STATES": triton.next_power_of_2(state),
         "ORDERED": ordered,
     }
-    pointers = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "places": "*i64", "counts": "*i64"}
-    pointers |= dict.fromkeys(("x", "delta", "B", "C", "planes"), f"*{tokens}")
-    signature = {
-        name: "constexpr" if name in fixed else pointers.get(name[:-1], "i32")
-        for name in _scan_kernel.arg_names
-    }
-    aligned = [i for i, kind in enumerate(signature.values()) if kind.startswith("*")]
-    source = ASTSource(
-        _scan_kernel, signature, fixed, {(i,): [["tt.divisibility", 16]] for i in aligned}
-    )
-    target = GPUTarget("cuda", architecture, 32)
-    return triton.compile(source, target=target, options=OPTIONS).asm["cubin"]
-
-
-def spilled_bytes(machine_code: bytes, folder: Path) -> int:
-    """The stack of a thread; the kernel keeps nothing there but what leaves the registers."""
-    import triton
-
-    tools = Path(triton.__file__).parent / "backends" / "nvidia" / "bin"
-    (folder / "scan.cubin").write_bytes(machine_code)
-    told = subprocess.run(
-        [tools / "cuobjdump", "-res-usage", folder / "scan.cubin"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    return sum(int(size) for size in re.search(r"STACK:(\d+).* LOCAL:(\d+)", told).groups())
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where everything that Triton writes goes."""
-    monkeypatch.setenv("TRITON_CACHE_DIR", str(tmp_path))
-    return tmp_path
+    kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "places": "*i64", "counts": "*i64"}
+    kinds |= dict.fromkeys(("x", "delta", "B", "C", "planes"), f"*{tokens}")
+    of_both = {f"{name}{i}": kind for name, kind in kinds.items() for i in (0, 1)}
+    return compiled(_scan_kernel, architecture, of_both, fixed, **OPTIONS)
 
 
 @needs_triton
@@ -107,20 +65,29 @@ def test_nothing_is_spilled(
 ) -> None:
     from actalker_core.model.scan.triton import CHANNELS
 
-    machine_code = compiled(architecture, tokens, state, CHANNELS, ordered=ordered)
+    machine_code = scan_code(architecture, tokens, state, CHANNELS, ordered=ordered)
     assert not spilled_bytes(machine_code, folder)
 
 
 @needs_triton
 def test_spills_would_be_seen(folder: Path) -> None:
-    assert spilled_bytes(compiled(90, "fp32", state=16, channels=512), folder)
+    assert spilled_bytes(scan_code(90, "fp32", state=16, channels=512), folder)
+
+
+@needs_triton
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_walk_spills_nothing(architecture: int, folder: Path) -> None:
+    from actalker_core.model.scan.triton import OPTIONS, WALKED, _walk_kernel
+
+    kinds = dict.fromkeys(("decay", "states"), "*fp32")
+    machine_code = compiled(_walk_kernel, architecture, kinds, {"WALKED": WALKED}, **OPTIONS)
+    assert not spilled_bytes(machine_code, folder)
 
 
 # On a GPU ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@on_a_gpu
 @pytest.mark.parametrize(
     ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6), (torch.float16, 2**-9)]
 )
@@ -131,7 +98,7 @@ def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
     ]
     want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
     got = scan_branches([on(branch, "cuda") for branch in branches])
-    assert jit.is_usable()
+    assert jit.is_usable(fused.NAME)
     for y, z in zip(got, want, strict=True):
         assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
 
@@ -167,7 +134,8 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Lay a kernel where Triton's is, for tensors of the CPU."""
 
     def put(kernel: object) -> object:
-        monkeypatch.setattr(jit, "_is_usable", True)
+        monkeypatch.setattr(jit, "_is_there", True)
+        monkeypatch.setattr(jit, "_failed", set())
         monkeypatch.setattr(fused, "DEVICE_TYPES", ("cpu",))
         monkeypatch.setattr(room, "triton", kernel, raising=False)
         selective.announce.cache_clear()
@@ -202,7 +170,7 @@ def test_triton_takes_neither_float64_nor_gradients(install) -> None:
 
 
 def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jit, "_is_usable", True)
+    monkeypatch.setattr(jit, "_is_there", True)
     assert not fused.can_scan([draw(1, 3, 1, 2, 2)])
 
 
@@ -216,7 +184,8 @@ def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCapture
     assert torch.equal(first[0], in_turn.scan(branches, "auto")[0])
     lines = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert lines == [
-        "Triton cannot run here (RuntimeError: Failed to find C compiler.); plain torch takes over"
+        "Triton cannot run here: selective scan (RuntimeError: Failed to find C compiler.); "
+        "a slower way is taken"
     ]
 
 
@@ -224,7 +193,7 @@ def test_a_triton_that_cannot_be_imported_is_given_up(install, monkeypatch) -> N
     install(SimpleNamespace())  # without `scan`
     branches = [draw(2, 5, 1, 3, 2)]
     assert torch.equal(scan_branches(branches)[0], in_turn.scan(branches, "auto")[0])
-    assert not jit.is_usable()
+    assert not jit.is_usable(fused.NAME)
 
 
 def test_want_of_memory_is_not_held_against_triton(install) -> None:

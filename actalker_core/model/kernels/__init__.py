@@ -1,9 +1,9 @@
 """What stands between the products of matrices, each in as few passes over memory as can be.
 
 On a GPU, half of a forward goes into norms, gates and sums if each of their steps reads and writes
-memory anew. Triton does them in one step, in half precision, where no gradients are wanted; plain
+memory anew. Triton does them in one or two, in half precision, where no gradients are wanted; plain
 torch does everywhere else. Pictures come out of Triton with their channels last, which is how
-tensor cores want them and how tokens lie, so that nothing is ever transposed.
+tensor cores want them and how tokens lie, so that hardly anything is ever transposed.
 
 Letters: n rows, c channels, … any sizes.
 """
@@ -59,14 +59,14 @@ def _run(name: str, plain: Callable[..., Tensor], *given: object) -> Tensor:
         found: Tensor = getattr(triton, name)(*given)
         return found
 
-    return jit.either(fused, lambda: plain(*given)) if _is_taken(given) else plain(*given)
+    return jit.either(name, fused, lambda: plain(*given)) if _is_taken(given) else plain(*given)
 
 
 def _is_taken(given: tuple[object, ...]) -> bool:
     """Whether Triton may be asked; a compiler of whole graphs joins such steps by itself."""
     tensors = [x for x in given if isinstance(x, Tensor)]
     return (
-        all(x.is_cuda and x.dtype in TYPES for x in tensors)
+        all(x.is_cuda and x.dtype in TYPES and x.numel() for x in tensors)
         and not (torch.is_grad_enabled() and any(x.requires_grad for x in tensors))
         and not torch.compiler.is_compiling()
     )

@@ -16,6 +16,8 @@ ROW_NUMBERS = 2048
 """Of the rows that a program normalises together."""
 PROGRAMS = 2048
 """So many keep every GPU busy."""
+JOINED = 2048
+"""Moments of parts and channels that a program joins into those of a group."""
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}
 """Fused multiply-adds are Triton's default up to 3.9 only."""
 
@@ -32,13 +34,14 @@ def group_norm(
     """Moments of parts of a row, from them a factor and an offset for each channel, then those."""
     x, rows, pixels, channels = _channels_last(x)
     strips = triton.cdiv(channels, CHANNELS)
-    parts = min(triton.cdiv(pixels, PIXELS), triton.cdiv(PROGRAMS, rows * strips), 128)
+    size = channels // groups
+    most = JOINED // triton.next_power_of_2(size)
+    parts = max(1, min(triton.cdiv(pixels, PIXELS), triton.cdiv(PROGRAMS, rows * strips), most))
     part_pixels = triton.cdiv(triton.cdiv(pixels, parts), PIXELS) * PIXELS
     parts = triton.cdiv(pixels, part_pixels)
     moments = torch.empty(2, rows, parts, channels, device=x.device, dtype=torch.float32)
     factors = torch.empty(2, rows, channels, device=x.device, dtype=torch.float32)
     y = torch.empty_like(x)
-    size = channels // groups
     with torch.cuda.device_of(x):
         _moments[(rows, parts, strips)](
             x, moments, pixels, part_pixels, channels, PIXELS, CHANNELS, **OPTIONS
@@ -60,7 +63,7 @@ def group_norm(
             triton.next_power_of_2(size),
             **OPTIONS,
         )
-        _affine[(rows, triton.cdiv(pixels, PIXELS), strips)](
+        _affine[(triton.cdiv(pixels, PIXELS), rows, strips)](
             x, factors, y, pixels, channels, activated, PIXELS, CHANNELS, **OPTIONS
         )
     return y.movedim(-1, 1)
@@ -200,9 +203,9 @@ def _affine(  # type: ignore[no-untyped-def]
     ACTIVATED: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     """Factor · x + offset, through SiLU if activated."""
-    row = tl.program_id(0).to(tl.int64)
-    rows = tl.num_programs(0).to(tl.int64)
-    pixel = tl.program_id(1) * PIXELS + tl.arange(0, PIXELS)
+    row = tl.program_id(1).to(tl.int64)
+    rows = tl.num_programs(1).to(tl.int64)
+    pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
     is_channel = channel < c
     is_there = (pixel < pixels)[:, None] & is_channel[None, :]

@@ -15,6 +15,7 @@ from . import in_turn
 from .selective import announce
 from .sequences import Sequences
 
+NAME = "selective scan"
 DEVICE_TYPES = ("cuda", "meta")
 """Of the tensors that are given to Triton; those without values are asked for their shapes only."""
 
@@ -23,7 +24,7 @@ _FIELDS = tuple(field.name for field in fields(Sequences))
 
 def can_scan(branches: Sequence[Sequences]) -> bool:
     """Whether Triton may be asked: it has not failed yet, and these are tensors that it takes."""
-    return jit.is_usable() and bool(branches) and all(map(_is_taken, branches))
+    return jit.is_usable(NAME) and bool(branches) and all(map(_is_taken, branches))
 
 
 def scan(branches: Sequence[Sequences]) -> list[Tensor]:
@@ -50,7 +51,7 @@ def _is_taken(branch: Sequences) -> bool:
 def _scan(*values: Sequence[Any]) -> list[Tensor]:
     """`values` are the fields of all branches, in the order of `Sequences`."""
     branches = _branches(values)
-    return jit.either(lambda: _fused(branches), lambda: list(in_turn.scan(branches, "auto")))
+    return jit.either(NAME, lambda: _fused(branches), lambda: list(in_turn.scan(branches, "auto")))
 
 
 def _fused(branches: Sequence[Sequences]) -> list[Tensor]:

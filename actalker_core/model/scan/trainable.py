@@ -2,8 +2,8 @@
 
 Both directions of the chain rule are the same kind of walk, so that one fused multiply-add per
 token serves each; everything else is done for all tokens at once. Keeps every state, which is the
-price of gradients. On a GPU a walk is one kernel, or its many small steps would cost more than all
-else that training does.
+price of gradients. The walked dimension lies outermost in memory. On a GPU a walk is one kernel, or
+its many small steps would cost more than all else that training does.
 """
 
 from typing import Any
@@ -19,15 +19,15 @@ def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: boo
     groups = B.shape[2]
 
     def grouped(x: Tensor) -> Tensor:
-        parted: Tensor = x.transpose(0, 1).unflatten(2, (groups, 1, -1))
+        parted: Tensor = x.transpose(0, 1).contiguous().unflatten(2, (groups, 1, -1))
         return parted  # b l (g w) -> l b g 1 w
 
     y = _Scan.apply(  # type: ignore[no-untyped-call]
         grouped(u),
         grouped(delta),
-        A.T.unflatten(1, (groups, -1)).transpose(0, 1),  # (g w) n -> g n w
-        B.transpose(0, 1)[..., None],  # b l g n -> l b g n 1
-        C.transpose(0, 1)[..., None],
+        A.T.unflatten(1, (groups, -1)).transpose(0, 1).contiguous(),  # (g w) n -> g n w
+        B.transpose(0, 1).contiguous()[..., None],  # b l g n -> l b g n 1
+        C.transpose(0, 1).contiguous()[..., None],
         reverse,
     )
     joined: Tensor = y.flatten(2).transpose(0, 1)
@@ -52,7 +52,7 @@ class _Scan(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
         """Walk the other way; a state receives what its successor passes back."""
-        (dy,) = grads
+        dy = grads[0].contiguous()
         u, delta, A, B, C, decay, states = ctx.saved_tensors
         reverse: bool = ctx.reverse
         passed = C * dy
@@ -74,6 +74,7 @@ def _walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
     """states[t] += decay[t] · states[t − 1], in place, along the walk."""
     if states.is_cuda and states.dtype == torch.float32:
         jit.either(
+            "walk of the scan",
             lambda: _walk_at_once(decay, states, reverse),
             lambda: _walk_step_by_step(decay, states, reverse),
         )

@@ -141,7 +141,7 @@ def _scan_kernel(  # type: ignore[no-untyped-def]
     own = direction * d + channel
     skip = tl.load((D1 if second else D0) + own, is_channel, 0.0).to(tl.float32)
     bias = tl.load((bias1 if second else bias0) + own, is_channel, 0.0).to(tl.float32)
-    A = _columns((A1 if second else A0) + own * n, is_channel, n, 0, 1, STATES)
+    A = _columns((A1 if second else A0) + own * n, is_channel, n, 0, 1, STATES, _columns)
     A = tl.reshape(A, (CHANNELS, STATES)) * 1.4426950408889634  # log2(e): a GPU has only 2^x
 
     count = tl.load(counts + row).to(tl.int32)
@@ -181,14 +181,18 @@ def _scan_kernel(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _columns(  # type: ignore[no-untyped-def]
-    first, is_channel, n: tl.constexpr, at: tl.constexpr, step: tl.constexpr, end: tl.constexpr
+    first, is_channel, n: tl.constexpr,
+    at: tl.constexpr, step: tl.constexpr, end: tl.constexpr, columns: tl.constexpr,
 ):  # fmt: skip
-    """All states of a channel in one thread: its sums then need no other thread."""
+    """All states of a channel in one thread: its sums then need no other thread.
+
+    `columns` is this function, which Triton below 3.5 bears to be given but not to be called.
+    """
     if at + step >= end:
         return tl.load(first + at, is_channel & (at < n), 0.0).to(tl.float32)
     else:
-        even = _columns(first, is_channel, n, at, 2 * step, end)
-        odd = _columns(first, is_channel, n, at + step, 2 * step, end)
+        even = columns(first, is_channel, n, at, 2 * step, end, columns)
+        odd = columns(first, is_channel, n, at + step, 2 * step, end, columns)
         return tl.join(even, odd)
 
 
