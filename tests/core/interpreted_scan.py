@@ -9,6 +9,7 @@ from interpreter import skip_without_interpreter
 from torch import Tensor
 
 from actalker_core.model.scan import Sequences, in_turn, trainable, triton
+from actalker_core.model.scan.walk import walk
 
 skip_without_interpreter()
 
@@ -105,5 +106,5 @@ def test_a_walk(shape: tuple[int, ...], reverse: bool) -> None:
     trainable._walk(decay, want, reverse)
     apart = states.transpose(0, 1).contiguous().transpose(0, 1)
     for walked in (states, apart):
-        triton.walk(decay, walked, reverse)
+        walk(decay, walked, reverse)
         assert torch.allclose(walked, want, atol=1e-6)

@@ -77,10 +77,10 @@ def test_spills_would_be_seen(folder: Path) -> None:
 @needs_triton
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_a_walk_spills_nothing(architecture: int, folder: Path) -> None:
-    from actalker_core.model.scan.triton import OPTIONS, WALKED, _walk_kernel
+    from actalker_core.model.scan.walk import NUMBERS, OPTIONS, _walk_kernel
 
     kinds = dict.fromkeys(("decay", "states"), "*fp32")
-    machine_code = compiled(_walk_kernel, architecture, kinds, {"WALKED": WALKED}, **OPTIONS)
+    machine_code = compiled(_walk_kernel, architecture, kinds, {"NUMBERS": NUMBERS}, **OPTIONS)
     assert not spilled_bytes(machine_code, folder)
 
 

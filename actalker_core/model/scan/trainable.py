@@ -72,23 +72,19 @@ class _Scan(torch.autograd.Function):
 
 def _walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
     """states[t] += decay[t] · states[t − 1], in place, along the walk."""
+
+    def at_once() -> None:
+        from .walk import walk
+
+        walk(decay, states, reverse)
+
     if states.is_cuda and states.dtype == torch.float32:
-        jit.either(
-            "walk of the scan",
-            lambda: _walk_at_once(decay, states, reverse),
-            lambda: _walk_step_by_step(decay, states, reverse),
-        )
+        jit.either("walk of the scan", at_once, lambda: _step_by_step(decay, states, reverse))
     else:
-        _walk_step_by_step(decay, states, reverse)
+        _step_by_step(decay, states, reverse)
 
 
-def _walk_at_once(decay: Tensor, states: Tensor, reverse: bool) -> None:
-    from . import triton
-
-    triton.walk(decay, states, reverse)
-
-
-def _walk_step_by_step(decay: Tensor, states: Tensor, reverse: bool) -> None:
+def _step_by_step(decay: Tensor, states: Tensor, reverse: bool) -> None:
     steps = list(zip(decay.unbind(), states.unbind(), strict=True))
     if reverse:
         steps.reverse()

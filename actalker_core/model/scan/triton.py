@@ -25,9 +25,6 @@ OPTIONS = {"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
 """A second warp would make both wait for each other at every token. The kernel reads ahead by
 itself. Fused multiply-adds are Triton's default up to 3.9 only."""
 
-WALKED = 128
-"""Numbers of a step that a program walks."""
-
 Part = tuple[Sequences, Tensor]
 """A branch and the planes (k, b, m, d) that its directions write."""
 
@@ -39,19 +36,6 @@ def scan(branches: Sequence[Sequences]) -> list[Tensor]:
         for launch in _launches([part for part in parts if part[1].numel()]):
             _launch(launch)
     return [reduce(torch.add, planes.unbind()) for _, planes in parts]
-
-
-def walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
-    """states[t] += decay[t] · states[t − 1], in place, along the first dimension of both."""
-    walked, decay = states.contiguous(), decay.contiguous()
-    steps, numbers = len(walked), walked[0].numel()
-    first, to_next = ((steps - 1) * numbers, -numbers) if reverse else (0, numbers)
-    with torch.cuda.device_of(states):
-        _walk_kernel[(triton.cdiv(numbers, WALKED),)](
-            decay, walked, steps, numbers, first, to_next, WALKED, **OPTIONS
-        )
-    if walked is not states:
-        states.copy_(walked)
 
 
 def _planes(branch: Sequences) -> Tensor:
@@ -217,21 +201,6 @@ def _read(  # type: ignore[no-untyped-def]
         tl.load(B + place * n, is_state, 0.0),
         tl.load(C + place * n, is_state, 0.0),
     )
-
-
-@triton.jit  # type: ignore[untyped-decorator]
-def _walk_kernel(  # type: ignore[no-untyped-def]
-    decay, states, steps, numbers, first, to_next, WALKED: tl.constexpr
-):  # fmt: skip
-    number = tl.program_id(0) * WALKED + tl.arange(0, WALKED)
-    is_there = number < numbers
-    place = number.to(tl.int64) + first
-    carried = tl.zeros((WALKED,), tl.float32)
-    for _ in range(steps):
-        kept = carried * tl.load(decay + place, is_there, 0.0)
-        carried = tl.load(states + place, is_there, 0.0) + kept
-        tl.store(states + place, carried, is_there)
-        place += to_next
 
 
 @triton.jit
