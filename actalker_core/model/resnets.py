@@ -83,7 +83,7 @@ class SpatialResnet(nn.Module):
         h = group_norm(self.norm2, h, self.weights_of, shift, activated=True)
         weight, bias = self.weights_of(self.conv2, h)
         h = F.conv2d(h, weight, padding=1)
-        return added(h, x if self.conv_shortcut is None else self.conv_shortcut(x), bias)
+        return added(x if self.conv_shortcut is None else self.conv_shortcut(x), h, bias)
 
 
 class TemporalResnet(nn.Module):

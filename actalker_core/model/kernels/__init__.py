@@ -100,5 +100,4 @@ def _geglu(x: Tensor) -> Tensor:
 
 
 def _added(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
-    out = x + y
-    return out if bias is None else out.add_(bias.view(-1, *[1] * (y.ndim - 2)))
+    return x + (y if bias is None else y + bias.view(-1, *[1] * (y.ndim - 2)))
