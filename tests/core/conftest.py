@@ -215,7 +215,7 @@ def animate(media: Media, out: Path, monkeypatch: pytest.MonkeyPatch) -> Animate
     return run
 
 
-# Known defects: their tests stay, and are expected to fail until they are mended. -----------------
+# Triton -------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

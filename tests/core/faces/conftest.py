@@ -1,0 +1,18 @@
+"""What the landmarker of MediaPipe is held against."""
+
+import pytest
+from real_faces import RECORDED, TASK, Recorded
+from safetensors.numpy import load_file
+
+from actalker_core.faces.landmarker import Landmarker
+
+
+@pytest.fixture(scope="session")
+def recorded() -> Recorded:
+    """What MediaPipe itself says about ten frames of the driving clip."""
+    return load_file(RECORDED)
+
+
+@pytest.fixture(scope="session")
+def landmarker() -> Landmarker:
+    return Landmarker(TASK)

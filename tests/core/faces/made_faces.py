@@ -1,0 +1,40 @@
+"""Faces that no picture shows, and a finder that knows where they are."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from actalker_core.faces import Box, Face, topology
+from actalker_core.faces.box import overlap
+
+HEIGHT, WIDTH = 60, 80
+Shown = Mapping[int, Sequence[Face]]
+
+
+def face_at(x: float, y: float = 20.0, side: float = 20.0, known: bool = True) -> Face:
+    """A face with a corner there, and landmarks along its diagonal if they are known."""
+    along = np.linspace(0, side, topology.COUNT, dtype=np.float32)
+    landmarks = np.stack([x + along, y + along, -along], axis=1)
+    return Face((x, y, x + side, y + side), 0.9, landmarks if known else None)
+
+
+class Script:
+    """A finder that knows beforehand which frame shows what; frames are told by their grey."""
+
+    def __init__(self, seen: Shown, hidden: Shown | None = None) -> None:
+        """`hidden` faces are seen only in a deep search or near their place."""
+        self.seen, self.hidden = seen, hidden or {}
+
+    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+        i = int(picture[0, 0, 0])
+        return [*self.seen.get(i, []), *(self.hidden.get(i, []) if deep else [])]
+
+    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+        near = [face for face in self.find(picture) if overlap(face.box, box) > 0]
+        return max(near, key=lambda face: overlap(face.box, box), default=None)
+
+
+def greys(count: int) -> list[Tensor]:
+    return [torch.full((3, HEIGHT, WIDTH), i, dtype=torch.uint8) for i in range(count)]

@@ -1,0 +1,101 @@
+"""Faces are chosen among many, and given by hand."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from made_faces import HEIGHT, WIDTH, Script, face_at, greys
+from torch import Tensor
+
+from actalker_core.errors import FaceError, InputError
+from actalker_core.faces import choose
+from actalker_core.faces.face import box_of_mask, boxed_face, first_face
+
+# Choosing ----------------------------------------------------------------------------------------
+
+THREE = (face_at(52, side=12), face_at(2, side=26), face_at(34, 25, 10))
+
+
+@pytest.mark.parametrize(
+    ("choice", "expected"),
+    [("0", 1), ("1", 2), ("2", 0), ("largest", 1), ("left", 1), ("right", 0), ("centre", 2)],
+)
+def test_a_face_is_chosen_by_place_or_size(choice: str, expected: int) -> None:
+    assert choose(THREE, choice, (HEIGHT, WIDTH), "portrait") is THREE[expected]
+
+
+def test_the_centre_is_that_of_a_wide_picture() -> None:
+    tall_centre, wide_centre = face_at(90, 190), face_at(190, 90)
+    found = [tall_centre, wide_centre]
+    assert choose(found, "centre", (200, 400), "portrait") is wide_centre
+    assert choose(found, "centre", (400, 200), "portrait") is tall_centre
+
+
+@pytest.mark.parametrize("choice", ["3", "-1", "99"])
+def test_an_index_beyond_the_faces_says_how_many_there_are(choice: str) -> None:
+    with pytest.raises(FaceError, match=rf"{choice} of the portrait.*0 to 2"):
+        choose(THREE, choice, (HEIGHT, WIDTH), "portrait")
+
+
+@pytest.mark.parametrize("choice", ["biggest", "", "1.0", "--1", "²", "1-"])
+def test_an_unknown_choice_names_the_known_ones(choice: str) -> None:
+    with pytest.raises(InputError, match="largest, left, right, centre"):
+        choose(THREE, choice, (HEIGHT, WIDTH), "portrait")
+
+
+def test_no_face_to_choose_from_names_the_picture() -> None:
+    with pytest.raises(FaceError, match="portrait of 80x60"):
+        choose([], "largest", (HEIGHT, WIDTH), "portrait")
+
+
+# A face given by hand ----------------------------------------------------------------------------
+
+HAND_DRAWN = (8.0, 16.0, 32.0, 44.0)
+
+
+def test_a_boxed_face_keeps_its_box() -> None:
+    seen = face_at(10)
+    boxed = boxed_face(greys(1)[0], HAND_DRAWN, Script({0: [face_at(50), seen]}))
+    assert (boxed.box, boxed.confidence) == (HAND_DRAWN, 1)
+    assert np.array_equal(boxed.landmarks, seen.landmarks)
+
+
+@pytest.mark.parametrize("helper", [None, Script({}), Script({0: [face_at(50)]})])
+def test_a_boxed_face_needs_no_finder_to_see_it(helper: Script | None) -> None:
+    boxed = boxed_face(greys(1)[0], HAND_DRAWN, helper)
+    assert boxed.box == HAND_DRAWN
+    assert boxed.landmarks is None
+
+
+@settings(deadline=None)
+@given(st.integers(0, 79), st.integers(0, 59), st.integers(1, 80), st.integers(1, 60))
+def test_a_mask_becomes_the_box_around_its_white(x: int, y: int, width: int, height: int) -> None:
+    mask = torch.full((HEIGHT, WIDTH), 0.4)
+    mask[y : y + height, x : x + width] = 0.6
+    expected = (x, y, min(x + width, WIDTH), min(y + height, HEIGHT))
+    assert box_of_mask(mask, (HEIGHT, WIDTH)) == expected
+
+
+@pytest.mark.parametrize(
+    "mask", [torch.zeros(60, 80), torch.ones(80, 60), torch.ones(61, 80), torch.zeros(0, 0)]
+)
+def test_a_mask_of_nothing_or_of_another_size_is_refused(mask: Tensor) -> None:
+    with pytest.raises(InputError, match="80x60"):
+        box_of_mask(mask, (HEIGHT, WIDTH))
+
+
+def test_the_first_face_is_that_of_the_first_frame_with_one() -> None:
+    script = Script({2: [face_at(10), face_at(50)], 3: [face_at(30)]})
+    assert first_face(script, greys(4), "right", "head clip").box == face_at(50).box
+
+
+def test_the_first_face_may_be_small_and_come_late() -> None:
+    hidden = {i: [face_at(10)] for i in range(1, 60)}
+    assert first_face(Script({}, hidden), greys(60), "left", "head clip").box == face_at(10).box
+
+
+@pytest.mark.parametrize("frames", [0, 3])
+def test_no_first_face_names_the_clip(frames: int) -> None:
+    with pytest.raises(FaceError, match="head clip"):
+        first_face(Script({}), greys(frames), "left", "head clip")

@@ -1,0 +1,421 @@
+"""The landmarker, held against MediaPipe and against pictures that show the same in another way."""
+
+import zipfile
+from itertools import islice
+
+import cv2
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from real_faces import (
+    DRIVING,
+    PORTRAIT,
+    TASK,
+    Array,
+    Recorded,
+    needs_driving,
+    needs_model,
+    needs_portrait,
+)
+from torch import Tensor
+
+from actalker_core.faces import Box, Face, Track, choose, measure, topology, track
+from actalker_core.faces.blendshapes import INPUTS, NAMES
+from actalker_core.faces.box import enlarged, part
+from actalker_core.faces.face import boxed_face
+from actalker_core.faces.landmarker import Landmarker
+from actalker_core.faces.tflite import half_tensors
+from actalker_core.media import load_image, read_frames
+
+DRIVING_FRAMES = 283
+
+
+@pytest.fixture(scope="module")
+def portrait() -> Tensor:
+    return load_image(PORTRAIT)
+
+
+@pytest.fixture(scope="module")
+def face(landmarker: Landmarker, portrait: Tensor) -> Face:
+    """The face of the portrait."""
+    return landmarker.find(portrait)[0]
+
+
+@pytest.fixture(scope="module")
+def couple(landmarker: Landmarker, portrait: Tensor) -> list[Face]:
+    """The faces of the portrait beside its mirror image."""
+    return landmarker.find(torch.cat([portrait, portrait.flip(2)], dim=2))
+
+
+@pytest.fixture(scope="module")
+def driving(landmarker: Landmarker) -> Track:
+    return track(landmarker, read_frames(DRIVING, 25))
+
+
+@pytest.fixture(scope="module")
+def recorded_frames(recorded: Recorded) -> list[Tensor]:
+    """The first three of the recorded frames."""
+    numbers = recorded["frames"][:3].tolist()
+    frames = islice(read_frames(DRIVING, 25), max(numbers) + 1)
+    return [picture for i, picture in enumerate(frames) if i in numbers]
+
+
+def resized(picture: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(picture[None], (height, width), mode="bilinear", antialias=True)[0]
+
+
+def eyes_px(landmarks: Array) -> float:
+    return float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
+
+
+def farthest(found: Array, expected: Array) -> float:
+    """How far any point is off, as a share of the eye distance."""
+    off = np.linalg.norm((found - expected)[:, :2], axis=1).max()
+    return float(off / eyes_px(expected))
+
+
+# Blendshapes -------------------------------------------------------------------------------------
+
+
+def test_blendshapes_are_named_once() -> None:
+    assert len(NAMES) == len(set(NAMES)) == 52
+    assert len(INPUTS) == len(set(INPUTS)) == 146
+    assert set(INPUTS) <= set(range(topology.COUNT))
+
+
+@needs_model
+def test_weights_are_read_without_tensorflow() -> None:
+    with zipfile.ZipFile(TASK) as file:
+        weights = dict(half_tensors(file.read("face_blendshapes.tflite")))
+    assert weights
+    for value in weights.values():
+        assert value.dtype == np.float32
+        assert np.isfinite(value).all()
+        assert value.any()
+
+
+@needs_model
+def test_blendshapes_are_those_of_mediapipe(landmarker: Landmarker, recorded: Recorded) -> None:
+    found = landmarker.blendshapes(recorded["landmarks_px"])
+    assert found.dtype == np.float32
+    assert np.abs(found - recorded["blendshapes"]).max() < 1e-4
+
+
+@needs_model
+def test_blendshapes_of_many_faces_are_those_of_each(
+    landmarker: Landmarker, recorded: Recorded
+) -> None:
+    landmarks = recorded["landmarks_px"]
+    alone = [landmarker.blendshapes(one[None])[0] for one in landmarks]
+    assert np.allclose(landmarker.blendshapes(landmarks), alone, atol=1e-5)
+    assert np.allclose(landmarker.blendshapes(landmarks[::-1]), alone[::-1], atol=1e-5)
+    assert landmarker.blendshapes(landmarks[:0]).shape == (0, 52)
+
+
+@needs_model
+def test_blendshapes_do_not_depend_on_size_and_place(
+    landmarker: Landmarker, recorded: Recorded
+) -> None:
+    landmarks = recorded["landmarks_px"]
+    moved = landmarks * np.float32(0.3) + np.float32(200)
+    assert np.allclose(landmarker.blendshapes(moved), recorded["blendshapes"], atol=1e-3)
+
+
+@needs_model
+@pytest.mark.parametrize("side", ["Left", "Right"])
+def test_the_eye_that_closes_blinks(landmarker: Landmarker, recorded: Recorded, side: str) -> None:
+    landmarks = recorded["landmarks_px"][1:2].copy()
+    upper, lower = topology.LEFT_LIDS if side == "Left" else topology.RIGHT_LIDS
+    landmarks[:, upper] = landmarks[:, lower]
+    found = dict(zip(NAMES, landmarker.blendshapes(landmarks)[0], strict=True))
+    other = "Right" if side == "Left" else "Left"
+    assert found[f"eyeBlink{side}"] > 0.4 > found[f"eyeBlink{other}"]
+
+
+# Real faces --------------------------------------------------------------------------------------
+
+
+@needs_driving
+def test_the_driving_clip_is_followed_without_a_gap(driving: Track) -> None:
+    assert len(driving) == DRIVING_FRAMES
+    assert driving.missed == []
+    assert driving.size == (512, 508)
+    assert driving.landmarks.shape == (DRIVING_FRAMES, topology.COUNT, 3)
+    assert driving.confidence.min() > 0.5
+    assert driving.confidence.max() <= 1
+
+
+@needs_driving
+def test_a_track_moves_smoothly(driving: Track) -> None:
+    middles = driving.landmarks[:, :, :2].mean(1)
+    steps = np.linalg.norm(np.diff(middles, axis=0), axis=1)
+    assert steps.max() < 0.3 * measure.eye_distance(driving.landmarks).min()
+
+
+@needs_driving
+def test_landmarks_are_those_of_mediapipe(driving: Track, recorded: Recorded) -> None:
+    ours = driving.landmarks[recorded["frames"]]
+    for found, expected in zip(ours, recorded["landmarks_px"], strict=True):
+        assert farthest(found, expected) < 0.03
+
+
+@needs_driving
+def test_depths_are_those_of_mediapipe(driving: Track, recorded: Recorded) -> None:
+    ours = driving.landmarks[recorded["frames"]]
+    for found, expected in zip(ours, recorded["landmarks_px"], strict=True):
+        assert np.abs(found - expected)[:, 2].max() < 0.05 * eyes_px(expected)
+
+
+@needs_driving
+def test_blendshapes_of_our_landmarks_are_those_of_mediapipe(
+    landmarker: Landmarker, driving: Track, recorded: Recorded
+) -> None:
+    found = landmarker.blendshapes(driving.landmarks[recorded["frames"]])
+    assert np.abs(found - recorded["blendshapes"]).max() < 0.03
+
+
+def posed_degrees(pose: NDArray[np.float32]) -> NDArray[np.float64]:
+    """(n, 4, 4) with x right, y up and z to the viewer -> (n, 3) as `head_rotation_degrees`."""
+    pitch = np.arcsin(pose[:, 1, 2])
+    yaw = np.arctan2(pose[:, 0, 2], pose[:, 2, 2])
+    roll = np.arctan2(-pose[:, 1, 0], pose[:, 1, 1])
+    return np.degrees(np.stack([pitch, yaw, roll], axis=1))
+
+
+@needs_driving
+@pytest.mark.parametrize("angle", [0, 1, 2], ids=["pitch", "yaw", "roll"])
+def test_the_head_turns_as_in_mediapipe(driving: Track, recorded: Recorded, angle: int) -> None:
+    ours = measure.head_rotation_degrees(driving.landmarks[recorded["frames"]])[:, angle]
+    theirs = posed_degrees(recorded["pose_matrix"])[:, angle]
+    assert np.corrcoef(ours, theirs)[0, 1] > 0.97
+    assert 0.8 < np.polyfit(theirs, ours, 1)[0] < 1.5
+
+
+@needs_driving
+def test_boxes_are_around_the_landmarks(driving: Track) -> None:
+    flat = driving.landmarks[..., :2]
+    assert np.allclose(driving.boxes, np.concatenate([flat.min(1), flat.max(1)], 1), atol=1e-3)
+
+
+@needs_driving
+def test_a_frame_alone_shows_what_it_shows_in_the_clip(
+    landmarker: Landmarker, driving: Track, recorded: Recorded, recorded_frames: list[Tensor]
+) -> None:
+    for number, picture in zip(recorded["frames"].tolist(), recorded_frames, strict=False):
+        (alone,) = landmarker.find(picture)
+        assert farthest(alone.landmarks, driving.landmarks[number]) < 0.01
+
+
+@needs_driving
+def test_a_dark_frame_in_a_real_clip_is_bridged(
+    landmarker: Landmarker, recorded_frames: list[Tensor]
+) -> None:
+    first, _, last = recorded_frames
+    followed = track(landmarker, [first, torch.zeros_like(first), last])
+    assert followed.missed == [1]
+    expected = (followed.landmarks[0] + followed.landmarks[2]) / 2
+    assert np.allclose(followed.landmarks[1], expected, atol=1e-2)
+
+
+@needs_portrait
+def test_a_portrait_shows_one_face(face: Face, landmarker: Landmarker, portrait: Tensor) -> None:
+    assert len(landmarker.find(portrait)) == 1
+    assert 0.5 < face.confidence <= 1
+    assert face.landmarks.shape == (topology.COUNT, 3)
+    assert face.landmarks.dtype == np.float32
+    assert 0 < face.box[0] < face.box[2] < 1024
+    assert 0 < face.box[1] < face.box[3] < 1024
+
+
+def as_bytes(picture: Tensor) -> Tensor:
+    return (picture * 255).round().byte()
+
+
+@needs_portrait
+@pytest.mark.parametrize("kind", ["uint8", "float64", "float16", "strided", "overdriven"])
+def test_all_kinds_of_pictures_agree(
+    landmarker: Landmarker, portrait: Tensor, face: Face, kind: str
+) -> None:
+    picture = {
+        "uint8": as_bytes(portrait),
+        "float64": portrait.double(),
+        "float16": portrait.half(),
+        "strided": portrait.permute(2, 1, 0).contiguous().permute(2, 1, 0),
+        "overdriven": torch.where(portrait >= portrait.max(), 1.5, portrait),
+    }[kind]
+    (found,) = landmarker.find(picture)
+    assert farthest(found.landmarks, face.landmarks) < 0.005
+    assert found.confidence == pytest.approx(face.confidence, abs=0.01)
+
+
+@needs_portrait
+def test_a_grey_picture_shows_the_same_face(
+    landmarker: Landmarker, portrait: Tensor, face: Face
+) -> None:
+    (found,) = landmarker.find(portrait.mean(0, keepdim=True).expand(3, -1, -1))
+    assert farthest(found.landmarks, face.landmarks) < 0.03
+
+
+@needs_portrait
+@pytest.mark.parametrize("factor", [0.5, 2])
+def test_landmarks_scale_with_the_picture(
+    landmarker: Landmarker, portrait: Tensor, face: Face, factor: float
+) -> None:
+    side = int(1024 * factor)
+    (found,) = landmarker.find(resized(portrait, side, side))
+    assert farthest(found.landmarks / factor, face.landmarks) < 0.02
+    depth = np.abs(found.landmarks / factor - face.landmarks)[:, 2].max()
+    assert depth < 0.05 * eyes_px(face.landmarks)
+
+
+@needs_portrait
+@pytest.mark.parametrize("margins", [(200, 0, 0, 0), (0, 300, 100, 400), (40, 40, 0, 700)])
+def test_landmarks_move_with_the_picture(
+    landmarker: Landmarker, portrait: Tensor, face: Face, margins: tuple[int, int, int, int]
+) -> None:
+    (found,) = landmarker.find(F.pad(portrait, margins))
+    moved = face.landmarks + np.float32([margins[0], margins[2], 0])
+    assert farthest(found.landmarks, moved) < 0.03
+
+
+@needs_portrait
+def test_a_mirrored_face_looks_the_other_way(
+    landmarker: Landmarker, portrait: Tensor, face: Face
+) -> None:
+    (found,) = landmarker.find(portrait.flip(2))
+    both = np.stack([face.landmarks, found.landmarks])
+    pitch, yaw, roll = (measure.head_rotation_degrees(both) * [[1, 1, 1], [1, -1, -1]]).T
+    for one, other in (pitch, yaw, roll):
+        assert one == pytest.approx(other, abs=2)
+    x0, y0, x1, y1 = face.box
+    tolerance = 0.05 * eyes_px(face.landmarks)
+    assert found.box == pytest.approx((1024 - x1, y0, 1024 - x0, y1), abs=tolerance)
+
+
+@needs_portrait
+@pytest.mark.parametrize("degrees", [-20, -10, 10, 20])
+def test_landmarks_turn_with_the_picture(
+    landmarker: Landmarker, portrait: Tensor, face: Face, degrees: int
+) -> None:
+    matrix = cv2.getRotationMatrix2D((511.5, 511.5), -degrees, 1)
+    pixels = np.ascontiguousarray(portrait.permute(1, 2, 0).numpy())
+    picture = torch.from_numpy(cv2.warpAffine(pixels, matrix, (1024, 1024))).permute(2, 0, 1)
+    (found,) = landmarker.find(picture)
+    expected = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
+    assert farthest(found.landmarks[:, :2], expected) < 0.05
+    leans = measure.head_rotation_degrees(np.stack([face.landmarks, found.landmarks]))[:, 2]
+    assert leans[1] - leans[0] == pytest.approx(degrees, abs=2)
+
+
+@needs_portrait
+def test_both_of_two_faces_are_found(couple: list[Face], face: Face) -> None:
+    assert len(couple) == 2
+    size = (1024, 2048)
+    left, right = (choose(couple, choice, size, "portrait") for choice in ("left", "right"))
+    tolerance = 0.1 * eyes_px(face.landmarks)
+    x0, y0, x1, y1 = left.box
+    assert left.box == pytest.approx(face.box, abs=tolerance)
+    assert right.box == pytest.approx((2048 - x1, y0, 2048 - x0, y1), abs=tolerance)
+    assert all(found.confidence > 0.5 for found in couple)
+    assert choose(couple, "0", size, "portrait") is left
+    assert choose(couple, "1", size, "portrait") is right
+
+
+@needs_portrait
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (955, 430)])
+def test_a_small_face_in_a_wide_picture_is_found(
+    landmarker: Landmarker, portrait: Tensor, face: Face, x: int, y: int
+) -> None:
+    picture = torch.zeros(3, 1000, 2000)
+    picture[:, y : y + 90, x : x + 90] = resized(portrait, 90, 90)
+    (found,) = landmarker.find(picture)
+    expected = face.landmarks * np.float32(90 / 1024) + np.float32([x, y, 0])
+    assert farthest(found.landmarks, expected) < 0.15
+
+
+@needs_portrait
+@pytest.mark.parametrize("size", [(300, 2400), (2400, 300)])
+def test_a_face_in_a_long_strip_is_found(
+    landmarker: Landmarker, portrait: Tensor, size: tuple[int, int]
+) -> None:
+    picture = torch.zeros(3, *size)
+    picture[:, -300:, -300:] = resized(portrait, 300, 300)
+    assert len(landmarker.find(picture)) == 1
+
+
+@needs_model
+@pytest.mark.parametrize(
+    "size", [(1, 1), (1, 300), (300, 1), (1, 3000), (2, 2), (300, 400)], ids=str
+)
+@pytest.mark.parametrize("kind", ["black", "white", "noise", "nan"])
+def test_nothing_is_found_where_there_is_nothing(
+    landmarker: Landmarker, size: tuple[int, int], kind: str
+) -> None:
+    picture = {
+        "black": torch.zeros(3, *size),
+        "white": torch.full((3, *size), 255, dtype=torch.uint8),
+        "noise": torch.rand(3, *size, generator=torch.Generator().manual_seed(1)),
+        "nan": torch.full((3, *size), float("nan")),
+    }[kind]
+    assert landmarker.find(picture) == []
+    assert landmarker.find_near(picture, (0, 0, 1, 1)) is None
+
+
+@needs_portrait
+@pytest.mark.parametrize("factor", [0.7, 1, 1.5])
+@pytest.mark.parametrize(("x", "y"), [(0, 0), (0.2, -0.1), (-0.1, 0.2)])
+def test_a_rough_box_leads_to_the_same_landmarks(
+    landmarker: Landmarker, portrait: Tensor, face: Face, factor: float, x: float, y: float
+) -> None:
+    box = enlarged(part(face.box, (x, y, x + 1, y + 1)), factor)
+    boxed = boxed_face(portrait, box, landmarker)
+    assert boxed.box == box
+    assert farthest(boxed.landmarks, face.landmarks) < 0.03
+
+
+@needs_portrait
+@pytest.mark.parametrize("factor", [2.2, 2.5, 3])
+def test_a_box_around_head_and_shoulders_leads_to_the_face(
+    landmarker: Landmarker, portrait: Tensor, face: Face, factor: float
+) -> None:
+    boxed = boxed_face(portrait, enlarged(face.box, factor), landmarker)
+    assert boxed.landmarks is not None
+    assert farthest(boxed.landmarks, face.landmarks) < 0.03
+
+
+@needs_portrait
+@pytest.mark.parametrize("box", [(0, 0, 60, 60), (900, 0, 1024, 120), (0, 900, 100, 1000)])
+def test_no_face_is_near_a_box_beside_it(
+    landmarker: Landmarker, portrait: Tensor, box: Box
+) -> None:
+    assert landmarker.find_near(portrait, box) is None
+    assert boxed_face(portrait, box, landmarker).landmarks is None
+
+
+@needs_portrait
+@pytest.mark.parametrize("factor", [0.8, 1, 1.3])
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_boxed_face_is_not_its_neighbour(
+    landmarker: Landmarker, portrait: Tensor, face: Face, side: str, factor: float
+) -> None:
+    """Two faces cheek to cheek; a box drawn by hand around one touches the other."""
+    x0, x1 = int(face.box[0]) - 5, int(face.box[2]) + 5
+    tight = portrait[:, :, x0:x1]
+    picture = torch.cat([tight, tight.flip(2)], dim=2)
+    meant = choose(landmarker.find(picture), side, (1024, 2 * (x1 - x0)), "portrait")
+    boxed = boxed_face(picture, enlarged(meant.box, factor), landmarker)
+    assert farthest(boxed.landmarks, meant.landmarks) < 0.1
+
+
+@needs_portrait
+def test_the_chosen_of_two_real_faces_is_followed(landmarker: Landmarker, portrait: Tensor) -> None:
+    small = resized(portrait, 384, 384)
+    picture = torch.cat([small, small.flip(2)], dim=2)
+    only_left = picture.clone()
+    only_left[:, :, 384:] = 0
+    followed = track(landmarker, [picture, only_left, picture], "right")
+    assert followed.missed == [1]
+    right = choose(landmarker.find(picture), "right", (384, 768), "portrait")
+    assert np.allclose(followed.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))
