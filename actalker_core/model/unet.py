@@ -1,5 +1,7 @@
 """The denoiser: Stable Video Diffusion's UNet with region-masked signals and Mamba control."""
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -71,6 +73,13 @@ class UNet(nn.Module):
         x = group_norm(self.conv_norm_out, skips.pop(), self.weights_of, activated=True)
         v: Tensor = self.conv_out(x).unflatten(0, (-1, frames))
         return v
+
+    def compile(self, *given: Any, **options: Any) -> None:
+        """As torch's, with a graph for each size of window.
+
+        Of sizes that may change, torch keeps terms that grow with each block: it would not end.
+        """
+        super().compile(*given, **{"dynamic": False} | options)
 
     def _embed_time(self, timestep: Tensor, time_ids: Tensor, like: Tensor) -> Tensor:
         """(v, e) sum of the noise level's embedding and that of the time ids."""

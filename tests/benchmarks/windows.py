@@ -152,7 +152,7 @@ class FusedAttention:
         return torch.empty_like(q)
 
 
-def fused_scan(branches: Sequence[Sequences]) -> list[Tensor]:
+def fused_scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
     """The scan as a GPU does it, but for the kernel."""
     from actalker_core.model.scan import triton
 

@@ -12,7 +12,6 @@ import pytest
 import torch
 from cli_media import UNGUIDED, Media, Video, request_of, same, watch
 from conftest import Animate
-from torch import nn
 
 import actalker_core
 from actalker_core import demo
@@ -182,11 +181,12 @@ def test_a_compiled_unet_gives_the_same_picture(
     animate: Animate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     compiled: list[UNet] = []
+    compile_unet = UNet.compile
 
     def as_it_is(unet: UNet) -> None:
         """Captured in graphs, but not translated: that takes minutes."""
         compiled.append(unet)
-        nn.Module.compile(unet, backend="eager")
+        compile_unet(unet, backend="eager")
 
     monkeypatch.setattr(UNet, "compile", as_it_is)
     found, usual = animate("audio", *BRIEF, "--compile"), animate("audio", *BRIEF)

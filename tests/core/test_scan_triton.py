@@ -171,7 +171,7 @@ def test_triton_takes_neither_float64_nor_gradients(install) -> None:
 
 def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jit, "_is_there", True)
-    assert not fused.can_scan([draw(1, 3, 1, 2, 2)])
+    assert not fused.can_scan([draw(1, 3, 1, 2, 2)], "triton")
 
 
 def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCaptureFixture) -> None:
@@ -211,15 +211,14 @@ def test_the_operator_keeps_torchs_rules(install) -> None:
     install(Kernel())
     branches = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)]
     values = tuple([getattr(branch, name) for branch in branches] for name in fused._FIELDS)
-    torch.library.opcheck(fused._scan, values)
+    torch.library.opcheck(fused._scan, (*values, "auto"))
 
 
-def test_a_traced_graph_has_no_break(install) -> None:
-    kernel = install(Kernel())
-    given = draw(2, 5, 2, 3, 2, orders=2)
+def traced(given: Sequences, backend: str) -> Tensor:
+    """Of a graph that is traced whole; one with a break is an error."""
 
     @torch.compile(backend="eager", fullgraph=True)
-    def traced(x: Tensor) -> Tensor:
+    def scanned(x: Tensor) -> Tensor:
         branch = Sequences(
             x * 2,
             delta=given.delta,
@@ -231,8 +230,24 @@ def test_a_traced_graph_has_no_break(install) -> None:
             tail=given.tail,
             order=given.order,
         )
-        return scan_branches([branch, branch])[1] + 1
+        return scan_branches([branch, branch], backend)[1] + 1
 
+    return scanned(given.x)
+
+
+def test_a_traced_graph_has_no_break(install) -> None:
+    kernel = install(Kernel())
+    given = draw(2, 5, 2, 3, 2, orders=2)
     want = scan_branches([replace(given, x=given.x * 2)])[0] + 1
-    assert torch.equal(traced(given.x), want)
+    assert torch.equal(traced(given, "auto"), want)
     assert kernel.calls == 2
+
+
+@pytest.mark.parametrize("backend", ["auto", "triton", "chunked", "reference"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_graph_that_is_traced_without_triton_has_no_break_either(
+    backend: str, dtype: torch.dtype
+) -> None:
+    given = draw_branch(2, 5, 2, 3, 2, orders=2, dtype=dtype)
+    want = in_turn.scan([replace(given, x=given.x * 2)], backend)[0] + 1
+    assert torch.equal(traced(given, backend), want)

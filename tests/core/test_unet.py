@@ -1,7 +1,6 @@
 """The UNet: diffusers' where nothing controls it, and exact shortcuts where something does."""
 
 from dataclasses import replace
-from functools import partial
 
 import pytest
 import torch
@@ -9,13 +8,13 @@ import torch.nn.functional as F
 from formula import filled
 from plain import plain_unet
 from torch import Tensor, nn
+from torch._dynamo.testing import CompileCounter
 
 from actalker_core.config import VARIANTS
 from actalker_core.masks import box_mask
 from actalker_core.model.attention import ControlledAttention, Signal, attention
 from actalker_core.model.blocks import Upsample
 from actalker_core.model.control import Control
-from actalker_core.model.scan import fused, in_turn
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions, tokens_of
 
@@ -246,14 +245,22 @@ def test_half_precision_runs(unet: UNet) -> None:
     assert close(got.float(), want, 0.1)
 
 
-def test_a_forward_is_one_graph(unet: UNet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing in it waits for a value: torch.compile and CUDA graphs see it whole."""
-    pytest.importorskip("triton")
-    monkeypatch.setattr(fused, "can_scan", lambda branches: True)
-    monkeypatch.setattr(
-        "actalker_core.model.scan.triton.scan", partial(in_turn.scan, backend="auto")
-    )
-    whole = torch.compile(unet, fullgraph=True, backend="eager")
+def test_a_forward_is_one_graph_for_each_size() -> None:
+    """Nothing in it waits for a value: torch.compile and CUDA graphs see it whole.
+
+    With sizes that may change, tracing it a second time would not end.
+    """
+    unet, graphs, sizes = filled(UNet(CONFIG), 7), CompileCounter(), (2, 3)
+
+    def forward(frames: int) -> Tensor:
+        rows = (of[: BATCH * frames] for of in (IDENTITY, AUDIO, EXPRESSION))
+        read = Control(frames, *rows, control().regions)
+        return unet(SAMPLE[:, :frames], TIMESTEP, TIME_IDS, read)
+
     with torch.no_grad():
-        want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
-        assert close(whole(SAMPLE, TIMESTEP, TIME_IDS, control()), want)
+        want = [forward(frames) for frames in sizes]
+        unet.compile(backend=graphs, fullgraph=True)
+        got = [forward(frames) for frames in (*sizes, *sizes)]
+    torch.compiler.reset()
+    assert graphs.frame_count == len(sizes)
+    assert all(close(y, z) for y, z in zip(got, want + want, strict=True))

@@ -25,7 +25,7 @@ def scan_branches(branches: Sequence[Sequences], backend: str = "auto") -> list[
     Raises:
         InputError: unknown backend.
     """
-    if backend in ("auto", "triton") and fused.can_scan(branches):
-        return fused.scan(branches)
+    if fused.can_scan(branches, backend):
+        return fused.scan(branches, backend)
     outputs: list[Tensor] = in_turn.scan(branches, backend)
     return outputs

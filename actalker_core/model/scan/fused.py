@@ -1,10 +1,11 @@
-"""The scan in Triton as an operator that torch can trace; other backends where that cannot run.
+"""The scans as one operator that torch can trace: in Triton, or by other backends.
 
 Triton is imported and the kernel compiled at the first scan only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import partial
 from typing import Any
 
 import torch
@@ -22,23 +23,30 @@ DEVICE_TYPES = ("cuda", "meta")
 _FIELDS = tuple(field.name for field in fields(Sequences))
 
 
-def can_scan(branches: Sequence[Sequences]) -> bool:
-    """Whether Triton may be asked: it has not failed yet, and these are tensors that it takes."""
-    return jit.is_usable(NAME) and bool(branches) and all(map(_is_taken, branches))
+def can_scan(branches: Sequence[Sequences], backend: str) -> bool:
+    """Whether it may be asked: for Triton, and in whatever is traced, to keep a graph whole."""
+    if not branches or any(map(_wants_gradients, branches)):
+        return False
+    return torch.compiler.is_compiling() or _is_for_triton(branches, backend)
 
 
-def scan(branches: Sequence[Sequences]) -> list[Tensor]:
+def scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
     """As `scan_branches`, in one node of a traced graph; not differentiable."""
     values = ([getattr(branch, name) for branch in branches] for name in _FIELDS)
-    outputs: list[Tensor] = _scan(*values)
+    outputs: list[Tensor] = _scan(*values, backend)
     return outputs
 
 
-def _is_taken(branch: Sequences) -> bool:
+def _wants_gradients(branch: Sequences) -> bool:
+    return torch.is_grad_enabled() and any(t.requires_grad for t in branch.differentiable())
+
+
+def _is_for_triton(branches: Sequence[Sequences], backend: str) -> bool:
+    """Whether Triton is wanted, has not failed yet, and takes these tensors."""
     return (
-        branch.x.device.type in DEVICE_TYPES
-        and branch.x.dtype != torch.float64
-        and not (torch.is_grad_enabled() and any(t.requires_grad for t in branch.differentiable()))
+        backend in ("auto", "triton")
+        and jit.is_usable(NAME)
+        and all(b.x.device.type in DEVICE_TYPES and b.x.dtype != torch.float64 for b in branches)
     )
 
 
@@ -46,12 +54,17 @@ def _is_taken(branch: Sequences) -> bool:
     "actalker::scan_branches",
     mutates_args=(),
     schema="(Tensor[] x, Tensor[] delta, Tensor[] B, Tensor[] C, Tensor[] A, Tensor[] D, "
-    "Tensor[] bias, SymInt[] tail, Tensor?[] order, Tensor?[] counts) -> Tensor[]",
+    "Tensor[] bias, SymInt[] tail, Tensor?[] order, Tensor?[] counts, str backend) -> Tensor[]",
 )
-def _scan(*values: Sequence[Any]) -> list[Tensor]:
-    """`values` are the fields of all branches, in the order of `Sequences`."""
-    branches = _branches(values)
-    return jit.either(NAME, lambda: _fused(branches), lambda: list(in_turn.scan(branches, "auto")))
+def _scan(*values: Any) -> list[Tensor]:
+    """The fields of all branches, in the order of `Sequences`, and the backend."""
+    *given, backend = values
+    branches = _branches(given)
+
+    one_by_one: Callable[[], list[Tensor]] = partial(in_turn.scan, branches, backend)
+    if _is_for_triton(branches, backend):
+        return jit.either(NAME, lambda: _fused(branches), one_by_one)
+    return one_by_one()
 
 
 def _fused(branches: Sequence[Sequences]) -> list[Tensor]:
@@ -63,10 +76,10 @@ def _fused(branches: Sequence[Sequences]) -> list[Tensor]:
 
 
 @_scan.register_fake
-def _(*values: Sequence[Any]) -> list[Tensor]:
+def _(*values: Any) -> list[Tensor]:
     return [
         branch.x.new_empty(branch.x.shape[0], branch.image_tokens, branch.x.shape[2])
-        for branch in _branches(values)
+        for branch in _branches(values[:-1])
     ]
 
 
