@@ -105,7 +105,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
         help="of the UNet (auto)",
     )
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")
-    add("--compile", action="store_true", help="torch.compile the UNet: slow first, then faster")
+    add("--compile", action="store_true", help="torch.compile the UNet: minutes first, then faster")
     add("--channels-last", action="store_true", help="lay out the UNet's pictures by pixels")
 
 

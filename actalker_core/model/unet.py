@@ -75,7 +75,7 @@ class UNet(nn.Module):
         return v
 
     def compile(self, *given: Any, **options: Any) -> None:
-        """As torch's, with a graph for each size of window.
+        """As torch's, with a graph for each size of batch.
 
         Of sizes that may change, torch keeps terms that grow with each block: it would not end.
         """

@@ -58,11 +58,12 @@ class Way:
 
 @dataclass(frozen=True)
 class Amount:
-    """How much is measured: scenes, frames of each, and frames of the clip that is timed."""
+    """How much is measured: scenes, frames of each, frames of the clip that is timed, how often."""
 
     scenes: int = 2
     frames: int = 25
     timed_frames: int = 10
+    repeats: int = 15
 
 
 def weights_in_8_bits(model: ACTalker) -> None:
@@ -137,13 +138,14 @@ def leak(films: Films) -> float:
 # Table -------------------------------------------------------------------------------------------
 
 
-def seconds_of(studios: dict[str, Studio], frames: int) -> dict[str, float]:
+def seconds_of(studios: dict[str, Studio], amount: Amount) -> dict[str, float]:
     """Medians."""
-    scene = Scene(0, frames, next(iter(studios.values())).model.config.sampling.fps)
+    scene = Scene(0, amount.timed_frames, next(iter(studios.values())).model.config.sampling.fps)
     acted = Performance(draw_person(FIRST_SEED + 1000), scene.motion())
     assert acted.frames  # drawn before the clock runs
     given = {"speech": scene.speech(), "driving": acted}
-    return median_seconds({name: partial(s.film, scene, **given) for name, s in studios.items()})
+    calls = {name: partial(s.film, scene, **given) for name, s in studios.items()}
+    return median_seconds(calls, amount.repeats)
 
 
 def qualities(studio: Studio, exact: list[Films], scenes: list[Scene]) -> list[str]:
@@ -161,7 +163,7 @@ def qualities(studio: Studio, exact: list[Films], scenes: list[Scene]) -> list[s
 def table(ways: dict[str, Way], amount: Amount) -> str:
     """Markdown; the first way is what the others are held against."""
     studios = {name: studio_of(way) for name, way in ways.items()}
-    times = seconds_of(studios, amount.timed_frames)
+    times = seconds_of(studios, amount)
     first = next(iter(studios))
     fps = studios[first].model.config.sampling.fps
     scenes = [Scene(number, amount.frames, fps) for number in range(amount.scenes)]

@@ -75,7 +75,7 @@ def test_shortcuts_are_held_against_the_exact_way() -> None:
     ways = {"exact": Way({"steps": 2}), "one step": Way({"steps": 1})}
     head, _, exact, shorter = (
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in bench_shortcuts.table(ways, Amount(1, 2, 1)).splitlines()
+        for line in bench_shortcuts.table(ways, Amount(1, 2, 1, 1)).splitlines()
     )
     assert len(head) == len(exact) == len(shorter) == 6
     assert exact[:4] == ["exact", "1.00", "inf dB", "1.000"]

@@ -1,4 +1,4 @@
-"""The scan in Triton: interpreted and compiled without a GPU, chosen, traced and given up."""
+"""The scan in Triton: interpreted and compiled without a GPU, chosen, given up; any scan traced."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -214,10 +214,23 @@ def test_the_operator_keeps_torchs_rules(install) -> None:
     torch.library.opcheck(fused._scan, (*values, "auto"))
 
 
-def traced(given: Sequences, backend: str) -> Tensor:
-    """Of a graph that is traced whole; one with a break is an error."""
+def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend may put out channels before tokens."""
+    plain = selective.BACKENDS["chunked"]
 
-    @torch.compile(backend="eager", fullgraph=True)
+    def turned(*given) -> Tensor:
+        return plain(*given).mT.contiguous().mT
+
+    monkeypatch.setitem(selective.BACKENDS, "chunked", turned)
+    values = tuple([getattr(draw(2, 5, 1, 3, 2), name)] for name in fused._FIELDS)
+    torch.library.opcheck(fused._scan, (*values, "chunked"))
+
+
+def traced(given: Sequences, backend: str, *, whole: bool = True) -> Tensor:
+    """Of a traced graph; where it must be whole, a break is an error."""
+    torch.compiler.reset()
+
+    @torch.compile(backend="eager", fullgraph=whole)
     def scanned(x: Tensor) -> Tensor:
         branch = Sequences(
             x * 2,
@@ -229,6 +242,7 @@ def traced(given: Sequences, backend: str) -> Tensor:
             bias=given.bias,
             tail=given.tail,
             order=given.order,
+            counts=given.counts,
         )
         return scan_branches([branch, branch], backend)[1] + 1
 
@@ -243,11 +257,21 @@ def test_a_traced_graph_has_no_break(install) -> None:
     assert kernel.calls == 2
 
 
-@pytest.mark.parametrize("backend", ["auto", "triton", "chunked", "reference"])
+@pytest.mark.parametrize("backend", selective.CHOICES)
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_a_graph_that_is_traced_without_triton_has_no_break_either(
     backend: str, dtype: torch.dtype
 ) -> None:
-    given = draw_branch(2, 5, 2, 3, 2, orders=2, dtype=dtype)
+    given = draw_branch(2, 5, 2, 3, 2, orders=2, counted=True, dtype=dtype)
     want = in_turn.scan([replace(given, x=given.x * 2)], backend)[0] + 1
     assert torch.equal(traced(given, backend), want)
+
+
+def test_gradients_go_through_what_is_traced() -> None:
+    given = draw(2, 5, 2, 3, 2)
+    learnt, alone = (replace(given, x=given.x.clone().requires_grad_()) for _ in range(2))
+    traced(learnt, "auto", whole=False).square().sum().backward()
+    want = in_turn.scan([replace(alone, x=alone.x * 2)], "auto")[0] + 1
+    want.square().sum().backward()
+    assert learnt.x.grad is not None
+    assert torch.allclose(learnt.x.grad, alone.x.grad)

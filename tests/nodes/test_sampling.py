@@ -462,7 +462,7 @@ def test_easy_cache_can_be_applied(comfy: Comfy, loaded: Any, clip: Any) -> None
 
 
 def test_a_compiled_block_gives_the_same_latents(comfy: Comfy, loaded: Any, clip: Any) -> None:
-    """One block with a scan in it; the whole model takes minutes to trace on a CPU."""
+    """One block with a scan in it; to trace the whole model takes most of a minute."""
     from comfy_api.torch_helpers import set_torch_compile_wrapper
 
     model = cut(comfy, loaded[0], "tight", 2, 0, 0)

@@ -1,4 +1,7 @@
-"""The scans of whole branches: in one launch of Triton, or in turn where that cannot run."""
+"""The scans of whole branches: in one launch of Triton, or in turn where that cannot run.
+
+In a graph that torch traces they are one operator either way.
+"""
 
 from collections.abc import Sequence
 

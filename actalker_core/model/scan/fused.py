@@ -3,7 +3,7 @@
 Triton is imported and the kernel compiled at the first scan only.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -24,7 +24,7 @@ _FIELDS = tuple(field.name for field in fields(Sequences))
 
 
 def can_scan(branches: Sequence[Sequences], backend: str) -> bool:
-    """Whether it may be asked: for Triton, and in whatever is traced, to keep a graph whole."""
+    """Whether the operator serves: where Triton runs, and in a traced graph, to keep it whole."""
     if not branches or any(map(_wants_gradients, branches)):
         return False
     return torch.compiler.is_compiling() or _is_for_triton(branches, backend)
@@ -60,11 +60,15 @@ def _scan(*values: Any) -> list[Tensor]:
     """The fields of all branches, in the order of `Sequences`, and the backend."""
     *given, backend = values
     branches = _branches(given)
-
-    one_by_one: Callable[[], list[Tensor]] = partial(in_turn.scan, branches, backend)
+    one_by_one = partial(_in_turn, branches, backend)
     if _is_for_triton(branches, backend):
         return jit.either(NAME, lambda: _fused(branches), one_by_one)
     return one_by_one()
+
+
+def _in_turn(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
+    """Laid out as a traced graph was told, whatever the backend makes."""
+    return [y.contiguous() for y in in_turn.scan(branches, backend)]
 
 
 def _fused(branches: Sequence[Sequences]) -> list[Tensor]:
