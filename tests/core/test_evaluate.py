@@ -88,7 +88,7 @@ def test_the_oracle_passes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_workers_measure_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(evaluate, "Studio", Statue)
-    alone, helped = (measure(Model(), 2, frames=3, workers=n) for n in (0, 2))  # type: ignore[arg-type]
+    alone, helped = (measure(Model(), 2, frames=2, workers=n) for n in (0, 2))  # type: ignore[arg-type]
     assert alone == pytest.approx(helped, nan_ok=True)
 
 
