@@ -18,8 +18,9 @@ demo: $(VENV)/installed
 
 test: lint test-core test-comfy
 
+# Two processes of one thread are faster than one of two; the tests of a file stay together.
 test-core: $(VENV)/installed
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 test-comfy:
 	@if [ -f "$(COMFYUI_PATH)/main.py" ]; then \
