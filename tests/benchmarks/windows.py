@@ -14,7 +14,7 @@ from actalker_core.config import UNetConfig
 from actalker_core.faces import Face
 from actalker_core.masks import box_mask, style_masks
 from actalker_core.model.attention import Ops
-from actalker_core.model.scan import fused
+from actalker_core.model.scan import operator
 from actalker_core.model.scan.sequences import Sequences
 from actalker_core.model.unet import UNet
 from actalker_core.regions import Regions
@@ -114,7 +114,7 @@ def window_peak_bytes(
 ) -> int:
     """What such an evaluation of an empty UNet holds at most on a GPU, above its weights."""
     call = forward(unet, mode, frames, side_px, passes)
-    with patch.object(fused, "scan", fused_scan):
+    with patch.object(operator, "scan", fused_scan):
         return peak_bytes(call)
 
 

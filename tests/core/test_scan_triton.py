@@ -15,7 +15,7 @@ from torch import Tensor
 
 from actalker_core.model import jit
 from actalker_core.model import scan as room
-from actalker_core.model.scan import Sequences, fused, in_turn, scan_branches, selective
+from actalker_core.model.scan import Sequences, in_turn, operator, scan_branches, selective
 
 
 def draw(*shape: int, **options: bool) -> Sequences:
@@ -98,7 +98,7 @@ def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
     ]
     want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
     got = scan_branches([on(branch, "cuda") for branch in branches])
-    assert jit.is_usable(fused.NAME)
+    assert jit.is_usable(operator.NAME)
     for y, z in zip(got, want, strict=True):
         assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
 
@@ -136,7 +136,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     def put(kernel: object) -> object:
         monkeypatch.setattr(jit, "_is_there", True)
         monkeypatch.setattr(jit, "_failed", set())
-        monkeypatch.setattr(fused, "DEVICE_TYPES", ("cpu",))
+        monkeypatch.setattr(operator, "DEVICE_TYPES", ("cpu",))
         monkeypatch.setattr(room, "triton", kernel, raising=False)
         selective.announce.cache_clear()
         return kernel
@@ -171,7 +171,7 @@ def test_triton_takes_neither_float64_nor_gradients(install) -> None:
 
 def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jit, "_is_there", True)
-    assert not fused.can_scan([draw(1, 3, 1, 2, 2)], "triton")
+    assert not operator.can_scan([draw(1, 3, 1, 2, 2)], "triton")
 
 
 def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCaptureFixture) -> None:
@@ -193,7 +193,7 @@ def test_a_triton_that_cannot_be_imported_is_given_up(install, monkeypatch) -> N
     install(SimpleNamespace())  # without `scan`
     branches = [draw(2, 5, 1, 3, 2)]
     assert torch.equal(scan_branches(branches)[0], in_turn.scan(branches, "auto")[0])
-    assert not jit.is_usable(fused.NAME)
+    assert not jit.is_usable(operator.NAME)
 
 
 def test_want_of_memory_is_not_held_against_triton(install) -> None:
@@ -207,11 +207,14 @@ def test_want_of_memory_is_not_held_against_triton(install) -> None:
 # Traced ------------------------------------------------------------------------------------------
 
 
+def check_operator(branches: Sequence[Sequences], backend: str) -> None:
+    values = ([getattr(branch, name) for branch in branches] for name in operator._FIELDS)
+    torch.library.opcheck(operator._scan, (*values, backend))
+
+
 def test_the_operator_keeps_torchs_rules(install) -> None:
     install(Kernel())
-    branches = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)]
-    values = tuple([getattr(branch, name) for branch in branches] for name in fused._FIELDS)
-    torch.library.opcheck(fused._scan, (*values, "auto"))
+    check_operator([draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)], "auto")
 
 
 def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,8 +225,7 @@ def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> 
         return plain(*given).mT.contiguous().mT
 
     monkeypatch.setitem(selective.BACKENDS, "chunked", turned)
-    values = tuple([getattr(draw(2, 5, 1, 3, 2), name)] for name in fused._FIELDS)
-    torch.library.opcheck(fused._scan, (*values, "chunked"))
+    check_operator([draw(2, 5, 1, 3, 2)], "chunked")
 
 
 def traced(given: Sequences, backend: str, *, whole: bool = True) -> Tensor:

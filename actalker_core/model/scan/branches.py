@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from . import fused, in_turn
+from . import in_turn, operator
 from .sequences import Sequences
 
 __all__ = ["Sequences", "scan_branches"]
@@ -28,7 +28,7 @@ def scan_branches(branches: Sequence[Sequences], backend: str = "auto") -> list[
     Raises:
         InputError: unknown backend.
     """
-    if fused.can_scan(branches, backend):
-        return fused.scan(branches, backend)
+    if operator.can_scan(branches, backend):
+        return operator.scan(branches, backend)
     outputs: list[Tensor] = in_turn.scan(branches, backend)
     return outputs
