@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import MediaError
-from .media import make_folder
+from .files import make_folder
 
 VERSION = "1"
 

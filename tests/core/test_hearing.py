@@ -253,7 +253,7 @@ def test_samples_that_are_no_numbers_become_silence(
 ) -> None:
     broken, silenced = speech(1), speech(1)
     broken[4000:5000], silenced[4000:5000] = bad, 0
-    with caplog.at_level(logging.WARNING, "actalker_core.media"):
+    with caplog.at_level(logging.WARNING, "actalker_core.media.audio"):
         audio = sound(broken)
     assert "silence" in caplog.text
     assert np.array_equal(audio.samples, sound(silenced).samples)

@@ -1,0 +1,16 @@
+"""Pictures, sound and video in and out: OpenCV for images, PyAV for the rest."""
+
+from .audio import Audio, load_audio
+from .images import load_image, save_image
+from .video import VideoFrames, read_frames
+from .writing import write_video
+
+__all__ = [
+    "Audio",
+    "VideoFrames",
+    "load_audio",
+    "load_image",
+    "read_frames",
+    "save_image",
+    "write_video",
+]
