@@ -6,7 +6,7 @@ import comfy.model_management
 import comfy.model_patcher
 import torch
 
-from ...actalker_core.bundle import Encoders
+from ...actalker_core.bundle import ACTalker, Encoders
 from ...actalker_core.checkpoint import BUILT_IN, BUILT_IN_PATH, load, load_built_in, summarize
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import check_choice
@@ -60,18 +60,31 @@ def load_model(
     """
     check_choice("dtype", dtype, ("auto", *DTYPES))
     check_choice("scan_backend", scan, CHOICES)
+    model, stored, cast = _read(name, dtype, scan)
+    unet, vae = model.unet, model.vae
+    del model.unet, model.vae
+    patcher = make_patcher(model.config, unet, stored, cast)
+    # With this newer ComfyUI makes another MODEL for another GPU, or one that it does not stream.
+    patcher.cached_patcher_init = (load_denoiser, (name, dtype, scan))
+    return patcher, EncoderBox(model), TemporalVAE(vae, model.config)
+
+
+def load_denoiser(
+    name: str, dtype: str, scan: str, disable_dynamic: bool = False
+) -> comfy.model_patcher.ModelPatcher:
+    """The MODEL of `load_model` anew; its last argument is ComfyUI's."""
+    model, stored, cast = _read(name, dtype, scan)
+    return make_patcher(model.config, model.unet, stored, cast, dynamic=not disable_dynamic)
+
+
+def _read(name: str, dtype: str, scan: str) -> tuple[ACTalker, torch.dtype, torch.dtype | None]:
+    """A checkpoint, and what its denoiser's weights are stored in and compute in."""
     own = name == BUILT_IN
     path = BUILT_IN_PATH if own else model_path(name)
     stored, cast = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
     model = (load_built_in if own else partial(load, path))(dtype=stored, ops=Layers)
     use_scan_backend(model, scan)
-    unet, vae = model.unet, model.vae
-    del model.unet, model.vae
-    return (
-        make_patcher(model.config, unet, stored, cast),
-        EncoderBox(model),
-        TemporalVAE(vae, model.config),
-    )
+    return model, stored, cast
 
 
 def _types(numbers: int, wanted: torch.dtype | None) -> tuple[torch.dtype, torch.dtype | None]:

@@ -1,5 +1,6 @@
 """The denoiser as a real MODEL: streamed weights, any sampler, windows inside."""
 
+import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -37,10 +38,24 @@ def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     return comfy.ldm.modules.attention.optimized_attention(q, k, v, heads)
 
 
+GIVES_BACK = "offloadable" in inspect.signature(comfy.ops.cast_bias_weight).parameters
+"""Whether ComfyUI wants to know when a streamed weight is no longer used (0.3.64 does not)."""
+
+
 def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
-    """Weight and bias of a layer where an input is and in its type, patches included."""
-    weight, bias, *_ = comfy.ops.cast_bias_weight(layer, like)
-    return weight, bias
+    """Weight and bias of a layer where an input is and in its type, patches included.
+
+    Streamed weights lie in a buffer that the next layer's are written into, or in pages that stay
+    pinned until they are given back: these are copied and given back at once.
+    """
+    if not GIVES_BACK:
+        return comfy.ops.cast_bias_weight(layer, like)
+    weight, bias, streamed = comfy.ops.cast_bias_weight(layer, like, offloadable=True)
+    if streamed[0] is None and not hasattr(layer, "_v"):
+        return weight, bias
+    copies = weight.clone(), None if bias is None else bias.clone()
+    comfy.ops.uncast_bias_weight(layer, weight, bias, streamed)
+    return copies
 
 
 class Layers(comfy.ops.manual_cast):
@@ -208,13 +223,24 @@ def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
 
 
 def make_patcher(
-    config: ModelConfig, unet: UNet, dtype: torch.dtype, cast: torch.dtype | None
+    config: ModelConfig,
+    unet: UNet,
+    dtype: torch.dtype,
+    cast: torch.dtype | None,
+    *,
+    dynamic: bool = True,
 ) -> comfy.model_patcher.ModelPatcher:
-    """A MODEL."""
+    """A MODEL, whose weights ComfyUI streams as it does those of its own models.
+
+    Args:
+        dynamic: False keeps it out of dynamic VRAM, where ComfyUI has that.
+    """
     model = ClipModel(config, unet, dtype, cast)
     if comfy.model_management.force_channels_last():
         lay_channels_last(unet)
-    return comfy.model_patcher.ModelPatcher(
+    plain = comfy.model_patcher.ModelPatcher
+    kind = getattr(comfy.model_patcher, "CoreModelPatcher", plain) if dynamic else plain
+    return kind(
         model,
         load_device=comfy.model_management.get_torch_device(),
         offload_device=comfy.model_management.unet_offload_device(),

@@ -51,7 +51,7 @@ Prepared = Callable[..., Any]
 def conditioned(comfy: Comfy, loaded: Any, portrait: Any) -> Prepared:
     """CONDITIONING, LATENT, … of a short clip; keyword arguments go to the node."""
 
-    def run(frames: int = 4, **more: Any) -> Any:
+    def run(frames: int = 4, loaded: Any = loaded, **more: Any) -> Any:
         _, encoders, vae = loaded
         with torch.inference_mode():
             identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]

@@ -1,0 +1,179 @@
+"""ComfyUI's dynamic VRAM: layers without weights until they are loaded, and weights streamed."""
+
+import gc
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy
+from torch import Tensor
+
+STEPS, SEED = 2, 3
+
+Trip = Callable[[], tuple[Tensor, Tensor]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def memory(comfy: Comfy) -> Any:
+    """Where ComfyUI says whether it is on."""
+    return pytest.importorskip("comfy.memory_management", reason="ComfyUI without dynamic VRAM")
+
+
+@pytest.fixture(scope="module")
+def trip(comfy: Comfy, conditioned: Any) -> Trip:
+    """LoadModel -> Decode with a model of its own: latents and frames."""
+
+    def run() -> tuple[Tensor, Tensor]:
+        model, encoders, vae = comfy.call("LoadModel", checkpoint="built-in")
+        conditioning, latent, *_ = conditioned(loaded=(model, encoders, vae))
+        given = {"conditioning": conditioning, "latent": latent, "steps": STEPS, "seed": SEED}
+        sampled = comfy.call("Sampler", model=model, **given)[0]
+        return sampled["samples"], comfy.call("Decode", vae=vae, latent=sampled)[0]
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def expected(trip: Trip, memory: Any) -> tuple[Tensor, Tensor]:
+    """Without dynamic VRAM."""
+    with pytest.MonkeyPatch.context() as off, torch.inference_mode():
+        off.setattr(memory, "aimdo_enabled", False)
+        return trip()
+
+
+@pytest.fixture
+def dynamic(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Layers as ComfyUI makes them on an NVIDIA GPU."""
+    monkeypatch.setattr(memory, "aimdo_enabled", True)
+
+
+@pytest.fixture
+def streaming(dynamic: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """MODELs as ComfyUI makes them there, on the CPU, which it would refuse.
+
+    Real: which weights it streams, which it moves, what it puts back. Not: pages on a GPU.
+    """
+    import comfy.model_management as manage
+    import comfy.model_patcher
+
+    buffers = pytest.importorskip("comfy_aimdo.host_buffer")
+    newer = comfy.model_patcher.ModelPatcherDynamic
+    hollow = SimpleNamespace(size=0, truncate=lambda *_, **__: None)
+    monkeypatch.setattr(buffers, "HostBuffer", lambda *_: hollow)
+    monkeypatch.setattr(manage, "pinned_hostbuf_size", lambda size: 0)
+    monkeypatch.setattr(manage, "is_device_cpu", lambda device: False)
+    monkeypatch.setattr(newer, "partially_unload", lambda self, *_: self.restore_loaded_backups())
+    monkeypatch.setattr(comfy.model_patcher, "CoreModelPatcher", newer)
+    yield
+    manage.unload_all_models()
+    gc.collect()
+
+
+def same(found: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
+    for a, b in zip(found, expected, strict=True):
+        assert b.std() > 0.01
+        assert torch.equal(a, b)
+
+
+def test_layers_have_no_weights_before_they_are_loaded(comfy: Comfy, dynamic: None) -> None:
+    """Else the tests below would test nothing."""
+    layers = comfy.bridge("model").Layers
+    assert layers.Linear(2, 2).weight is None
+
+
+def test_the_whole_trip_gives_the_same_frames(dynamic: None, trip: Trip, expected: Any) -> None:
+    same(trip(), expected)
+
+
+def test_every_network_has_its_weights(comfy: Comfy, dynamic: None) -> None:
+    model, encoders, vae = comfy.call("LoadModel", checkpoint="built-in")
+    for network in (model.model, encoders.load(), vae.first_stage_model):
+        weights = dict(network.named_parameters())
+        assert weights
+        assert not any(weight.is_meta for weight in weights.values())
+        for name, layer in network.named_modules():
+            assert getattr(layer, "weight", 0) is not None, name
+
+
+@pytest.mark.parametrize("dtype", ["fp16", "bf16", "fp8_e4m3fn"])
+def test_weights_keep_the_type_that_was_chosen(comfy: Comfy, dynamic: None, dtype: str) -> None:
+    model = comfy.call("LoadModel", checkpoint="built-in", dtype=dtype)[0]
+    wanted = comfy.bridge("load").DTYPES[dtype]
+    linear = [m for m in model.model.modules() if isinstance(m, torch.nn.Linear)]
+    assert {layer.weight.dtype for layer in linear} == {wanted}
+
+
+def test_a_foreign_tensor_is_still_refused(comfy: Comfy, dynamic: None) -> None:
+    single, tiny = comfy.core("checkpoint.single"), comfy.core("config").VARIANTS["tiny"]
+    weights = dict(comfy.core("bundle").ACTalker(tiny).state_dict())
+    weights["unet.foreign"] = torch.zeros(1)
+    path = comfy.base / "models" / "actalker" / "foreign.safetensors"
+    single.save(weights, tiny, path, torch.float32)
+    try:
+        with pytest.raises(comfy.core("errors").CheckpointError, match=r"unet\.foreign"):
+            comfy.call("LoadModel", checkpoint=path.name)
+    finally:
+        path.unlink()
+
+
+def test_comfyui_s_own_patcher_streams_the_denoiser(
+    comfy: Comfy, streaming: None, trip: Trip, expected: Any
+) -> None:
+    assert comfy.call("LoadModel", checkpoint="built-in")[0].is_dynamic()
+    same(trip(), expected)
+
+
+def test_an_unloaded_denoiser_comes_back_the_same(
+    comfy: Comfy, streaming: None, conditioned: Any
+) -> None:
+    import comfy.model_management as manage
+
+    loaded = comfy.call("LoadModel", checkpoint="built-in")
+    conditioning, latent, *_ = conditioned(loaded=loaded)
+    given = {"conditioning": conditioning, "latent": latent, "steps": STEPS, "seed": SEED}
+    first = comfy.call("Sampler", model=loaded[0], **given)[0]["samples"]
+    before = {name: weight.clone() for name, weight in loaded[0].model.state_dict().items()}
+    manage.unload_all_models()
+    for name, weight in loaded[0].model.state_dict().items():
+        assert torch.equal(weight, before[name]), name
+    assert torch.equal(first, comfy.call("Sampler", model=loaded[0], **given)[0]["samples"])
+
+
+def test_a_model_that_streams_nothing_can_be_made_of_it(comfy: Comfy, streaming: None) -> None:
+    """As TorchCompileModel and hooks ask for."""
+    model = comfy.call("LoadModel", checkpoint="built-in")[0]
+    plain = model.clone(disable_dynamic=True)
+    assert not plain.is_dynamic()
+    for name, weight in model.model.state_dict().items():
+        assert torch.equal(weight, plain.model.state_dict()[name]), name
+
+
+def test_no_streamed_weight_is_read_after_it_is_given_back(
+    comfy: Comfy, dynamic: None, trip: Trip, expected: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One buffer for all layers, as a stream may have: whatever is read too late is no number."""
+    import comfy.ops
+
+    cast, lent = comfy.ops.cast_bias_weight, []
+
+    def lend(layer: Any, *given: Any, offloadable: bool = False, **more: Any) -> Any:
+        assert offloadable
+        assert not lent, "two layers' weights at once"
+        weight, bias = (
+            None if own is None else own.clone() for own in cast(layer, *given, **more)[:2]
+        )
+        lent.append(layer)
+        return weight, bias, ("a stream", None, None)
+
+    def take_back(layer: Any, weight: Tensor, bias: Tensor | None, streamed: Any) -> None:
+        assert lent.pop() is layer
+        for own in (weight, bias):
+            if own is not None:
+                own.fill_(torch.nan)
+
+    monkeypatch.setattr(comfy.ops, "cast_bias_weight", lend)
+    monkeypatch.setattr(comfy.ops, "uncast_bias_weight", take_back)
+    same(trip(), expected)
+    assert not lent
