@@ -2,9 +2,9 @@
 
 from comfy_api.latest import io
 
-from ..actalker_core import demo
 from ..actalker_core.errors import check_choice
 from ..actalker_core.masks import box_mask
+from ..actalker_core.synthetic import demo
 from . import convert, sockets
 
 MOST_PEOPLE = 9999

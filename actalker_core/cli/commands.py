@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import torch
 
-from .. import demo, gates
+from .. import gates
 from ..bundle import ACTalker
 from ..checkpoint import BUILT_IN, convert, load, load_built_in, summarize
 from ..config import VARIANTS
@@ -45,6 +45,7 @@ from ..sampler.guidance import Guidance
 from ..sampler.shortcuts import Shortcuts
 from ..sampler.windows import Windows
 from ..signals import KINDS, Signals, load_signals, save_signals
+from ..synthetic import demo
 from .inputs import Reader, check_written, text_signal, with_text
 from .progress import Bars
 

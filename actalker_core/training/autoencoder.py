@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..config import ModelConfig
+from ..synthetic.motion import random_state
+from ..synthetic.people import draw_person
+from ..synthetic.pictures import as_frames
+from ..synthetic.world import SIDE_PX, Drawn, draw
 from ..vae import build_vae
 from . import thumbnail
-from .motion import random_state
-from .people import draw_person
-from .pictures import as_frames
 from .stage import Batch, Recipe, held_out_generator
-from .world import SIDE_PX, Drawn, draw
 
 WEIGHT_OF_FEATURES = 8.0
 """Mouth and eyes are small and matter most."""

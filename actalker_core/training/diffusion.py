@@ -14,9 +14,9 @@ from ..model.projections import AudioProjection, ExpressionProjection, IdentityP
 from ..model.unet import UNet
 from ..regions import Regions
 from ..sampler.guidance import Pass
+from ..synthetic.world import SIDE_PX
 from .stage import Batch, Recipe
 from .takes import time_ids
-from .world import SIDE_PX
 
 LOG_SIGMA_MEAN, LOG_SIGMA_SPREAD = 0.9, 1.3
 """Noise levels that are trained: most of them where a face's shape is decided."""

@@ -20,12 +20,12 @@ from ..faces import Face, Track
 from ..masks import mouth_box
 from ..media import Audio
 from ..pipeline import Inputs, Settings, default_windows, generate
-from .motion import portrait_state, random_motion
-from .people import Person, State, draw_person
-from .pictures import as_frames
+from ..synthetic.motion import portrait_state, random_motion
+from ..synthetic.people import Person, State, draw_person
+from ..synthetic.pictures import as_frames
+from ..synthetic.speech import RATE_HZ, Speech, random_speech
+from ..synthetic.world import SIDE_PX, Drawn, Picture, draw
 from .reading import read_states
-from .speech import RATE_HZ, Speech, random_speech
-from .world import SIDE_PX, Drawn, Picture, draw
 
 log = logging.getLogger(__name__)
 

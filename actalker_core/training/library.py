@@ -23,25 +23,23 @@ from ..encoders.audio import audio_windows, encode_audio
 from ..encoders.identity import encode_identity
 from ..encoders.motion import encode_expression, encode_pose
 from ..media import Audio
+from ..synthetic.motion import random_motion
+from ..synthetic.people import HEAD, State, draw_person, towards
+from ..synthetic.pictures import as_frames
+from ..synthetic.speech import RATE_HZ, Speech, random_speech
+from ..synthetic.world import draw
 from ..vae import encode_image
 from .autoencoder import feature_weights
-from .motion import random_motion
-from .people import State, draw_person
-from .pictures import as_frames
-from .speech import RATE_HZ, Speech, random_speech
 from .takes import (
     AUDIO,
-    HEAD,
     SETUPS,
     Take,
     random_portrait,
     random_setup,
     random_signal,
     setup_masks,
-    towards,
 )
 from .watchers import loosely
-from .world import draw
 
 log = logging.getLogger(__name__)
 

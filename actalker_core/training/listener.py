@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..config import ModelConfig
 from ..encoders.audio import PIECE_SAMPLES, STATES_PER_SECOND, WhisperEncoder, log_mel, states_in
-from .speech import RATE_HZ, Speech, random_speech
+from ..synthetic.speech import RATE_HZ, Speech, random_speech
 from .stage import Batch, Recipe, held_out_generator
 
 Array = NDArray[np.float64]

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .people import Person, State
-from .world import Picture, draw
+from ..synthetic.people import Person, State
+from ..synthetic.world import Picture, draw
 
 Array = NDArray[np.float64]
 

@@ -15,15 +15,12 @@ from .. import masks
 from ..config import SamplingConfig
 from ..faces.box import Box
 from ..faces.face import Face
-from .motion import portrait_state
-from .people import Person, State, draw_person
-from .world import SIDE_PX
+from ..synthetic.motion import portrait_state
+from ..synthetic.people import EYES, HEAD, MOUTH, Person, State, draw_person, towards
+from ..synthetic.world import SIDE_PX
 
 Array = NDArray[np.float64]
 
-HEAD = ("yaw", "pitch", "roll")
-EYES = ("brows", "eye_left", "eye_right", "gaze_x", "gaze_y")
-MOUTH = ("open", "wide", "round")
 SETUPS = ("audio", "expression", "paper", "released")
 """Audio alone, expression alone, both with the paper's masks, both everywhere."""
 SHARES = (0.25, 0.2, 0.4, 0.15)
@@ -67,12 +64,6 @@ class Take:
         state = towards(self.rest, driving, owned, expression)
         spoken = replace(state, **dict(zip(MOUTH, mouth.tolist(), strict=True)))
         return towards(state, spoken, MOUTH, audio)
-
-
-def towards(a: State, b: State, names: Sequence[str], share: float) -> State:
-    """The first state with some of its numbers moved part of the way to those of the second."""
-    moved = {n: (1 - share) * getattr(a, n) + share * getattr(b, n) for n in names}
-    return replace(a, **moved)
 
 
 def random_setup(rng: np.random.Generator, frames: int) -> tuple[str, Array]:

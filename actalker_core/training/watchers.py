@@ -16,11 +16,11 @@ from ..encoders.identity import INPUT_PX as HEAD_PX
 from ..encoders.motion import INPUT_PX, ResNet, wide
 from ..faces.box import Box, square, whole
 from ..portrait import crop_resized
-from .motion import random_state
-from .people import BEARDS, GLASSES, HAIR_STYLES, Person, State, draw_person
-from .pictures import as_frames
+from ..synthetic.motion import random_state
+from ..synthetic.people import BEARDS, GLASSES, HAIR_STYLES, Person, State, draw_person
+from ..synthetic.pictures import as_frames
+from ..synthetic.world import SIDE_PX, Drawn, draw
 from .stage import Batch, Recipe, held_out_generator
-from .world import SIDE_PX, Drawn, draw
 
 EXPRESSIONS = (
     "eye_left",

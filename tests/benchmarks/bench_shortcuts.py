@@ -23,6 +23,7 @@ from actalker_core.bundle import ACTalker, weight_dtype
 from actalker_core.checkpoint import load_built_in
 from actalker_core.model.layers import lay_channels_last
 from actalker_core.sampler.shortcuts import Shortcuts
+from actalker_core.synthetic.people import State, draw_person
 from actalker_core.training.evaluate import (
     FIRST_SEED,
     USUAL,
@@ -35,7 +36,6 @@ from actalker_core.training.evaluate import (
     regions,
     share,
 )
-from actalker_core.training.people import State, draw_person
 from actalker_core.training.report import put_into
 
 README = Path(__file__).parents[2] / "README.md"

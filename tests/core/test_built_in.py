@@ -7,8 +7,8 @@ import pytest
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import BUILT_IN_PATH, NOTICE, load_built_in, summarize
 from actalker_core.config import VARIANTS
+from actalker_core.synthetic.people import draw_person
 from actalker_core.training.evaluate import Performance, Scene, Studio, correlation
-from actalker_core.training.people import draw_person
 
 MOST_BYTES = 20_000_000
 SECONDS = 2.0

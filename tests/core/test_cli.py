@@ -14,12 +14,12 @@ from cli_media import UNGUIDED, Media, Video, request_of, same, watch
 from conftest import Animate
 
 import actalker_core
-from actalker_core import demo
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import built_in, save, summarize
 from actalker_core.cli import main, progress
 from actalker_core.config import VARIANTS
 from actalker_core.model.unet import UNet
+from actalker_core.synthetic import demo
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 

@@ -12,6 +12,9 @@ from actalker_core import gates
 from actalker_core.config import VARIANTS
 from actalker_core.errors import InputError
 from actalker_core.pipeline import Settings
+from actalker_core.synthetic.people import HEAD, State, towards
+from actalker_core.synthetic.speech import Speech
+from actalker_core.synthetic.world import Picture, draw
 from actalker_core.training import evaluate
 from actalker_core.training.evaluate import (
     FOLLOWED,
@@ -24,11 +27,8 @@ from actalker_core.training.evaluate import (
     regions,
     seam_ratio,
 )
-from actalker_core.training.people import State
 from actalker_core.training.report import TARGETS, put_into, read_measures, table, write_measures
-from actalker_core.training.speech import Speech
-from actalker_core.training.takes import HEAD, Take, towards
-from actalker_core.training.world import Picture, draw
+from actalker_core.training.takes import Take
 
 FPS = VARIANTS["built-in"].sampling.fps
 

@@ -1,6 +1,8 @@
 """The promises that the repository makes about itself."""
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import actalker_core
@@ -42,6 +44,25 @@ def test_every_error_is_exported() -> None:
         if isinstance(v, type) and v.__module__ == errors.__name__
     }
     assert set(errors.__all__) == defined
+
+
+def test_nothing_that_is_installed_imports_the_training() -> None:
+    installed = [ROOT / "__init__.py", *(ROOT / "nodes").rglob("*.py")]
+    installed += (ROOT / "actalker_core").rglob("*.py")
+    training = ROOT / "actalker_core" / "training"
+    for path in installed:
+        if training not in path.parents:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            assert not any("training" in name.split(".") for name in imported(tree)), path
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    """The dotted names that a file imports, wherever it does."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module or ''}.{alias.name}" for alias in node.names)
 
 
 def test_the_core_never_looks_at_the_nodes() -> None:

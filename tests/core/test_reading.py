@@ -6,10 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from actalker_core.training.motion import portrait_state, random_motion
-from actalker_core.training.people import State, draw_person
+from actalker_core.synthetic.motion import portrait_state, random_motion
+from actalker_core.synthetic.people import State, draw_person
+from actalker_core.synthetic.world import Picture, draw
 from actalker_core.training.reading import difference_255, read_states
-from actalker_core.training.world import Picture, draw
 
 CLOSE = {"yaw": 1.5, "pitch": 1.5, "roll": 1.0, "brows": 0.15, "open": 0.12}
 

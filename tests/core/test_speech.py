@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from actalker_core.training.speech import (
+from actalker_core.synthetic.speech import (
     CONSONANTS,
     RATE_HZ,
     SILENCE,

@@ -7,6 +7,10 @@ import pytest
 import torch
 
 from actalker_core.config import VARIANTS
+from actalker_core.synthetic.motion import blinks, portrait_state, random_motion, wander
+from actalker_core.synthetic.people import EYES, HEAD, MOUTH, State, draw_person
+from actalker_core.synthetic.speech import random_speech
+from actalker_core.synthetic.world import draw
 from actalker_core.training.library import (
     SPEECH_SECONDS,
     DrawnTakes,
@@ -14,23 +18,16 @@ from actalker_core.training.library import (
     Library,
     Watched,
 )
-from actalker_core.training.motion import blinks, portrait_state, random_motion, wander
-from actalker_core.training.people import State, draw_person
-from actalker_core.training.speech import random_speech
 from actalker_core.training.takes import (
     AUDIO,
     EXPRESSION,
-    EYES,
     GATES,
-    HEAD,
-    MOUTH,
     SETUPS,
     Take,
     random_setup,
     random_signal,
     setup_masks,
 )
-from actalker_core.training.world import draw
 
 REST = State(yaw=2, smile=0.1)
 DRIVING = State(yaw=12, pitch=-3, roll=5, brows=0.8, eye_left=0.1, gaze_x=0.5, smile=-0.7, open=0.9)

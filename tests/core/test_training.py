@@ -16,6 +16,9 @@ from actalker_core.checkpoint import load, save
 from actalker_core.config import VARIANTS
 from actalker_core.encoders.motion import ResNet
 from actalker_core.errors import InputError
+from actalker_core.synthetic.people import State, draw_person
+from actalker_core.synthetic.pictures import as_frames
+from actalker_core.synthetic.world import draw
 from actalker_core.training import __main__ as command
 from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
@@ -29,12 +32,9 @@ from actalker_core.training.diffusion import (
     emphasis,
 )
 from actalker_core.training.listener import Listener
-from actalker_core.training.people import State, draw_person
-from actalker_core.training.pictures import as_frames
 from actalker_core.training.stage import Batch, Batches, Recipe, Run, Stage
 from actalker_core.training.takes import SETUPS, setup_masks
 from actalker_core.training.watchers import PART_SUM, PARTS, SEEN_AT, TASKS, Watcher, watched
-from actalker_core.training.world import draw
 from actalker_core.vae import build_vae
 
 CONFIG = VARIANTS["built-in"]

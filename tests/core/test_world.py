@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from actalker_core.training.people import Person, State, draw_person
-from actalker_core.training.world import MOUTH_INSIDE, SCLERA, SIDE_PX, Drawn, draw
+from actalker_core.synthetic.people import Person, State, draw_person
+from actalker_core.synthetic.world import MOUTH_INSIDE, SCLERA, SIDE_PX, Drawn, draw
 
 SEEDS = range(12)
 

@@ -1,6 +1,7 @@
 """Who lives in the drawn world, and how they may stand: numbers that `world` draws."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -43,6 +44,11 @@ GROUNDS: tuple[Colour, ...] = (
 IRISES: tuple[Colour, ...] = ((96, 66, 40), (70, 110, 150), (84, 124, 84), (110, 100, 96))
 HAIR_STYLES, GLASSES, BEARDS = 5, 3, 3
 """How many kinds there are, none included."""
+
+HEAD = ("yaw", "pitch", "roll")
+EYES = ("brows", "eye_left", "eye_right", "gaze_x", "gaze_y")
+MOUTH = ("open", "wide", "round")
+"""Which numbers of a `State` belong to what."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +111,12 @@ class State:
     def names(cls) -> tuple[str, ...]:
         """Of its numbers, in order."""
         return tuple(field.name for field in fields(cls))
+
+
+def towards(a: State, b: State, names: Sequence[str], share: float) -> State:
+    """The first state with some of its numbers moved part of the way to those of the second."""
+    moved = {n: (1 - share) * getattr(a, n) + share * getattr(b, n) for n in names}
+    return replace(a, **moved)
 
 
 def draw_person(seed: int) -> Person:

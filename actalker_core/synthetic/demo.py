@@ -10,15 +10,14 @@ import cv2
 import numpy as np
 from torch import Tensor
 
-from .errors import MediaError
-from .faces.box import Box
-from .media import Audio, write_video
-from .training.motion import random_motion
-from .training.people import State, draw_person
-from .training.pictures import as_frames
-from .training.speech import RATE_HZ, random_speech
-from .training.takes import HEAD, towards
-from .training.world import Drawn, draw
+from ..errors import MediaError
+from ..faces.box import Box
+from ..media import Audio, write_video
+from .motion import random_motion
+from .people import HEAD, State, draw_person, towards
+from .pictures import as_frames
+from .speech import RATE_HZ, random_speech
+from .world import Drawn, draw
 
 SECONDS = 4.0
 FPS = 25.0
