@@ -9,6 +9,8 @@ RUN = $(VENV)/bin/python
 COMFYUI_PATH ?= $(HOME)/comfy/ComfyUI
 COMFY_VENV ?= .venv-comfy
 COMFY_TORCH ?= torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0
+# What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
+CLI_VENV ?= .venv-comfy-cli
 
 .PHONY: demo test test-core test-comfy lint bench bench-gpu bench-shortcuts bench-preflight clean
 
@@ -22,7 +24,7 @@ test: lint test-core test-comfy
 test-core: $(VENV)/installed
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
-test-comfy:
+test-comfy: $(CLI_VENV)/installed
 	@if [ -f "$(COMFYUI_PATH)/main.py" ]; then \
 		$(MAKE) $(COMFY_VENV)/installed && ACTALKER_IN_COMFY=1 COMFYUI_PATH="$(COMFYUI_PATH)" \
 			$(COMFY_VENV)/bin/pytest tests/nodes tests/workflows; \
@@ -67,4 +69,9 @@ $(COMFY_VENV)/installed: requirements.txt
 	$(COMFY_VENV)/bin/pip install --quiet $(COMFY_TORCH)
 	$(COMFY_VENV)/bin/pip install --quiet -r "$(COMFYUI_PATH)/requirements.txt" \
 		-r requirements.txt "hypothesis>=6.100" "pytest>=8.3" psutil
+	@touch $@
+
+$(CLI_VENV)/installed: Makefile
+	$(PYTHON) -m venv $(CLI_VENV)
+	$(CLI_VENV)/bin/pip install --quiet "comfy-cli>=1.23,<1.24"
 	@touch $@

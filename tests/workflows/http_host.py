@@ -24,10 +24,10 @@ Graph = dict[str, Any]
 class Server:
     """ComfyUI on a CPU, with folders of its own."""
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, pack: Path = REPOSITORY) -> None:
         self.base = base
         (base / "custom_nodes").mkdir()
-        (base / "custom_nodes" / "actalker").symlink_to(REPOSITORY)
+        (base / "custom_nodes" / "actalker").symlink_to(pack)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
