@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from .errors import MediaError
-from .files import make_folder
+from .files import save_tensors
 
 VERSION = "1"
 
@@ -21,18 +20,14 @@ def format_name(kind: str) -> str:
 def write_archive(
     path: Path, kind: str, tensors: Mapping[str, Tensor], texts: Mapping[str, str]
 ) -> None:
-    """Write tensors and texts.
+    """Write tensors and texts, whole or not at all.
 
     Raises:
         MediaError: the file cannot be written.
     """
-    make_folder(path)
     metadata = {"format": format_name(kind), "version": VERSION, **texts}
     content = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    try:
-        save_file(content, path, metadata)
-    except (OSError, SafetensorError) as error:
-        raise MediaError(f"{path}: cannot be written ({error}). Check folder and space.") from error
+    save_tensors(path, content, metadata)
 
 
 def format_of(path: Path) -> str:

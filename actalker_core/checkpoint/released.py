@@ -11,9 +11,10 @@ from torch import Tensor
 from ..bundle import ACTalker
 from ..config import VARIANTS, ModelConfig
 from ..errors import CheckpointError
+from ..files import try_place
 from .files import check_keys, read_pickle, read_weights, tensors_of
 from .ldm_vae import LDM_PREFIX, from_ldm, is_ldm
-from .single import save
+from .single import save, size_bytes
 
 Weights = dict[str, Tensor]
 
@@ -105,6 +106,7 @@ def convert(
     sources = _find_all(folder, svd)
     with torch.device("meta"):
         expected = ACTalker(config).state_dict()
+    try_place(out, CheckpointError, size_bytes(expected, dtype))
     weights: Weights = {}
     for part, path in sources:
         if on_part is not None:

@@ -1,20 +1,18 @@
 """One .safetensors that holds every network, with its configuration in the metadata."""
 
 import json
-import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from ..bundle import FLOAT32_LEAVES, ACTalker, weight_dtype
 from ..config import ModelConfig, from_dict, to_dict
 from ..errors import CheckpointError, InputError
+from ..files import save_tensors
 from ..model.attention import Ops
 from .files import check_keys, first_line, open_safetensors
 
@@ -43,37 +41,32 @@ def save(
     Args:
         weights: under the keys of `bundle.ACTalker`.
         dtype: of all floating tensors but the scan parameters, which stay float32.
+
+    Raises:
+        CheckpointError: it cannot be written.
     """
     stored = _apart({name: _stored(name, tensor, dtype) for name, tensor in weights.items()})
     metadata = {"format": FORMAT, "config": json.dumps(to_dict(config))}
-    _make_folder(path.parent)
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        unfinished.touch()
-        usual_mode = unfinished.stat().st_mode
-        save_file(stored, unfinished, metadata)
-        unfinished.chmod(usual_mode)  # safetensors may write for the owner alone
-        os.replace(unfinished, path)
-    except (OSError, SafetensorError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be written ({error}). Free space or choose another folder."
-        ) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    save_tensors(path, stored, metadata, CheckpointError)
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise CheckpointError(f"{folder}: cannot be made ({error}). Choose another one.") from error
+def size_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
+    """How large a file `save` writes, but for its header; the tensors may be without memory."""
+    sizes = (
+        tensor.numel() * _stored_dtype(name, tensor, dtype).itemsize
+        for name, tensor in weights.items()
+    )
+    return sum(sizes)
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(_stored_dtype(name, tensor, dtype)).contiguous()
+
+
+def _stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
     if not tensor.is_floating_point():
-        return tensor.contiguous()
-    exact = name.rsplit(".", 1)[-1] in FLOAT32_LEAVES
-    return tensor.to(torch.float32 if exact else dtype).contiguous()
+        return tensor.dtype
+    return torch.float32 if name.rsplit(".", 1)[-1] in FLOAT32_LEAVES else dtype
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -3,10 +3,12 @@
 import logging
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..errors import ACTalkerError
+from ..files import noting
 from .parser import parser
 
 log = logging.getLogger("actalker_core")
@@ -19,13 +21,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
     options = parser().parse_args(arguments)
-    try:
-        with logging_redirect_tqdm():
-            options.run(options)
-    except ACTalkerError as error:
-        log.error("Error: %s", error)
-        return EXIT_ERROR
-    except KeyboardInterrupt:
-        log.error("Interrupted; nothing was written.")
-        return EXIT_INTERRUPTED
+    with noting() as written:
+        try:
+            with logging_redirect_tqdm():
+                options.run(options)
+        except ACTalkerError as error:
+            log.error("Error: %s", error)
+            return EXIT_ERROR
+        except KeyboardInterrupt:
+            log.error("Interrupted; %s.", _said(written))
+            return EXIT_INTERRUPTED
     return 0
+
+
+def _said(written: Sequence[Path]) -> str:
+    """What there is all the same, as after the demo's media."""
+    if not written:
+        return "nothing was written"
+    return f"only {', '.join(map(str, written[:3]))}{' …' if len(written) > 3 else ''} was written"

@@ -5,7 +5,6 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,7 +27,8 @@ from ..expressions.bank import (
 from ..expressions.clip import Clip
 from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
-from ..media import load_image, save_image, write_video
+from ..files import check_suffix, try_place
+from ..media import check_image_place, check_video_place, load_image, save_image, write_video
 from ..model.layers import CASTING, lay_channels_last
 from ..model.mamba import use_scan_backend
 from ..monitor import Monitored, draw_monitor
@@ -59,7 +59,8 @@ UNET_DTYPES = {**DTYPES, "fp8": torch.float8_e4m3fn}
 
 
 def run_generate(options: argparse.Namespace) -> None:
-    """Portrait + signals -> mp4."""
+    """Portrait + signals -> video."""
+    check_video_place(options.out, options.fps)
     check_written(options)
     model = _model(options)
     with Bars() as bars:
@@ -68,12 +69,13 @@ def run_generate(options: argparse.Namespace) -> None:
         chunks = bars.watched(clip.chunks, clip.frames)
         if options.paste_back:
             chunks = paste_back(chunks, inputs.portrait, clip.crop, options.feather_px)
-        written = write_video(options.out, _even(chunks), clip.fps, clip.audio)
+        written = write_video(options.out, chunks, clip.fps, clip.audio)
     log.info("%s: %d frames at %g fps", options.out, written, clip.fps)
 
 
 def run_inspect(options: argparse.Namespace) -> None:
     """All that drives a clip -> one picture, without making the clip."""
+    check_image_place(options.out)
     check_written(options)
     model = _model(options)
     with Bars() as bars:
@@ -104,18 +106,12 @@ def _brought(options: argparse.Namespace, model: ACTalker, bars: Bars) -> tuple[
     return with_text(reader.inputs(), options, model, settings), settings
 
 
-def _even(chunks: Iterator[torch.Tensor]) -> Iterator[torch.Tensor]:
-    """Frames with even sides, which H.264 asks for: an odd last row or column goes."""
-    for chunk in chunks:
-        height, width = chunk.shape[2] // 2 * 2, chunk.shape[3] // 2 * 2
-        yield chunk[..., :height, :width]
-
-
 # Signals -----------------------------------------------------------------------------------------
 
 
 def run_signals(options: argparse.Namespace) -> None:
     """Media -> signals, edited and saved."""
+    _check_tensors_place(options.out)
     edits = [parse_edit(text) for text in options.edit]
     gates.check(options.blend_curve)
     model = _model(options)
@@ -151,6 +147,7 @@ def _blended(signals: Signals, others: Signals, curve: str) -> Signals:
 
 def run_bank(options: argparse.Namespace) -> None:
     """Face pictures, or moments of saved signals -> a bank of expressions."""
+    _check_tensors_place(options.out)
     bank = _bank_of_pictures(options) if options.signals is None else _bank_of_signals(options)
     save_bank(options.out, bank)
     known = [name for name in ("captions", "images", "blendshapes") if _has(bank, name)]
@@ -191,6 +188,12 @@ def _bank_of_signals(options: argparse.Namespace) -> Bank:
 # Files -------------------------------------------------------------------------------------------
 
 
+def _check_tensors_place(path: Path) -> None:
+    """Find out whether a `.safetensors` can be written. A name without a suffix is no lie."""
+    check_suffix(path, (".safetensors", ""))
+    try_place(path)
+
+
 def run_faces(options: argparse.Namespace) -> None:
     """The faces of a picture, as JSON, counted from the left."""
     found = open_finder(options.landmarker).find(load_image(options.picture))
@@ -212,6 +215,7 @@ def run_download(options: argparse.Namespace) -> None:
 
 def run_convert(options: argparse.Namespace) -> None:
     """Released folder -> one .safetensors."""
+    _check_tensors_place(options.out)
     convert(
         options.folder,
         options.out,
@@ -240,6 +244,8 @@ def run_info(options: argparse.Namespace) -> None:
 
 def write_demo_media(folder: Path) -> list[str]:
     """Draw and speak the demo's media; the options of `generate` that use them."""
+    video = folder / "demo.mp4"
+    check_video_place(video)
     portrait, speech, driving = demo.write_demo(folder)
     options = {
         "--portrait": portrait,
@@ -248,7 +254,7 @@ def write_demo_media(folder: Path) -> list[str]:
         "--face-box": _written(demo.face()),
         "--driving-box": _written(demo.driving_face()),
         "--masks": "paper",
-        "--out": folder / "demo.mp4",
+        "--out": video,
     }
     return [str(word) for pair in options.items() for word in pair]
 

@@ -17,6 +17,8 @@ from ..sampler.schedule import SCHEDULES
 from ..sampler.windows import MODES
 from . import commands, types
 
+VIDEO_HELP = "video to write: .mp4, .mov, .mkv, .webm, .gif, or pictures: frames/%%05d.png"
+
 Run = Callable[[argparse.Namespace], None]
 
 
@@ -34,7 +36,7 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(run=run)
         return made
 
-    _generate(command("generate", commands.run_generate, "portrait + signals -> mp4"))
+    _generate(command("generate", commands.run_generate, "portrait + signals -> video"))
     _inspect(command("inspect", commands.run_inspect, "all that drives a clip -> one picture"))
     _signals(command("signals", commands.run_signals, "media -> signals, edited and saved"))
     _bank(command("bank", commands.run_bank, "face pictures -> a bank of expressions for --text"))
@@ -55,7 +57,7 @@ def _run_demo(options: argparse.Namespace) -> None:
 
 
 def _generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="mp4 to write")
+    parser.add_argument("--out", type=Path, required=True, help=VIDEO_HELP)
     _add_media(parser)
     _add_model(parser)
     _add_clip(parser)
@@ -67,7 +69,9 @@ def _generate(parser: argparse.ArgumentParser) -> None:
 
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help="PNG to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="picture to write: .png, .jpg or .webp"
+    )
     _add_media(parser)
     _add_model(parser)
     _add_clip(parser)

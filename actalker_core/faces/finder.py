@@ -13,6 +13,7 @@ import cv2
 from torch import Tensor
 
 from ..errors import CheckpointError, FaceError
+from ..files import replacing, try_place
 from .box import Box, overlap
 from .face import Face, FaceFinder, pixels_of
 from .landmarker import Landmarker
@@ -90,8 +91,9 @@ def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str =
     """Fetch `face_landmarker.task` (3.8 MB) and keep it only if its checksum is right.
 
     Raises:
-        CheckpointError: no connection, or other content than expected.
+        CheckpointError: no connection, other content than expected, or it cannot be written.
     """
+    try_place(path, CheckpointError)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
             content = answer.read()
@@ -104,11 +106,6 @@ def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str =
         raise CheckpointError(
             f"{url}: expected SHA-256 {sha256}, got {found}; nothing was written. Try again later."
         )
-    unfinished = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be written ({error}). Name another.") from error
+    with replacing(path, CheckpointError) as part:
+        part.write_bytes(content)
     return path

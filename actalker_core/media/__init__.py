@@ -1,13 +1,15 @@
 """Pictures, sound and video in and out: OpenCV for images, PyAV for the rest."""
 
 from .audio import Audio, load_audio
-from .images import load_image, save_image
+from .images import check_image_place, load_image, save_image
 from .video import VideoFrames, read_frames
-from .writing import write_video
+from .writing import check_video_place, write_video
 
 __all__ = [
     "Audio",
     "VideoFrames",
+    "check_image_place",
+    "check_video_place",
     "load_audio",
     "load_image",
     "read_frames",

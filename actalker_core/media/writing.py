@@ -1,10 +1,12 @@
-"""Clips out."""
+"""Clips out: the end of the name says as what."""
 
+import logging
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
@@ -12,68 +14,161 @@ import torch
 from torch import Tensor
 
 from ..errors import MediaError
-from ..files import make_folder
+from ..files import naming, put, replacing, staging, target_of, try_place
 from .audio import Audio
+from .film import AAC, H264, OPUS, VP9, Pixels, SoundCodec, VideoCodec, encode_film
+from .gif import MOST_FPS, encode_gif
+from .images import encode_image
 
-QUALITY = {"crf": "16", "preset": "medium"}
+log = logging.getLogger(__name__)
+
+FIRST_NUMBER = 1
+"""Of numbered pictures, as FFmpeg and Blender begin."""
+
+_NUMBER = re.compile(r"%(\d{0,2})d")
+
+
+@dataclass(frozen=True)
+class Format:
+    """A file of pictures that move.
+
+    Attributes:
+        container: as libavformat calls it. video, sound: of what; None if it is a GIF.
+    """
+
+    container: str
+    video: VideoCodec | None
+    sound: SoundCodec | None
+
+
+FORMATS = {
+    ".mp4": Format("mp4", H264, AAC),
+    ".mov": Format("mov", H264, AAC),
+    ".mkv": Format("matroska", H264, AAC),
+    ".webm": Format("webm", VP9, OPUS),
+    ".gif": Format("gif", None, None),
+}
+NUMBERED = ".png"
 
 
 def write_video(
     path: Path, chunks: Iterable[Tensor], fps: float, audio: Audio | None = None
 ) -> int:
-    """Write an H.264 mp4, with AAC sound if there is any; `path` appears only when whole.
+    """Write a clip; `path` appears only when whole.
 
     Args:
-        chunks: (n, 3, H, W) in 0…1; even sides.
+        path: ends in one of `FORMATS`, or is a name such as `%05d.png` for numbered pictures, the
+            first of which is `FIRST_NUMBER`. Only the former but GIF have sound.
+        chunks: (n, 3, H, W) in 0…1. Of odd sides GIF and PNG keep the last row or column alone.
 
     Returns:
         The number of frames written.
+
+    Raises:
+        MediaError: it cannot be written, or the format cannot hold it.
     """
-    unfinished = path.with_name(f".{path.stem}.part.mp4")
-    make_folder(path)
-    try:
-        with av.open(str(unfinished), "w", format="mp4") as container:
-            count = _encode(container, chunks, Fraction(fps).limit_denominator(1001), audio)
-        if not count:
-            raise MediaError(f"{path}: no frame came to be written. Check what was to be shown.")
-        os.replace(unfinished, path)
-    except (OSError, av.error.FFmpegError) as error:
-        raise MediaError(f"{path}: cannot be written ({error}). Check folder and space.") from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    chosen = _format_of(path, fps)
+    if audio is not None and (chosen is None or chosen.sound is None):
+        log.warning("%s: such files have no sound; it is left out.", path)
+    if chosen is None:
+        return _write_numbered(path, _pixels(chunks))
+    rate = Fraction(fps).limit_denominator(1001)
+    with replacing(path) as part:
+        try:
+            with av.open(str(part), "w", format=chosen.container) as container:
+                if chosen.video is None:
+                    count = encode_gif(container, _pixels(chunks), rate)
+                else:
+                    sound = None if audio is None or chosen.sound is None else (chosen.sound, audio)
+                    count = encode_film(container, chosen.video, _pixels(chunks), rate, sound)
+        except av.error.FFmpegError as error:
+            raise OSError(error.errno, error.strerror) from error
+        _refuse_nothing(path, count)
     return count
 
 
-def _encode(container: Any, chunks: Iterable[Tensor], rate: Fraction, audio: Audio | None) -> int:
-    video = container.add_stream("libx264", rate=rate, options=QUALITY)
-    video.pix_fmt = "yuv420p"
-    sound = None if audio is None else _add_sound(container, audio.playable())
-    count = 0
+def check_video_place(path: Path, fps: float | None = None) -> None:
+    """Find out whether a clip can be written, before it is made.
+
+    Raises:
+        MediaError: no format of that name, too fast for it, or the place cannot be written to.
+    """
+    if _format_of(path, fps) is None:
+        _refuse_other_than_files(path)
+        path = _numbered(path, FIRST_NUMBER)
+    try_place(path)
+
+
+def _format_of(path: Path, fps: float | None) -> Format | None:
+    """What the name says; None for numbered pictures."""
+    suffix = path.suffix.lower()
+    if suffix == NUMBERED and _is_pattern(path):
+        return None
+    if suffix not in FORMATS:
+        raise MediaError(
+            f"{path}: expected a name that ends in {', '.join(FORMATS)}, or numbered pictures such "
+            f"as frames/%05d.png (the number in the name, not in a folder), got '{path.name}'. "
+            "Choose one of them."
+        )
+    if suffix == ".gif" and fps is not None and fps > MOST_FPS:
+        raise MediaError(
+            f"{path}: expected at most {MOST_FPS} frames per second, for players slow faster GIFs "
+            f"down, got {fps:g}. Choose fewer, or another format."
+        )
+    return FORMATS[suffix]
+
+
+def _pixels(chunks: Iterable[Tensor]) -> Iterator[Pixels]:
+    """Frames of (n, 3, H, W) one by one, as (H, W, 3) uint8."""
     for chunk in chunks:
-        pixels = (chunk * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous().numpy()
-        if not count:
-            video.height, video.width = pixels.shape[1:3]
-            if sound is not None:
-                _encode_sound(container, *sound)
-        for picture in pixels:
-            container.mux(video.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
-            count += 1
-    if count:
-        container.mux(video.encode(None))
+        whole = (chunk.clamp(0, 1) * 255).round().to(torch.uint8)
+        yield from np.ascontiguousarray(whole.permute(0, 2, 3, 1).numpy())
+
+
+def _refuse_nothing(path: Path, count: int) -> None:
+    if not count:
+        raise MediaError(f"{path}: no frame came to be written. Check what was to be shown.")
+
+
+# Numbered pictures -------------------------------------------------------------------------------
+
+
+def _is_pattern(path: Path) -> bool:
+    """Whether one number belongs into the name, and none into a folder."""
+    return (
+        len(_NUMBER.findall(path.name)) == 1
+        and path.name.count("%") == 1
+        and not _NUMBER.search(str(path.parent))
+    )
+
+
+def _numbered(path: Path, number: int) -> Path:
+    def digits(found: re.Match[str]) -> str:
+        return str(number).zfill(int(found[1] or 0))
+
+    return path.with_name(_NUMBER.sub(digits, path.name))
+
+
+def _write_numbered(path: Path, frames: Iterator[Pixels]) -> int:
+    """All pictures are written aside first: a run that is stopped leaves none."""
+    count = 0
+    with naming(path), staging(path.parent) as folder:
+        for count, pixels in enumerate(frames, 1):
+            (folder / str(count)).write_bytes(encode_image(pixels, NUMBERED))
+        _refuse_nothing(path, count)
+        for i in range(count):
+            put(folder / str(i + 1), _numbered(path, FIRST_NUMBER + i))
+    later = _numbered(path, FIRST_NUMBER + count)
+    if later.exists():
+        log.warning("%s and after: of an earlier, longer sequence; they stay.", later)
     return count
 
 
-def _add_sound(container: Any, audio: Audio) -> tuple[Any, Audio]:
-    layout = "mono" if len(audio.samples) == 1 else "stereo"
-    stream = container.add_stream("aac", rate=audio.rate_hz, layout=layout)
-    stream.bit_rate = 192_000
-    return stream, audio
-
-
-def _encode_sound(container: Any, stream: Any, audio: Audio) -> None:
-    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
-    frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=stream.layout.name)
-    frame.sample_rate = audio.rate_hz
-    frame.pts = 0
-    container.mux(stream.encode(frame))
-    container.mux(stream.encode(None))
+def _refuse_other_than_files(path: Path) -> None:
+    """Look at what already has a name of the sequence."""
+    before, _, after = _NUMBER.split(path.name)
+    wanted = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+    if path.parent.is_dir():
+        for name in os.listdir(path.parent):
+            if wanted.fullmatch(name):
+                target_of(path.with_name(name))

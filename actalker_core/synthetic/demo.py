@@ -6,13 +6,12 @@ They come from the world that the built-in model was trained on, but are not amo
 import wave
 from pathlib import Path
 
-import cv2
 import numpy as np
 from torch import Tensor
 
-from ..errors import MediaError
 from ..faces.box import Box
-from ..media import Audio, write_video
+from ..files import replacing, try_place
+from ..media import Audio, save_image, write_video
 from .motion import random_motion
 from .people import HEAD, State, draw_person, towards
 from .pictures import as_frames
@@ -32,10 +31,12 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
         MediaError: the folder cannot be written to.
     """
     image, sound, driving = (folder / n for n in ("portrait.png", "speech.wav", "driving.mp4"))
+    for path in (image, sound, driving):
+        try_place(path)
     write_video(driving, [film(SECONDS)], FPS)
-    if not cv2.imwrite(str(image), cv2.cvtColor(_portrait(PERSON).picture, cv2.COLOR_RGB2BGR)):
-        raise MediaError(f"{image}: cannot be written. Choose another folder.")
-    _write_wav(sound, speech(SECONDS))
+    save_image(image, portrait())
+    with replacing(sound) as part:
+        _write_wav(part, speech(SECONDS))
     return image, sound, driving
 
 

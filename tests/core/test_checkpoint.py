@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from actalker_core import files
 from actalker_core.bundle import FLOAT32_LEAVES, ACTalker
 from actalker_core.checkpoint import convert, load, save, single, summarize
 from actalker_core.checkpoint import released as release
@@ -258,7 +259,7 @@ def test_failed_writing_leaves_the_old_file_and_nothing_else(
 ) -> None:
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(b"old")
-    monkeypatch.setattr(single, "save_file", writes_a_little_then_fails(failure))
+    monkeypatch.setattr(files, "save_file", writes_a_little_then_fails(failure))
     with pytest.raises(raised):
         save(weights, TINY, path, torch.float32)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]

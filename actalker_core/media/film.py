@@ -1,0 +1,114 @@
+"""Clips out as coded video with sound, in the colours of BT.709."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import av
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+from numpy.typing import NDArray
+
+from ..errors import MediaError
+from .audio import Audio
+
+Pixels = NDArray[np.uint8]
+"""A frame: (H, W, 3) RGB."""
+
+BT709 = 1
+"""Its number as colour space, primaries and transfer, in ITU-T H.273."""
+LIMITED = 1
+"""The range that players expect: black is 16, white 235."""
+
+
+@dataclass(frozen=True)
+class VideoCodec:
+    """How pictures are coded.
+
+    Attributes:
+        name: of the encoder in FFmpeg. options: of that encoder.
+    """
+
+    name: str
+    options: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SoundCodec:
+    """How sound is coded.
+
+    Attributes:
+        name: of the encoder. rate_hz: the only one that it takes, if there is but one.
+    """
+
+    name: str
+    bits_per_second: int
+    rate_hz: int | None = None
+
+
+H264 = VideoCodec("libx264", {"crf": "16", "preset": "medium"})
+VP9 = VideoCodec("libvpx-vp9", {"crf": "20", "b": "0", "cpu-used": "3", "row-mt": "1"})
+AAC = SoundCodec("aac", 192_000)
+OPUS = SoundCodec("libopus", 160_000, 48_000)
+
+
+def encode_film(
+    container: Any,
+    codec: VideoCodec,
+    frames: Iterator[Pixels],
+    rate: Fraction,
+    sound: tuple[SoundCodec, Audio] | None,
+) -> int:
+    """Write frames and sound into a container of PyAV; return how many frames there were.
+
+    Sides are halved for colour, so an odd last row or column goes.
+
+    Raises:
+        MediaError: a frame of less than 2×2.
+    """
+    video = container.add_stream(codec.name, rate=rate, options=codec.options)
+    video.pix_fmt = "yuv420p"
+    context = video.codec_context
+    context.color_range = LIMITED
+    context.colorspace = context.color_primaries = context.color_trc = BT709
+    heard = None if sound is None else _add_sound(container, *sound)
+    count = 0
+    for pixels in frames:
+        height, width = (side // 2 * 2 for side in pixels.shape[:2])
+        if not count:
+            if not height or not width:
+                raise MediaError(f"Video: expected frames of at least 2x2, got {pixels.shape[:2]}.")
+            video.height, video.width = height, width
+            if heard is not None:
+                _encode_sound(container, *heard)
+        container.mux(video.encode(_as_bt709(pixels[:height, :width])))
+        count += 1
+    if count:
+        container.mux(video.encode(None))
+    return count
+
+
+def _as_bt709(pixels: Pixels) -> Any:
+    frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
+    return frame.reformat(
+        format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+    )
+
+
+def _add_sound(container: Any, codec: SoundCodec, audio: Audio) -> tuple[Any, Audio]:
+    audio = audio.playable()
+    layout = "mono" if len(audio.samples) == 1 else "stereo"
+    rate_hz = codec.rate_hz or audio.rate_hz
+    stream = container.add_stream(codec.name, rate=rate_hz, layout=layout)
+    stream.bit_rate = codec.bits_per_second
+    return stream, audio
+
+
+def _encode_sound(container: Any, stream: Any, audio: Audio) -> None:
+    samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
+    frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=stream.layout.name)
+    frame.sample_rate = audio.rate_hz
+    frame.pts = 0
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode(None))
