@@ -173,7 +173,7 @@ def naming(path: Path, kind: Kind = MediaError) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "Choose another folder.")
-        said = (error.strerror or str(error)).splitlines()[0]
+        said = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
         raise kind(f"{path}: cannot be written ({said}). {remedy}") from error
 
 

@@ -35,7 +35,7 @@ def checkpoints() -> list[str]:
 
 def folders() -> list[str]:
     """Folders within `models/actalker`: releases to convert, CLIP models."""
-    return [NONE, *_listed(lambda path: path.is_dir())]
+    return [NONE, *_listed(lambda path: path.is_dir() and not path.name.startswith("."))]
 
 
 def _listed(wanted) -> list[str]:
