@@ -7,13 +7,14 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .errors import InputError
+from .errors import InputError, quoted
 from .media import Audio
 from .text import Piece
 
@@ -23,6 +24,8 @@ EASES = ("linear", "hold", "ease")
 ROUNDING_SECONDS = 1e-6
 """Times of frames and keys that differ by less are the same."""
 
+MOST_TERMS = 100
+"""Of a written gate; each is a curve as long as the clip."""
 
 UNUSUAL_FPS = 23.4567
 """At this rate no key in frames falls on one in seconds by chance."""
@@ -56,7 +59,7 @@ def numbers(values: Sequence[float], frames: int) -> Tensor:
         InputError: there are none, or one is not finite.
     """
     if not len(values) or not all(map(math.isfinite, values)):
-        raise InputError(f"Curve: expected finite numbers, one per frame, got {list(values)}.")
+        raise InputError(f"Curve: expected finite numbers, one per frame, got {quoted(values)}.")
     curve = torch.tensor(list(values)[:frames], dtype=torch.float32)
     return torch.cat([curve, curve[-1:].expand(frames - len(curve))])
 
@@ -68,29 +71,25 @@ def keyframes(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
         InputError: no keys, two at one time, or an unknown ease.
     """
     keys = sorted(keys, key=lambda key: key.seconds)
-    times = [key.seconds for key in keys]
-    if not keys or any(b - a < ROUNDING_SECONDS for a, b in pairwise(times)):
-        raise InputError(f"Keyframes: expected at least one, each at its own time, got {times}.")
-    unknown = {key.ease for key in keys} - set(EASES)
+    times = np.array([key.seconds for key in keys])
+    if not keys or bool((np.diff(times) < ROUNDING_SECONDS).any()):
+        raise InputError(
+            f"Keyframes: expected at least one, each at its own time, got {quoted(times.tolist())}."
+        )
+    eases = [key.ease for key in keys]
+    unknown = set(eases) - set(EASES)
     if unknown:
-        raise InputError(f"Keyframes: expected {', '.join(EASES)}, got {', '.join(unknown)}.")
-    curve = [_value_at(i / fps, keys, times) for i in range(frames)]
-    return torch.tensor(curve, dtype=torch.float32)
-
-
-def _value_at(seconds: float, keys: Sequence[Key], times: Sequence[float]) -> float:
-    before = int(np.searchsorted(times, seconds + ROUNDING_SECONDS, side="right")) - 1
-    if before < 0:
-        return keys[0].value
-    key = keys[before]
-    is_there = seconds - key.seconds < ROUNDING_SECONDS
-    if is_there or before == len(keys) - 1 or key.ease == "hold":
-        return key.value
-    following = keys[before + 1]
-    share = (seconds - key.seconds) / (following.seconds - key.seconds)
-    if key.ease == "ease":
-        share = share * share * (3 - 2 * share)
-    return key.value + share * (following.value - key.value)
+        raise InputError(f"Keyframes: expected {', '.join(EASES)}, got {quoted(unknown)}.")
+    values = np.array([key.value for key in keys])
+    at = np.arange(frames) / fps
+    found = np.searchsorted(times, at + ROUNDING_SECONDS, side="right") - 1
+    before, after = found.clip(0), (found + 1).clip(0, len(keys) - 1)
+    since, pause = at - times[before], times[after] - times[before]
+    share = since / np.where(pause > 0, pause, 1)
+    ease = np.array(eases)[before]
+    share = np.where(ease == "ease", share * share * (3 - 2 * share), share)
+    share[(since < ROUNDING_SECONDS) | (pause <= 0) | (ease == "hold")] = 0
+    return torch.from_numpy(values[before] + share * (values[after] - values[before])).float()
 
 
 def envelope(
@@ -135,7 +134,7 @@ def _share(seconds: float, fps: float) -> float:
 
 def multiply(*curves: Tensor) -> Tensor:
     """Open only where all are."""
-    return torch.stack(curves).prod(dim=0)
+    return reduce(torch.mul, curves)
 
 
 def invert(curve: Tensor) -> Tensor:
@@ -166,8 +165,11 @@ def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Ten
         InputError: says which part cannot be read and where it stands.
     """
     whole = Piece.of("Gate", text)
+    products = text.count("*")
+    if products >= MOST_TERMS:
+        raise whole.error(f"at most {MOST_TERMS} curves joined by *")
     terms = whole.split(r"\*")
-    if len(terms) <= text.count("*"):
+    if len(terms) <= products:
         raise whole.error("a strength, keys or envelope on each side of *")
     return clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
 
@@ -179,14 +181,28 @@ class Curve:
     Attributes:
         text: see `parse`.
         audio: what `envelope` follows.
+        strengths: one per frame, multiplied with the text; see `numbers`.
+
+    Raises:
+        InputError: a strength outside 0…1.
     """
 
     text: str
     audio: Audio | None = None
+    strengths: Sequence[float] = (1.0,)
+
+    def __post_init__(self) -> None:
+        """Refuse strengths that are none."""
+        wrong = [value for value in self.strengths if not 0 <= value <= 1]
+        if wrong or not len(self.strengths):
+            raise InputError(
+                f"Curve: expected numbers from 0 (off) to 1 (full), one per frame, got "
+                f"{quoted(wrong[0]) if wrong else 'none'}. Connect others."
+            )
 
     def over(self, frames: int, fps: float) -> Tensor:
         """(frames,) in 0…1; raises as `parse` does."""
-        return parse(self.text, frames, fps, self.audio)
+        return parse(self.text, frames, fps, self.audio) * numbers(self.strengths, frames)
 
 
 def report_experimental(name: str, gate: Tensor) -> None:
@@ -209,9 +225,15 @@ def check(text: str) -> None:
 
 
 def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
-    inverted, enveloped = term.after("invert"), term.after("envelope")
-    if inverted is not None:
-        return invert(_term(inverted, frames, fps, audio))
+    is_inverted = False
+    while (inverted := term.after("invert")) is not None:
+        term, is_inverted = inverted, not is_inverted
+    curve = _plain_term(term, frames, fps, audio)
+    return invert(curve) if is_inverted else curve
+
+
+def _plain_term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
+    enveloped = term.after("envelope")
     if enveloped is not None:
         if audio is None:
             raise term.error("keys or a number, as there is no audio whose envelope to take")
@@ -225,12 +247,16 @@ def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
 
 
 def _keys(term: Piece, fps: float) -> list[Key]:
-    keys: list[Key] = []
-    for part in term.split(r"[,;\n]"):
-        key = _key(part, fps)
-        if any(abs(key.seconds - known.seconds) < ROUNDING_SECONDS for known in keys):
-            raise part.error("each time once")
-        keys.append(key)
+    parts = term.split(r"[,;\n]")
+    keys = [_key(part, fps) for part in parts]
+    by_time = sorted(range(len(keys)), key=lambda i: keys[i].seconds)
+    again = [
+        max(i, j)
+        for i, j in pairwise(by_time)
+        if keys[j].seconds - keys[i].seconds < ROUNDING_SECONDS
+    ]
+    if again:
+        raise parts[min(again)].error("each time once")
     return keys
 
 

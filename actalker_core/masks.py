@@ -15,10 +15,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .errors import FaceError, InputError
+from .errors import FaceError, check_choice
 from .faces import topology
 from .faces.box import Box, centre, enlarged, part
 from .faces.face import Face
+from .limits import GROW_PX
 from .text import Piece
 
 log = logging.getLogger(__name__)
@@ -112,6 +113,9 @@ PARTS: dict[str, Draw] = {
 }
 """Regions by name; `face`, `upper` and `lower` are of the enlarged face box."""
 
+MOST_PARTS = 100
+"""Of a written region."""
+
 
 def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
     """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
@@ -126,20 +130,30 @@ def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> 
         InputError: says which part is unknown.
         FaceError: a part needs landmarks that the face lacks.
     """
-    names = Piece.of("Region", text).split(r"[-+&]")
-    signs = re.findall(r"[-+&]", text)
+    names, signs = read_region(text)
+    drawn = {name: _drawn(name, faces, height, width) for name in dict.fromkeys(names)}
+    mask = drawn[names[0]]
+    for sign, name in zip(signs, names[1:], strict=True):
+        mask = {"+": union, "-": without, "&": intersect}[sign](mask, drawn[name])
+    return mask
+
+
+def read_region(text: str) -> tuple[list[str], list[str]]:
+    """The parts of a written region, and the signs between them.
+
+    Raises:
+        InputError: says which part is unknown.
+    """
+    whole = Piece.of("Region", text)
+    names, signs = whole.split(r"[-+&]"), re.findall(r"[-+&]", text)
     if len(names) != len(signs) + 1:
-        raise Piece.of("Region", text).error(
-            "parts joined by + (and), - (without) or & (where both)"
-        )
+        raise whole.error("parts joined by + (and), - (without) or & (where both)")
+    if len(names) > MOST_PARTS:
+        raise whole.error(f"at most {MOST_PARTS} parts")
     for name in names:
         if name.text not in PARTS:
             raise name.error(" or ".join(PARTS))
-    drawn = [_drawn(name.text, faces, height, width) for name in names]
-    mask = drawn[0]
-    for sign, other in zip(signs, drawn[1:], strict=True):
-        mask = {"+": union, "-": without, "&": intersect}[sign](mask, other)
-    return mask
+    return [name.text for name in names], signs
 
 
 def _drawn(name: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
@@ -169,14 +183,38 @@ def without(a: Tensor, b: Tensor) -> Tensor:
 
 
 def grow(mask: Tensor, pixels: int) -> Tensor:
-    """The mask widened by a number of pixels all around; a number below 0 shrinks it."""
-    if not pixels:
+    """The mask widened by a number of pixels all around; a number below 0 shrinks it.
+
+    Raises:
+        InputError: more pixels than `limits.GROW_PX`.
+    """
+    if not GROW_PX.check(pixels):
         return mask
-    side = 2 * abs(pixels) + 1
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
-    change = cv2.dilate if pixels > 0 else cv2.erode
-    planes = [torch.from_numpy(change(plane.numpy(), kernel)) for plane in mask[:, 0].float().cpu()]
-    return torch.stack(planes)[:, None]
+    sign = 1 if pixels > 0 else -1  # what is outside grows where the mask shrinks
+    planes = [sign * _widened(sign * p.numpy(), abs(pixels)) for p in mask[:, 0].float().cpu()]
+    return torch.from_numpy(np.stack(planes))[:, None]
+
+
+def _widened(plane: Canvas, pixels: int) -> Canvas:
+    """The highest value within a disc around each pixel.
+
+    A row of the disc is covered by two runs of a power of two, each run by two of half its length:
+    OpenCV's time for a disc grows with its area, which takes seconds for large ones.
+    """
+    side, (height, width) = 2 * pixels + 1, plane.shape
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).sum(1).tolist()
+    runs, length = np.pad(plane, pixels, constant_values=-np.inf), 1
+    widened: Canvas = plane.copy()
+    while length <= side:
+        for down, across in enumerate(disc):
+            if length <= across < 2 * length:
+                left = pixels - across // 2
+                for start in (left, left + across - length):
+                    line = runs[down : down + height, start : start + width]
+                    np.maximum(widened, line, out=widened)
+        runs = np.maximum(runs[:, :-length], runs[:, length:])
+        length *= 2
+    return widened
 
 
 def overlap_share(a: Tensor, b: Tensor) -> float:
@@ -213,8 +251,7 @@ def style_masks(
         InputError: unknown style.
         FaceError: `landmarks` without landmarks.
     """
-    if style not in STYLES:
-        raise InputError(f"Masks: expected {' or '.join(STYLES)}, got '{style}'.")
+    check_choice("Masks", style, STYLES)
     draw = partial(region, faces=faces, height=height, width=width)
     if not (with_audio and with_expression):
         whole = draw("oval" if style == "landmarks" else "face")

@@ -12,9 +12,10 @@ from . import gates, masks
 from .bundle import Encoders
 from .encoders.audio import encode_audio
 from .encoders.motion import encode_expression, encode_pose
-from .errors import InputError
+from .errors import InputError, check_choice
 from .faces import Box, Face, Track
 from .faces.box import check, whole
+from .limits import FPS, FRAMES, GROW_PX, PASSES, SEED, STEPS
 from .media import Audio
 from .portrait import Portrait, as_rgb, fit, fit_mask
 from .sampler.guidance import Guidance
@@ -89,6 +90,9 @@ class Settings:
         shortcuts: what sampling may leave out; None for nothing.
         passes_at_once: how many guidance passes share a batch; None for as many as fit into the
             memory that is free.
+
+    Raises:
+        InputError: a number outside its `limits`.
     """
 
     frames: int | None = None
@@ -111,6 +115,20 @@ class Settings:
     schedule: str = "karras"
     shortcuts: Shortcuts | None = None
     passes_at_once: int | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that nobody means."""
+        given = {
+            FRAMES: self.frames,
+            FPS: self.fps,
+            STEPS: self.steps,
+            SEED: self.seed,
+            GROW_PX: self.grow_px,
+            PASSES: self.passes_at_once,
+        }
+        for limits, value in given.items():
+            if value is not None:
+                limits.check(value)
 
 
 @dataclass(frozen=True)
@@ -156,6 +174,7 @@ def lay_out(
     Raises:
         InputError: no signal at all, both gates shut throughout, or lengths that do not fit.
     """
+    FPS.check(fps)
     signals = _extended(signals, settings.extend)
     frames = _length(settings.frames, signals, fps)
     gated = _gates(inputs, settings, signals, frames, fps)
@@ -261,8 +280,7 @@ def _extended(signals: Signals, extend: str | None) -> Signals:
     """Expression and pose made as long as the audio, if asked."""
     if extend is None or signals.audio is None:
         return signals
-    if extend not in EXTENSIONS:
-        raise InputError(f"Extend: expected {' or '.join(EXTENSIONS)}, got '{extend}'.")
+    check_choice("Extend", extend, EXTENSIONS)
     seconds = signals.audio.seconds
     for name in ("expression", "pose"):
         signal = signals.present.get(name)

@@ -9,16 +9,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .errors import InputError
+from .errors import InputError, quoted
 from .faces.box import Box, centre, enlarged
 from .faces.face import Face
+from .limits import ASPECT, EXPAND, FEATHER_PX, LONGEST_TO_SHORTEST, SHORT_SIDE_PX
 
 SIDE_MULTIPLE_PX = 64
 """The UNet halves the latent three times, and the latent is an eighth of the picture."""
 LEAST_SIDE_PX = 16
 """Smaller pictures show no face."""
-LONGEST_TO_SHORTEST = 3
-"""A longer picture is cut to this, around the face."""
 
 
 @dataclass(frozen=True)
@@ -134,15 +133,15 @@ def as_rgb(image: Tensor) -> Tensor:
 
 
 def _check(short_side_px: int, expand: float | None, aspect: float | None) -> None:
-    if short_side_px < SIDE_MULTIPLE_PX or short_side_px % SIDE_MULTIPLE_PX:
+    if not SHORT_SIDE_PX.hold(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
         raise InputError(
-            f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels, got {short_side_px}."
+            f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from {SHORT_SIDE_PX.least} to "
+            f"{SHORT_SIDE_PX.most}, got {quoted(short_side_px)}. Choose one."
         )
-    if expand is not None and not 1 <= expand <= 20:
-        raise InputError(f"Expand: expected 1 (the face box) to 20 times it, got {expand:g}.")
-    most = LONGEST_TO_SHORTEST
-    if aspect is not None and not 1 / most <= aspect <= most:
-        raise InputError(f"Aspect: expected width/height in 1/{most}…{most}, got {aspect:g}.")
+    if expand is not None:
+        EXPAND.check(expand)
+    if aspect is not None:
+        ASPECT.check(aspect)
 
 
 def _with_aspect(width: float, height: float, aspect: float) -> tuple[float, float]:
@@ -207,9 +206,11 @@ def feathered(shape: tuple[int, int], feather_px: int) -> Tensor:
 
     Args:
         feather_px: width of the fall; 0 is ones everywhere.
+
+    Raises:
+        InputError: a width outside `limits.FEATHER_PX`.
     """
-    if feather_px < 0:
-        raise InputError(f"Feather: expected 0 pixels or more, got {feather_px}.")
+    FEATHER_PX.check(feather_px)
     height, width = (_ramp(length, feather_px) for length in shape)
     return height[:, None] * width[None]
 

@@ -2,14 +2,66 @@
 
 import math
 import re
-from dataclasses import dataclass, replace
+from typing import NamedTuple
 
-from .errors import InputError
+from .errors import InputError, quoted
+
+LONGEST_TEXT = 250_000
+"""Characters; some 20,000 keys of a gate. A longer text is a file in the wrong place."""
+
+NO_CHARACTER = re.compile("[\0\ud800-\udfff]")
+"""NUL, and halves of surrogate pairs, which UTF-8 does not have."""
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
-@dataclass(frozen=True)
-class Piece:
+def as_text(kind: str, value: object) -> str:
+    """What should be a text, as ComfyUI's links and its HTTP API bring anything.
+
+    Args:
+        kind: what the text is, for errors: `Gate`, `Prompt`.
+
+    Raises:
+        InputError: it is none, is too long, or cannot be written as UTF-8.
+    """
+    if not isinstance(value, str):
+        raise InputError(
+            f"{kind}: expected a text, got {quoted(value)} ({type(value).__name__}). Write or "
+            "connect a text."
+        )
+    if len(value) > LONGEST_TEXT:
+        raise InputError(
+            f"{kind} {quoted(value)}: expected at most {LONGEST_TEXT:,} characters, got "
+            f"{len(value):,}. Shorten it."
+        )
+    wrong = NO_CHARACTER.search(value)
+    if wrong:
+        raise InputError(
+            f"{kind} {quoted(value)}: expected characters that can be written, got "
+            f"{quoted(wrong[0])} at character {wrong.start() + 1}. Write it anew."
+        )
+    return value
+
+
+def number_in(text: str) -> float | None:
+    """A finite number in ASCII digits, such as `2`, `.5` or `1e-3`; None for all else.
+
+    Python itself also reads `1_0`, digits of other scripts, `nan` and `inf`.
+    """
+    value = float(text) if NUMBER.fullmatch(text) else math.nan
+    return value if math.isfinite(value) else None
+
+
+def whole_number_in(text: str) -> int | None:
+    """A whole number in at most 20 ASCII digits; None for all else."""
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+
+
+class Piece(NamedTuple):
     """A part of a written text, without spaces around it.
+
+    It copies nothing of the text until it is asked for its own part, so that a text of many parts
+    is read in a time in proportion to its length.
 
     Attributes:
         kind: what the text is, for errors: `Gate`, `Prompt`.
@@ -24,8 +76,8 @@ class Piece:
 
     @classmethod
     def of(cls, kind: str, whole: str) -> "Piece":
-        """All of a text."""
-        return cls(kind, whole, 0, len(whole))._stripped()
+        """All of a text; raises as `as_text` does."""
+        return cls(kind, as_text(kind, whole), 0, len(whole))._part(0, len(whole))
 
     @property
     def text(self) -> str:
@@ -34,11 +86,12 @@ class Piece:
 
     def split(self, separator: str) -> list["Piece"]:
         """The parts between separators (a regular expression); empty ones are left out."""
-        gaps = [match.span() for match in re.finditer(separator, self.text)]
-        starts = [0, *(end for _, end in gaps)]
-        ends = [*(start for start, _ in gaps), len(self.text)]
-        parts = [self._part(a, b) for a, b in zip(starts, ends, strict=True)]
-        return [part for part in parts if part.text]
+        parts, start = [], self.start
+        for gap in re.compile(separator).finditer(self.whole, self.start, self.end):
+            parts.append(self._part(start, gap.start()))
+            start = gap.end()
+        parts.append(self._part(start, self.end))
+        return [part for part in parts if part.start < part.end]
 
     def divided(self, separator: str, expected: str) -> tuple["Piece", "Piece"]:
         """What stands before and after the first separator.
@@ -46,23 +99,20 @@ class Piece:
         Raises:
             InputError: there is none.
         """
-        at = self.text.find(separator)
+        at = self.whole.find(separator, self.start, self.end)
         if at < 0:
             raise self.error(expected)
-        return self._part(0, at), self._part(at + len(separator), len(self.text))
+        return self._part(self.start, at), self._part(at + len(separator), self.end)
 
     def after(self, word: str) -> "Piece | None":
         """What follows a word at the beginning; None if another word stands there."""
-        match = re.match(rf"{word}\b", self.text)
-        return self._part(match.end(), len(self.text)) if match else None
+        match = re.compile(rf"{word}\b").match(self.whole, self.start, self.end)
+        return self._part(match.end(), self.end) if match else None
 
     def number(self) -> float:
         """The part as a finite number."""
-        try:
-            value = float(self.text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
+        value = number_in(self.text)
+        if value is None:
             raise self.error("a number")
         return value
 
@@ -70,7 +120,8 @@ class Piece:
         """A time of 0 or more: `2.5`, `2.5s`, or `40f` where frames have a rate."""
         unit = self.text[-1:]
         in_frames = unit == "f" and fps is not None
-        value = (self._part(0, len(self.text) - 1) if unit == "s" or in_frames else self).number()
+        has_unit = unit == "s" or in_frames
+        value = (self._part(self.start, self.end - 1) if has_unit else self).number()
         if value < 0:
             raise self.error("a time of 0 or more")
         return value / fps if in_frames and fps else value
@@ -78,16 +129,15 @@ class Piece:
     def error(self, expected: str) -> InputError:
         """Says what is wrong here, to be raised."""
         return InputError(
-            f"{self.kind} '{self.whole}': expected {expected} at character {self.start + 1}, got "
-            f"'{self.text}'. Correct it there."
+            f"{self.kind} {quoted(self.whole)}: expected {expected} at character {self.start + 1}, "
+            f"got {quoted(self.text)}. Correct it there."
         )
 
     def _part(self, start: int, end: int) -> "Piece":
-        return replace(self, start=self.start + start, end=self.start + end)._stripped()
-
-    def _stripped(self) -> "Piece":
-        text = self.text
-        before, after = len(text) - len(text.lstrip()), len(text) - len(text.rstrip())
-        return replace(
-            self, start=self.start + before, end=max(self.end - after, self.start + before)
-        )
+        """From one place of the whole text to another, without the spaces at its ends."""
+        whole = self.whole
+        while start < end and whole[start].isspace():
+            start += 1
+        while start < end and whole[end - 1].isspace():
+            end -= 1
+        return Piece(self.kind, whole, start, end)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ..actalker_core.errors import InputError
+from ..actalker_core.limits import FPS
 from ..actalker_core.media import Audio
 from ..actalker_core.signals import Signal
 
@@ -25,6 +26,7 @@ class Frames:
 
     def at(self, fps: float) -> "Frames":
         """The frames that are shown at the times of another rate."""
+        FPS.check(fps)
         count = max(round(len(self.pictures) * fps / self.fps), 1)
         times = torch.arange(count, dtype=torch.float64) * (self.fps / fps)
         index = (times + 1e-6).floor().long().clamp(max=len(self.pictures) - 1)
@@ -54,7 +56,7 @@ def frames(clip: Any, fps: float) -> Frames:
     if hasattr(clip, "get_components"):
         parts = clip.get_components()
         return Frames(pictures(parts.images), float(parts.frame_rate))
-    return Frames(pictures(clip), fps)
+    return Frames(pictures(clip), FPS.check(fps))
 
 
 def masks(mask: Tensor | None) -> Tensor | None:

@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..actalker_core import limits
 from ..actalker_core.encoders.audio import CUTS, encode_audio
 from ..actalker_core.encoders.identity import encode_identity
 from ..actalker_core.encoders.motion import encode_expression, encode_pose
@@ -89,7 +90,9 @@ class EncodeAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         """One call, and the sound cut to whole frames."""
         sound = convert.audio(audio, "Encode Audio")
+        limits.FPS.check(fps)
         if max_seconds:
+            limits.SECONDS.check(max_seconds)
             sound = sound.trimmed(min(max_seconds, sound.seconds))
         signal = hear(encoders, sound, cut)
         frames = int(signal.seconds * fps + 1e-6)
@@ -134,7 +137,7 @@ class EncodeMotion(io.ComfyNode):
                     "max_frames",
                     default=0,
                     min=0,
-                    max=100000,
+                    max=limits.FRAMES.most,
                     tooltip="Watch at most so many frames, counted at signal_fps. 0 watches all.",
                 ),
                 io.Mask.Input(

@@ -19,6 +19,7 @@ from ..actalker_core.expressions.prompt import (
 from ..actalker_core.faces import Box, Face, FaceFinder
 from ..actalker_core.faces.box import whole
 from ..actalker_core.signals import ExpressionSignal, Signal
+from ..actalker_core.text import as_text
 from . import convert, sockets
 from .bridge import files
 from .bridge.load import EncoderBox
@@ -95,6 +96,7 @@ class ExpressionBank(io.ComfyNode):
 
 
 def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
+    captions = as_text("Captions", captions)
     lines = [line.strip() for line in captions.strip().splitlines()]
     if lines and len(lines) != len(pictures):
         raise InputError(

@@ -5,11 +5,12 @@ import math
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
+from ..actalker_core.limits import REUSE_STEPS, SIGMA
 from ..actalker_core.sampler.shortcuts import Shortcuts
 from . import sockets
 from .bridge.model import own, with_shortcuts
 
-ALWAYS = 1000.0
+ALWAYS = SIGMA.most
 """Above every noise level."""
 
 
@@ -47,8 +48,7 @@ class Faster(io.ComfyNode):
                 io.Int.Input(
                     "reuse_every_steps",
                     default=1,
-                    min=1,
-                    max=100,
+                    **REUSE_STEPS.widget,
                     tooltip="Guidance is computed at one step of so many; between, each frame "
                     "gets what it added before. 2 is typical, 1 is off.",
                 ),

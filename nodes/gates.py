@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..actalker_core import gates
-from ..actalker_core.errors import InputError
+from ..actalker_core.errors import InputError, quoted
 from . import convert, sockets
 
 GRAMMAR = (
@@ -43,17 +43,19 @@ class Curve(io.ComfyNode):
     ) -> io.NodeOutput:
         """Refuses here what cannot be read, with the place in the text."""
         sound = None if audio is None else convert.audio(audio, "Curve")
-        gates.check(_with(numbers, curve_text))
+        gates.check(curve_text)
         if sound is None and "envelope" in curve_text:
             raise InputError("Curve: envelope follows a sound: connect audio.")
-        return io.NodeOutput(gates.Curve(_with(numbers, curve_text), sound))
+        return io.NodeOutput(gates.Curve(curve_text, sound, _strengths(numbers)))
 
 
-def _with(numbers: float | list | None, text: str) -> str:
+def _strengths(numbers: float | list | None) -> tuple[float, ...]:
     if numbers is None:
-        return text
+        return (1.0,)
     several = numbers if isinstance(numbers, list | tuple) else [numbers]
-    return f"{' '.join(repr(float(number)) for number in several)} * {text}"
+    if not all(isinstance(number, int | float) for number in several):
+        raise InputError(f"Curve: expected numbers, got {quoted(several)}. Connect others.")
+    return tuple(map(float, several))
 
 
 class Gates(io.ComfyNode):

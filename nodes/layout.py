@@ -3,6 +3,7 @@
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..actalker_core import limits
 from ..actalker_core.gates import Curve
 from ..actalker_core.plan import EXTENSIONS, Inputs, Settings
 from ..actalker_core.portrait import Portrait
@@ -49,7 +50,7 @@ def length_inputs() -> list:
             "max_frames",
             default=0,
             min=0,
-            max=100000,
+            max=limits.FRAMES.most,
             tooltip="At most so many frames. 0 is as long as the signals last.",
         ),
         io.Combo.Input(

@@ -6,8 +6,9 @@ import folder_paths
 from comfy_api.latest import io, ui
 
 from ..actalker_core.checkpoint import BUILT_IN, convert
-from ..actalker_core.errors import InputError, check_choice
+from ..actalker_core.errors import InputError, check_choice, quoted
 from ..actalker_core.model.scan import CHOICES
+from ..actalker_core.text import as_text
 from . import sockets
 from .bridge import files
 from .bridge.load import DTYPES, load_model
@@ -128,4 +129,9 @@ class ConvertCheckpoint(io.ComfyNode):
 
 
 def _checkpoint(name: str) -> str:
-    return folder_paths.get_full_path_or_raise("checkpoints", name)
+    try:
+        return folder_paths.get_full_path_or_raise("checkpoints", as_text("svd", name))
+    except FileNotFoundError:  # it repeats the name as it is, which ComfyUI's log may not take
+        raise InputError(
+            f"svd: expected a file of models/checkpoints, got {quoted(name)}. Put it there."
+        ) from None

@@ -4,13 +4,13 @@ import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..actalker_core import masks
+from ..actalker_core import limits, masks
 from ..actalker_core.errors import FaceError, check_choice
 from ..actalker_core.faces import Box, Face, FaceFinder, choose
 from ..actalker_core.faces.box import check, whole
 from ..actalker_core.faces.face import ORDERS, box_of_mask, boxed_face
 from ..actalker_core.portrait import Portrait, fit, paste_back
-from ..actalker_core.text import Piece
+from ..actalker_core.text import Piece, as_text
 from . import convert, sockets
 from .bridge.files import face_finder
 from .bridge.progress import Bar
@@ -56,8 +56,7 @@ class PreparePortrait(io.ComfyNode):
                 io.Int.Input(
                     "short_side_px",
                     default=576,
-                    min=64,
-                    max=2048,
+                    **limits.SHORT_SIDE_PX.widget,
                     step=64,
                     tooltip="Shorter side of the result. 576 for the released model, 128 for the "
                     "built-in one.",
@@ -67,7 +66,7 @@ class PreparePortrait(io.ComfyNode):
                     "expand",
                     0.0,
                     0.0,
-                    20.0,
+                    limits.EXPAND.most,
                     "Cut the face box enlarged so many times: 2 is a "
                     "close-up. 0 keeps the whole picture.",
                     0.1,
@@ -76,7 +75,7 @@ class PreparePortrait(io.ComfyNode):
                     "aspect",
                     0.0,
                     0.0,
-                    3.0,
+                    limits.ASPECT.most,
                     "Width to height of what is cut. 0 keeps that of the "
                     "picture, or square if the face is cut out.",
                 ),
@@ -142,7 +141,7 @@ def find_face(
 
 def given_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
     """A box drawn or written by hand."""
-    if box.strip():
+    if as_text("Face box", box).strip():
         return check(_numbers(box), size[1], size[0], "picture")
     drawn = convert.masks(mask)
     return None if drawn is None else box_of_mask(drawn[0, 0], size)
@@ -183,8 +182,7 @@ class PasteBack(io.ComfyNode):
                 io.Int.Input(
                     "feather_px",
                     default=16,
-                    min=0,
-                    max=512,
+                    **limits.FEATHER_PX.widget,
                     tooltip="How softly the border blends in. 16 is usual, 0 is a hard edge.",
                 ),
                 io.Mask.Input(

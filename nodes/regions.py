@@ -3,11 +3,12 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..actalker_core import masks
+from ..actalker_core import limits, masks
 from ..actalker_core.errors import InputError, check_choice
 from ..actalker_core.faces import Face, Track
 from ..actalker_core.plan import faces_of
 from ..actalker_core.portrait import Portrait, fit_mask
+from ..actalker_core.text import as_text
 from . import convert, sockets
 
 BOTH, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
@@ -43,8 +44,7 @@ class RegionMasks(io.ComfyNode):
                 io.Int.Input(
                     "grow_px",
                     default=0,
-                    min=-256,
-                    max=256,
+                    **limits.GROW_PX.widget,
                     tooltip="How far the regions reach further, in pixels of the portrait; "
                     "below 0 they shrink. 0 leaves them. Own masks stay as they are.",
                 ),
@@ -136,6 +136,6 @@ def _region(
 ) -> Tensor:
     if own is not None:
         return fit_mask(convert.masks(own), portrait.crop)
-    if written.strip():
+    if as_text("Region", written).strip():
         styled = masks.region(written, faces, portrait.height, portrait.width)
     return masks.grow(styled, grow_px)

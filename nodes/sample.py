@@ -9,6 +9,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io, ui
 
+from ..actalker_core import limits
 from ..actalker_core.conditioning import Conditioning
 from ..actalker_core.preflight import Cost, count
 from ..actalker_core.sampler.guidance import Guidance, Pass
@@ -41,8 +42,8 @@ def scale_inputs() -> list:
         sockets.fraction_input(
             f"{name}_scale_{end}",
             default,
-            0.0,
-            30.0,
+            limits.GUIDANCE.least,
+            limits.GUIDANCE.most,
             f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, {built_in:g} for "
             "the built-in model. 1 does not amplify, 0 ignores it.",
             0.1,
@@ -75,24 +76,21 @@ class Windows(io.ComfyNode):
                 io.Int.Input(
                     "window_frames",
                     default=25,
-                    min=1,
-                    max=1000,
+                    **limits.WINDOW_FRAMES.widget,
                     tooltip="Frames at a time. 25 is what the model was trained on; fewer need "
                     "less memory.",
                 ),
                 io.Int.Input(
                     "overlap_frames",
                     default=0,
-                    min=0,
-                    max=999,
+                    **limits.OVERLAP_FRAMES.widget,
                     tooltip="Frames that neighbours share: smoother, and slower by as much. 6 is "
                     "typical, 0 is off.",
                 ),
                 io.Int.Input(
                     "shift_frames",
                     default=7,
-                    min=0,
-                    max=1000,
+                    **limits.SHIFT_FRAMES.widget,
                     tooltip="How far the windows move after each step, so that no seam stays in "
                     "one place. 7 is usual, 0 is off.",
                 ),
@@ -177,8 +175,8 @@ class Sampler(io.ComfyNode):
                 sockets.fraction_input(
                     "denoise",
                     1.0,
-                    0.01,
-                    1.0,
+                    limits.DENOISE.least,
+                    limits.DENOISE.most,
                     "1 starts from noise; less keeps more of the latent that comes in.",
                 ),
             ],
@@ -218,7 +216,9 @@ class Preflight(io.ComfyNode):
             [
                 io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
-                io.Int.Input("steps", default=25, min=1, max=1000, tooltip="As in the sampler."),
+                io.Int.Input(
+                    "steps", default=25, **limits.STEPS.widget, tooltip="As in the sampler."
+                ),
                 io.Boolean.Input(
                     "measure_time", default=True, tooltip="Off counts only, without the model."
                 ),

@@ -5,6 +5,8 @@ from typing import Any
 
 from comfy_api.latest import io
 
+from ..actalker_core import limits
+
 Encoders = io.Custom("ACTALKER_ENCODERS")
 Portrait = io.Custom("ACTALKER_PORTRAIT")
 Identity = io.Custom("ACTALKER_IDENTITY")
@@ -50,7 +52,7 @@ def frames_input(id: str, tooltip: str, optional: bool = False) -> Any:
 
 def fps_input(id: str, default: float, tooltip: str) -> io.Float.Input:
     """Frames per second."""
-    return io.Float.Input(id, default=default, min=1.0, max=120.0, step=0.01, tooltip=tooltip)
+    return io.Float.Input(id, default=default, **limits.FPS.widget, step=0.01, tooltip=tooltip)
 
 
 def fraction_input(
@@ -66,16 +68,14 @@ def noise_inputs() -> list[Any]:
         io.Int.Input(
             "seed",
             default=0,
-            min=0,
-            max=2**64 - 1,
+            **limits.SEED.widget,
             control_after_generate=True,
             tooltip="Of the noise: the same seed gives the same video.",
         ),
         io.Int.Input(
             "steps",
             default=25,
-            min=1,
-            max=1000,
+            **limits.STEPS.widget,
             tooltip="25 is usual, 12 for the built-in model; fewer are faster.",
         ),
     ]

@@ -7,6 +7,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 from torch import Tensor
 
+from ..actalker_core import limits
 from ..actalker_core.masks import STYLES
 from ..actalker_core.pipeline import default_guidance
 from ..actalker_core.plan import EXTENSIONS, Inputs, lay_out
@@ -43,8 +44,7 @@ class Talk(io.ComfyNode):
                 io.Int.Input(
                     "short_side_px",
                     default=576,
-                    min=64,
-                    max=2048,
+                    **limits.SHORT_SIDE_PX.widget,
                     step=64,
                     tooltip="Shorter side of the video. 576 for the released model, 128 for the "
                     "built-in one.",
@@ -53,7 +53,7 @@ class Talk(io.ComfyNode):
                     "max_frames",
                     default=0,
                     min=0,
-                    max=100000,
+                    max=limits.FRAMES.most,
                     tooltip="At most so many frames. 0 is as long as speech and clip last.",
                 ),
                 sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),

@@ -16,7 +16,7 @@ from ..bundle import ACTalker
 from ..checkpoint import BUILT_IN, convert, load, load_built_in, summarize
 from ..config import VARIANTS
 from ..edits import parse_edit
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..expressions.bank import (
     Bank,
     bank_of_signal,
@@ -114,6 +114,8 @@ def run_signals(options: argparse.Namespace) -> None:
     _check_tensors_place(options.out)
     edits = [parse_edit(text) for text in options.edit]
     gates.check(options.blend_curve)
+    if options.text is not None:
+        parse_prompt(options.text)
     model = _model(options)
     with Bars() as bars:
         reader = Reader(options, options.fps, bars)
@@ -290,9 +292,9 @@ def _model(options: argparse.Namespace) -> ACTalker:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(:\d+)?", name)
+    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(:[0-9]{1,2})?", name)
     if known is None:
-        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got '{name}'.")
+        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got {quoted(name)}.")
     backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
     if known[1] != "cpu" and not backends[known[1]].is_available():
         raise InputError(f"--device {name}: torch finds no such device. Use --device cpu.")

@@ -27,6 +27,7 @@ from ..expressions.prompt import (
 from ..faces import Box, Face, FaceFinder, Track, choose, open_finder, track
 from ..faces.box import check
 from ..faces.face import box_of_mask, boxed_face, first_face
+from ..masks import read_region
 from ..media import VideoFrames, load_audio, load_image
 from ..pipeline import Inputs, Settings
 from ..signals import ExpressionSignal, Signals, load_signals
@@ -191,5 +192,8 @@ def check_written(options: argparse.Namespace) -> None:
     """Refuse texts that cannot be read before anything large is loaded."""
     for gate in (options.audio_gate, options.expression_gate):
         gates.check(gate)
+    for region in (options.audio_mask, options.expression_mask):
+        if isinstance(region, str):
+            read_region(region)
     if options.text is not None:
         parse_prompt(options.text)

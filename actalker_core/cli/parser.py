@@ -3,12 +3,14 @@
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import NoReturn
 
-from .. import __version__
+from .. import __version__, limits
 from ..checkpoint import BUILT_IN
 from ..config import VARIANTS
 from ..edits import EDITS
 from ..encoders.audio import CUTS
+from ..errors import one_line
 from ..faces import DEFAULT_PATH
 from ..masks import PARTS, STYLES
 from ..model.scan import CHOICES
@@ -22,9 +24,17 @@ VIDEO_HELP = "video to write: .mp4, .mov, .mkv, .webm, .gif, or pictures: frames
 Run = Callable[[argparse.Namespace], None]
 
 
+class Parser(argparse.ArgumentParser):
+    """Complains in one line that any terminal can take."""
+
+    def error(self, message: str) -> NoReturn:
+        """See argparse."""
+        super().error(one_line(message))
+
+
 def parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    whole = argparse.ArgumentParser(
+    whole = Parser(
         prog="python -m actalker_core",
         description="Animate one portrait with speech, driving clips and words.",
     )
@@ -43,11 +53,13 @@ def parser() -> argparse.ArgumentParser:
     _faces(command("faces", commands.run_faces, "list the faces of a picture as JSON"))
     _convert(command("convert", commands.run_convert, "released folder -> one .safetensors"))
     info = command("info", commands.run_info, "describe a converted .safetensors")
-    info.add_argument("file", type=Path)
+    info.add_argument("file", type=types.path)
     download = command("download", commands.run_download, "fetch the face landmarker (3.8 MB)")
-    download.add_argument("--landmarker", type=Path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})")
+    download.add_argument(
+        "--landmarker", type=types.path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})"
+    )
     demo = command("demo", _run_demo, "draw a portrait and a driving clip, speak, make a video")
-    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder (demo)")
+    demo.add_argument("--out", type=types.path, default=Path("demo"), help="folder (demo)")
     return whole
 
 
@@ -57,7 +69,7 @@ def _run_demo(options: argparse.Namespace) -> None:
 
 
 def _generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=Path, required=True, help=VIDEO_HELP)
+    parser.add_argument("--out", type=types.path, required=True, help=VIDEO_HELP)
     _add_media(parser)
     _add_model(parser)
     _add_clip(parser)
@@ -70,7 +82,7 @@ def _generate(parser: argparse.ArgumentParser) -> None:
 
 def _inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=Path, required=True, help="picture to write: .png, .jpg or .webp"
+        "--out", type=types.path, required=True, help="picture to write: .png, .jpg or .webp"
     )
     _add_media(parser)
     _add_model(parser)
@@ -82,25 +94,32 @@ def _inspect(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--portrait", type=Path, required=True, help="picture to animate")
+    parser.add_argument("--portrait", type=types.path, required=True, help="picture to animate")
     _add_sources(parser)
     add = parser.add_argument
-    add("--sound", type=Path, help="what is heard in the video (the audio)")
+    add("--sound", type=types.path, help="what is heard in the video (the audio)")
     add("--extend", choices=tuple(EXTENSIONS), help="a driving clip shorter than the audio")
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--audio", type=Path, help="speech: any sound or video file")
-    add("--driving", type=Path, help="video whose expression and head pose are followed")
-    add("--head", type=Path, help="video for the head pose alone (the driving clip)")
-    add("--signals", type=Path, help=".safetensors of saved signals, for what no medium gives")
+    add("--audio", type=types.path, help="speech: any sound or video file")
+    add("--driving", type=types.path, help="video whose expression and head pose are followed")
+    add("--head", type=types.path, help="video for the head pose alone (the driving clip)")
+    add(
+        "--signals", type=types.path, help=".safetensors of saved signals, for what no medium gives"
+    )
     add("--audio-cut", choices=CUTS, default="seamless", help="of speech over 30 s (seamless)")
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--model", default=BUILT_IN, help=f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})")
+    add(
+        "--model",
+        type=types.place,
+        default=BUILT_IN,
+        help=f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})",
+    )
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add(
         "--dtype",
@@ -115,24 +134,46 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _add_clip(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--frames", type=types.positive, help="at most so many frames (as long as the signals)")
-    add("--fps", type=types.rate, help="frames per second (the model's, 12.5)")
-    add("--size", type=types.positive, help="short side in pixels, a multiple of 64 (the model's)")
-    add("--expand", type=types.finite, help="cut the face box enlarged so many times (all of it)")
+    add(
+        "--frames",
+        type=types.whole(limits.FRAMES),
+        help="at most so many frames (as long as the signals)",
+    )
+    add("--fps", type=types.within(limits.FPS), help="frames per second (the model's, 12.5)")
+    add(
+        "--size",
+        type=types.whole(limits.SHORT_SIDE_PX),
+        help="short side in pixels, a multiple of 64 (the model's)",
+    )
+    add(
+        "--expand",
+        type=types.within(limits.EXPAND),
+        help="cut the face box enlarged so many times (all of it)",
+    )
     add("--aspect", type=types.aspect, help="width:height of what is cut (the picture's)")
 
 
 def _add_faces(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--face", default="largest", help="largest, left, right, centre, or an index (largest)")
+    add(
+        "--face",
+        type=types.face,
+        default="largest",
+        help="largest, left, right, centre, or an index (largest)",
+    )
     add("--face-box", type=types.box, help="x0,y0,x1,y1 in the portrait, or whole (found)")
-    add("--face-mask", type=Path, help="picture over the portrait with the face in white")
+    add("--face-mask", type=types.path, help="picture over the portrait with the face in white")
     _add_driving_faces(parser)
 
 
 def _add_driving_faces(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--driving-face", default="largest", help="as --face, in driving and head clip")
+    add(
+        "--driving-face",
+        type=types.face,
+        default="largest",
+        help="as --face, in driving and head clip",
+    )
     add("--driving-box", type=types.box, help="x0,y0,x1,y1 in the driving clip, or whole (found)")
     add("--head-box", type=types.box, help="the same in the head clip")
     _add_landmarker(parser)
@@ -140,7 +181,7 @@ def _add_driving_faces(parser: argparse.ArgumentParser) -> None:
 
 def _add_landmarker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--landmarker", type=Path, help=f"MediaPipe's face_landmarker.task ({DEFAULT_PATH})"
+        "--landmarker", type=types.path, help=f"MediaPipe's face_landmarker.task ({DEFAULT_PATH})"
     )
 
 
@@ -151,58 +192,116 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     add("--masks", choices=STYLES, default="released", help="regions of two signals (released)")
     add("--audio-mask", type=types.region, help=f"picture, clip, or parts joined by + - &: {parts}")
     add("--expression-mask", type=types.region, help="the same for the expression")
-    add("--grow-px", type=int, default=0, help="how far drawn regions reach further (0)")
-    add("--mask-clip", type=Path, help="clip framed as the result, whose face the regions follow")
+    add(
+        "--grow-px",
+        type=types.whole(limits.GROW_PX),
+        default=0,
+        help="how far drawn regions reach further (0)",
+    )
+    add(
+        "--mask-clip",
+        type=types.path,
+        help="clip framed as the result, whose face the regions follow",
+    )
 
 
 def _add_text(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--text", help="expression in words: joyful, or 0s: neutral; 2s: joyful")
-    add("--bank", type=Path, help="bank of expressions that the words choose from")
-    add("--clip", type=Path, help="folder of a CLIP model (none: presets by blendshapes)")
-    add("--strength", type=types.finite, default=1.0, help="of the words; 0 is neutral (1)")
-    add("--temperature", type=types.finite, help="lower chooses fewer of the bank (0.1, 0.25)")
+    add("--bank", type=types.path, help="bank of expressions that the words choose from")
+    add("--clip", type=types.path, help="folder of a CLIP model (none: presets by blendshapes)")
+    add(
+        "--strength",
+        type=types.within(limits.STRENGTH),
+        default=1.0,
+        help="of the words; 0 is neutral (1)",
+    )
+    add(
+        "--temperature",
+        type=types.within(limits.TEMPERATURE),
+        help="lower chooses fewer of the bank (0.1, 0.25)",
+    )
 
 
 def _add_paste(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--paste-back", action="store_true", help="put the frames back into the whole picture")
-    add("--feather-px", type=int, default=16, help="how softly they blend in (16)")
+    add(
+        "--feather-px",
+        type=types.whole(limits.FEATHER_PX),
+        default=16,
+        help="how softly they blend in (16)",
+    )
 
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--steps", type=types.positive, help="sampling steps (the model's)")
-    add("--seed", type=int, default=0, help="of the noise; same seed, same pictures (0)")
+    add("--steps", type=types.whole(limits.STEPS), help="sampling steps (the model's)")
+    add(
+        "--seed",
+        type=types.whole(limits.SEED),
+        default=0,
+        help="of the noise; same seed, same pictures (0)",
+    )
     add("--appearance-scale", type=types.scale, help="or start:end; 1 is off (2)")
     add("--audio-scale", type=types.scale, help="or start:end; 1 is off (7.5)")
     add("--expression-scale", type=types.scale, help="or start:end; 1 is off (3)")
-    add("--window-frames", type=types.positive, help="frames denoised together (25)")
-    add("--overlap-frames", type=int, help="shared by neighbouring windows (0)")
-    add("--shift-frames", type=int, help="how far windows move each step (7)")
+    add(
+        "--window-frames",
+        type=types.whole(limits.WINDOW_FRAMES),
+        help="frames denoised together (25)",
+    )
+    add(
+        "--overlap-frames",
+        type=types.whole(limits.OVERLAP_FRAMES),
+        help="shared by neighbouring windows (0)",
+    )
+    add(
+        "--shift-frames",
+        type=types.whole(limits.SHIFT_FRAMES),
+        help="how far windows move each step (7)",
+    )
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
-    add("--passes", type=types.positive, help="guidance passes in one batch (as many as fit)")
+    add(
+        "--passes",
+        type=types.whole(limits.PASSES),
+        help="guidance passes in one batch (as many as fit)",
+    )
     _add_shortcuts(parser)
 
 
 def _add_shortcuts(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--schedule", choices=tuple(SCHEDULES), default="karras", help="noise levels (karras)")
-    add("--guide-from", type=types.finite, help="no guidance above this noise level (always)")
-    add("--guide-to", type=types.finite, help="no guidance below this noise level (0)")
-    add("--reuse-guidance", type=types.positive, help="compute it at one step of so many (1)")
+    add(
+        "--guide-from",
+        type=types.within(limits.SIGMA),
+        help="no guidance above this noise level (always)",
+    )
+    add(
+        "--guide-to", type=types.within(limits.SIGMA), help="no guidance below this noise level (0)"
+    )
+    add(
+        "--reuse-guidance",
+        type=types.whole(limits.REUSE_STEPS),
+        help="compute it at one step of so many (1)",
+    )
 
 
 def _signals(parser: argparse.ArgumentParser) -> None:
     add, edits = parser.add_argument, "; ".join(f"{n}={v[2]}" for n, v in EDITS.items())
-    add("--out", type=Path, required=True, help=".safetensors to write")
+    add("--out", type=types.path, required=True, help=".safetensors to write")
     _add_sources(parser)
-    add("--fps", type=types.rate, default=25.0, help="at which clips are read (25)")
-    add("--frames", type=types.positive, help="read at most so many frames of clips")
+    add("--fps", type=types.within(limits.FPS), default=25.0, help="at which clips are read (25)")
+    add("--frames", type=types.whole(limits.FRAMES), help="read at most so many frames of clips")
     add("--edit", action="append", default=[], help=f"[signal.]edit=value, in order: {edits}")
-    add("--blend", type=Path, help="saved signals to blend with")
+    add("--blend", type=types.path, help="saved signals to blend with")
     add("--blend-curve", default="0.5", help="0 is this, 1 the other; written as a gate (0.5)")
-    add("--text-seconds", type=types.finite, help="how long --text lasts (1 s after its end)")
+    add(
+        "--text-seconds",
+        type=types.within(limits.SECONDS),
+        help="how long --text lasts (1 s after its end)",
+    )
     _add_driving_faces(parser)
     _add_text(parser)
     _add_model(parser)
@@ -210,25 +309,29 @@ def _signals(parser: argparse.ArgumentParser) -> None:
 
 def _bank(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", type=Path, nargs="?", help="pictures of faces; joy.txt captions joy.png")
-    add("--out", type=Path, required=True, help=".safetensors to write")
-    add("--signals", type=Path, help="saved signals instead of pictures")
+    add("folder", type=types.path, nargs="?", help="pictures of faces; joy.txt captions joy.png")
+    add("--out", type=types.path, required=True, help=".safetensors to write")
+    add("--signals", type=types.path, help="saved signals instead of pictures")
     add("--captions", help="what they express when: 0s: neutral; 2s: joyful")
-    add("--clip", type=Path, help="folder of a CLIP model that indexes the pictures")
+    add("--clip", type=types.path, help="folder of a CLIP model that indexes the pictures")
     _add_landmarker(parser)
     _add_model(parser)
 
 
 def _faces(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("picture", type=Path)
+    parser.add_argument("picture", type=types.path)
     _add_landmarker(parser)
 
 
 def _convert(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", type=Path, help="folder with the released files")
-    add("--out", type=Path, required=True, help=".safetensors to write")
-    add("--svd", type=Path, help="SVD-xt-1.1: diffusers folder or .safetensors (in the folder)")
+    add("folder", type=types.path, help="folder with the released files")
+    add("--out", type=types.path, required=True, help=".safetensors to write")
+    add(
+        "--svd",
+        type=types.path,
+        help="SVD-xt-1.1: diffusers folder or .safetensors (in the folder)",
+    )
     add(
         "--dtype",
         choices=tuple(commands.DTYPES),

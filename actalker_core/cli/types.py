@@ -1,11 +1,18 @@
 """What a word on the command line may be."""
 
 import argparse
+import errno
 import math
+import os
+from collections.abc import Callable
 from pathlib import Path
 
+from ..errors import quoted
 from ..faces import Box
+from ..faces.face import ORDERS
+from ..limits import ASPECT, GUIDANCE, Limits
 from ..sampler.guidance import Scale
+from ..text import number_in, whole_number_in
 
 WHOLE: Box = (0.0, 0.0, math.inf, math.inf)
 """Stands for the whole picture until its size is known."""
@@ -15,70 +22,96 @@ def box(text: str) -> Box:
     """`x0,y0,x1,y1` in pixels, or `whole`."""
     if text == "whole":
         return WHOLE
-    try:
-        x0, y0, x1, y1 = (float(edge) for edge in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(
-            f"expected x0,y0,x1,y1 in pixels, or whole, got '{text}'"
-        ) from None
+    edges = [number_in(edge.strip()) for edge in text[:LONGEST_BOX].split(",")]
+    if len(edges) != 4 or None in edges or len(text) > LONGEST_BOX:
+        raise _refused("x0,y0,x1,y1 in pixels, or whole", text)
+    x0, y0, x1, y1 = (edge for edge in edges if edge is not None)
     return x0, y0, x1, y1
+
+
+LONGEST_BOX = 200
+"""Characters."""
 
 
 def scale(text: str) -> Scale:
     """A number, or `start:end`."""
     first, _, last = text.partition(":")
-    try:
-        value = float(first), float(last or first)
-    except ValueError:
-        value = math.nan, math.nan
-    if not all(map(math.isfinite, value)):
-        raise argparse.ArgumentTypeError(f"expected a number or start:end, got '{text}'")
-    return value
+    start, end = number_in(first), number_in(last or first)
+    if start is None or end is None or not (GUIDANCE.hold(start) and GUIDANCE.hold(end)):
+        raise _refused(f"{GUIDANCE.expected}, or start:end", text)
+    return start, end
 
 
 def aspect(text: str) -> float:
     """`16:9`, or width divided by height."""
     width, _, height = text.partition(":")
+    w, h = number_in(width), number_in(height or "1")
+    value = w / h if w is not None and h else math.nan
+    if not ASPECT.hold(value):
+        raise _refused(f"width:height, {ASPECT.expected}", text)
+    return value
+
+
+def within(limits: Limits) -> Callable[[str], float]:
+    """A number between its limits."""
+
+    def read(text: str) -> float:
+        value = number_in(text)
+        if value is None or not limits.hold(value):
+            raise _refused(limits.expected, text)
+        return value
+
+    return read
+
+
+def whole(limits: Limits) -> Callable[[str], int]:
+    """A whole number between its limits."""
+
+    def read(text: str) -> int:
+        value = whole_number_in(text)
+        if value is None or not limits.hold(value):
+            raise _refused(limits.expected, text)
+        return value
+
+    return read
+
+
+def face(text: str) -> str:
+    """One of several faces."""
+    if text not in ORDERS and whole_number_in(text) is None:
+        raise _refused(f"{', '.join(ORDERS)}, or an index from the left", text)
+    return text
+
+
+def place(text: str) -> str:
+    """The name of a file or folder that a system can have."""
     try:
-        value = float(width) / float(height or 1)
-    except (ValueError, ZeroDivisionError):
-        value = math.nan
-    if not value > 0:
-        raise argparse.ArgumentTypeError(f"expected width:height, got '{text}'")
-    return value
+        os.stat(text)
+    except ValueError as error:  # it holds a NUL
+        raise _refused(f"a path ({error})", text) from None
+    except OSError as error:
+        if error.errno not in NOT_THERE:
+            raise _refused(f"a path ({error.strerror})", text) from None
+    return text
 
 
-def positive(text: str) -> int:
-    """A whole number above 0."""
-    value = int(text) if text.isdigit() else 0
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number above 0, got '{text}'")
-    return value
+NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EINVAL}
+"""Why a path may be used all the same, to be written or refused by whoever reads it."""
 
 
-def rate(text: str) -> float:
-    """Frames per second."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 1 <= value <= 120:
-        raise argparse.ArgumentTypeError(f"expected frames per second in 1…120, got '{text}'")
-    return value
-
-
-def finite(text: str) -> float:
-    """A number."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise argparse.ArgumentTypeError(f"expected a number, got '{text}'")
-    return value
+def path(text: str) -> Path:
+    """A file or folder."""
+    return Path(place(text))
 
 
 def region(text: str) -> Path | str:
     """A picture or clip that is there, else parts of a face."""
-    path = Path(text)
-    return path if path.is_file() or path.suffix else text
+    try:
+        is_file = os.path.isfile(text)
+    except ValueError:
+        is_file = False
+    return path(text) if is_file or Path(text).suffix else text
+
+
+def _refused(expected: str, text: str) -> argparse.ArgumentTypeError:
+    return argparse.ArgumentTypeError(f"expected {expected}, got {quoted(text)}")

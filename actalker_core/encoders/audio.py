@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ..config import WhisperConfig
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..media import Audio
 from ..model.attention import Ops, attention
 from ..signals import AudioSignal
@@ -160,7 +160,7 @@ def hidden_states(
         InputError: audio shorter than one state pair (40 ms), or an unknown cut.
     """
     if cut not in CUTS:
-        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got '{cut}'.")
+        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got {quoted(cut)}.")
     total = samples.shape[0]
     if not states_in(total):
         raise InputError(

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, quoted
 from ..faces.blendshapes import NAMES
+from ..limits import FPS, STRENGTH, TEMPERATURE
 from ..signals import LONGEST_SAMPLES, ExpressionSignal
 from ..text import Piece
 from .bank import NEUTRAL, Bank
@@ -41,11 +42,12 @@ class ClipMatcher:
     Source: Radford et al., arXiv 2103.00020; Liang et al., arXiv 2203.02053 (the two crowds).
 
     Raises:
-        InputError: the bank has neither, or was indexed by another CLIP.
+        InputError: the bank has neither, or was indexed by another CLIP; a temperature outside
+            `limits.TEMPERATURE`.
     """
 
     def __init__(self, bank: Bank, clip: Clip, temperature: float = CLIP_TEMPERATURE) -> None:
-        _check(temperature)
+        TEMPERATURE.check(temperature)
         self._clip, self._temperature = clip, temperature
         if bank.captions:
             known = clip.text(_phrases(bank.captions))
@@ -87,11 +89,11 @@ class PresetMatcher:
     bank's.
 
     Raises:
-        InputError: the bank has no blendshapes.
+        InputError: the bank has no blendshapes, or a temperature outside `limits.TEMPERATURE`.
     """
 
     def __init__(self, bank: Bank, temperature: float = PRESET_TEMPERATURE) -> None:
-        _check(temperature)
+        TEMPERATURE.check(temperature)
         if bank.blendshapes is None:
             raise InputError(
                 "This bank has no blendshapes. Build it again with MediaPipe's "
@@ -128,8 +130,8 @@ class WordMatcher:
                 return best / best.sum()
         known = ", ".join(sorted(" ".join(sorted(words)) for words in self._known))
         raise InputError(
-            f"No expression of the bank is called '{text}': expected words of {known}. Caption the "
-            "bank so, or match by CLIP."
+            f"No expression of the bank is called {quoted(text)}: expected words of {known}. "
+            "Caption the bank so, or match by CLIP."
         )
 
 
@@ -148,14 +150,13 @@ def _preset_called(text: str) -> str:
         if {name, *SYNONYMS.get(name, ())} & words:
             return name
     raise InputError(
-        f"No preset is called '{text}': expected one of {', '.join(PRESETS)}, or a synonym. Give "
-        "a CLIP to match any text."
+        f"No preset is called {quoted(text)}: expected one of {', '.join(PRESETS)}, or a synonym. "
+        "Give a CLIP to match any text."
     )
 
 
-def _check(temperature: float) -> None:
-    if not temperature > 0:
-        raise InputError(f"Temperature: expected a number above 0, got {temperature:g}.")
+MOST_MOMENTS = 1000
+"""Of a prompt; each is looked for in the bank."""
 
 
 @dataclass(frozen=True)
@@ -176,20 +177,22 @@ def parse_prompt(text: str) -> list[Moment]:
     parts = whole.split(r"[;\n]")
     if not parts:
         raise whole.error("a text, such as joyful")
+    if len(parts) > MOST_MOMENTS:
+        raise whole.error(f"at most {MOST_MOMENTS:,} moments")
     if len(parts) == 1 and ":" not in parts[0].text:
         return [Moment(0.0, parts[0].text)]
-    moments: list[Moment] = []
+    moments: dict[float, Moment] = {}
     for part in parts:
         time, words = part.divided(":", "time: text, such as 2s: joyful")
         if not words.text:
             raise words.error("a text after the time")
-        if re.search(r",\s*[\d.]+s?\s*:", words.text):
+        if re.search(r",\s*[0-9.]+s?\s*:", words.text):
             raise words.error("a semicolon before the next time")
         seconds = time.seconds(fps=None)
-        if seconds in (moment.seconds for moment in moments):
+        if seconds in moments:
             raise time.error("each time once")
-        moments.append(Moment(seconds, words.text))
-    return sorted(moments, key=lambda moment: moment.seconds)
+        moments[seconds] = Moment(seconds, words.text)
+    return sorted(moments.values(), key=lambda moment: moment.seconds)
 
 
 def express(
@@ -210,8 +213,11 @@ def express(
         strength: 0 is neutral, 1 the expression as it is in the bank, more exaggerates.
 
     Raises:
-        InputError: words that the matcher does not know, or a duration of no values or too many.
+        InputError: words that the matcher does not know, a duration of no values or too many, or
+            a number outside its `limits`.
     """
+    STRENGTH.check(strength)
+    FPS.check(rate_hz)
     if not 0.5 < seconds * rate_hz <= LONGEST_SAMPLES:
         raise InputError(
             f"Text: expected {1 / rate_hz:g} s (one value) to {LONGEST_SAMPLES / rate_hz:g} s, got "
@@ -222,7 +228,7 @@ def express(
     reached = torch.stack([neutral + strength * (target - neutral) for target in targets])
     times = torch.tensor([moment.seconds for moment in prompt], dtype=torch.float64)
     at = torch.arange(round(seconds * rate_hz), dtype=torch.float64) / rate_hz
-    features = torch.stack([_at(times, reached, t) for t in at])
+    features = _between(times, reached, at)
     words = "; ".join(f"{m.seconds:g}s: {m.text}" for m in prompt)
     return ExpressionSignal(rate_hz=rate_hz, source=f"text: {words}", features=features)
 
@@ -233,10 +239,10 @@ def _features(bank: Bank, matcher: Matcher, text: str) -> Tensor:
     return matcher.weights(text) @ bank.features
 
 
-def _at(times: Tensor, values: Tensor, time: Tensor) -> Tensor:
-    after = int(torch.searchsorted(times, time, right=True))
-    if after == 0 or after == len(times):
-        return values[min(after, len(times) - 1)]
-    before = after - 1
-    share = float((time - times[before]) / (times[after] - times[before]))
+def _between(times: Tensor, values: Tensor, at: Tensor) -> Tensor:
+    """Values (n, d) of some times at others, linear between them and held outside."""
+    found = torch.searchsorted(times, at, right=True)
+    before, after = (found - 1).clamp(min=0), found.clamp(max=len(times) - 1)
+    pause = times[after] - times[before]
+    share = torch.where(pause > 0, (at - times[before]) / pause, 0).float()[:, None]
     return values[before] + share * (values[after] - values[before])

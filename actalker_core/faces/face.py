@@ -1,6 +1,5 @@
 """What is known about a face, and which of several is meant."""
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -10,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import FaceError, InputError
+from ..errors import FaceError, InputError, quoted
+from ..text import whole_number_in
 from .box import Box, area, centre
 
 Array = NDArray[np.float32]
@@ -64,10 +64,13 @@ def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str
             "(x0,y0,x1,y1), which also serves drawn and stylised faces, or choose another file."
         )
     from_left = sorted(found, key=lambda face: centre(face.box)[0])
-    if re.fullmatch(r"-?[0-9]+", choice):
-        return _by_index(from_left, int(choice), where)
+    index = whole_number_in(choice)
+    if index is not None:
+        return _by_index(from_left, index, where)
     if choice not in ORDERS:
-        raise InputError(f"Face: expected an index or one of {', '.join(ORDERS)}, got '{choice}'.")
+        raise InputError(
+            f"Face: expected an index or one of {', '.join(ORDERS)}, got {quoted(choice)}."
+        )
     if choice == "centre":
         return min(found, key=lambda face: _from_centre(face, size))
     by_order = {"largest": max(found, key=lambda face: area(face.box)), "left": from_left[0]}

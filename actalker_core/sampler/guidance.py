@@ -14,6 +14,8 @@ from enum import IntEnum
 import torch
 from torch import Tensor
 
+from ..limits import GUIDANCE
+
 Scale = tuple[float, float]
 """Strength at the first and at the last step; linear between."""
 
@@ -36,11 +38,20 @@ PassPlan = dict[Pass, float]
 
 @dataclass(frozen=True)
 class Guidance:
-    """How strongly identity, audio and expression are amplified."""
+    """How strongly identity, audio and expression are amplified.
+
+    Raises:
+        InputError: a strength outside `limits.GUIDANCE`.
+    """
 
     appearance: Scale = (2.0, 2.0)
     audio: Scale = (7.5, 7.5)
     expression: Scale = (3.0, 3.0)
+
+    def __post_init__(self) -> None:
+        """Refuse strengths that give no pictures."""
+        for scale in (*self.appearance, *self.audio, *self.expression):
+            GUIDANCE.check(scale)
 
     def weights(self, step: int, steps: int, most: float = math.inf) -> list[float]:
         """The weight of each pass at a step; they add up to 1.

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..errors import InputError
+from ..errors import InputError, quoted
+from ..limits import REUSE_STEPS, SIGMA
 from .guidance import Pass, PassPlan, weighed
 
 Expect = Callable[[list[Pass]], Iterable[Tensor]]
@@ -33,10 +34,14 @@ class Shortcuts:
 
     def __post_init__(self) -> None:
         """Refuse an interval that ends before it begins, and less than every step."""
-        if not self.guide_from >= self.guide_to >= 0 or self.reuse_every < 1:
+        opens = self.guide_from == math.inf or SIGMA.hold(self.guide_from)
+        are_held = opens and SIGMA.hold(self.guide_to) and REUSE_STEPS.hold(self.reuse_every)
+        if not are_held or self.guide_from < self.guide_to:
+            given = map(quoted, (self.guide_from, self.guide_to, self.reuse_every))
             raise InputError(
-                "Shortcuts: expected noise levels guide_from ≥ guide_to ≥ 0 and reuse_every of at "
-                f"least 1, got {self.guide_from}, {self.guide_to}, {self.reuse_every}."
+                "Shortcuts: expected noise levels guide_from ≥ guide_to ≥ 0, at most "
+                f"{SIGMA.most:,g}, and reuse_every from 1 to {REUSE_STEPS.most}, got "
+                f"{', '.join(given)}. Change them."
             )
 
     def guides(self, sigma: float) -> bool:

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from ..errors import InputError
+from ..errors import InputError, check_choice, quoted
+from ..limits import OVERLAP_FRAMES, SHIFT_FRAMES, WINDOW_FRAMES
 
 MODES = ("tight", "cyclic")
 
@@ -27,12 +28,15 @@ class Windows:
 
     def __post_init__(self) -> None:
         """Refuse windows that would not advance."""
-        if self.mode not in MODES:
-            raise InputError(f"Windows: expected mode {' or '.join(MODES)}, got '{self.mode}'.")
-        if self.frames < 1 or not 0 <= self.overlap < self.frames or self.shift_per_step < 0:
+        check_choice("Windows", self.mode, MODES)
+        given = (self.frames, self.overlap, self.shift_per_step)
+        limits = (WINDOW_FRAMES, OVERLAP_FRAMES, SHIFT_FRAMES)
+        are_held = all(limit.hold(value) for limit, value in zip(limits, given, strict=True))
+        if not are_held or self.overlap >= self.frames:
             raise InputError(
-                "Windows: expected at least 1 frame, an overlap from 0 to below the length and no "
-                f"negative shift, got {self.frames}, {self.overlap}, {self.shift_per_step}."
+                f"Windows: expected 1 to {WINDOW_FRAMES.most:,} frames, an overlap from 0 to below "
+                f"that and a shift from 0 to {SHIFT_FRAMES.most:,}, got "
+                f"{', '.join(map(quoted, given))}. Change them."
             )
 
     @property

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.limits import DENOISE, STEPS
 from ...actalker_core.sampler.guidance import Guidance, Pass
 from ...actalker_core.sampler.predict import Memo, passes_on
 from ...actalker_core.sampler.shortcuts import Frugal
@@ -160,6 +161,11 @@ class Schedule:
     sampler: str = "euler"
     scheduler: str = "karras"
     denoise: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers outside their limits."""
+        STEPS.check(self.steps)
+        DENOISE.check(self.denoise)
 
     def sigmas(self, patcher: ModelPatcher) -> Tensor:
         """Falling noise levels, the last one 0."""

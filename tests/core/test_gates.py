@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core import gates
-from actalker_core.errors import InputError
+from actalker_core.errors import InputError, quoted
 from actalker_core.gates import Key, envelope, keyframes
 from actalker_core.media import Audio
 
@@ -491,7 +491,7 @@ def test_what_cannot_be_read_is_shown_where_it_stands(marked: str, expected: str
     text = marked.replace("|", "")
     place = rf"{marked.index('|') + 1}" if "|" in marked else r"\d+"
     said = rf"expected .*{expected or ''}.* at character {place}, got"
-    with pytest.raises(InputError, match=rf"(?s)Gate '{re.escape(text)}': {said}"):
+    with pytest.raises(InputError, match=rf"Gate {re.escape(quoted(text))}: {said}"):
         gates.parse(text, 5, MODEL_FPS, SOUND)
 
 

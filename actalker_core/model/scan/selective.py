@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import InputError
+from ...errors import InputError, quoted
 from . import chunked, mamba_ssm_cuda, reference, trainable
 
 log = logging.getLogger(__name__)
@@ -92,7 +92,9 @@ def choose_backend(wanted: str, device_type: str, dtype: torch.dtype = torch.flo
         InputError: `wanted` is not one of `CHOICES`.
     """
     if wanted not in CHOICES:
-        raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got '{wanted}'.")
+        raise InputError(
+            f"Scan backend: expected one of {', '.join(CHOICES)}, got {quoted(wanted)}."
+        )
     fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
     default = "mamba_ssm" if fast else "chunked"
     can_run = wanted in BACKENDS and (wanted != "mamba_ssm" or fast)

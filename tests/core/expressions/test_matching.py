@@ -211,7 +211,7 @@ def test_words_that_no_entry_has_are_named_with_those_that_there_are() -> None:
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_temperature_is_above_zero(kind: str, temperature: float) -> None:
-    with pytest.raises(InputError, match="above 0"):
+    with pytest.raises(InputError, match="Temperature: expected"):
         matcher_of(kind, preset_bank(), temperature)
 
 

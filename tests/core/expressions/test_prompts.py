@@ -22,7 +22,7 @@ from made_banks import (
 )
 
 from actalker_core.encoders.motion import HeadExpression
-from actalker_core.errors import InputError
+from actalker_core.errors import InputError, quoted
 from actalker_core.expressions.bank import build_bank, load_bank, save_bank
 from actalker_core.expressions.clip import Clip
 from actalker_core.expressions.presets import PRESETS
@@ -175,7 +175,7 @@ def test_a_prompt_that_cannot_be_read_is_pointed_into(marked: str) -> None:
     prompt, character = marked.replace("^", ""), marked.index("^") + 1
     with pytest.raises(InputError, match=rf"(?s)^Prompt .*at character {character},") as caught:
         parse_prompt(prompt)
-    assert f"'{prompt}'" in str(caught.value)
+    assert quoted(prompt) in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["   ", "\n\n", " ; "])

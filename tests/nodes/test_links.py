@@ -1,0 +1,182 @@
+"""Files of other disks: what is linked and listed also loads, and nothing else does."""
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+
+
+@pytest.fixture
+def models(comfy: Comfy) -> Iterator[Path]:
+    """`models/actalker`, as it was afterwards."""
+    folder = comfy.base / "models" / "actalker"
+    before = set(folder.iterdir())
+    yield folder
+    for path in set(folder.iterdir()) - before:
+        shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@pytest.fixture(scope="module")
+def disk(comfy: Comfy, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Another disk with a checkpoint, signals and a release."""
+    folder = tmp_path_factory.mktemp("disk")
+    shutil.copy(comfy.base / "tiny.safetensors", folder / "far.safetensors")
+    signals = comfy.core("signals")
+    expression = signals.ExpressionSignal(25.0, "test", torch.rand(9, 32))
+    signals.save_signals(folder / "said.safetensors", signals.Signals(expression=expression))
+    (folder / "release").mkdir()
+    (folder / "release" / "unet-1.pth").write_bytes(b"x")
+    return folder
+
+
+def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, disk: Path) -> None:
+    (models / "linked.safetensors").symlink_to(disk / "far.safetensors")
+    (models / "shelf").symlink_to(disk)
+    (models / "deep").mkdir()
+    (models / "deep" / "down").symlink_to(disk)
+    files = comfy.bridge("files")
+    wanted = ["linked.safetensors", "shelf/far.safetensors", "deep/down/far.safetensors"]
+    assert set(wanted) <= set(files.checkpoints())
+    for name in wanted:
+        assert comfy.call("LoadModel", checkpoint=name)
+
+
+def test_a_linked_release_is_listed_and_found(comfy: Comfy, models: Path, disk: Path) -> None:
+    (models / "bought").symlink_to(disk / "release")
+    files = comfy.bridge("files")
+    assert "bought" in files.folders()
+    assert (files.model_path("bought") / "unet-1.pth").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("mark", ["", " [output]"])
+def test_linked_signals_are_listed_and_load(comfy: Comfy, disk: Path, mark: str) -> None:
+    folder = comfy.base / ("output" if mark else "input")
+    (folder / "link.safetensors").symlink_to(disk / "said.safetensors")
+    (folder / "shelf").symlink_to(disk)
+    try:
+        for name in (f"link.safetensors{mark}", f"shelf/said.safetensors{mark}"):
+            assert name in comfy.bridge("files").saved_signals()
+            assert len(comfy.call("LoadSignals", signals_file=name)[1]) == 9
+    finally:
+        (folder / "link.safetensors").unlink()
+        (folder / "shelf").unlink()
+
+
+def test_a_linked_landmarker_is_found(
+    comfy: Comfy, models: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (disk / "task").write_bytes(b"x")
+    (models / "face_landmarker.task").symlink_to(disk / "task")
+    files, opened = comfy.bridge("files"), []
+    files._finder_at.cache_clear()
+    monkeypatch.setattr(files, "open_finder", lambda path=None, **_: opened.append(path))
+    files.face_finder()
+    assert opened == [models / "face_landmarker.task"]
+    files._finder_at.cache_clear()
+
+
+def refused(comfy: Comfy, name: str) -> str:
+    with pytest.raises(comfy.core("errors").InputError) as caught:
+        comfy.bridge("files").model_path(name)
+    return str(caught.value)
+
+
+def test_what_points_nowhere_is_not_listed(comfy: Comfy, models: Path) -> None:
+    (models / "gone.safetensors").symlink_to(models / "never")
+    (models / "circle").symlink_to(models / "circle")
+    files = comfy.bridge("files")
+    listed = files.checkpoints() + files.folders()
+    assert not {"gone.safetensors", "circle"} & set(listed)
+    for name in ("gone.safetensors", "circle"):
+        assert name in refused(comfy, name)
+
+
+def test_links_in_a_circle_end(comfy: Comfy, models: Path, disk: Path) -> None:
+    (models / "a").mkdir()
+    (models / "a" / "up").symlink_to(models)
+    (models / "a" / "here").symlink_to(models / "a")
+    (models / "a" / "linked.safetensors").symlink_to(disk / "far.safetensors")
+    files = comfy.bridge("files")
+    assert "a/linked.safetensors" in files.checkpoints()
+    assert "a" in files.folders()
+
+
+def test_links_that_multiply_end_soon(
+    comfy: Comfy, models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Twelve folders with two links each to the next would be listed 2**12 times."""
+    monkeypatch.setattr(comfy.bridge("files"), "MOST_FOLDERS", 500)
+    for i in range(12):
+        (models / f"m{i}").mkdir()
+        for side in ("l", "r"):
+            (models / f"m{i}" / side).symlink_to(models / f"m{i + 1}")
+    start = time.perf_counter()
+    comfy.bridge("files").folders()
+    assert time.perf_counter() - start < 5
+    assert "not all" in caplog.text
+
+
+def test_what_is_no_regular_file_is_not_listed_and_waits_for_nothing(
+    comfy: Comfy, models: Path
+) -> None:
+    os.mkfifo(models / "pipe.safetensors")
+    (models / "zero.safetensors").symlink_to("/dev/zero")
+    for name in ("pipe.safetensors", "zero.safetensors"):
+        assert name not in comfy.bridge("files").checkpoints()
+        assert name in refused(comfy, name)
+
+
+@pytest.mark.parametrize("way", ["../far.safetensors", "shelf/../../far.safetensors", "{disk}"])
+def test_dots_and_absolute_paths_stay_refused(
+    comfy: Comfy, models: Path, disk: Path, way: str
+) -> None:
+    shutil.copy(disk / "far.safetensors", models.parent / "far.safetensors")
+    (models / "shelf").symlink_to(disk)
+    assert "expected a name" in refused(comfy, way.format(disk=disk / "far.safetensors"))
+
+
+def listed_and_loading(comfy: Comfy, models: Path) -> tuple[set[str], set[str]]:
+    files = comfy.bridge("files")
+    listed = set(files.checkpoints()) - {"built-in"}
+    loading = set()
+    for path in models.rglob("*.safetensors"):
+        name = path.relative_to(models).as_posix()
+        try:
+            files.model_path(name)
+            loading.add(name)
+        except comfy.core("errors").ACTalkerError:
+            pass
+    return listed, loading
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a:b", "a\\b", ".hidden", "CON", "nul.x", "lpt1", "end ", "x\ny", "COM¹", "ok", "CONSOLE"],
+)
+def test_what_is_listed_is_what_loads(comfy: Comfy, models: Path, disk: Path, name: str) -> None:
+    (models / "in").mkdir()
+    (models / "in" / f"{name}.safetensors").symlink_to(disk / "far.safetensors")
+    (models / "in" / name).mkdir(exist_ok=True)
+    shutil.copy(disk / "far.safetensors", models / "in" / name / "far.safetensors")
+    listed, loading = listed_and_loading(comfy, models)
+    assert listed == loading
+    assert bool(listed) == (name in ("ok", "CONSOLE", "end "))
+
+
+@pytest.fixture(autouse=True)
+def no_other_models(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Only the folder of the tests."""
+    import folder_paths
+
+    folder = str(comfy.base / "models" / "actalker")
+    kept = folder_paths.folder_names_and_paths["actalker"][1]
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "actalker", ([folder], kept))

@@ -1,0 +1,239 @@
+"""What people write, or a graph brings, gets a clear word on the node and harms no log."""
+
+import io
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy, image, speech
+
+SURROGATE = "a\ud800b"
+NO_TEXTS = [None, 5, 1.5, ["a", 1], {"a": [1]}, True]
+
+
+@pytest.fixture(scope="module")
+def usable(comfy: Comfy, loaded: Any, portrait: Any) -> dict[str, dict[str, Any]]:
+    """Inputs with which each node that takes a text or a choice works."""
+    model, encoders, _ = loaded
+    with torch.inference_mode():
+        moved = comfy.call(
+            "EncodeMotion", encoders=encoders, frames=image(frames=12), face="whole picture"
+        )
+        bank = comfy.call(
+            "BankOfSignal", expression_signal=moved[0], moments="0s: neutral; 0.3s: joyful"
+        )[0]
+    (comfy.base / "models" / "actalker" / "release").mkdir(exist_ok=True)
+    whole = {"face": "whole picture"}
+    return {
+        "Curve": {"audio": speech(0.5)},
+        "PreparePortrait": whole | {"image": image(), "short_side_px": 64},
+        "EncodeMotion": whole | {"encoders": encoders, "frames": image(frames=2)},
+        "EncodeAudio": {"encoders": encoders, "audio": speech(0.5)},
+        "ExpressionBank": whole | {"encoders": encoders, "images": image()},
+        "BankOfSignal": {"expression_signal": moved[0]},
+        "TextExpression": {"bank": bank},
+        "RegionMasks": {"portrait": portrait},
+        "SaveSignals": {"expression_signal": moved[0]},
+        "LoadSignals": {},
+        "LoadModel": {"checkpoint": "built-in"},
+        "ConvertCheckpoint": {"folder": "release"},
+        "EditSignal": {"signal": moved[0]},
+        "Windows": {"model": model},
+        "DemoMedia": {},
+    }
+
+
+TEXTS = [
+    ("Curve", "curve_text"),
+    ("PreparePortrait", "face_box"),
+    ("EncodeMotion", "face_box"),
+    ("ExpressionBank", "captions"),
+    ("BankOfSignal", "moments"),
+    ("TextExpression", "text"),
+    ("RegionMasks", "audio_region"),
+    ("RegionMasks", "expression_region"),
+    ("SaveSignals", "filename_prefix"),
+    ("ConvertCheckpoint", "file_name"),
+]
+CHOICES = [
+    ("LoadSignals", "signals_file"),
+    ("LoadModel", "checkpoint"),
+    ("LoadModel", "dtype"),
+    ("LoadModel", "scan_backend"),
+    ("ConvertCheckpoint", "folder"),
+    ("ConvertCheckpoint", "svd"),
+    ("ConvertCheckpoint", "stored_dtype"),
+    ("ExpressionBank", "clip_folder"),
+    ("ExpressionBank", "face"),
+    ("TextExpression", "match_by"),
+    ("RegionMasks", "style"),
+    ("RegionMasks", "signals"),
+    ("EditSignal", "edit"),
+    ("EncodeAudio", "cut"),
+    ("PreparePortrait", "face"),
+    ("Windows", "mode"),
+    ("DemoMedia", "movement"),
+]
+
+
+def test_every_text_of_every_node_is_tried_here(comfy: Comfy) -> None:
+    found = {
+        (node.removeprefix("ACTalker_"), key)
+        for node in comfy.nodes.NODE_CLASS_MAPPINGS
+        if node.startswith("ACTalker_")
+        for kind in ("required", "optional")
+        for key, (io_type, *_) in comfy.info(node)["input"].get(kind, {}).items()
+        if io_type == "STRING"
+    }
+    assert found == set(TEXTS)
+
+
+def refused(comfy: Comfy, node: str, inputs: dict[str, Any]) -> str:
+    with pytest.raises(comfy.core("errors").ACTalkerError) as caught:
+        comfy.call(node, **inputs)
+    said = str(caught.value)
+    assert said.isprintable()
+    assert said.encode()
+    assert len(said) <= 600
+    assert "expected" in said
+    return said
+
+
+@pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
+@pytest.mark.parametrize(("node", "key"), TEXTS + CHOICES)
+def test_what_is_no_text_is_refused(
+    comfy: Comfy, usable: Any, node: str, key: str, value: Any
+) -> None:
+    refused(comfy, node, usable[node] | {key: value})
+
+
+BAD = [SURROGATE, "\udfff", "x\0y", "a\nb\u202ec"]
+
+
+@pytest.mark.parametrize("text", BAD, ids=ascii)
+@pytest.mark.parametrize(("node", "key"), TEXTS + CHOICES)
+def test_what_cannot_be_written_is_refused_in_words_that_can(
+    comfy: Comfy, usable: Any, node: str, key: str, text: str
+) -> None:
+    if (node, key) == ("ExpressionBank", "captions") and SURROGATE[1] not in text:
+        text += SURROGATE  # other captions are fine
+    refused(comfy, node, usable[node] | {key: text})
+
+
+@pytest.mark.parametrize(("node", "key"), TEXTS + CHOICES)
+def test_a_very_long_text_is_quoted_in_part(comfy: Comfy, usable: Any, node: str, key: str) -> None:
+    assert "x" * 90 not in refused(comfy, node, usable[node] | {key: "x" * 1_000_000})
+
+
+@pytest.mark.parametrize(
+    ("node", "key"),
+    [
+        ("PreparePortrait", "expand"),
+        ("PreparePortrait", "aspect"),
+        ("EncodeMotion", "signal_fps"),
+        ("EncodeMotion", "frames_per_second"),
+        ("EncodeAudio", "fps"),
+        ("EncodeAudio", "max_seconds"),
+        ("TextExpression", "seconds"),
+        ("TextExpression", "strength"),
+        ("TextExpression", "signal_fps"),
+        ("EditSignal", "value"),
+    ],
+)
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300])
+def test_numbers_that_are_none_are_refused(
+    comfy: Comfy, usable: Any, node: str, key: str, value: float
+) -> None:
+    refused(comfy, node, usable[node] | {key: value})
+
+
+# Names --------------------------------------------------------------------------------------------
+
+NAMES = [
+    "C:name", "a\\b", "CON", "nul", "com1.x", "LPT9", ".hidden", "a/../b", "/a", "a//b", "a/.b",
+    "x" * 256, "é" * 128, "a<b", 'a"b', "a|b", "a?", "a*", "tab\tbed", "\x7f\ud800",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NAMES, ids=ascii)
+def test_names_that_some_system_refuses_are_refused_on_every(
+    comfy: Comfy, usable: Any, name: str
+) -> None:
+    before = {folder: sorted(folder.rglob("*")) for folder in (comfy.base, Path.cwd())}
+    refused(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"file_name": name})
+    refused(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"folder": name})
+    refused(comfy, "LoadModel", {"checkpoint": name})
+    refused(comfy, "LoadSignals", {"signals_file": f"{name}.safetensors"})
+    if name not in ("CON", "nul", "LPT9"):  # beginnings of a name may be so
+        refused(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": name})
+    refused(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": f"{name}/x"})
+    assert {folder: sorted(folder.rglob("*")) for folder in before} == before
+
+
+@pytest.mark.parametrize(
+    "prefix", ["", "a", "sub/", "sub/a.b", "é图", "CONSOLE", "%width%", "x" * 200]
+)
+def test_usual_prefixes_save(comfy: Comfy, usable: Any, prefix: str) -> None:
+    path = Path(comfy.call("SaveSignals", **usable["SaveSignals"], filename_prefix=prefix)[0])
+    assert path.is_file()
+    assert path.is_relative_to(comfy.base / "output")
+    path.unlink()
+
+
+# Numbers of a curve -------------------------------------------------------------------------------
+
+
+def test_a_number_for_each_of_many_frames_needs_no_text(comfy: Comfy) -> None:
+    values = torch.rand(50_000, dtype=torch.float64).tolist()
+    curve = comfy.call("Curve", curve_text="invert 0.5", numbers=values)[0]
+    assert torch.allclose(curve.over(50_000, 25), torch.tensor(values).float() * 0.5)
+
+
+@pytest.mark.parametrize("numbers", [["a"], [None], "0.5", [[1]], [1.5], [-0.1], [float("nan")]])
+def test_numbers_that_are_no_strengths_are_refused(comfy: Comfy, numbers: Any) -> None:
+    refused(comfy, "Curve", {"curve_text": "1", "numbers": numbers})
+
+
+# ComfyUI's log ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def strict_log(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.TextIOWrapper]:
+    """A log as ComfyUI sets it up: it raises at what cannot be encoded, its own reports too."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", errors="strict")
+    monkeypatch.setattr("sys.stderr", stream)
+    handler = logging.StreamHandler(stream)
+    logging.getLogger().addHandler(handler)
+    yield stream
+    logging.getLogger().removeHandler(handler)
+
+
+GRAPH: dict[str, Any] = {
+    "curve": {"class_type": "ACTalker_Curve", "inputs": {"curve_text": "1"}},
+    "load": {"class_type": "ACTalker_LoadSignals", "inputs": {"signals_file": "none"}},
+    "save": {
+        "class_type": "ACTalker_SaveSignals",
+        "inputs": {"filename_prefix": "x", "expression_signal": ["load", 1]},
+    },
+}
+
+
+@pytest.mark.parametrize("text", [SURROGATE, "\udcff.safetensors", "../\ud800"], ids=ascii)
+@pytest.mark.parametrize(("node", "key"), [("load", "signals_file"), ("save", "filename_prefix")])
+def test_the_queue_outlives_what_cannot_be_encoded(
+    comfy: Comfy, usable: Any, strict_log: io.TextIOWrapper, node: str, key: str, text: str
+) -> None:
+    saved = Path(comfy.call("SaveSignals", **usable["SaveSignals"], filename_prefix="in")[0])
+    given = {name: GRAPH[name]["inputs"] for name in ("load", "save")}
+    inputs = {**given["load"], "signals_file": f"{saved.name} [output]"}, dict(given["save"])
+    by_name = dict(zip(("load", "save"), inputs, strict=True))
+    by_name[node][key] = text
+    run = comfy.queue({n: GRAPH[n] | {"inputs": i} for n, i in by_name.items()})
+    assert not run.success
+    assert run.message.strip().isprintable()
+    assert "expected" in run.message
+    strict_log.flush()
+    saved.unlink()
