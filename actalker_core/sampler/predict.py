@@ -25,9 +25,9 @@ def passes_on(conditioning: Conditioning, frames: Sequence[int]) -> list[Pass]:
 
 @dataclass
 class Memo:
-    """v of windows that were computed before, by frames and pass."""
+    """v of windows that were computed before, by device, frames and pass."""
 
-    found: dict[tuple[tuple[int, ...], Pass], Tensor] = field(default_factory=dict)
+    found: dict[tuple[torch.device, tuple[int, ...], Pass], Tensor] = field(default_factory=dict)
 
 
 def clip_velocity(
@@ -62,12 +62,12 @@ def clip_velocity(
         first = passes_on(conditioning, frames)
         wanted = [first[which] for which in passes]
         index = torch.tensor(frames, device=x.device)
-        key = tuple(frames)
-        new = [which for which in dict.fromkeys(wanted) if (key, which) not in known]
+        key = {which: (x.device, tuple(frames), which) for which in wanted}
+        new = [which for which in key if key[which] not in known]
         if new:
             v = velocity(unet, conditioning, x[index], c_noise, frames, new)
-            known |= {(key, which): one for which, one in zip(new, v, strict=True)}
-        total.index_add_(1, index, torch.stack([known[key, which] for which in wanted]))
+            known |= {key[which]: one for which, one in zip(new, v, strict=True)}
+        total.index_add_(1, index, torch.stack([known[key[which]] for which in wanted]))
         count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
     return total / count
 

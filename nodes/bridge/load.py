@@ -63,10 +63,15 @@ def load_model(
     model, stored, cast = _read(name, dtype, scan)
     unet, vae = model.unet, model.vae
     del model.unet, model.vae
-    patcher = make_patcher(model.config, unet, stored, cast)
-    # With this newer ComfyUI makes another MODEL for another GPU, or one that it does not stream.
+    patcher, decoder = (
+        make_patcher(model.config, unet, stored, cast),
+        TemporalVAE(vae, model.config),
+    )
+    # With these newer ComfyUI makes another MODEL or VAE for another GPU, or a MODEL that it does
+    # not stream.
     patcher.cached_patcher_init = (load_denoiser, (name, dtype, scan))
-    return patcher, EncoderBox(model), TemporalVAE(vae, model.config)
+    decoder.patcher.cached_patcher_init = (load_autoencoder, (name, dtype, scan))
+    return patcher, EncoderBox(model), decoder
 
 
 def load_denoiser(
@@ -75,6 +80,14 @@ def load_denoiser(
     """The MODEL of `load_model` anew; its last argument is ComfyUI's."""
     model, stored, cast = _read(name, dtype, scan)
     return make_patcher(model.config, model.unet, stored, cast, dynamic=not disable_dynamic)
+
+
+def load_autoencoder(
+    name: str, dtype: str, scan: str, disable_dynamic: bool = False
+) -> comfy.model_patcher.ModelPatcher:
+    """What runs the VAE of `load_model`, anew; ComfyUI never streams it."""
+    model, _, _ = _read(name, dtype, scan)
+    return TemporalVAE(model.vae, model.config).patcher
 
 
 def _read(name: str, dtype: str, scan: str) -> tuple[ACTalker, torch.dtype, torch.dtype | None]:

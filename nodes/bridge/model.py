@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import comfy.conds
 import comfy.latent_formats
@@ -76,6 +76,10 @@ class Reading:
     conditioning: Conditioning
     passes: tuple[Pass, ...]
     windows: Windows
+
+    def to(self, device: torch.device) -> "Reading":
+        """The same on the device of one of several GPUs, between which ComfyUI deals passes."""
+        return replace(self, conditioning=self.conditioning.to(device))
 
 
 def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:

@@ -1,0 +1,99 @@
+"""Newer ComfyUI's nodes that give devices weights of their own, on a CPU that counts as two."""
+
+import copy
+import importlib
+import logging
+import threading
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy
+from test_sampling import EXACT_SIDE_PX, assert_same, by_node, conditioned_on, cut, native, prepare
+
+FIRST, SECOND = torch.device("cpu"), torch.device("cpu", 0)
+"""Two names of one device, which ComfyUI takes for two."""
+Networks = dict[str, set[int]]
+
+
+@pytest.fixture(autouse=True)
+def two_devices(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> None:
+    if "SelectModelDevice" not in comfy.nodes.NODE_CLASS_MAPPINGS:
+        pytest.skip("This ComfyUI has no such nodes.")
+    management = importlib.import_module("comfy.model_management")
+    found = [FIRST, SECOND]
+    monkeypatch.setattr(management, "get_all_torch_devices", lambda exclude_current=False: found)
+
+
+@pytest.fixture
+def networks(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> Networks:
+    """Which networks ran, by the thread that ran them."""
+    unet, ran = comfy.bridge("model").ClipUNet, {}
+    forward = unet.forward
+
+    def watched(self: Any, *given: Any, **more: Any) -> Any:
+        ran.setdefault(threading.current_thread().name, set()).add(id(self))
+        return forward(self, *given, **more)
+
+    monkeypatch.setattr(unet, "forward", watched)
+    return ran
+
+
+@pytest.fixture(scope="module")
+def clip(comfy: Comfy, loaded: Any) -> Any:
+    """CONDITIONING and LATENT, of a size in which rounding does not decide."""
+    return conditioned_on(comfy, loaded, prepare(comfy, loaded, EXACT_SIDE_PX))
+
+
+def test_passes_dealt_to_two_devices_give_the_same_clip(
+    comfy: Comfy, loaded: Any, clip: Any, networks: Networks
+) -> None:
+    model = cut(comfy, loaded[0], "tight", 3, 1, 1)
+    alone = by_node(comfy, model, *clip)
+    networks.clear()
+    dealt = native(comfy, "MultiGPU_WorkUnits", model=model, max_gpus=2)[0]
+    both = by_node(comfy, dealt, *clip)
+    assert_same(both, alone)
+    assert len(networks) == 2
+    assert len(set.union(*networks.values())) == 2, "each device has weights of its own"
+
+
+def test_a_model_for_another_device_samples_the_same_clip(
+    comfy: Comfy, loaded: Any, clip: Any, networks: Networks
+) -> None:
+    model = cut(comfy, loaded[0], "cyclic", 3, 1, 1)
+    alone = by_node(comfy, model, *clip)
+    moved = model.deepclone_multigpu(new_load_device=SECOND)
+    networks.clear()
+    assert_same(by_node(comfy, moved, *clip), alone)
+    assert set.union(*networks.values()) == {id(moved.model.diffusion_model)}
+    assert moved.model is not model.model
+
+
+def test_a_model_that_was_told_to_stay_on_the_cpu_samples_the_same_clip(
+    comfy: Comfy, loaded: Any, clip: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        moved = native(comfy, "SelectModelDevice", model=loaded[0], device="cpu")[0]
+    assert "unchanged" not in caplog.text
+    assert_same(by_node(comfy, moved, *clip), by_node(comfy, loaded[0], *clip))
+
+
+def test_a_vae_for_another_device_decodes_the_same_frames(
+    comfy: Comfy, loaded: Any, clip: Any
+) -> None:
+    """As Select VAE Device does it, which takes no device that is called a CPU."""
+    vae, moved = loaded[2], copy.copy(loaded[2])
+    moved.patcher = vae.patcher.deepclone_multigpu(new_load_device=SECOND)
+    moved.first_stage_model, moved.device = moved.patcher.model, SECOND
+    assert moved.first_stage_model is not vae.first_stage_model
+    frames = [comfy.call("Decode", vae=one, latent=clip[1])[0] for one in (vae, moved)]
+    torch.testing.assert_close(*frames)
+
+
+def test_a_model_without_dynamic_weights_is_read_anew(comfy: Comfy, loaded: Any) -> None:
+    again = loaded[0].clone(disable_dynamic=True, force_deepcopy=True)
+    assert again.model is not loaded[0].model
+    first, second = (one.model.diffusion_model.state_dict() for one in (loaded[0], again))
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[name], second[name]) for name in first)
