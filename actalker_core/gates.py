@@ -5,13 +5,14 @@
 
 import logging
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from itertools import pairwise
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from .errors import InputError, quoted
@@ -19,6 +20,8 @@ from .media import Audio
 from .text import Piece
 
 log = logging.getLogger(__name__)
+
+FloatArray = NDArray[np.float64]
 
 EASES = ("linear", "hold", "ease")
 ROUNDING_SECONDS = 1e-6
@@ -203,6 +206,30 @@ class Curve:
     def over(self, frames: int, fps: float) -> Tensor:
         """(frames,) in 0…1; raises as `parse` does."""
         return parse(self.text, frames, fps, self.audio) * numbers(self.strengths, frames)
+
+
+@dataclass(frozen=True)
+class DrawnCurve:
+    """A curve that was drawn in an editor, over whatever length the clip has.
+
+    Attributes:
+        values_at: places (n,) along the clip, 0 is its first frame and 1 its last -> (n,) values.
+    """
+
+    values_at: Callable[[FloatArray], FloatArray]
+
+    def over(self, frames: int, fps: float) -> Tensor:
+        """(frames,) in 0…1, whatever the rate; what was drawn outside of that is cut off.
+
+        Raises:
+            InputError: a value is not finite.
+        """
+        values = np.asarray(self.values_at(np.linspace(0, 1, frames)), dtype=np.float64)
+        if not np.isfinite(values).all():
+            raise InputError(
+                "Curve: expected finite values, got NaN or infinity. Draw the curve anew."
+            )
+        return clamp(torch.from_numpy(values).float())
 
 
 def report_experimental(name: str, gate: Tensor) -> None:

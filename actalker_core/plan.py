@@ -104,8 +104,8 @@ class Settings:
     seed: int = 0
     audio_cut: str = "seamless"
     extend: str | None = None
-    audio_gate: str | gates.Curve = "1"
-    expression_gate: str | gates.Curve = "1"
+    audio_gate: str | gates.Curve | gates.DrawnCurve = "1"
+    expression_gate: str | gates.Curve | gates.DrawnCurve = "1"
     masks: str = "released"
     audio_region: str | None = None
     expression_region: str | None = None
@@ -217,7 +217,7 @@ def _gates(
         "expression": bool(signals.expression or signals.pose),
     }
     curves = {
-        name: gate if isinstance(gate, gates.Curve) else gates.Curve(gate, heard)
+        name: gates.Curve(gate, heard) if isinstance(gate, str) else gate
         for name, gate in written.items()
     }
     return {

@@ -56,6 +56,7 @@ class Conditioning(io.ComfyNode):
                 io.Float.Output("video_fps", tooltip="For Create Video."),
                 io.Audio.Output("trimmed_audio", tooltip="For Create Video; empty without audio."),
             ],
+            aliases=["talking head", "audio driven", "portrait animation", "image to video"],
         )
 
     @classmethod

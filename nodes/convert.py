@@ -1,5 +1,6 @@
 """ComfyUI's shapes <-> the core's, in one place."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..actalker_core.errors import InputError
+from ..actalker_core.gates import Curve, DrawnCurve
 from ..actalker_core.limits import FPS
 from ..actalker_core.media import Audio
 from ..actalker_core.signals import Signal
@@ -89,6 +91,32 @@ def audio(sound: dict | None, where: str) -> Audio:
 def to_audio(sound: Audio) -> dict:
     """C T -> B C T."""
     return {"waveform": torch.from_numpy(sound.samples)[None], "sample_rate": sound.rate_hz}
+
+
+def curve(given: Any, where: str) -> Curve | DrawnCurve | None:
+    """A curve of this pack as it is; one of ComfyUI's Curve Editor (CURVE) as the core takes it.
+
+    Raises:
+        InputError: no points, or none that can be read.
+    """
+    if given is None or isinstance(given, Curve):
+        return given
+    from comfy_api.input import CurveInput  # older ComfyUI has neither this nor such an input
+
+    try:
+        drawn = CurveInput.from_raw(given)
+        places = [number for point in drawn.points for number in point]
+    except (TypeError, ValueError, KeyError) as error:
+        raise InputError(
+            f"{where}: expected a CURVE of Curve Editor, got {type(given).__name__} that cannot be "
+            "read as points. Connect Curve Editor, or Curve (ACTalker)."
+        ) from error
+    if not places or not all(map(math.isfinite, places)):
+        raise InputError(
+            f"{where}: expected a CURVE with at least one point, each of finite numbers, got "
+            f"{len(places) // 2} points. Draw the curve anew."
+        )
+    return DrawnCurve(drawn.interp_array)
 
 
 def signal(given: Signal | None, kind: type[Signal], where: str) -> Any:

@@ -31,6 +31,8 @@ class Decode(io.ComfyNode):
                 ),
             ],
             [io.Image.Output("frames", tooltip="For Create Video or Paste Back.")],
+            aliases=["vae decode", "latent to video", "latent to image"],
+            advanced=["frames_per_chunk"],
         )
 
     @classmethod

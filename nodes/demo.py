@@ -44,6 +44,7 @@ class DemoMedia(io.ComfyNode):
                 io.Image.Output("driving_frames", tooltip="For Encode Motion or Talk."),
                 io.Float.Output("driving_fps", tooltip="Frames per second of the clip."),
             ],
+            aliases=["example media", "sample portrait", "test speech", "placeholder"],
         )
 
     @classmethod

@@ -35,6 +35,7 @@ class EncodeIdentity(io.ComfyNode):
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
             ],
             [sockets.Identity.Output("identity", tooltip="For Conditioning.")],
+            aliases=["face embedding", "face id", "identity embedding"],
         )
 
     @classmethod
@@ -82,6 +83,8 @@ class EncodeAudio(io.ComfyNode):
                 io.Int.Output("frame_count", tooltip="Frames that the speech lasts at fps."),
                 io.Audio.Output("trimmed_audio", tooltip="As long as those frames."),
             ],
+            aliases=["lip sync", "speech encoder", "audio encoder", "audio driven", "voice"],
+            advanced=["cut", "fps"],
         )
 
     @classmethod
@@ -162,6 +165,15 @@ class EncodeMotion(io.ComfyNode):
                 ),
                 io.Int.Output("motion_frame_count", tooltip="Frames at signal_fps."),
             ],
+            aliases=[
+                "face reenactment",
+                "driving video",
+                "expression transfer",
+                "motion transfer",
+                "head pose",
+                "face tracking",
+            ],
+            advanced=["signal_fps", "face_index", "face_box"],
         )
 
     @classmethod

@@ -76,6 +76,8 @@ class ExpressionBank(io.ComfyNode):
                 ),
             ],
             [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
+            aliases=["emotion library", "expression library", "reference faces"],
+            advanced=["clip_folder"],
         )
 
     @classmethod
@@ -144,6 +146,7 @@ class BankOfSignal(io.ComfyNode):
                 ),
             ],
             [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
+            aliases=["emotion library", "expression library", "moments of a clip"],
         )
 
     @classmethod
@@ -206,6 +209,8 @@ class TextExpression(io.ComfyNode):
                 ),
             ],
             [sockets.Signal.Output("expression_signal", tooltip="For Conditioning.")],
+            aliases=["emotion", "expression prompt", "text to expression", "facial expression"],
+            advanced=["signal_fps", "clip_folder", "temperature"],
         )
 
     @classmethod

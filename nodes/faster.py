@@ -54,6 +54,7 @@ class Faster(io.ComfyNode):
                 ),
             ],
             [io.Model.Output("faster_model", tooltip="For Preflight, Guider or Sampler.")],
+            aliases=["speed up", "acceleration", "guidance interval", "guidance cache"],
         )
 
     @classmethod

@@ -35,6 +35,7 @@ class Curve(io.ComfyNode):
                 ),
             ],
             [sockets.Curve.Output("curve", tooltip="For Gates or Mix Signals.")],
+            aliases=["keyframes", "automation", "envelope follower", "fade"],
         )
 
     @classmethod
@@ -70,24 +71,23 @@ class Gates(io.ComfyNode):
             "When each signal acts: 1 is fully, 0 is not at all. What lies between was never "
             "trained and is experimental.",
             [
-                sockets.Curve.Input(
-                    "audio_curve", optional=True, tooltip="Of the audio; open without one."
-                ),
-                sockets.Curve.Input(
-                    "expression_curve",
-                    optional=True,
-                    tooltip="Of expression and head pose; open without one.",
+                sockets.curve_input("audio_curve", "Of the audio; open without one."),
+                sockets.curve_input(
+                    "expression_curve", "Of expression and head pose; open without one."
                 ),
             ],
             [sockets.Gates.Output("gates", tooltip="For Conditioning.")],
+            aliases=["mute signal", "strength over time", "timeline", "automation"],
         )
 
     @classmethod
     def execute(
-        cls, audio_curve: gates.Curve | None = None, expression_curve: gates.Curve | None = None
+        cls, audio_curve: object | None = None, expression_curve: object | None = None
     ) -> io.NodeOutput:
         """A pair."""
-        return io.NodeOutput((audio_curve or OPEN, expression_curve or OPEN))
+        audio = convert.curve(audio_curve, "Gates, audio_curve")
+        expression = convert.curve(expression_curve, "Gates, expression_curve")
+        return io.NodeOutput((audio or OPEN, expression or OPEN))
 
 
 OPEN = gates.Curve("1")

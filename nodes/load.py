@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import folder_paths
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..actalker_core.checkpoint import BUILT_IN, convert
 from ..actalker_core.errors import InputError, check_choice, quoted
@@ -13,6 +13,7 @@ from . import sockets
 from .bridge import files
 from .bridge.load import DTYPES, load_model
 from .bridge.progress import Bar
+from .bridge.shown import show
 
 IN_FOLDER = "in the folder"
 CONVERTED_PARTS = 9
@@ -57,6 +58,9 @@ class LoadModel(io.ComfyNode):
                 sockets.Encoders.Output("encoders", tooltip="For the Encode nodes."),
                 io.Vae.Output("vae", tooltip="For Conditioning and Decode; also for VAE Decode."),
             ],
+            aliases=["checkpoint loader", "load actalker", "talking head model", "lip sync model"],
+            advanced=["dtype", "scan_backend"],
+            essentials=sockets.VIDEO_GENERATION,
         )
 
     @classmethod
@@ -109,6 +113,14 @@ class ConvertCheckpoint(io.ComfyNode):
             ],
             [io.String.Output("checkpoint_path", tooltip="The file that was written.")],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            aliases=[
+                "convert weights",
+                "merge checkpoint",
+                "pth to safetensors",
+                "released weights",
+            ],
+            advanced=["stored_dtype"],
         )
 
     @classmethod
@@ -125,7 +137,7 @@ class ConvertCheckpoint(io.ComfyNode):
             None if svd == IN_FOLDER else Path(_checkpoint(svd)),
             on_part=lambda part: bar.counted(next(done)),
         )
-        return io.NodeOutput(str(out), ui=ui.PreviewText(f"Written: {out}"))
+        return io.NodeOutput(str(out), ui=show(cls, f"Written: {out}"))
 
 
 def _checkpoint(name: str) -> str:

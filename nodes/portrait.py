@@ -97,6 +97,14 @@ class PreparePortrait(io.ComfyNode):
                 io.Mask.Output("face_region", tooltip="The enlarged face box in it."),
                 io.Int.Output("face_count", tooltip="How many faces were found."),
             ],
+            aliases=[
+                "crop face",
+                "detect face",
+                "face crop",
+                "resize portrait",
+                "portrait animation",
+            ],
+            advanced=["face_index", "aspect", "face_box"],
         )
 
     @classmethod
@@ -192,6 +200,7 @@ class PasteBack(io.ComfyNode):
                 ),
             ],
             [io.Image.Output("pasted", tooltip="Frames of the picture's size.")],
+            aliases=["composite face", "stitch", "uncrop", "paste face"],
         )
 
     @classmethod

@@ -84,6 +84,8 @@ class RegionMasks(io.ComfyNode):
                     "overlap_share", tooltip="How much of the smaller region lies in the other."
                 ),
             ],
+            aliases=["face mask", "mouth mask", "lips mask", "eyes mask", "face parts"],
+            advanced=["grow_px", "audio_region", "expression_region"],
         )
 
     @classmethod

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import comfy.model_management
 import torch
 from comfy.model_patcher import ModelPatcher
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 
 from ..actalker_core import limits
 from ..actalker_core.conditioning import Conditioning
@@ -26,6 +26,7 @@ from .bridge.guider import (
     scheduler_names,
 )
 from .bridge.model import own, shortcuts_of, sizes, windows_of, with_windows
+from .bridge.shown import show
 
 SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
 """Defaults for the released model, which the widgets have, and for the built-in one."""
@@ -34,6 +35,7 @@ EFFECTS = {
     "audio": "How strongly the lips follow the audio",
     "expression": "How strongly expression and head follow their signals",
 }
+SCALE_ENDS = [f"{name}_scale_end" for name in SCALES]
 
 
 def scale_inputs() -> list:
@@ -102,6 +104,8 @@ class Windows(io.ComfyNode):
                 ),
             ],
             [io.Model.Output("windowed_model", tooltip="For Guider or Sampler.")],
+            aliases=["context windows", "long video", "sliding window", "overlap"],
+            advanced=["shift_frames", "mode"],
         )
 
     @classmethod
@@ -136,6 +140,8 @@ class Guider(io.ComfyNode):
                 *scale_inputs(),
             ],
             [io.Guider.Output("guider", tooltip="For SamplerCustomAdvanced.")],
+            aliases=["cfg guider", "nested guidance", "guidance scale"],
+            advanced=SCALE_ENDS,
         )
 
     @classmethod
@@ -181,6 +187,8 @@ class Sampler(io.ComfyNode):
                 ),
             ],
             [io.Latent.Output("sampled_latent", tooltip="For Decode.")],
+            aliases=["ksampler", "guidance scale", "talking head"],
+            advanced=["sampler_name", "scheduler", *SCALE_ENDS, "denoise"],
         )
 
     @classmethod
@@ -226,6 +234,9 @@ class Preflight(io.ComfyNode):
             ],
             [io.String.Output("report", tooltip="Shown on the node.")],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            aliases=["cost estimate", "memory estimate", "vram", "time estimate", "dry run"],
+            advanced=SCALE_ENDS,
         )
 
     @classmethod
@@ -247,7 +258,7 @@ class Preflight(io.ComfyNode):
             passes = list(Pass)[-cost.passes :]
             lines.append(time_line(cost, seconds_per_evaluation(model, clip, passes)))
         report = "\n".join(lines)
-        return io.NodeOutput(report, ui=ui.PreviewText(report))
+        return io.NodeOutput(report, ui=show(cls, report))
 
 
 def counted_lines(cost: Cost) -> list[str]:

@@ -1,6 +1,6 @@
 """Signals edited, mixed, saved and shown."""
 
-from comfy_api.latest import io, ui
+from comfy_api.latest import io
 from torch import Tensor
 
 from ..actalker_core.edits import EDITS
@@ -13,6 +13,7 @@ from ..actalker_core.portrait import Portrait
 from ..actalker_core.signals import Signal, load_signals, save_signals
 from . import convert, sockets
 from .bridge import files
+from .bridge.shown import show
 from .layout import brought, gathered, length_inputs, settings_of, signal_inputs
 
 LONGEST_SECONDS = 36000.0
@@ -56,6 +57,7 @@ class EditSignal(io.ComfyNode):
                 ),
             ],
             [sockets.Signal.Output("edited_signal", tooltip="Of the same kind.")],
+            aliases=["trim motion", "loop motion", "retime", "smooth motion", "exaggerate"],
         )
 
     @classmethod
@@ -83,11 +85,10 @@ class MixSignals(io.ComfyNode):
                 sockets.fraction_input(
                     "amount", 0.5, 0.0, 1.0, "How much of the second. 0 is the first, 1 the second."
                 ),
-                sockets.Curve.Input(
-                    "curve", optional=True, tooltip="The same over time, instead of amount."
-                ),
+                sockets.curve_input("curve", "The same over time, instead of amount."),
             ],
             [sockets.Signal.Output("mixed_signal", tooltip="Of the same kind.")],
+            aliases=["blend motion", "crossfade", "interpolate expressions"],
         )
 
     @classmethod
@@ -96,13 +97,14 @@ class MixSignals(io.ComfyNode):
         first_signal: Signal,
         second_signal: Signal,
         amount: float,
-        curve: Curve | None = None,
+        curve: object | None = None,
     ) -> io.NodeOutput:
         """One call."""
         first_signal = convert.present(first_signal, "Mix Signals, first")
         second_signal = convert.present(second_signal, "Mix Signals, second")
         rate_hz = first_signal.rate_hz
-        share = (curve or Curve(repr(float(amount)))).over(len(first_signal), rate_hz)
+        given = convert.curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
+        share = given.over(len(first_signal), rate_hz)
         return io.NodeOutput(first_signal.blend(second_signal, share, rate_hz))
 
 
@@ -126,6 +128,8 @@ class SaveSignals(io.ComfyNode):
             ],
             [io.String.Output("saved_path", tooltip="The file that was written.")],
             is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            aliases=["export motion", "save motion"],
         )
 
     @classmethod
@@ -140,7 +144,7 @@ class SaveSignals(io.ComfyNode):
         signals = gathered(audio_signal, expression_signal, pose_signal)
         path = files.new_signals_path(filename_prefix)
         save_signals(path, signals)
-        return io.NodeOutput(str(path), ui=ui.PreviewText(f"Saved: {path.name}"))
+        return io.NodeOutput(str(path), ui=show(cls, f"Saved: {path.name}"))
 
 
 class LoadSignals(io.ComfyNode):
@@ -165,6 +169,7 @@ class LoadSignals(io.ComfyNode):
                 sockets.Signal.Output("expression_signal", tooltip="Empty if the file has none."),
                 sockets.Signal.Output("pose_signal", tooltip="Empty if the file has none."),
             ],
+            aliases=["import motion", "load motion"],
         )
 
     @classmethod
@@ -203,6 +208,7 @@ class SignalMonitor(io.ComfyNode):
                 ),
             ],
             [io.Image.Output("monitor_image", tooltip="For Preview Image.")],
+            aliases=["preview signals", "waveform", "plot motion", "timeline"],
         )
 
     @classmethod

@@ -7,6 +7,9 @@ from comfy_api.latest import io
 
 from ..actalker_core import limits
 
+VIDEO_GENERATION = "Video Generation"
+"""Of newer ComfyUI's categories of essential nodes, the one that this pack belongs to."""
+
 Encoders = io.Custom("ACTALKER_ENCODERS")
 Portrait = io.Custom("ACTALKER_PORTRAIT")
 Identity = io.Custom("ACTALKER_IDENTITY")
@@ -23,18 +26,36 @@ def schema(
     description: str,
     inputs: Sequence[Any],
     outputs: Sequence[Any],
+    *,
+    aliases: Sequence[str],
+    advanced: Sequence[str] = (),
+    essentials: str | None = None,
     **more: Any,
 ) -> io.Schema:
     """A node of the pack.
+
+    What older ComfyUI does not know (aliases, advanced, essentials) is set once all is
+    constructed, where it takes no harm from it.
 
     Args:
         name: as people read it; without its spaces it is the id.
         outputs: are called by their ids.
         room: below ACTalker in the menu.
+        aliases: other words that a search finds the node by.
+        advanced: ids of widgets that are folded away until they are asked for.
+        essentials: its category among the essential nodes, if it is one.
+
+    Raises:
+        ValueError: an advanced widget is no input.
     """
     for output in outputs:
         output.display_name = output.id  # ComfyUI would show its type
-    return io.Schema(
+    unknown = set(advanced) - {one.id for one in inputs}
+    if unknown:
+        raise ValueError(f"{name}: expected ids of its inputs as advanced, got {sorted(unknown)}.")
+    for one in inputs:
+        one.advanced = one.id in advanced or None
+    made = io.Schema(
         node_id=f"ACTalker_{name.replace(' ', '')}",
         display_name=f"{name} (ACTalker)",
         category=f"ACTalker/{room}",
@@ -43,6 +64,15 @@ def schema(
         outputs=list(outputs),
         **more,
     )
+    made.search_aliases, made.essentials_category = list(aliases), essentials
+    return made
+
+
+def curve_input(id: str, tooltip: str) -> Any:
+    """A curve of this pack, or one drawn in ComfyUI's Curve Editor where there is one."""
+    if hasattr(io, "Curve"):
+        return io.MultiType.Input(id, [Curve, io.Curve], optional=True, tooltip=tooltip)
+    return Curve.Input(id, optional=True, tooltip=tooltip)
 
 
 def frames_input(id: str, tooltip: str, optional: bool = False) -> Any:

@@ -89,6 +89,18 @@ class Talk(io.ComfyNode):
                 io.Audio.Output("trimmed_audio", tooltip="As long as the frames."),
                 io.Float.Output("video_fps", tooltip="For Create Video."),
             ],
+            aliases=[
+                "lip sync",
+                "talking head",
+                "talking avatar",
+                "audio driven",
+                "speech to video",
+                "portrait animation",
+                "animate portrait",
+                "face reenactment",
+            ],
+            advanced=["fps", "extend", "face_index"],
+            essentials=sockets.VIDEO_GENERATION,
         )
 
     @classmethod
