@@ -615,3 +615,26 @@ def test_trained_strengths_are_not_remarked_upon(
     caplog: pytest.LogCaptureFixture, text: str
 ) -> None:
     assert told(caplog, text) == []
+
+
+# Drawn -------------------------------------------------------------------------------------------
+
+
+@given(frames=st.integers(1, 200), fps=FPS, left=st.floats(-1, 2), right=st.floats(-1, 2))
+@steadily
+def test_a_drawn_curve_goes_from_end_to_end_of_any_clip_and_stays_in_bounds(
+    frames: int, fps: float, left: float, right: float
+) -> None:
+    drawn = gates.DrawnCurve(lambda places: left + (right - left) * places)
+    curve = drawn.over(frames, fps)
+    ends = [min(max(value, 0.0), 1.0) for value in (left, right)]
+    assert curve.shape == (frames,)
+    assert curve[0].item() == pytest.approx(ends[0], abs=1e-6)
+    assert frames == 1 or curve[-1].item() == pytest.approx(ends[1], abs=1e-6)
+    assert (curve >= 0).all()
+    assert (curve <= 1).all()
+
+
+def test_a_drawn_curve_that_is_not_finite_is_refused() -> None:
+    with pytest.raises(InputError, match=r"expected finite values.*Draw the curve anew"):
+        gates.DrawnCurve(lambda places: np.full(places.shape, np.nan)).over(3, 25.0)

@@ -5,7 +5,7 @@ import torch
 
 from actalker_core.errors import InputError
 from actalker_core.faces import Face
-from actalker_core.gates import Curve
+from actalker_core.gates import Curve, DrawnCurve
 from actalker_core.media import Audio
 from actalker_core.plan import Inputs, Plan, Settings, lay_out
 from actalker_core.portrait import fit
@@ -40,6 +40,11 @@ def test_a_curve_follows_its_own_sound() -> None:
     curve = Curve("envelope attack=0 release=0", BEAT)
     planned = laid(Signals(AUDIO, EXPRESSION), audio_gate=curve)
     assert planned.gates["audio"].tolist() == [1.0] * 10 + [0.0] * 5
+
+
+def test_a_drawn_curve_gates_as_a_written_one() -> None:
+    planned = laid(Signals(AUDIO, EXPRESSION), expression_gate=DrawnCurve(lambda places: places))
+    torch.testing.assert_close(planned.gates["expression"], torch.linspace(0, 1, 15))
 
 
 def test_the_shortest_signal_ends_the_clip_unless_it_is_extended() -> None:

@@ -58,6 +58,15 @@ def test_passes_dealt_to_two_devices_give_the_same_clip(
     assert len(set.union(*networks.values())) == 2, "each device has weights of its own"
 
 
+def test_what_passes_read_goes_to_their_device(comfy: Comfy, clip: Any) -> None:
+    model, away = comfy.bridge("model"), torch.device("meta")
+    read = model.Reading(clip[0][0][1][model.CONDITIONING_KEY], (1, 2), "windows")
+    moved = read.to(away)
+    tensors = (moved.conditioning.image_latent, moved.conditioning.audio.tokens)
+    assert {tensor.device for tensor in tensors} == {away}
+    assert (moved.passes, moved.windows) == (read.passes, read.windows)
+
+
 def test_a_model_for_another_device_samples_the_same_clip(
     comfy: Comfy, loaded: Any, clip: Any, networks: Networks
 ) -> None:

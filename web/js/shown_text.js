@@ -6,7 +6,7 @@ import { app } from "../../../scripts/app.js";
 
 const SHOWING = ["ACTalker_ConvertCheckpoint", "ACTalker_Preflight", "ACTalker_SaveSignals"];
 const TEXT_WIDGET = "$$node-text-preview"; // the front end's own
-const LETTER_PX = 7, LINE_PX = 20, MARGIN_PX = 40;
+const LETTER_PX = 6, LINE_PX = 16, MARGIN_PX = 40;
 
 function show(node, text) {
     // The front end looks a node up in the graph that is open.
@@ -22,7 +22,7 @@ function makeRoom(node, widget, text) {
     const letters = Math.max((width - MARGIN_PX) / LETTER_PX, 1);
     const rows = text
         .split("\n")
-        .reduce((sum, line) => sum + Math.max(Math.ceil(line.length / letters), 1), 0);
+        .reduce((sum, line) => sum + Math.max(Math.ceil(line.trim().length / letters), 1), 0);
     widget.options.getMinHeight = () => rows * LINE_PX + MARGIN_PX / 2;
     node.setSize([width, Math.max(height, node.computeSize()[1])]);
     node.setDirtyCanvas?.(true, true);
