@@ -18,6 +18,7 @@ from ..faces.landmarker import Landmarker
 from ..media import load_image
 from ..portrait import crop_resized
 from ..signals import ExpressionSignal
+from ..text import LONGEST_TEXT, as_text
 from .clip import Clip
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
@@ -84,7 +85,8 @@ def references_in(folder: Path) -> Iterable[Reference]:
     """The pictures of a folder in the order of their names; `joy.txt` is the caption of `joy.png`.
 
     Raises:
-        MediaError: the folder is missing or has no pictures.
+        MediaError: the folder is missing or has no pictures, or a caption cannot be read.
+        InputError: a caption is far too long.
     """
     paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURES)
     if not paths:
@@ -94,8 +96,11 @@ def references_in(folder: Path) -> Iterable[Reference]:
 
 def _caption(picture: Path) -> str:
     file = picture.with_suffix(".txt")
+    if not file.is_file():
+        return ""
     try:
-        return file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+        with file.open(encoding="utf-8") as text:
+            return as_text(f"Caption {file}", text.read(LONGEST_TEXT + 1)).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise MediaError(f"{file}: expected a caption in UTF-8 ({error}). Save it so.") from error
 

@@ -17,6 +17,7 @@ from actalker_core import gates, limits, masks
 from actalker_core.cli.parser import parser
 from actalker_core.edits import parse_edit
 from actalker_core.errors import LONGEST_MESSAGE, MOST_QUOTED, InputError, one_line, quoted
+from actalker_core.expressions.bank import references_in
 from actalker_core.expressions.prompt import parse_prompt
 from actalker_core.plan import Settings
 from actalker_core.sampler.guidance import Guidance
@@ -255,6 +256,14 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 def test_a_part_is_stripped_of_every_kind_of_space() -> None:
     spaces = " \t\n\u3000\u00a0\u2028\x1f"
     assert Piece.of("Gate", f"{spaces}1{spaces}").text == "1"
+
+
+def test_a_caption_is_no_book(tmp_path: Path) -> None:
+    (tmp_path / "joy.png").touch()
+    (tmp_path / "joy.txt").write_text("a" * 1_000_000)
+    cv2.imwrite(str(tmp_path / "joy.png"), np.zeros((20, 20, 3), np.uint8))
+    with pytest.raises(InputError, match=r"joy\.txt 'aaa.* at most 250,000 characters"):
+        list(references_in(tmp_path))
 
 
 # Regions ------------------------------------------------------------------------------------------
