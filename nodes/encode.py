@@ -190,8 +190,7 @@ class EncodeMotion(io.ComfyNode):
         face_box: str = "",
     ) -> io.NodeOutput:
         """Follow the face, then watch it."""
-        clip = convert.frames(frames, frames_per_second).at(signal_fps)
-        clip = convert.Frames(clip.pictures[: max_frames or None], signal_fps)
+        clip = convert.frames(frames, frames_per_second, signal_fps, max_frames or None)
         size = (int(clip.pictures.shape[2]), int(clip.pictures.shape[3]))
         box = given_box(size, face_mask, face_box)
         followed = None if box or face == WHOLE else follow(clip, face, face_index)

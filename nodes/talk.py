@@ -131,8 +131,7 @@ class Talk(io.ComfyNode):
         sound = None if audio is None else convert.audio(audio, "Talk")
         signals = Signals(audio=None if sound is None else hear(encoders, sound))
         if driving_frames is not None:
-            clip = convert.frames(driving_frames, frames_per_second).at(fps)
-            clip = convert.Frames(clip.pictures[: max_frames or None], fps)
+            clip = convert.frames(driving_frames, frames_per_second, fps, max_frames or None)
             followed = None if face == WHOLE else follow(clip, "largest", 0)
             expression, pose = watch(encoders, clip, followed, None)
             signals = Signals(signals.audio, expression, pose)

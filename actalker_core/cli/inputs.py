@@ -13,6 +13,7 @@ from torch import Tensor
 
 from .. import gates
 from ..bundle import ACTalker
+from ..encoders.audio import seconds_needed
 from ..errors import FaceError, InputError
 from ..expressions.bank import Bank, load_bank
 from ..expressions.clip import Clip
@@ -28,7 +29,7 @@ from ..faces import Box, Face, FaceFinder, Track, choose, open_finder, track
 from ..faces.box import check
 from ..faces.face import box_of_mask, boxed_face, first_face
 from ..masks import read_region
-from ..media import VideoFrames, load_audio, load_image
+from ..media import Audio, VideoFrames, load_audio, load_image
 from ..pipeline import Inputs, Settings
 from ..signals import ExpressionSignal, Signals, load_signals
 from .progress import Bars
@@ -54,7 +55,7 @@ class Reader:
             portrait=portrait,
             face=self.portrait_face(portrait),
             mask_track=self.mask_track(),
-            sound=None if options.sound is None else load_audio(options.sound),
+            sound=self.sound(options.sound),
             audio_mask=self.mask(options.audio_mask),
             expression_mask=self.mask(options.expression_mask),
         )
@@ -66,7 +67,7 @@ class Reader:
         loaded = Signals() if options.signals is None else load_signals(options.signals)
         return Inputs(
             portrait=torch.empty(0),
-            audio=None if options.audio is None else load_audio(options.audio),
+            audio=self.sound(options.audio),
             driving=driving,
             driving_face=None if driving is None else self.driving_face(driving),
             head=head,
@@ -77,6 +78,12 @@ class Reader:
     def frames(self, path: Path | None) -> VideoFrames | None:
         """A clip at the frame rate that is worked with."""
         return None if path is None else VideoFrames(path, self.fps)
+
+    def sound(self, path: Path | None) -> Audio | None:
+        """As much of a sound as the frames asked for need."""
+        most = self.options.frames
+        seconds = None if most is None else seconds_needed(most / self.fps)
+        return None if path is None else load_audio(path, seconds)
 
     @cached_property
     def finder(self) -> FaceFinder:

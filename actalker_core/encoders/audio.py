@@ -20,6 +20,8 @@ STATES_AFTER = 6
 SAMPLES_PER_STATE = SAMPLE_RATE_HZ // STATES_PER_SECOND
 PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Whisper hears 30 seconds at a time."""
+RESAMPLING_SECONDS = 1.0
+"""Much more than what a resampler looks ahead."""
 CUTS = ("seamless", "released")
 FADE_START_SECONDS, FADE_END_SECONDS = 3.0, 5.0
 """How far from a border the states are purely of what was heard across it, and when no more."""
@@ -207,6 +209,11 @@ def _fade_over(states: Tensor, bridge: Tensor, border: int) -> None:
 def states_in(samples: int) -> int:
     """How many hidden states a number of 16-kHz samples has."""
     return 2 * (samples // (2 * SAMPLES_PER_STATE))
+
+
+def seconds_needed(seconds: float) -> float:
+    """How much of a sound must be read to hear the beginning as in the whole of it."""
+    return _samples_for(seconds) / SAMPLE_RATE_HZ + RESAMPLING_SECONDS
 
 
 def _samples_for(seconds: float) -> int:

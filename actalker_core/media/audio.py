@@ -2,17 +2,15 @@
 
 import logging
 from dataclasses import dataclass
-from pathlib import Path
 
-import av
 import librosa
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from ..errors import MediaError
-from .opening import opened
+from . import downmix
 
 log = logging.getLogger(__name__)
 
@@ -30,10 +28,13 @@ class Audio:
     Attributes:
         samples: (channels, t) float32 in −1…1.
         rate_hz: samples per second.
+        layout: where each channel stands, as FFmpeg names it ("FL", "FC", "LFE" …); None for the
+            usual places of so many.
     """
 
     samples: NDArray[np.float32]
     rate_hz: int
+    layout: tuple[str, ...] | None = None
 
     @property
     def seconds(self) -> float:
@@ -48,22 +49,25 @@ class Audio:
                 "Audio: expected (channels, samples) with at least one of each and a rate above 0, "
                 f"got {samples.shape} at {self.rate_hz} Hz. Choose a file with sound in it."
             )
-        if not np.isfinite(samples).all():
+        if not np.isfinite(_peak(samples)):
             log.warning("The audio has samples that are not numbers; they become silence.")
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-        if np.abs(samples).max() > LOUDEST:
+        if _peak(samples) > LOUDEST:
             log.warning("The audio goes beyond %g times full scale; it is cut there.", LOUDEST)
             samples = samples.clip(-LOUDEST, LOUDEST)
         object.__setattr__(self, "samples", samples)
 
     def mono_at(self, rate_hz: int) -> Tensor:
-        """All channels averaged, at another rate: (t,)."""
-        return torch.from_numpy(_resampled(self.samples.mean(0), self.rate_hz, rate_hz))
+        """All channels as one, at another rate: (t,); see `downmix.mono`."""
+        mixed = downmix.mono(self.samples, self.layout)
+        return torch.from_numpy(resampled(mixed, self.rate_hz, rate_hz))
 
     def loudness(self, frames: int, fps: float) -> NDArray[np.float64]:
         """(frames,) root mean square of the sound during each video frame; 0 after its end."""
         edges = np.round(np.arange(frames + 1) * self.rate_hz / fps).astype(int)
-        power = np.concatenate([[0.0], np.cumsum((self.samples.astype(np.float64) ** 2).mean(0))])
+        samples = self.samples[:, : edges[-1]]
+        sides = samples if len(samples) <= 2 else downmix.stereo(samples, self.layout)
+        power = np.concatenate([[0.0], np.cumsum((sides.astype(np.float64) ** 2).mean(0))])
         total = np.diff(power[np.minimum(edges, len(power) - 1)])
         mean: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(np.diff(edges), 1)
         return np.asarray(np.sqrt(mean))
@@ -72,35 +76,45 @@ class Audio:
         """The beginning, silence added where there is not enough."""
         wanted = round(seconds * self.rate_hz)
         kept = self.samples[:, :wanted]
-        return Audio(np.pad(kept, ((0, 0), (0, wanted - kept.shape[1]))), self.rate_hz)
+        padded = np.pad(kept, ((0, 0), (0, wanted - kept.shape[1])))
+        return Audio(padded, self.rate_hz, self.layout)
 
     def playable(self) -> "Audio":
         """One or two channels at a rate that suits AAC."""
-        samples = self.samples if len(self.samples) <= 2 else self.samples.mean(0, keepdims=True)
+        samples = self.samples
+        if len(samples) > 2:
+            samples = downmix.stereo(samples, self.layout)
+            # Sums may exceed full scale, where they would be cut.
+            samples = samples / max(1.0, _peak(samples))
         if self.rate_hz in AAC_RATES_HZ:
             return Audio(samples, self.rate_hz)
-        return Audio(_resampled(samples, self.rate_hz, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ)
+        return Audio(resampled(samples, self.rate_hz, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ)
 
 
-def _resampled(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
-    resampled = librosa.resample(samples, orig_sr=rate_hz, target_sr=wanted_hz)
-    return np.ascontiguousarray(resampled, dtype=np.float32)
-
-
-def load_audio(path: Path) -> Audio:
-    """The first sound track of an audio or video file, at its own rate.
+def as_float(samples: ArrayLike) -> NDArray[np.float32]:
+    """PCM of any type as float32: integers from their full scale, unsigned ones from the middle.
 
     Raises:
-        MediaError: missing, unreadable or without sound.
+        MediaError: they are neither integers nor floating-point numbers.
     """
-    with opened(path, "sound file") as container:
-        if not container.streams.audio:
-            raise MediaError(f"{path}: has no sound. Choose a file with an audio track.")
-        convert = av.AudioResampler(format="fltp")
-        parts, rate_hz = [], 0
-        for frame in container.decode(audio=0):
-            rate_hz = frame.sample_rate
-            parts += [part.to_ndarray() for part in convert.resample(frame)]
-    if not parts:
-        raise MediaError(f"{path}: its audio track is empty. Choose a file with sound in it.")
-    return Audio(np.concatenate(parts, axis=1), rate_hz)
+    given = np.asarray(samples)
+    if given.dtype.kind == "u":
+        middle = 2 ** (8 * given.dtype.itemsize - 1)
+        return np.asarray(given.astype(np.float32) / middle - 1, np.float32)
+    if given.dtype.kind == "i":
+        full_scale = 2 ** (8 * given.dtype.itemsize - 1)
+        return np.asarray(given.astype(np.float32) / full_scale, np.float32)
+    if given.dtype.kind != "f":
+        raise MediaError(f"Audio: expected numbers as samples, got {given.dtype}.")
+    return np.asarray(given, np.float32)
+
+
+def _peak(samples: NDArray[np.float32]) -> float:
+    """The largest magnitude; not a number if any sample is none."""
+    return float(np.maximum(samples.max(), -samples.min()))
+
+
+def resampled(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
+    """(…, t) at another rate."""
+    changed = librosa.resample(samples, orig_sr=rate_hz, target_sr=wanted_hz)
+    return np.ascontiguousarray(changed, dtype=np.float32)

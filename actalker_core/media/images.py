@@ -1,5 +1,6 @@
 """Pictures in and out, by OpenCV."""
 
+import logging
 from pathlib import Path
 
 import cv2
@@ -10,7 +11,16 @@ from torch import Tensor
 
 from ..errors import MediaError
 from ..files import check_suffix, replacing, try_place
-from .opening import require
+from .opening import Words, require
+from .sizes import claimed_size, is_cut_off
+from .video import read_frames
+
+log = logging.getLogger(__name__)
+
+MOST_PICTURE_PIXELS = 1 << 27
+"""A picture may claim 134 million pixels: more than cameras of 100 take, and 2 GB when read."""
+LARGEST_FILE = 1 << 30
+"""Bytes."""
 
 WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
 """What `save_image` writes, by the end of the name."""
@@ -20,16 +30,49 @@ def load_image(path: Path) -> Tensor:
     """A picture of any kind as (3, H, W) RGB in 0…1; transparency is dropped.
 
     Raises:
-        MediaError: missing or not a picture.
+        MediaError: missing, not a picture, or of an absurd size.
     """
     require(path, "picture")
+    content = _content(path)
+    claimed = claimed_size(content)
+    if claimed is not None and claimed[0] * claimed[1] > MOST_PICTURE_PIXELS:
+        raise MediaError(
+            f"{path}: expected a picture of up to {MOST_PICTURE_PIXELS / 1e6:.0f} million pixels, "
+            f"got one that claims {claimed[0]} × {claimed[1]}. Scale it down."
+        )
+    rgb = None if claimed is None else _decoded(path, content)
+    if rgb is None:
+        raise MediaError(
+            f"{path}: expected a picture (PNG, JPEG, WebP …); it cannot be decoded. "
+            "Save it anew as PNG."
+        )
+    if is_cut_off(content):
+        log.warning("%s: is cut off; the missing part is grey or black. Get the whole file.", path)
+    return rgb.float().div_(255)
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise MediaError(f"{path}: expected a picture, got a file of over 1 GB.")
+        return path.read_bytes()
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be read ({error.strerror}). Check its rights.") from error
+
+
+def _decoded(path: Path, content: bytes) -> Tensor | None:
+    """(3, H, W) uint8; by FFmpeg what this OpenCV was built without, as GIF or AVIF."""
     # Not cv2.imread, which cannot open non-ASCII paths on Windows.
-    content = np.fromfile(path, np.uint8)
-    pixels = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if pixels is None:
-        raise MediaError(f"{path}: expected a picture (PNG, JPEG, WebP …); it cannot be decoded.")
-    rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
-    return torch.from_numpy(rgb).permute(2, 0, 1).float() / 255
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        pixels = None
+    if pixels is not None:
+        return torch.from_numpy(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
+    try:
+        return next(read_frames(path, fps=1, words=Words(path, quiet=True)))
+    except MediaError:
+        return None
 
 
 def check_image_place(path: Path) -> None:

@@ -1,5 +1,7 @@
-"""Files that are opened, and errors that name them."""
+"""Files that are opened, errors that name them, and warnings that are given once."""
 
+import io
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,20 +11,76 @@ import av
 
 from ..errors import MediaError
 
+log = logging.getLogger(__name__)
+
+MOST_FRAME_PIXELS = 1 << 26
+"""No frame of a video may claim more: 8192 × 8192. What is larger is a mistake or an attack."""
+
+Source = Path | io.BytesIO
+"""A file, or the content of one."""
+
+
+class Words:
+    """What there is to say of a file: each once, however often the file is read."""
+
+    def __init__(self, source: Source, *, quiet: bool = False) -> None:
+        self.name, self.quiet = name_of(source), quiet
+        self._said: set[str] = set()
+
+    def warn(self, text: str) -> None:
+        """Log a warning that begins with the file's name, unless it was given before."""
+        if not self.quiet and text not in self._said:
+            self._said.add(text)
+            log.warning("%s: %s", self.name, text)
+
 
 @contextmanager
-def opened(path: Path, kind: str) -> Iterator[Any]:
+def opened(source: Source, kind: str, *, format: str | None = None) -> Iterator[Any]:
     """A container of PyAV.
+
+    Args:
+        format: of the container, where its content alone misleads.
 
     Raises:
         MediaError: missing or unreadable; `kind` says what was expected.
     """
-    require(path, kind)
     try:
-        with av.open(str(path)) as container:
+        with av.open(
+            _readable(source, kind),
+            format=format,
+            # Tags of old encodings are no reason to refuse the sound or film that they describe.
+            metadata_errors="replace",
+            options={"max_pixels": str(MOST_FRAME_PIXELS)},
+        ) as container:
             yield container
-    except av.error.FFmpegError as error:
-        raise MediaError(f"{path}: expected a {kind}; it cannot be read ({error}).") from error
+    except (av.error.FFmpegError, OSError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise MediaError(
+            f"{name_of(source)}: expected a {kind}; it cannot be read ({reason}). Choose another "
+            "file, or export it anew."
+        ) from error
+
+
+def _readable(source: Source, kind: str) -> str | io.BytesIO:
+    if isinstance(source, io.BytesIO):
+        # A reader of its own: the content may be read twice at once, and costs no copy.
+        return io.BytesIO(source.getvalue())
+    require(source, kind)
+    # With the protocol spelled out, a colon in a name is not taken for one.
+    return f"file:{source}"
+
+
+def head_of(source: Source, length: int) -> bytes:
+    """The first bytes of a file."""
+    if isinstance(source, io.BytesIO):
+        return bytes(source.getbuffer()[:length])
+    with source.open("rb") as file:
+        return file.read(length)
+
+
+def name_of(source: Source) -> str:
+    """How errors and warnings call it."""
+    return str(source) if isinstance(source, Path) else "The video"
 
 
 def require(path: Path, kind: str) -> None:
@@ -31,5 +89,9 @@ def require(path: Path, kind: str) -> None:
     Raises:
         MediaError: names it.
     """
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except ValueError:  # a NUL in the name
+        there = False
+    if not there:
         raise MediaError(f"{path}: no such file. Expected a {kind} there; check the path.")

@@ -1,72 +1,140 @@
 """Clips in: the frames that are shown at given times."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-import torch
 from torch import Tensor
 
 from ..errors import MediaError
-from .opening import opened
+from . import webp
+from .opening import Source, Words, opened
+from .pixels import Screen
+from .streams import Decoding, film_of, require_film
+from .timing import Clock, has_no_times, rounding_seconds, usual_seconds
+
+Timed = Iterator[tuple[float, Any]]
 
 
-def read_frames(path: Path, fps: float) -> Iterator[Tensor]:
+def read_frames(
+    source: Source,
+    fps: float,
+    *,
+    start: float = 0.0,
+    seconds: float | None = None,
+    words: Words | None = None,
+) -> Iterator[Tensor]:
     """The pictures that a video shows at 0, 1/fps, 2/fps … seconds, whatever its own rate.
 
+    Time counts from the appearance of the first picture. Covers are no pictures of a video.
+
+    Args:
+        source: a file, or its content.
+        start: seconds at the beginning that are left out.
+        seconds: how much is read; None reads to the end.
+        words: what was said of the file before, and is not said again.
+
     Yields:
-        (3, H, W) RGB, uint8, one at a time.
+        (3, H, W) RGB, uint8, one at a time, upright, with square pixels, all of one size.
 
     Raises:
-        MediaError: missing, unreadable or without pictures.
+        MediaError: missing, unreadable, without pictures, of an absurd size, or over before start.
     """
-    with opened(path, "video") as container:
-        if not container.streams.video:
-            raise MediaError(f"{path}: expected a video, found no pictures in it.")
-        yield from _at_rate(_timed_frames(container), fps)
+    words = words or Words(source)
+    until = float("inf") if seconds is None else start + seconds
+    count = 0
+    for picture in _pictures(source, fps, start, until, words):
+        count += 1
+        yield picture
+    if not count:
+        raise MediaError(
+            f"{words.name}: expected pictures from {start:g} s on, but the film ends before. Start "
+            "earlier."
+            if start
+            else f"{words.name}: expected a video, but none of its pictures can be decoded. Export "
+            "it anew."
+        )
 
 
 @dataclass(frozen=True)
 class VideoFrames:
     """The pictures of a video at a frame rate, as `read_frames`; each loop reads the file anew."""
 
-    path: Path
+    source: Source
     fps: float
+    start: float = 0.0
+    seconds: float | None = None
+    _words: list[Words] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        self._words.append(Words(self.source))
 
     def __iter__(self) -> Iterator[Tensor]:
-        return read_frames(self.path, self.fps)
+        return read_frames(
+            self.source, self.fps, start=self.start, seconds=self.seconds, words=self._words[0]
+        )
 
 
-def _timed_frames(container: Any) -> Iterator[tuple[float, Any]]:
-    """Each frame with the seconds at which it disappears."""
-    stream = container.streams.video[0]
-    usual = float(1 / (stream.average_rate or 25))
-    first: float | None = None
-    previous: Any = None
-    for frame in container.decode(stream):
-        now = frame.time if frame.time is not None else 0.0
-        first = now if first is None else first
-        if previous is not None:
-            yield now - first, previous
-        previous, shown = frame, now
-    if previous is not None and first is not None:
-        yield shown - first + usual, previous
+def nominal_fps(source: Source) -> float:
+    """Frames per second that a video says it has.
+
+    Raises:
+        MediaError: missing, unreadable or without pictures.
+    """
+    if webp.is_animated(source):
+        return webp.nominal_fps(source)
+    with opened(source, "video") as container:
+        return 1 / usual_seconds(container, require_film(container, source))
 
 
-def _at_rate(timed: Iterator[tuple[float, Any]], fps: float) -> Iterator[Tensor]:
+def first_picture_seconds(source: Source) -> float | None:
+    """When a file's film begins on the container's clock; None if it has no film."""
+    with opened(source, "sound file") as container:
+        film = film_of(container)
+        if film is None:
+            return None
+        try:
+            require_film(container, source)
+            quiet = Words(source, quiet=True)
+            frame = next(iter(Decoding(container, film, source, quiet)), None)
+        except MediaError:
+            frame = None
+        if frame is not None and frame.time is not None:
+            return float(frame.time)
+        return float((film.start_time or 0) * film.time_base)
+
+
+def _pictures(
+    source: Source, fps: float, start: float, until: float, words: Words
+) -> Iterator[Tensor]:
+    if webp.is_animated(source):
+        yield from _at_rate(webp.frames(source), lambda shown: shown, fps, start, until, 1e-6)
+        return
+    with opened(source, "video") as container:
+        film = require_film(container, source)
+        usual = usual_seconds(container, film)
+        clock = Clock(usual, words, trusted=not has_no_times(container))
+        decoding = Decoding(container, film, source, words)
+        timed = clock.ends(decoding, decoding.lasting)
+        screen, tolerance = Screen(film, words), rounding_seconds(film, usual)
+        yield from _at_rate(timed, screen.show, fps, start, until, tolerance)
+
+
+def _at_rate(
+    timed: Timed,
+    show: Callable[[Any], Tensor],
+    fps: float,
+    start: float,
+    until: float,
+    tolerance: float,
+) -> Iterator[Tensor]:
+    """Each frame as often as its time asks for."""
     count = 0
     for end, frame in timed:
         picture: Tensor | None = None
-        while count / fps < end - 1e-6:
-            picture = _upright(frame) if picture is None else picture
+        while start + count / fps < min(end, until) - tolerance:
+            picture = show(frame) if picture is None else picture
             yield picture
             count += 1
-
-
-def _upright(frame: Any) -> Tensor:
-    """A frame as (3, H, W) uint8, turned as its file asks."""
-    turns = round(getattr(frame, "rotation", 0) / 90) % 4
-    pixels = np.ascontiguousarray(np.rot90(frame.to_ndarray(format="rgb24"), turns))
-    return torch.from_numpy(pixels).permute(2, 0, 1)
+        if end >= until:
+            return

@@ -1,6 +1,7 @@
 """ComfyUI's shapes and files, as properties."""
 
 import importlib
+import io
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 import torch
 from host import Comfy, image, speech
 
+CASES = Path(__file__).parents[1] / "data" / "cases"
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 60.0)
 RELEASED_FPS = 12.5
 STATES_PER_SECOND = 50
@@ -71,8 +73,101 @@ def test_a_video_brings_its_own_rate_and_frames(comfy: Comfy, convert: Any) -> N
     video = made.EXECUTE_NORMALIZED(images=image(frames=6), fps=60.0).args[0]
     found = convert.frames(video, 25.0)
     assert found.fps == 60.0
+    fewer = convert.frames(video, 25.0, 30.0, 2)
+    assert torch.equal(fewer.pictures, found.pictures[[0, 2]])
     assert torch.equal(found.pictures, convert.pictures(image(frames=6)))
     assert convert.frames(image(frames=6), 25.0).fps == 25.0
+
+
+def from_file(comfy: Comfy, source: Any, **trim: float) -> Any:
+    """A VIDEO as Load Video gives it; the trim of newer versions, where they have one."""
+    kind = importlib.import_module("comfy_api.latest").InputImpl.VideoFromFile
+    try:
+        return kind(source, **trim)
+    except TypeError:
+        pytest.skip("This ComfyUI trims no VIDEO.")
+
+
+def seconds_shown(pictures: torch.Tensor) -> list[float]:
+    """The times that the frames of a case say by their grey."""
+    height, width = pictures.shape[2:]
+    middle = pictures[..., height // 3 : height // 2, width // 3 : width // 2]
+    return [(255 * frame.mean().item() - 20) / 100 for frame in middle]
+
+
+@pytest.mark.parametrize("held", ["path", "memory"])
+@pytest.mark.parametrize("name", ["vfr.mp4", "coverfirst.mkv", "raw.h264", "trunc_fast.mp4"])
+def test_the_file_behind_a_video_is_read_by_its_times(
+    comfy: Comfy, convert: Any, name: str, held: str
+) -> None:
+    source = str(CASES / name) if held == "path" else io.BytesIO((CASES / name).read_bytes())
+    found = convert.frames(from_file(comfy, source), 1.0, RELEASED_FPS)
+    shown = seconds_shown(found.pictures)
+    media = comfy.core("media")
+    expected = list(media.read_frames(CASES / name, RELEASED_FPS))
+    assert found.fps == RELEASED_FPS
+    assert torch.equal((found.pictures * 255).round().byte(), torch.stack(expected))
+    early = torch.arange(len(shown)) / RELEASED_FPS - torch.tensor(shown)
+    assert early.min() > -0.02
+    assert early.max() < 0.22
+
+
+def test_a_phones_video_is_upright(comfy: Comfy, convert: Any) -> None:
+    found = convert.frames(from_file(comfy, str(CASES / "phone270.mp4")), 1.0, 25.0)
+    media = comfy.core("media")
+    expected = next(iter(media.read_frames(CASES / "phone270.mp4", 25.0)))
+    assert torch.equal((found.pictures[0] * 255).round().byte(), expected)
+    assert found.pictures.shape == (30, 3, 194, 192)
+
+
+@pytest.mark.parametrize(
+    ("trim", "expected"),
+    [
+        ({"start_time": 0.4}, (0.4, 1.6)),
+        ({"duration": 0.6}, (0.0, 0.6)),
+        ({"start_time": 0.8, "duration": 0.4}, (0.8, 0.4)),
+        ({"start_time": -0.5}, (1.5, 0.5)),
+    ],
+)
+def test_the_trim_of_a_video_is_kept(
+    comfy: Comfy, convert: Any, trim: dict[str, float], expected: tuple[float, float]
+) -> None:
+    video = from_file(comfy, str(CASES / "coverfirst.mkv"), **trim)
+    found = convert.frames(video, 1.0, 25.0)
+    start, seconds = expected
+    assert len(found.pictures) / 25 == pytest.approx(seconds, abs=0.05)
+    assert seconds_shown(found.pictures)[0] == pytest.approx(start, abs=0.05)
+
+
+def test_a_video_with_a_private_trim_is_trimmed(convert: Any, comfy: Comfy) -> None:
+    """Between the first version that trims and the first that tells it."""
+
+    class VideoFromFile:
+        def __init__(self, file: str, start_time: float = 0, duration: float = 0) -> None:
+            self.__start_time, self.__duration, self.__file = start_time, duration, file
+
+        def get_stream_source(self) -> str:
+            return self.__file
+
+        def get_duration(self) -> float:
+            return 2.0
+
+    for start, first in ((0.8, 0.8), (-1.2, 0.8)):
+        found = convert.frames(VideoFromFile(str(CASES / "vfr.mp4"), start, 0.4), 1.0, 25.0)
+        assert len(found.pictures) == 10
+        assert seconds_shown(found.pictures)[0] == pytest.approx(first, abs=0.05)
+
+
+def test_only_the_frames_that_are_needed_are_read(comfy: Comfy, convert: Any) -> None:
+    video = from_file(comfy, str(CASES / "vfr.mp4"))
+    assert len(convert.frames(video, 1.0, RELEASED_FPS, 3).pictures) == 3
+    assert len(convert.frames(video, 1.0, RELEASED_FPS, 3000).pictures) == 25
+
+
+def test_a_video_whose_file_is_gone_is_named(comfy: Comfy, convert: Any, tmp_path: Path) -> None:
+    video = from_file(comfy, str(tmp_path / "gone.mp4"))
+    with pytest.raises(Exception, match=r"gone\.mp4"):
+        convert.frames(video, 1.0, 25.0)
 
 
 # Pictures and masks -------------------------------------------------------------------------------
@@ -106,10 +201,57 @@ def test_half_precision_becomes_float32(convert: Any) -> None:
         assert convert.masks(torch.ones(1, 4, 4, dtype=dtype)).dtype == torch.float32
 
 
-@pytest.mark.parametrize("shape", [(4, 4, 3), (0, 4, 4, 3), (1, 1, 4, 4, 3)])
+@pytest.mark.parametrize(
+    "shape",
+    [(4, 4, 3), (0, 4, 4, 3), (1, 1, 4, 4, 3), (1, 4, 4, 2), (1, 4, 4, 5), (1, 4, 4, 0), (), (3,)],
+)
 def test_other_shapes_of_pictures_are_named(convert: Any, shape: tuple[int, ...]) -> None:
-    with pytest.raises(ValueError, match=r"IMAGE: expected"):
-        convert.pictures(torch.zeros(shape))
+    for take in (convert.pictures, convert.picture):
+        with pytest.raises(ValueError, match=r"IMAGE: expected .* got \("):
+            take(torch.zeros(shape))
+
+
+def test_bytes_are_pixels_and_other_integers_are_named(convert: Any) -> None:
+    given = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
+    assert convert.pictures(given)[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
+    for wrong in (given.to(torch.int64), None, "picture", [1, 2]):
+        with pytest.raises(ValueError, match=r"IMAGE: expected .* got "):
+            convert.pictures(wrong)
+
+
+@pytest.mark.parametrize(
+    ("value", "becomes"), [(float("nan"), 0), (float("inf"), 1), (float("-inf"), 0)]
+)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_values_that_are_not_finite_are_told(
+    convert: Any,
+    caplog: pytest.LogCaptureFixture,
+    value: float,
+    becomes: float,
+    dtype: torch.dtype,
+) -> None:
+    images = torch.full((2, 400, 400, 3), 1.0, dtype=dtype)
+    assert torch.equal(convert.pictures(images), torch.ones(2, 3, 400, 400))
+    assert not caplog.records
+    images[1, 3, 3, 2] = value
+    found = convert.pictures(images)
+    assert found[1, 2, 3, 3] == becomes
+    assert found.sum() == images.numel() - 1 + becomes
+    assert "IMAGE: has values that are not finite" in caplog.text
+
+
+@pytest.mark.parametrize("shape", [(0, 4, 4), (1, 0, 4), (1, 1, 4, 4), (4,), ()])
+def test_other_shapes_of_masks_are_named(convert: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"MASK: expected .* got "):
+        convert.masks(torch.zeros(shape))
+
+
+def test_masks_of_other_types(convert: Any) -> None:
+    assert convert.masks(torch.ones(1, 2, 2, dtype=torch.bool)).max() == 1
+    assert convert.masks(torch.full((1, 2, 2), 255, dtype=torch.uint8)).max() == 1
+    for wrong in (torch.ones(1, 2, 2, dtype=torch.int32), "mask"):
+        with pytest.raises(ValueError, match=r"MASK: expected .* got "):
+            convert.masks(wrong)
 
 
 def test_masks_come_back_as_they_were(convert: Any) -> None:
@@ -146,6 +288,70 @@ def test_the_first_sound_of_a_batch_is_taken(convert: Any) -> None:
     batch = {"waveform": torch.randn(3, 2, 100).clamp(-1, 1), "sample_rate": 8000}
     found = convert.audio(batch, "Test")
     assert torch.equal(torch.from_numpy(found.samples), batch["waveform"][0])
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
+def test_sound_of_any_precision_becomes_float32(convert: Any, dtype: torch.dtype) -> None:
+    given = {"waveform": torch.full((1, 2, 10), 0.5, dtype=dtype), "sample_rate": 8000}
+    assert convert.audio(given, "Test").samples.tolist() == [[0.5] * 10] * 2
+
+
+@pytest.mark.parametrize(
+    ("dtype", "full"), [(torch.int16, 2**15), (torch.int32, 2**31), (torch.int64, 2**63)]
+)
+def test_integer_channels_are_scaled(convert: Any, dtype: torch.dtype, full: int) -> None:
+    given = {"waveform": torch.full((1, 2, 10), full // 2, dtype=dtype), "sample_rate": 8000}
+    assert convert.audio(given, "Test").samples == pytest.approx(0.5)
+    given = {"waveform": torch.full((1, 2, 4), 192, dtype=torch.uint8), "sample_rate": 8000}
+    assert convert.audio(given, "Test").samples == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.uint8, torch.bool])
+def test_integers_in_one_channel_are_refused_with_the_way_out(
+    convert: Any, dtype: torch.dtype
+) -> None:
+    given = {"waveform": torch.ones(1, 1, 40_960, dtype=dtype), "sample_rate": 16000}
+    with pytest.raises(ValueError, match=r"Test: expected AUDIO.*plain PCM.*Load Audio"):
+        convert.audio(given, "Test")
+
+
+def test_plain_pcm_of_a_video_is_never_noise(comfy: Comfy, convert: Any) -> None:
+    """Twice 20,480 samples at 16 kHz, which core gives as one channel in older versions."""
+    parts = from_file(comfy, str(CASES / "pcm.mov")).get_components()
+    try:
+        found = convert.audio(parts.audio, "Test")
+    except ValueError as error:
+        assert "Load Audio" in str(error)  # noqa: PT017
+    else:
+        assert found.samples.shape == (2, 20_480)
+        assert abs(found.samples).max() < 1
+
+
+@pytest.mark.parametrize("shape", [(100,), (2, 100), (3, 2, 100), (1, 6, 100)])
+def test_sound_of_fewer_dimensions_is_taken(convert: Any, shape: tuple[int, ...]) -> None:
+    given = {"waveform": torch.rand(shape), "sample_rate": 8000}
+    channels = shape[-2] if len(shape) > 1 else 1
+    assert convert.audio(given, "Test").samples.shape == (channels, 100)
+
+
+@pytest.mark.parametrize(
+    "shape", [(48_000, 2), (1, 65, 100), (1, 1, 1, 100), (0, 2, 100), (1, 2, 0)]
+)
+def test_other_shapes_of_sound_are_named(convert: Any, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"Test: expected AUDIO.* got .*Load Audio"):
+        convert.audio({"waveform": torch.rand(shape), "sample_rate": 8000}, "Test")
+
+
+@pytest.mark.parametrize("rate", [0, -1, None, "fast", float("nan"), float("inf"), []])
+def test_a_sound_needs_a_rate(convert: Any, rate: Any) -> None:
+    with pytest.raises(ValueError, match=r"Test: expected AUDIO with a sample rate"):
+        convert.audio({"waveform": torch.rand(1, 1, 100), "sample_rate": rate}, "Test")
+
+
+@pytest.mark.parametrize("given", [None, {}, {"waveform": None}, "sound", [], torch.rand(5)])
+def test_what_is_no_sound_is_named(convert: Any, given: Any) -> None:
+    with pytest.raises(ValueError, match=r"Test: expected AUDIO"):
+        convert.audio(given, "Test")
 
 
 def test_sound_is_not_shared_with_what_came_in(convert: Any) -> None:

@@ -1,0 +1,269 @@
+"""The sound of a file, at the times that the file gives it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import MediaError
+from . import downmix
+from .audio import Audio, as_float, resampled
+from .opening import Source, Words, head_of, opened
+from .streams import Decoding, sound_of
+from .timing import LARGEST_STEP_BACK_SECONDS, LONGEST_STILL_SECONDS
+from .video import first_picture_seconds
+
+TIMELINE_FORMATS = frozenset({"mov", "matroska"})
+"""Containers whose zero is that of what was edited; others count from wherever they were cut."""
+UNTIMED_FORMATS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd", "mlp", "loas", "amr"})
+"""One packet after another without times; FFmpeg's own count goes wrong where the rate changes."""
+JITTER_SECONDS = 0.015
+"""Times may be off by so much without a gap: containers round them, and packets last longer."""
+LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 1_000_000
+MPEG_SYNC_BYTES = 1 << 20
+"""How far into a file the first MPEG audio frame is looked for."""
+
+
+def load_audio(source: Source, seconds: float | None = None) -> Audio:
+    """The default sound track of an audio or video file, at its own rate.
+
+    Its clock starts with the first picture, where the file has a film; else at the zero of MP4 and
+    Matroska, and at the first sample of other files. Sound that starts later has silence before it,
+    gaps are filled with silence, and what comes before zero or overlaps is cut. What is damaged or
+    no sound is skipped, and changes of rate or channels are resampled, with a warning.
+
+    Args:
+        seconds: read only so much; None reads all.
+
+    Raises:
+        MediaError: missing, unreadable or without sound.
+    """
+    words = Words(source)
+    try:
+        pieces = _pieces(source, seconds, words, None)
+    except MediaError:
+        if not _is_mpeg_audio(source):
+            raise
+        pieces = []
+    if not pieces and _is_mpeg_audio(source):
+        # Foreign bytes in front mislead the guess of what the file is.
+        pieces = _pieces(source, seconds, words, "mp3")
+    if not pieces:
+        raise MediaError(
+            f"{words.name}: its audio track is empty or cannot be decoded. Choose a file with "
+            "sound in it."
+        )
+    return _joined(pieces, seconds, words)
+
+
+@dataclass
+class Piece:
+    """Sound without a change of rate or channels.
+
+    Attributes:
+        start: seconds from the clock's zero.
+        samples: (capacity, c), of which `length` are there; grows in place.
+    """
+
+    start: float
+    rate_hz: int
+    layout: tuple[str, ...] | None
+    samples: NDArray[np.float32]
+    length: int = 0
+
+    @property
+    def channels(self) -> int:
+        """How many."""
+        return int(self.samples.shape[1])
+
+    @property
+    def end(self) -> float:
+        """Seconds from the clock's zero."""
+        return self.start + self.length / self.rate_hz
+
+    def extend(self, count: int) -> NDArray[np.float32]:
+        """Room for so many more samples, silent: (count, c)."""
+        needed = self.length + count
+        if needed > len(self.samples):
+            # In small steps, in place: it is filled with zeros, and may be large.
+            shape = (needed + len(self.samples) // 8, self.samples.shape[1])
+            self.samples.resize(shape, refcheck=False)
+        room = self.samples[self.length : needed]
+        self.length = needed
+        return room
+
+    def finished(self) -> NDArray[np.float32]:
+        """(c, t)."""
+        self.samples.resize((self.length, self.samples.shape[1]), refcheck=False)
+        return np.asarray(self.samples.T)
+
+
+def _pieces(source: Source, seconds: float | None, words: Words, format: str | None) -> list[Piece]:
+    """What is heard, in order."""
+    with opened(source, "sound file", format=format) as container:
+        track = sound_of(container)
+        if track is None:
+            raise MediaError(f"{words.name}: has no sound. Choose a file with an audio track.")
+        frames = Decoding(container, track, source, words)
+        formats = set(container.format.name.split(","))
+        zero = first_picture_seconds(source) if container.streams.video else None
+        if zero is None and formats & TIMELINE_FORMATS:
+            zero = 0.0
+        timed = _timed(frames, trusted=not formats & UNTIMED_FORMATS)
+        return _laid_out(timed, zero, seconds, words)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """One frame.
+
+    Attributes:
+        at: seconds on the container's clock, if that is known.
+        samples: (t, c).
+    """
+
+    at: float | None
+    rate_hz: int
+    layout: tuple[str, ...] | None
+    samples: NDArray[np.float32]
+
+
+def _timed(frames: Decoding, *, trusted: bool) -> Iterator[Sound]:
+    """What is decoded, of rates that can be true."""
+    context = frames.stream.codec_context
+    lagging = context.name.startswith("mp")
+    for frame in frames:
+        # FFmpeg's decoders of MPEG audio give a frame the rate of the one before.
+        rate_hz = context.sample_rate if lagging else frame.rate
+        if LOWEST_RATE_HZ <= rate_hz <= HIGHEST_RATE_HZ and frame.samples:
+            at = frame.time if trusted else None
+            yield Sound(at, rate_hz, _layout_of(frame), _samples_of(frame))
+
+
+def _laid_out(
+    sounds: Iterator[Sound], zero: float | None, seconds: float | None, words: Words
+) -> list[Piece]:
+    pieces: list[Piece] = []
+    end, shift = 0.0, None if zero is None else -zero
+    for sound in sounds:
+        if shift is None and sound.at is not None:
+            shift = end - sound.at
+        at = end if sound.at is None or shift is None else sound.at + shift
+        ahead = at - end
+        if ahead >= LONGEST_STILL_SECONDS or (pieces and ahead <= -LARGEST_STEP_BACK_SECONDS):
+            words.warn(
+                f"its clock jumps by {ahead:+.0f} s after {end:.2f} s; the sound goes on there "
+                "without a gap."
+            )
+            shift, at, ahead = (shift or 0.0) - ahead, end, 0.0
+        if seconds is not None and at >= seconds:
+            break
+        if abs(ahead) <= (JITTER_SECONDS if pieces else 0):
+            ahead = 0.0
+        early = max(0, round(-ahead * sound.rate_hz))
+        if early >= len(sound.samples):
+            continue
+        piece = _piece_for(sound, pieces, end)
+        piece.extend(max(0, round(ahead * sound.rate_hz)))[:] = 0
+        piece.extend(len(sound.samples) - early)[:] = sound.samples[early:]
+        end = piece.end
+        if seconds is not None and end >= seconds:
+            break
+    return pieces
+
+
+def _piece_for(sound: Sound, pieces: list[Piece], end: float) -> Piece:
+    """The last one, or a new one after a change."""
+    kind = (sound.rate_hz, sound.layout, sound.samples.shape[1])
+    if pieces and (pieces[-1].rate_hz, pieces[-1].layout, pieces[-1].channels) == kind:
+        return pieces[-1]
+    empty = np.empty((0, sound.samples.shape[1]), np.float32)
+    pieces.append(Piece(end, sound.rate_hz, sound.layout, empty))
+    return pieces[-1]
+
+
+def _samples_of(frame: Any) -> NDArray[np.float32]:
+    """(t, c)."""
+    values, channels = frame.to_ndarray(), len(frame.layout.channels)
+    return as_float(values.T if frame.format.is_planar else values.reshape(-1, channels))
+
+
+def _layout_of(frame: Any) -> tuple[str, ...] | None:
+    names = tuple(channel.name for channel in frame.layout.channels)
+    return names if set(names) <= downmix.SHARES.keys() else None
+
+
+def _joined(pieces: list[Piece], seconds: float | None, words: Words) -> Audio:
+    """All of it at the highest rate, with silence where there is none."""
+    rate_hz, layout = max(piece.rate_hz for piece in pieces), pieces[0].layout
+    most = None if seconds is None else round(seconds * rate_hz)
+    if len(pieces) == 1:
+        return Audio(pieces[0].finished()[:, :most], rate_hz, layout)
+    if any(piece.rate_hz != rate_hz for piece in pieces):
+        rates = sorted({piece.rate_hz for piece in pieces})
+        words.warn(f"its sample rate changes ({_listed(rates)} Hz); all is resampled to {rate_hz}.")
+    widths = sorted({piece.channels for piece in pieces})
+    if len(widths) > 1:
+        words.warn(f"its number of channels changes ({_listed(widths)}); all become two.")
+    mixed = len({piece.layout for piece in pieces}) > 1 or len(widths) > 1
+    channels, layout = (2, None) if mixed else (widths[0], layout)
+    joined = np.zeros((channels, round(pieces[-1].end * rate_hz)), np.float32)
+    for piece in pieces:
+        samples, start = piece.finished(), round(piece.start * rate_hz)
+        if mixed:
+            samples = downmix.stereo(samples, piece.layout)
+        if piece.rate_hz != rate_hz:
+            samples = resampled(samples, piece.rate_hz, rate_hz)
+        room = joined[:, start : start + samples.shape[1]]
+        room[:] = samples[:, : room.shape[1]]
+    return Audio(joined[:, :most], rate_hz, layout)
+
+
+def _listed(values: list[int]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _is_mpeg_audio(source: Source) -> bool:
+    """Whether two frames of MPEG audio follow each other somewhere, as in an MP3 without a head."""
+    try:
+        head = head_of(source, MPEG_SYNC_BYTES)
+    except OSError:
+        return False
+    at = head.find(b"\xff")
+    while at != -1:
+        length = _mpeg_frame_length(head[at : at + 4])
+        following = head[at + length : at + length + 4]
+        if length and _mpeg_frame_length(following):
+            return True
+        at = head.find(b"\xff", at + 1)
+    return False
+
+
+BIT_RATES_KBPS = {
+    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
+    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
+    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
+    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
+    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
+}
+"""By version (2 stands for 2.5 too) and layer."""
+
+
+def _mpeg_frame_length(header: bytes) -> int:
+    """Bytes of the frame that a header begins; 0 if it is none."""
+    if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
+        return 0
+    version, layer = {0: 4, 2: 2, 3: 1}.get(header[1] >> 3 & 3, 0), 4 - (header[1] >> 1 & 3)
+    bits, rate = header[2] >> 4, header[2] >> 2 & 3
+    if not version or layer == 4 or not 0 < bits < 15 or rate == 3:
+        return 0
+    rate_hz = (44100, 48000, 32000)[rate] // version
+    bits_per_second = 1000 * BIT_RATES_KBPS[min(version, 2), layer][bits - 1]
+    padding = header[2] >> 1 & 1
+    if layer == 1:
+        return 4 * (12 * bits_per_second // rate_hz + padding)
+    samples = 576 if layer == 3 and version > 1 else 1152
+    return samples // 8 * bits_per_second // rate_hz + padding
