@@ -84,3 +84,15 @@ def weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.d
     if unet_dtype.itemsize == 1 and (leaf != "weight" or dimensions < 2):
         return torch.float16
     return unet_dtype
+
+
+def stored_dtype(name: str, wanted: torch.dtype, kind: torch.dtype) -> torch.dtype:
+    """The type that a tensor of the bundle is written in; one of whole numbers stays what it is.
+
+    Args:
+        wanted: for all floating tensors but the scan parameters, which stay float32.
+        kind: what it is in the bundle.
+    """
+    if not kind.is_floating_point:
+        return kind
+    return torch.float32 if name.rsplit(".", 1)[-1] in FLOAT32_LEAVES else wanted

@@ -2,9 +2,30 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
-from typing import Any, TypeVar, cast, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from .errors import InputError
+from .errors import InputError, quoted
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a number may be when it is read from a file: far more than any model has."""
+
+    least: float
+    most: float
+
+
+Width = Annotated[int, Range(1, 2**16)]
+Depth = Annotated[int, Range(1, 64)]
+Layers = Annotated[int, Range(1, 8)]
+Count = Annotated[int, Range(1, 2**12)]
+Motion = Annotated[int, Range(0, 1023)]
+Rate = Annotated[float, Range(1, 120)]
+Sigma = Annotated[float, Range(1e-6, 1e5)]
+Factor = Annotated[float, Range(1e-3, 100)]
+Strength = Annotated[float, Range(-100, 100)]
+MOST_LEVELS = 6
+"""Numbers in a list of sizes."""
 
 
 @dataclass(frozen=True)
@@ -22,22 +43,22 @@ class UNetConfig:
         mask_drop: whether they leave out the tokens outside a branch's region.
     """
 
-    in_channels: int = 8
-    out_channels: int = 4
-    block_out_channels: tuple[int, ...] = (320, 640, 1280, 1280)
-    layers_per_block: int = 2
-    transformer_layers_per_block: int = 1
-    num_attention_heads: tuple[int, ...] = (5, 10, 20, 20)
-    cross_attention_dim: int = 1024
-    addition_time_embed_dim: int = 256
-    projection_class_embeddings_input_dim: int = 768
-    norm_num_groups: int = 32
-    num_frames: int = 25
-    signal_scales: tuple[float, ...] = (1.25, 1.25)
+    in_channels: Width = 8
+    out_channels: Width = 4
+    block_out_channels: tuple[Width, ...] = (320, 640, 1280, 1280)
+    layers_per_block: Layers = 2
+    transformer_layers_per_block: Layers = 1
+    num_attention_heads: tuple[Width, ...] = (5, 10, 20, 20)
+    cross_attention_dim: Width = 1024
+    addition_time_embed_dim: Width = 256
+    projection_class_embeddings_input_dim: Width = 768
+    norm_num_groups: Width = 32
+    num_frames: Count = 25
+    signal_scales: tuple[Strength, ...] = (1.25, 1.25)
     has_mamba: bool = True
-    state: int = 16
-    expand: int = 2
-    directions: int = 2
+    state: Width = 16
+    expand: Layers = 2
+    directions: Layers = 2
     scan_across_frames: bool = False
     mask_drop: bool = True
 
@@ -60,9 +81,9 @@ class UNetConfig:
 class PoseGuiderConfig:
     """Pose image -> map that is added after the UNet's first convolution."""
 
-    conditioning_channels: int = 3
-    conditioning_embedding_channels: int = 320
-    block_out_channels: tuple[int, ...] = (16, 32, 96, 256)
+    conditioning_channels: Width = 3
+    conditioning_embedding_channels: Width = 320
+    block_out_channels: tuple[Width, ...] = (16, 32, 96, 256)
 
 
 @dataclass(frozen=True)
@@ -73,71 +94,71 @@ class AudioProjectionConfig:
         seq_len: hidden states per frame. blocks: layers of Whisper. channels: their width.
     """
 
-    seq_len: int = 10
-    blocks: int = 5
-    channels: int = 384
-    intermediate_dim: int = 1024
-    output_dim: int = 1024
-    context_tokens: int = 32
+    seq_len: Depth = 10
+    blocks: Depth = 5
+    channels: Width = 384
+    intermediate_dim: Width = 1024
+    output_dim: Width = 1024
+    context_tokens: Count = 32
 
 
 @dataclass(frozen=True)
 class IdentityProjectionConfig:
     """ArcFace features -> identity token."""
 
-    input_dim: int = 512
-    intermediate_dim: int = 1024
-    output_dim: int = 1024
+    input_dim: Width = 512
+    intermediate_dim: Width = 1024
+    output_dim: Width = 1024
 
 
 @dataclass(frozen=True)
 class ExpressionProjectionConfig:
     """Expression features -> the expression token without its six head-pose numbers."""
 
-    input_dim: int = 512
-    output_dim: int = 1018
+    input_dim: Width = 512
+    output_dim: Width = 1018
 
 
 @dataclass(frozen=True)
 class WhisperConfig:
     """The encoder half of Whisper. Names follow transformers."""
 
-    num_mel_bins: int = 80
-    d_model: int = 384
-    encoder_layers: int = 4
-    encoder_attention_heads: int = 6
-    encoder_ffn_dim: int = 1536
-    max_source_positions: int = 1500
+    num_mel_bins: Width = 80
+    d_model: Width = 384
+    encoder_layers: Depth = 4
+    encoder_attention_heads: Width = 6
+    encoder_ffn_dim: Width = 1536
+    max_source_positions: Width = 1500
 
 
 @dataclass(frozen=True)
 class ResNetConfig:
     """An image network: expression (bottleneck blocks) and head pose (basic blocks)."""
 
-    layers: tuple[int, ...]
+    layers: tuple[Depth, ...]
     bottleneck: bool
-    norm_groups: int
-    output_dim: int
-    width: int = 64
+    norm_groups: Width
+    output_dim: Width
+    width: Width = 64
 
 
 @dataclass(frozen=True)
 class ArcFaceConfig:
     """The identity network (IResNet)."""
 
-    layers: tuple[int, ...] = (3, 4, 14, 3)
-    width: int = 64
-    output_dim: int = 512
+    layers: tuple[Depth, ...] = (3, 4, 14, 3)
+    width: Width = 64
+    output_dim: Width = 512
 
 
 @dataclass(frozen=True)
 class VAEConfig:
     """diffusers' `AutoencoderKLTemporalDecoder`."""
 
-    block_out_channels: tuple[int, ...] = (128, 256, 512, 512)
-    layers_per_block: int = 2
-    latent_channels: int = 4
-    scaling_factor: float = 0.18215
+    block_out_channels: tuple[Width, ...] = (128, 256, 512, 512)
+    layers_per_block: Layers = 2
+    latent_channels: Width = 4
+    scaling_factor: Factor = 0.18215
 
 
 @dataclass(frozen=True)
@@ -151,20 +172,20 @@ class SamplingConfig:
         face_enlarged: factor on the face box for the pose image and the face masks.
     """
 
-    fps: float = 12.5
-    motion_bucket_id: int = 12
-    motion_bucket_id_exp: int = 20
-    short_side_px: int = 576
-    steps: int = 25
-    sigma_min: float = 0.002
-    sigma_max: float = 700.0
-    rho: float = 7.0
-    appearance_scale: float = 2.0
-    audio_scale: float = 7.5
-    expression_scale: float = 3.0
-    shift_frames: int = 7
-    face_enlarged: float = 1.2
-    decode_frames: int = 10
+    fps: Rate = 12.5
+    motion_bucket_id: Motion = 12
+    motion_bucket_id_exp: Motion = 20
+    short_side_px: Count = 576
+    steps: Count = 25
+    sigma_min: Sigma = 0.002
+    sigma_max: Sigma = 700.0
+    rho: Factor = 7.0
+    appearance_scale: Strength = 2.0
+    audio_scale: Strength = 7.5
+    expression_scale: Strength = 3.0
+    shift_frames: Motion = 7
+    face_enlarged: Factor = 1.2
+    decode_frames: Count = 10
 
 
 EXPRESSION_RESNET = ResNetConfig((3, 4, 6, 3), bottleneck=True, norm_groups=1, output_dim=512)
@@ -284,15 +305,15 @@ def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
 
     Raises:
         InputError: a name that the dataclass does not have, a missing one, or a value of
-            another type.
+            another type or out of its range.
     """
     if not isinstance(values, Mapping):
-        raise InputError(f"{kind.__name__}: expected names and values, got {values!r}.")
-    hints = get_type_hints(kind)
+        raise InputError(f"{kind.__name__}: expected names and values, got {quoted(values)}.")
+    hints = get_type_hints(kind, include_extras=True)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise InputError(
-            f"{kind.__name__}: does not know {', '.join(unknown)}. "
+            f"{kind.__name__}: does not know {', '.join(map(quoted, unknown[:4]))}. "
             "The file may come from a newer version of this pack: update it."
         )
     restored = {
@@ -309,8 +330,18 @@ def _restored(hint: Any, value: Any, name: str) -> Any:
     if is_dataclass(hint):
         return from_dict(cast(type, hint), value)
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
+        if not 1 <= len(value) <= MOST_LEVELS:
+            raise InputError(f"{name}: expected 1 to {MOST_LEVELS} numbers, got {len(value)}.")
         return tuple(_restored(get_args(hint)[0], item, name) for item in value)
-    kinds = {int: (int,), float: (int, float), bool: (bool,)}.get(hint, ())
-    if not isinstance(value, kinds) or (isinstance(value, bool) and hint is not bool):
-        raise InputError(f"{name}: expected {getattr(hint, '__name__', hint)}, got {value!r}.")
+    kind, *ranges = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    kinds = {int: (int,), float: (int, float), bool: (bool,)}.get(kind, ())
+    if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
+        raise InputError(
+            f"{name}: expected {getattr(kind, '__name__', kind)}, got {quoted(value)}."
+        )
+    for bounds in ranges:
+        if not bounds.least <= value <= bounds.most:
+            raise InputError(
+                f"{name}: expected {bounds.least:g} to {bounds.most:g}, got {quoted(value)}."
+            )
     return value

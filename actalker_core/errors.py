@@ -5,6 +5,7 @@
     ├── MediaError        an image, audio or video file that cannot be read or written
     ├── FaceError         no face where one is needed, or nothing to find it with
     ├── CheckpointError   a weight file that is missing, damaged or of another model
+    ├── NotFiniteError    a network or the sampler made numbers that are NaN or infinite
     └── Cancelled         the caller asked to stop; nothing is wrong
 
 Messages say what failed, what was expected, what was found and what to do about it, in one line
@@ -22,6 +23,7 @@ __all__ = [
     "FaceError",
     "InputError",
     "MediaError",
+    "NotFiniteError",
 ]
 
 MOST_QUOTED = 80
@@ -52,6 +54,10 @@ class FaceError(ACTalkerError):
 
 class CheckpointError(ACTalkerError):
     """A weight file is missing, damaged, unsafe or belongs to another model."""
+
+
+class NotFiniteError(ACTalkerError):
+    """A network or the sampler made numbers that are NaN or infinite."""
 
 
 class Cancelled(ACTalkerError):  # noqa: N818 (nothing is wrong)

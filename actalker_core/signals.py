@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from .archive import read_archive, write_archive
-from .errors import InputError, MediaError
+from .errors import InputError, MediaError, quoted
+from .text import number_in
 
 S = TypeVar("S", bound="Signal")
 
@@ -21,6 +22,10 @@ FULL_TURN_DEGREES = 360.0
 LONGEST_SMOOTHING_SECONDS = 600.0
 LONGEST_SAMPLES = 10_000_000
 """An edit that asks for more is a mistake."""
+LONGEST_SECONDS = 86_400.0
+HIGHEST_RATE_HZ = 1e6
+FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""What features may come as; they are kept in float32."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Signal:
     """
 
     TRACKS: ClassVar[tuple[str, ...]]
+    DIMENSIONS: ClassVar[int] = 2
     ANGLES: ClassVar[tuple[str, ...]] = ()
     """Tracks in degrees, which go the short way around ±180."""
 
@@ -40,17 +46,40 @@ class Signal:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse tracks that no network could have made."""
+        """Refuse tracks that no network could have made; those of other floats become float32."""
         object.__setattr__(self, "rate_hz", float(self.rate_hz))
-        deep = all(track.ndim > 1 for track in self.tracks.values())
-        lengths = {len(track) if deep else 0 for track in self.tracks.values()}
-        finite = all(bool(track.isfinite().all()) for track in self.tracks.values())
-        if len(lengths) != 1 or 0 in lengths or not finite or not 0 < self.rate_hz < math.inf:
-            shapes = {name: tuple(track.shape) for name, track in self.tracks.items()}
-            raise InputError(
-                f"{type(self).__name__}: expected finite tracks of one length and a rate above 0, "
-                f"got {shapes} at {self.rate_hz:g} Hz. Encode it again."
+        fault = self._track_fault() or self._rate_fault()
+        if fault:
+            raise InputError(f"{type(self).__name__}: {fault}. Encode it again, or edit it less.")
+
+    def _track_fault(self) -> str | None:
+        for name, track in self.tracks.items():
+            if track.dtype not in FLOATS or track.layout != torch.strided:
+                kind = f"{track.layout}, {track.dtype}".replace("torch.", "")
+                return f"expected {name} of float numbers, got {kind}"
+            object.__setattr__(self, name, track.float())
+        shapes = {name: tuple(track.shape) for name, track in self.tracks.items()}
+        ranks = {len(shape) for shape in shapes.values()}
+        if ranks != {self.DIMENSIONS} or not all(map(math.prod, shapes.values())):
+            return f"expected tracks of {self.DIMENSIONS} dimensions with values, got {shapes}"
+        if len({shape[0] for shape in shapes.values()}) != 1:
+            return f"expected tracks of one length, got {shapes}"
+        infinite = [name for name, track in self.tracks.items() if not _is_finite(track)]
+        if infinite:
+            return f"expected finite numbers, got NaN or infinity in {', '.join(infinite)}"
+        return None
+
+    def _rate_fault(self) -> str | None:
+        if not 0 < self.rate_hz <= HIGHEST_RATE_HZ:
+            return (
+                f"expected a rate above 0 and up to {HIGHEST_RATE_HZ:,.0f} Hz, got {self.rate_hz:g}"
             )
+        if len(self) > self.rate_hz * LONGEST_SECONDS:
+            return (
+                f"expected at most {LONGEST_SECONDS:,.0f} s, got {len(self):,} values at "
+                f"{self.rate_hz:g} Hz"
+            )
+        return None
 
     @property
     def tracks(self) -> dict[str, Tensor]:
@@ -212,6 +241,7 @@ class AudioSignal(Signal):
     """
 
     TRACKS = ("states",)
+    DIMENSIONS = 3
     states: Tensor
 
 
@@ -250,6 +280,11 @@ class PoseSignal(Signal):
                 f"PoseSignal: expected rotation and translation of 3 numbers, got {shapes}. "
                 "Encode it again."
             )
+
+
+def _is_finite(track: Tensor) -> bool:
+    """Without a mask of the track's own size."""
+    return all(bool(edge.isfinite()) for edge in torch.aminmax(track))
 
 
 def _between(a: Tensor, b: Tensor, share: float | Tensor, angle: bool) -> Tensor:
@@ -355,17 +390,26 @@ def load_signals(path: Path) -> Signals:
     Raises:
         MediaError: missing, damaged, or another kind of file.
     """
-    tensors, texts = read_archive(path, "signals")
+    known = [f"{name}.{track}" for name, kind in KINDS.items() for track in kind.TRACKS]
+    tensors, texts = read_archive(path, "signals", known)
     names = dict.fromkeys(key.partition(".")[0] for key in tensors)
     try:
         return Signals(**{name: _signal_in(name, texts, tensors) for name in names})
-    except (KeyError, ValueError) as error:
+    except KeyError as error:
         raise MediaError(
-            f"{path}: its signals are incomplete ({error}). Save them again."
-        ) from error
+            f"{path}: expected signals with {error}, got none. Save them again."
+        ) from (error)
+    except InputError as error:
+        raise MediaError(f"{path}: {error}") from error
 
 
 def _signal_in(name: str, texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Any:
     kind = KINDS[name]
     tracks: Mapping[str, Any] = {track: tensors[f"{name}.{track}"] for track in kind.TRACKS}
-    return kind(rate_hz=float(texts[f"{name}.rate_hz"]), source=texts[f"{name}.source"], **tracks)
+    rate_hz = number_in(texts[f"{name}.rate_hz"])
+    if rate_hz is None:
+        raise InputError(
+            f"{kind.__name__}: expected a rate such as 12.5, got "
+            f"{quoted(texts[f'{name}.rate_hz'])}. Save it again."
+        )
+    return kind(rate_hz=rate_hz, source=texts[f"{name}.source"], **tracks)

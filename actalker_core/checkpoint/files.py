@@ -2,6 +2,7 @@
 
 import pickle
 import re
+import tarfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -9,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import CheckpointError
+from ..errors import CheckpointError, quoted
+from ..headers import open_tensors
+from .weights import refuse, some, unusual
 
+LONGEST_PICKLE_BYTES = 2**22
+"""Of names and sizes, without the numbers: ten times that of the release. It is read in Python."""
 AGAIN = "Download it again and compare its size with the source."
 
 _CODE = re.compile(r"unsupported (global|class|function)|\bGLOBAL\b", re.IGNORECASE)
@@ -48,26 +53,58 @@ def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
     if not found:
         where = f" below '{prefix}'" if prefix else ""
         raise CheckpointError(
-            f"{path}: expected tensors{where}, got {_some(list(map(str, values)))}. "
+            f"{path}: expected tensors{where}, got {names_in(values)}. "
             "Check that it is the file that this place needs."
         )
-    return found
+    refuse({name: what for name, value in found.items() if (what := unusual(value))}, path)
+    return {name: value.detach() for name, value in found.items()}
+
+
+def names_in(values: Mapping[Any, Any]) -> str:
+    """The first few names of a mapping."""
+    return some([name for name in values if isinstance(name, str)]) or "no names"
 
 
 def read_pickle(path: Path) -> Any:
     """A .pth, .ckpt or .bin, with `weights_only=True`."""
     _require(path)
     try:
-        return torch.load(
-            path, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(path)
-        )
+        zipped = zipfile.is_zipfile(path)
+        if zipped:
+            _check_zip(path)
+        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+    except CheckpointError:
+        raise
     except Exception as error:  # a damaged pickle may raise anything
+        if tarfile.is_tarfile(path):
+            raise _not_plain(path, "one in the old .tar format") from error
         if isinstance(error, pickle.UnpicklingError) and _asks_for_code(error, path):
             raise CheckpointError(
                 f"{path}: refused, because it holds Python objects besides tensors, which could "
                 "run code. Expected a plain state dict. Get the file from its original source."
             ) from error
         raise _damaged(path, error) from error
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse what torch never writes for a state dict: packed entries, programs, endless names."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    size = path.stat().st_size
+    if any(Path(entry.filename).name == "constants.pkl" for entry in entries):
+        raise _not_plain(path, "a TorchScript program")
+    if any(e.compress_type != zipfile.ZIP_STORED or e.file_size > size for e in entries):
+        raise _not_plain(path, "packed entries")
+    names = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    if names > LONGEST_PICKLE_BYTES:
+        raise _not_plain(path, f"{names:,} bytes of names and sizes")
+
+
+def _not_plain(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: expected a plain state dict as torch.save writes it, got {what}. Get the file "
+        "from its original source, or save its state dict anew."
+    )
 
 
 def _asks_for_code(error: Exception, path: Path) -> bool:
@@ -82,7 +119,7 @@ def open_safetensors(path: Path) -> Iterator[Any]:
     """A .safetensors whose tensors are read one by one."""
     _require(path)
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
+        with open_tensors(path) as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise _damaged(path, error) from error
@@ -93,7 +130,7 @@ def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
         names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
         if not names:
             raise CheckpointError(
-                f"{path}: expected tensors below '{prefix}', got {_some(list(file.keys()))}. "
+                f"{path}: expected tensors below '{prefix}', got {some(list(file.keys()))}. "
                 "Check that it is the file that this place needs."
             )
         return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
@@ -110,12 +147,12 @@ def check_keys(
     missing = [key for key in expected if key not in found]
     foreign = [key for key in found if key not in expected]
     reshaped = [
-        f"{key} (expected {list(expected[key])}, got {list(shape)})"
+        f"{key} (expected {list(expected[key])}, got {quoted(list(shape))})"
         for key, shape in found.items()
         if key in expected and shape != expected[key]
     ]
     complaints = [
-        f"{len(keys)} {what}: {_some(keys)}"
+        f"{len(keys)} {what}: {some(keys)}"
         for what, keys in (
             ("missing", missing),
             ("not of this model", foreign),
@@ -146,7 +183,3 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
 def first_line(error: Exception) -> str:
     """What an error says, short enough for another message."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-
-
-def _some(names: list[str], most: int = 4) -> str:
-    return ", ".join(names[:most]) + (", …" if len(names) > most else "")

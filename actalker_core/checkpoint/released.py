@@ -8,13 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..bundle import ACTalker
+from ..bundle import ACTalker, stored_dtype
 from ..config import VARIANTS, ModelConfig
 from ..errors import CheckpointError
 from ..files import try_place
-from .files import check_keys, read_pickle, read_weights, tensors_of
+from .files import check_keys, names_in, read_pickle, read_weights, tensors_of
 from .ldm_vae import LDM_PREFIX, from_ldm, is_ldm
 from .single import save, size_bytes
+from .weights import misfit, refuse
 
 Weights = dict[str, Tensor]
 
@@ -39,7 +40,7 @@ def _from_ckpt(section: str, prefix: str = "") -> Callable[[Path], Weights]:
         if not isinstance(values, dict) or section not in values:
             raise CheckpointError(
                 f"{path}: expected a section '{section}', got "
-                f"{', '.join(map(str, values)) if isinstance(values, dict) else type(values)}. "
+                f"{names_in(values) if isinstance(values, dict) else type(values).__name__}. "
                 "Check that it is the motion encoder of the release."
             )
         return tensors_of(values[section], path, prefix)
@@ -114,7 +115,13 @@ def convert(
         wanted = _below(expected, f"{part.name}.")
         found = part.read(path)
         check_keys(_shapes(found), _shapes(wanted), path)
-        weights.update({f"{part.name}.{key}": value for key, value in found.items()})
+        misfits = {}
+        for key, value in found.items():
+            name = f"{part.name}.{key}"
+            if what := misfit(value, stored_dtype(name, dtype, expected[name].dtype)):
+                misfits[key] = what
+            weights[name] = value
+        refuse(misfits, path)
     _check_adapter(_one(folder, ADAPTER_PATTERN), weights)
     save(weights, config, out, dtype)
 

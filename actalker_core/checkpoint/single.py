@@ -1,22 +1,28 @@
 """One .safetensors that holds every network, with its configuration in the metadata."""
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from ..bundle import FLOAT32_LEAVES, ACTalker, weight_dtype
+from ..bundle import ACTalker, stored_dtype, weight_dtype
 from ..config import ModelConfig, from_dict, to_dict
-from ..errors import CheckpointError, InputError
+from ..errors import ACTalkerError, CheckpointError, InputError, quoted
 from ..files import save_tensors
+from ..headers import parse_json
 from ..model.attention import Ops
+from ..sizes import check_sizes
 from .files import check_keys, first_line, open_safetensors
+from .weights import misfit, refuse, some
 
 FORMAT = "actalker-1"
+NETWORKS = {field.name for field in fields(ModelConfig)} - {"sampling"}
 
 
 @dataclass(frozen=True)
@@ -53,20 +59,14 @@ def save(
 def size_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
     """How large a file `save` writes, but for its header; the tensors may be without memory."""
     sizes = (
-        tensor.numel() * _stored_dtype(name, tensor, dtype).itemsize
+        tensor.numel() * stored_dtype(name, dtype, tensor.dtype).itemsize
         for name, tensor in weights.items()
     )
     return sum(sizes)
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(_stored_dtype(name, tensor, dtype)).contiguous()
-
-
-def _stored_dtype(name: str, tensor: Tensor, dtype: torch.dtype) -> torch.dtype:
-    if not tensor.is_floating_point():
-        return tensor.dtype
-    return torch.float32 if name.rsplit(".", 1)[-1] in FLOAT32_LEAVES else dtype
+    return tensor.to(stored_dtype(name, dtype, tensor.dtype)).contiguous()
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -92,10 +92,11 @@ def load(
         dtype: what the UNet computes in (see `bundle.weight_dtype`).
 
     Raises:
-        CheckpointError: not a checkpoint of this pack, damaged, or of other sizes.
+        CheckpointError: not a checkpoint of this pack, damaged, of other sizes, or with numbers
+            that are not finite or that the type cannot hold.
     """
     with open_safetensors(path) as file:
-        model = _empty_model(_config(file.metadata(), path), ops, path)
+        model = _empty_model(_config(file, path), ops, path)
         # A host's layers may have no weights before they are loaded, so that torch's say which.
         named = model if ops is nn else _empty_model(model.config, nn, path)
         expected = named.state_dict()
@@ -104,12 +105,17 @@ def load(
             {key: tuple(value.shape) for key, value in expected.items()},
             path,
         )
-        weights = {}
+        weights, misfits = {}, {}
         for key, value in expected.items():
             kind = (
                 weight_dtype(key, dtype, value.ndim) if value.is_floating_point() else value.dtype
             )
-            weights[key] = file.get_tensor(key).to(device, kind)
+            stored = file.get_tensor(key)
+            if what := misfit(stored, kind):
+                misfits[key] = what
+            else:
+                weights[key] = stored.to(device, kind)
+        refuse(misfits, path)
     model.load_state_dict(weights, assign=True)
     return model.eval().requires_grad_(False)
 
@@ -118,7 +124,9 @@ def _empty_model(config: ModelConfig, ops: Ops, path: Path) -> ACTalker:
     try:
         with torch.device("meta"):
             return ACTalker(config, ops)
-    except (RuntimeError, ValueError, TypeError, ArithmeticError) as error:
+    except ACTalkerError:
+        raise
+    except Exception as error:  # sizes that nobody thought of may raise anything
         raise CheckpointError(
             f"{path}: the sizes in its configuration do not make a model ({first_line(error)}). "
             "Convert the released files again."
@@ -126,30 +134,43 @@ def _empty_model(config: ModelConfig, ops: Ops, path: Path) -> ACTalker:
 
 
 def summarize(path: Path) -> Summary:
-    """Describe a checkpoint from its header alone."""
+    """Describe a checkpoint from its header alone.
+
+    Raises:
+        CheckpointError: not a checkpoint of this pack, damaged, or of other networks.
+    """
     parameters: Counter[str] = Counter()
     dtypes: Counter[str] = Counter()
     with open_safetensors(path) as file:
-        config = _config(file.metadata(), path)
+        config = _config(file, path)
         for key in file.keys():  # noqa: SIM118
             entry = file.get_slice(key)
-            parameters[key.split(".", 1)[0]] += torch.Size(entry.get_shape()).numel()
+            parameters[key.split(".", 1)[0]] += math.prod(entry.get_shape())
             dtypes[entry.get_dtype()] += 1
     return Summary(config, path.stat().st_size, dict(parameters), dict(dtypes))
 
 
-def _config(metadata: Mapping[str, str] | None, path: Path) -> ModelConfig:
-    values = metadata or {}
+def _config(file: Any, path: Path) -> ModelConfig:
+    """The configuration of an open checkpoint, which fits itself and the networks in the file."""
+    values = file.metadata() or {}
     if values.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: expected a checkpoint of this pack (format '{FORMAT}'), got "
-            f"'{values.get('format', 'none')}'. Make one from the released files with "
+            f"{quoted(values.get('format', 'none'))}. Make one from the released files with "
             "`python -m actalker_core convert`, or the node Convert Checkpoint."
         )
     try:
-        return from_dict(ModelConfig, json.loads(values["config"]))
-    except (KeyError, TypeError, ValueError, InputError) as error:
+        config = from_dict(ModelConfig, parse_json(values["config"]))
+        check_sizes(config)
+    except (KeyError, InputError) as error:
         raise CheckpointError(
-            f"{path}: its configuration cannot be read ({first_line(error)}). "
+            f"{path}: expected a configuration of this pack, got another ({first_line(error)}). "
             "Convert the released files again."
         ) from error
+    networks = list(dict.fromkeys(key.partition(".")[0] for key in file.keys()))  # noqa: SIM118
+    if set(networks) != NETWORKS:
+        raise CheckpointError(
+            f"{path}: expected weights of {', '.join(sorted(NETWORKS))}, got those of "
+            f"{some(networks) or 'none'}. Convert the released files again."
+        )
+    return config

@@ -11,13 +11,15 @@ from torch import Tensor
 
 from ..archive import read_archive, write_archive
 from ..encoders.motion import HeadExpression, encode_expression
-from ..errors import InputError, MediaError
+from ..errors import InputError, MediaError, quoted
+from ..faces.blendshapes import NAMES
 from ..faces.box import enlarged, square
 from ..faces.face import Face, FaceFinder, choose
 from ..faces.landmarker import Landmarker
+from ..headers import parse_json
 from ..media import load_image
 from ..portrait import crop_resized
-from ..signals import ExpressionSignal
+from ..signals import FLOATS, ExpressionSignal
 from ..text import LONGEST_TEXT, as_text
 from .clip import Clip
 
@@ -26,6 +28,7 @@ HEAD_ENLARGED = 1.5
 """CLIP sees the face box enlarged so many times."""
 NEUTRAL = "neutral"
 PARTS = ("features", "images", "blendshapes")
+MOST_ENTRIES = 100_000
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,18 @@ class Bank:
     clip: str = ""
 
     def __post_init__(self) -> None:
-        """Refuse parts of different lengths."""
+        """Refuse parts of different lengths, and what no network or person could have made."""
         parts = (self.names, self.features, self.images, self.blendshapes, self.captions or None)
+        for text in (*self.names, *self.captions, self.clip):
+            as_text("Bank, text", text)
+        for name in PARTS:
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _checked(name, getattr(self, name)))
         lengths = {len(part) for part in parts if part is not None}
-        if len(lengths) != 1 or 0 in lengths:
+        if len(lengths) != 1 or not 0 < max(lengths) <= MOST_ENTRIES:
             raise InputError(
-                "Bank: expected at least one expression and as many names, features, embeddings "
-                f"and captions, got {sorted(lengths)}. Build it again."
+                f"Bank: expected at least one expression (at most {MOST_ENTRIES:,}) and as many "
+                f"names, features, embeddings and captions, got {sorted(lengths)}. Build it again."
             )
 
     def __len__(self) -> int:
@@ -70,6 +78,25 @@ class Bank:
         if self.blendshapes is None:
             return 0
         return int(self.blendshapes[:, 1:].square().sum(1).argmin())
+
+
+def _checked(name: str, part: Tensor) -> Tensor:
+    """A part of a bank in float32."""
+    shapes = name == "blendshapes"
+    widths = (len(NAMES),) if shapes else part.shape[1:]
+    if part.ndim != 2 or part.shape[1:] != widths or 0 in widths or part.dtype not in FLOATS:
+        raise InputError(
+            f"Bank: expected {name} of (n, {len(NAMES) if shapes else 'd'}) float numbers, got "
+            f"{tuple(part.shape)} of {part.dtype}. Build it again."
+        )
+    part = part.float()
+    least, most = (0.0, 1.0) if shapes else (-math.inf, math.inf)
+    if not bool((part.isfinite() & (part >= least) & (part <= most)).all()):
+        raise InputError(
+            f"Bank: expected {name} {'in 0…1' if shapes else 'that are finite'}, got others. Build "
+            "it again."
+        )
+    return part
 
 
 @dataclass(frozen=True)
@@ -196,9 +223,32 @@ def load_bank(path: Path) -> Bank:
     Raises:
         MediaError: missing, damaged, or another kind of file.
     """
-    tensors, texts = read_archive(path, "bank")
+    tensors, texts = read_archive(path, "bank", PARTS)
     try:
-        names, captions = (tuple(json.loads(texts[key])) for key in ("names", "captions"))
-        return Bank(names=names, captions=captions, clip=texts["clip"], **tensors)
-    except (KeyError, TypeError, ValueError) as error:
-        raise MediaError(f"{path}: the bank is incomplete ({error}). Build it again.") from error
+        names, captions = (_texts_in(key, texts[key]) for key in ("names", "captions"))
+        return Bank(
+            names=names,
+            features=tensors.pop("features"),
+            captions=captions,
+            clip=texts["clip"],
+            **tensors,
+        )
+    except KeyError as error:
+        raise MediaError(f"{path}: expected a bank with {error}, got none. Build it again.") from (
+            error
+        )
+    except InputError as error:
+        raise MediaError(f"{path}: {error}") from error
+
+
+def _texts_in(key: str, written: str) -> tuple[str, ...]:
+    """A list of texts in JSON."""
+    try:
+        found = parse_json(written)
+    except InputError as error:
+        raise InputError(
+            f"Bank: expected a list of {key} in JSON, got something else ({error}). Build it again."
+        ) from error
+    if not isinstance(found, list):
+        raise InputError(f"Bank: expected a list of {key}, got {quoted(found)}. Build it again.")
+    return tuple(found)

@@ -630,7 +630,11 @@ print(json.dumps(memory("VmHWM") - before))
 def wide() -> ModelConfig:
     """About 150 MB, most of it in many layers of Whisper."""
     encoder = WhisperConfig(d_model=512, encoder_layers=4, encoder_ffn_dim=8192)
-    return replace(TINY, audio_encoder=replace(encoder, encoder_attention_heads=2))
+    return replace(
+        TINY,
+        audio_encoder=replace(encoder, encoder_attention_heads=2),
+        audio_projection=replace(TINY.audio_projection, blocks=5, channels=512),
+    )
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs Linux' /proc")

@@ -287,7 +287,6 @@ def test_a_blend_is_as_long_as_the_shorter(mine: int, theirs: int) -> None:
     [
         pytest.param(pose(), id="kind"),
         pytest.param(ExpressionSignal(25.0, "", noise(40, 6)), id="width"),
-        pytest.param(ExpressionSignal(50.0, "", noise(40, 5, 1)), id="dimensions"),
     ],
 )
 def test_unlike_signals_are_not_blended(other: Signal) -> None:
