@@ -29,5 +29,5 @@ def test_sizes_fit_each_other(name: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(InputError, match="UNetConfig: does not know .depth."):
+    with pytest.raises(InputError, match="UNetConfig: does not know 'depth'"):
         from_dict(UNetConfig, {"depth": 3})
