@@ -60,7 +60,6 @@ class LoadModel(io.ComfyNode):
             ],
             aliases=["checkpoint loader", "load actalker", "talking head model", "lip sync model"],
             advanced=["dtype", "scan_backend"],
-            essentials=sockets.VIDEO_GENERATION,
         )
 
     @classmethod

@@ -43,7 +43,8 @@ def schema(
         room: below ACTalker in the menu.
         aliases: other words that a search finds the node by.
         advanced: ids of widgets that are folded away until they are asked for.
-        essentials: its category among the essential nodes, if it is one.
+        essentials: its category among the essential nodes, if it is one; the front end then no
+            longer lists it among those of custom packs, so one node has to do.
 
     Raises:
         ValueError: an advanced widget is no input.

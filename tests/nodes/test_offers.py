@@ -63,7 +63,7 @@ def test_the_shortest_way_to_a_video_is_among_the_essential_nodes(comfy: Comfy, 
     known = key in io.Schema.__dataclass_fields__
     found = {name: comfy.info(name).get(key) for name in node_ids(comfy)}
     essential = {name for name, category in found.items() if category == "Video Generation"}
-    assert essential == ({"ACTalker_Talk", "ACTalker_LoadModel"} if known else set())
+    assert essential == ({"ACTalker_Talk"} if known else set())
 
 
 def test_what_a_beginner_does_not_need_is_folded_away(comfy: Comfy, io: Any) -> None:
