@@ -12,7 +12,7 @@ COMFY_TORCH ?= torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0
 # What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
 CLI_VENV ?= .venv-comfy-cli
 
-.PHONY: demo test test-core test-comfy lint bench bench-gpu bench-shortcuts bench-preflight clean
+.PHONY: demo test test-core test-comfy test-requirements lint bench bench-gpu bench-shortcuts bench-preflight clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
@@ -31,6 +31,10 @@ test-comfy: $(CLI_VENV)/installed
 	else \
 		echo "Node tests skipped: lay a ComfyUI checkout at $(COMFYUI_PATH), or name COMFYUI_PATH."; \
 	fi
+
+# What requirements.txt does to environments that have an OpenCV; needs the network, takes minutes.
+test-requirements:
+	$(PYTHON) tests/environments.py
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .

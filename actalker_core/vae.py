@@ -33,7 +33,7 @@ def build_vae(config: VAEConfig) -> "AutoencoderKLTemporalDecoder":
         layers_per_block=config.layers_per_block,
         latent_channels=config.latent_channels,
         scaling_factor=config.scaling_factor,
-    ).eval()
+    ).train(False)
 
 
 @torch.inference_mode()

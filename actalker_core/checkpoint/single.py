@@ -117,7 +117,7 @@ def load(
                 weights[key] = stored.to(device, kind)
         refuse(misfits, path)
     model.load_state_dict(weights, assign=True)
-    return model.eval().requires_grad_(False)
+    return model.train(False).requires_grad_(False)
 
 
 def _empty_model(config: ModelConfig, ops: Ops, path: Path) -> ACTalker:

@@ -46,7 +46,7 @@ class Clip:
                 f"{folder}: expected the weights of a whole CLIP model, "
                 f"{len(report['missing_keys'])} are missing. Fetch them again."
             )
-        self._model: Any = model.float().eval()
+        self._model: Any = model.float().train(False)
 
     @property
     def image_px(self) -> int:

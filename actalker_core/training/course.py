@@ -162,7 +162,7 @@ class Course:
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            model = ACTalker(self.config).eval().requires_grad_(False)
+            model = ACTalker(self.config).train(False).requires_grad_(False)
         if self.base is not None:
             _take_over(self._base(), model)
         for name in (name for name in names if name != "takes" and not self._stands_in(name)):

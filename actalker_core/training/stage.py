@@ -174,7 +174,7 @@ class Run:
         line = {"step": self.step, "seconds": self.seconds, "loss": float(np.mean(losses))}
         self.swap_average()
         with torch.no_grad():
-            self.stage.network.eval()
+            self.stage.network.train(False)
             line |= self.stage.held_out()
             self.stage.network.train()
         self.swap_average()

@@ -57,7 +57,7 @@ class TemporalVAE(comfy.sd.VAE):
         smallest = comfy.ldm.models.autoencoder.AutoencoderKL(**SMALLEST)
         super().__init__(sd=smallest.state_dict(), config={"params": SMALLEST})
         self.frames_per_chunk = config.sampling.decode_frames
-        self.first_stage_model = TemporalNetwork(network).to(self.vae_dtype).eval()
+        self.first_stage_model = TemporalNetwork(network).to(self.vae_dtype).train(False)
         self.patcher = comfy.model_patcher.ModelPatcher(
             self.first_stage_model,
             load_device=self.device,
