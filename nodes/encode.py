@@ -15,7 +15,7 @@ from . import convert, sockets
 from .bridge.files import face_finder
 from .bridge.load import EncoderBox
 from .bridge.progress import Bar
-from .portrait import FACE_CHOICES, INDEX, WHOLE, face_inputs, given_box
+from .portrait import FACE_CHOICES, WHOLE, face_inputs, given_box, named
 
 ENCODED_AT_ONCE = 8
 
@@ -201,8 +201,8 @@ class EncodeMotion(io.ComfyNode):
 def follow(clip: convert.Frames, face: str, index: int) -> Track:
     """The face in each frame."""
     check_choice("face", face, FACE_CHOICES)
-    choice, bar = str(index) if face == INDEX else face, Bar(len(clip.pictures))
-    return track(face_finder(), clip.pictures, choice, on_frame=bar.counted)
+    bar = Bar(len(clip.pictures))
+    return track(face_finder(), clip.pictures, named(face, index), on_frame=bar.counted)
 
 
 def watch(

@@ -16,7 +16,7 @@ from ..actalker_core.expressions.prompt import (
     express,
     parse_prompt,
 )
-from ..actalker_core.faces import Box, Face, FaceFinder
+from ..actalker_core.faces import Box, Depth, Face, FaceFinder
 from ..actalker_core.faces.box import whole
 from ..actalker_core.signals import ExpressionSignal, Signal
 from ..actalker_core.text import as_text
@@ -33,7 +33,7 @@ MATCHES = ("words", "CLIP", "blendshapes")
 class WholePicture:
     """Takes every picture for one face."""
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         """One face as large as the picture."""
         height, width = picture.shape[1:]
         return [Face(whole(width, height), confidence=1.0)]

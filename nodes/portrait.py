@@ -6,7 +6,7 @@ from torch import Tensor
 
 from ..actalker_core import limits, masks
 from ..actalker_core.errors import FaceError, check_choice
-from ..actalker_core.faces import Box, Face, FaceFinder, choose
+from ..actalker_core.faces import Box, Face, FaceFinder, choose, find_chosen
 from ..actalker_core.faces.box import check, whole
 from ..actalker_core.faces.face import ORDERS, box_of_mask, boxed_face
 from ..actalker_core.portrait import Portrait, fit, paste_back
@@ -121,30 +121,43 @@ class PreparePortrait(io.ComfyNode):
     ) -> io.NodeOutput:
         """Find, then fit."""
         picture = convert.picture(image)
-        chosen, count = find_face(picture, face, face_index, face_mask, face_box)
+        given = given_face(picture, face, face_mask, face_box)
+        faces = face_finder().find(picture) if given is None else [given]
+        size = (int(picture.shape[1]), int(picture.shape[2]))
+        chosen = given or choose(faces, named(face, face_index), size, "picture")
         portrait = fit(picture, chosen, short_side_px, expand=expand or None, aspect=aspect or None)
         region = masks.region("face", portrait.face, portrait.height, portrait.width)
         shown = convert.to_image(portrait.image[None])
-        return io.NodeOutput(portrait, shown, convert.to_mask(region), count)
+        return io.NodeOutput(portrait, shown, convert.to_mask(region), len(faces))
 
 
-def find_face(
-    picture: Tensor, face: str, index: int, mask: Tensor | None = None, box: str = ""
-) -> tuple[Face, int]:
-    """The face that is meant, and how many there are.
+def find_face(picture: Tensor, face: str, index: int) -> Face:
+    """The face that is meant.
 
     Raises:
-        FaceError: none is found. InputError: an unknown choice, or a box that cannot be read.
+        FaceError: none is found. InputError: an unknown choice.
+    """
+    given = given_face(picture, face, None, "")
+    return given or find_chosen(face_finder(), picture, named(face, index), "picture")
+
+
+def named(face: str, index: int) -> str:
+    """What the two widgets mean, as the core names it."""
+    return str(index) if face == INDEX else face
+
+
+def given_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
+    """A face that need not be looked for.
+
+    Raises:
+        InputError: an unknown choice, or a box that cannot be read.
     """
     check_choice("face", face, FACE_CHOICES)
     size = (int(picture.shape[1]), int(picture.shape[2]))
     given = given_box(size, mask, box)
     if given is not None:
-        return boxed_face(picture, given, optional_finder()), 1
-    if face == WHOLE:
-        return Face(whole(size[1], size[0]), confidence=1.0), 1
-    found = face_finder().find(picture)
-    return choose(found, str(index) if face == INDEX else face, size, "picture"), len(found)
+        return boxed_face(picture, given, optional_finder())
+    return Face(whole(size[1], size[0]), confidence=1.0) if face == WHOLE else None
 
 
 def given_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:

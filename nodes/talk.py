@@ -126,7 +126,7 @@ class Talk(io.ComfyNode):
         """What the single nodes do, one after another."""
         own(model)
         picture = convert.picture(portrait_image)
-        found, _ = find_face(picture, face, face_index)
+        found = find_face(picture, face, face_index)
         portrait = fit(picture, found, short_side_px)
         sound = None if audio is None else convert.audio(audio, "Talk")
         signals = Signals(audio=None if sound is None else hear(encoders, sound))

@@ -27,6 +27,7 @@ from ..expressions.bank import (
 from ..expressions.clip import Clip
 from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
+from ..faces.face import ordered
 from ..files import check_suffix, try_place
 from ..media import check_image_place, check_video_place, load_image, save_image, write_video
 from ..model.layers import CASTING, lay_channels_last
@@ -205,7 +206,7 @@ def run_faces(options: argparse.Namespace) -> None:
             "confidence": round(face.confidence, 3),
             "landmarks": 0 if face.landmarks is None else len(face.landmarks),
         }
-        for face in sorted(found, key=lambda face: face.box[0] + face.box[2])
+        for face in ordered(found)
     ]
     sys.stdout.write(json.dumps(rows, indent=1) + "\n")
 

@@ -25,7 +25,7 @@ from ..expressions.prompt import (
     express,
     parse_prompt,
 )
-from ..faces import Box, Face, FaceFinder, Track, choose, open_finder, track
+from ..faces import Box, Face, FaceFinder, Track, find_chosen, open_finder, track
 from ..faces.box import check
 from ..faces.face import box_of_mask, boxed_face, first_face
 from ..masks import read_region
@@ -108,7 +108,7 @@ class Reader:
             box = box_of_mask(load_image(options.face_mask).mean(0), (height, width))
         if box is not None:
             return boxed_face(portrait, check(box, width, height, "portrait"), self.optional_finder)
-        return choose(self.finder.find(portrait), options.face, (height, width), "portrait")
+        return find_chosen(self.finder, portrait, options.face, "portrait")
 
     def driving_face(self, frames: VideoFrames) -> Track | Box | None:
         """Boxed by hand, else followed; None for whole frames."""

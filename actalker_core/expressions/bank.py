@@ -14,7 +14,7 @@ from ..encoders.motion import HeadExpression, encode_expression
 from ..errors import InputError, MediaError, quoted
 from ..faces.blendshapes import NAMES
 from ..faces.box import enlarged, square
-from ..faces.face import Face, FaceFinder, choose
+from ..faces.face import LARGEST, Face, FaceFinder, find_chosen
 from ..faces.landmarker import Landmarker
 from ..headers import parse_json
 from ..media import load_image
@@ -183,8 +183,7 @@ def _all(features: Sequence[Tensor], names: Sequence[str]) -> Tensor:
 
 
 def _face(finder: FaceFinder, reference: Reference) -> Face:
-    size = (int(reference.picture.shape[1]), int(reference.picture.shape[2]))
-    return choose(finder.find(reference.picture), "largest", size, f"picture '{reference.name}'")
+    return find_chosen(finder, reference.picture, LARGEST, f"picture '{reference.name}'")
 
 
 def bank_of_signal(signal: ExpressionSignal, captions: Mapping[float, str]) -> Bank:

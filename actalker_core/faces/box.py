@@ -7,6 +7,9 @@ from ..errors import InputError
 Box = tuple[float, float, float, float]
 """x0, y0, x1, y1 in pixels; x1 and y1 are outside."""
 
+SAME_OVERLAP = 0.3
+"""Boxes that share more are around one face."""
+
 
 def whole(width: int, height: int) -> Box:
     """The box of a whole picture."""
@@ -43,6 +46,19 @@ def overlap(a: Box, b: Box) -> float:
     shared = max(width, 0) * max(height, 0)
     union = area(a) + area(b) - shared
     return shared / union if union > 0 else 0.0
+
+
+def is_same(a: Box, b: Box) -> bool:
+    """Whether two boxes are around one face: they overlap, or the smaller lies on the larger."""
+    smaller, larger = sorted((a, b), key=area)
+    x, y = centre(smaller)
+    lies_on = larger[0] < x < larger[2] and larger[1] < y < larger[3]
+    return lies_on or overlap(a, b) > SAME_OVERLAP
+
+
+def longer_side(box: Box) -> float:
+    """In pixels."""
+    return max(box[2] - box[0], box[3] - box[1])
 
 
 def area(box: Box) -> float:

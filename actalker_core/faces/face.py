@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,13 +10,16 @@ from torch import Tensor
 
 from ..errors import FaceError, InputError, quoted
 from ..text import whole_number_in
-from .box import Box, area, centre
+from .box import Box, area, centre, is_same
 
 Array = NDArray[np.float32]
 
 DEEP_EVERY_FRAMES = 25
 """Until a face is found, small ones are looked for only this often, as it takes long."""
-ORDERS = ("largest", "left", "right", "centre")
+SAME_COLUMN = 0.1
+"""Of a face's width; where a finder sees its middle varies by less from size to size."""
+LARGEST = "largest"
+ORDERS = (LARGEST, "left", "right", "centre")
 
 
 @dataclass(frozen=True)
@@ -36,11 +38,16 @@ class Face:
     landmarks: Array | None = None
 
 
+Depth = Literal["whole", "largest", "all"]
+"""How long faces are looked for: "whole" takes a glance at the whole picture, which shows large
+ones only; "largest" goes on until no larger face can be missing; "all" finds them all."""
+
+
 class FaceFinder(Protocol):
     """Something that finds faces."""
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
-        """All faces of a picture (3, H, W), uint8 or in 0…1; deep takes longer for small ones."""
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+        """The faces of a picture (3, H, W), uint8 or in 0…1, each once, the largest first."""
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The face that is at or close to a box, or None."""
@@ -63,7 +70,7 @@ def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str
             f"No face is found in the {where} of {size[1]}x{size[0]} pixels. Give its box "
             "(x0,y0,x1,y1), which also serves drawn and stylised faces, or choose another file."
         )
-    from_left = sorted(found, key=lambda face: centre(face.box)[0])
+    from_left = ordered(found)
     index = whole_number_in(choice)
     if index is not None:
         return _by_index(from_left, index, where)
@@ -73,8 +80,45 @@ def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str
         )
     if choice == "centre":
         return min(found, key=lambda face: _from_centre(face, size))
-    by_order = {"largest": max(found, key=lambda face: area(face.box)), "left": from_left[0]}
-    return by_order.get(choice, from_left[-1])
+    if choice == LARGEST:
+        return max(found, key=lambda face: area(face.box))
+    return from_left[0 if choice == "left" else -1]
+
+
+def find_chosen(finder: FaceFinder, picture: Tensor, choice: str, where: str) -> Face:
+    """Look for faces as long as a choice needs, and choose; see `choose`."""
+    size = (int(picture.shape[1]), int(picture.shape[2]))
+    return choose(finder.find(picture, depth_for(choice)), choice, size, where)
+
+
+def depth_for(choice: str) -> Depth:
+    """The largest face is known early; which is the leftmost, only when all are."""
+    return "largest" if choice == LARGEST else "all"
+
+
+def ordered(found: Iterable[Face]) -> list[Face]:
+    """Faces as they are counted: from the left, and from the top where one is above another."""
+    columns: list[list[Face]] = []
+    for face in sorted(found, key=lambda face: centre(face.box)[0]):
+        if columns and _is_below(face.box, columns[-1][0].box):
+            columns[-1].append(face)
+        else:
+            columns.append([face])
+    return [f for column in columns for f in sorted(column, key=lambda face: centre(face.box)[1])]
+
+
+def _is_below(box: Box, other: Box) -> bool:
+    """Whether they are as far from the left, as nearly as a finder tells."""
+    return centre(box)[0] - centre(other)[0] < SAME_COLUMN * (other[2] - other[0])
+
+
+def distinct(found: Iterable[Face]) -> list[Face]:
+    """Each face once, the largest first; what lies on a larger one is a part of it."""
+    kept: list[Face] = []
+    for face in sorted(found, key=lambda face: (-area(face.box), face.box)):
+        if not any(is_same(face.box, other.box) for other in kept):
+            kept.append(face)
+    return kept
 
 
 def _by_index(from_left: Sequence[Face], index: int, where: str) -> Face:
@@ -123,20 +167,28 @@ def box_of_mask(mask: Tensor, size: tuple[int, int]) -> Box:
     return x0, float(rows.min()), x1, float(rows.max()) + 1
 
 
-def first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, where: str) -> Face:
-    """The face in the first frame that shows any; small ones count only if there is no other.
+def glimpse(finder: FaceFinder, frame: Tensor, number: int, choice: str) -> list[Face]:
+    """The faces of a frame that a choice is among, while a clip has shown none yet.
 
     Args:
-        frames: may be read twice.
+        number: of the frame. Small faces are looked for only now and then, as it takes long, and
+            in a frame that shows a large one.
+    """
+    if number % DEEP_EVERY_FRAMES and not finder.find(frame, "whole"):
+        return []
+    return finder.find(frame, depth_for(choice))
+
+
+def first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, where: str) -> Face:
+    """The face in the first frame that shows any, as `track` chooses it.
 
     Raises:
         FaceError: no frame does.
     """
-    for deep in (False, True):
-        for picture in islice(frames, 0, None, DEEP_EVERY_FRAMES if deep else 1):
-            seen = finder.find(picture, deep)
-            if seen:
-                return choose(seen, choice, (int(picture.shape[1]), int(picture.shape[2])), where)
+    for number, frame in enumerate(frames):
+        seen = glimpse(finder, frame, number, choice)
+        if seen:
+            return choose(seen, choice, (int(frame.shape[1]), int(frame.shape[2])), where)
     raise FaceError(
         f"No face is found in the {where}. Give its box (x0,y0,x1,y1), or choose another clip."
     )

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CheckpointError, FaceError
 from ..files import replacing, try_place
 from .box import Box, overlap
-from .face import Face, FaceFinder, pixels_of
+from .face import Depth, Face, FaceFinder, distinct, pixels_of
 from .landmarker import Landmarker
 
 log = logging.getLogger(__name__)
@@ -27,6 +28,7 @@ URL = (
 )
 SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
 TIMEOUT_SECONDS = 60
+LARGE_SHARE, LEAST_SHARE, LEAST_PX = 1 / 12, 1 / 48, 24
 HAAR_FILE = "haarcascade_frontalface_default.xml"
 
 
@@ -44,12 +46,17 @@ class Haar:
         folder = getattr(getattr(cv2, "data", None), "haarcascades", "")
         return hasattr(cv2, "CascadeClassifier") and os.path.isfile(os.path.join(folder, HAAR_FILE))
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
-        """All faces; the cascade gives no confidence, so it is 0.5 throughout."""
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+        """The faces; the cascade gives no confidence, so it is 0.5 throughout."""
         grey = cv2.cvtColor(pixels_of(picture), cv2.COLOR_RGB2GRAY)
-        least = max(min(grey.shape) // (48 if deep else 12), 24)
+        found = [] if depth == "all" else self._at_least(grey, LARGE_SHARE)
+        return found if found or depth == "whole" else self._at_least(grey, LEAST_SHARE)
+
+    def _at_least(self, grey: NDArray[Any], share: float) -> list[Face]:
+        """The faces of such a share of the picture's shorter side, and larger ones."""
+        least = max(int(min(grey.shape) * share), LEAST_PX)
         found = self._cascade.detectMultiScale(grey, 1.1, 5, minSize=(least, least))
-        return [Face(_box(*map(float, corner_and_size)), 0.5) for corner_and_size in found]
+        return distinct(Face(_box(*map(float, place)), 0.5) for place in found)
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The face that overlaps a box most."""

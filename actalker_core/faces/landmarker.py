@@ -4,8 +4,6 @@ Source: Bazarevsky et al., arXiv 1907.05047 (detector); Kartynnik et al., arXiv 
 (landmarks); the steps between the networks are those of MediaPipe's face landmarker task.
 """
 
-import struct
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import compress, islice
@@ -21,8 +19,20 @@ from torch import Tensor
 from ..errors import CheckpointError
 from . import topology
 from .blendshapes import Blendshapes
-from .box import Box, centre, enlarged, overlap, square, whole
-from .face import Array, Face, pixels_of
+from .box import (
+    SAME_OVERLAP,
+    Box,
+    area,
+    centre,
+    enlarged,
+    is_same,
+    longer_side,
+    overlap,
+    square,
+    whole,
+)
+from .face import Array, Depth, Face, distinct, pixels_of
+from .task_file import read_networks
 
 Pixels = NDArray[np.uint8]
 
@@ -30,13 +40,22 @@ DETECTOR_PX, MESH_PX = 128, 256
 ANCHOR_GRIDS = ((16, 2), (8, 6))
 """Cells per side and anchors per cell."""
 LEAST_CONFIDENCE = 0.5
-SAME_FACE_OVERLAP = 0.3
 MESH_MARGIN = 1.5
 """The landmark network sees the detected box enlarged by this."""
 LEAST_OVERLAP = 0.2
 """A detection beside a box given by hand that shares less with it is another face."""
-SEARCH_DEPTH = 4
-"""A picture is searched whole, then in halves, quarters and eighths of its longer side."""
+SEARCHES = ((1, 0), (2, 128), (4, 128), (8, 128), (16, 192))
+"""A picture is searched whole, then in halves, quarters, … of its longer side that have at least
+so many pixels. The last one takes four times as long as all others."""
+TILE_STEP = 2 / 3
+"""Of a tile's side; what is larger than the overlap is found one size before."""
+SURE_SHARE = 0.125
+"""Faces of this share of a tile's side, and larger ones, are found in it."""
+SECOND_LOOK, SECOND_LOOK_CONFIDENCE = 2.2, 0.7
+"""A face found in a tile is looked for again where the detector sees best: in a square so many
+times as large as the face. There true ones score 0.8 and more, folds of cloth and hair do not."""
+LEAST_CONTRAST = 16
+"""Of 255; a tile with less between its darkest and its brightest value is not searched."""
 
 
 @dataclass(frozen=True)
@@ -71,46 +90,61 @@ class Landmarker:
         path: MediaPipe's `face_landmarker.task`.
 
     Raises:
-        CheckpointError: the file is missing or is something else.
+        CheckpointError: the file is missing or is something else, or OpenCV cannot read it.
     """
 
     def __init__(self, path: Path) -> None:
-        detector, mesh, blendshapes = _networks(path)
+        detector, mesh, blendshapes = read_networks(path)
         self._anchors = _anchors()
         try:
             self._detector, self._mesh = _read_network(detector), _read_network(mesh)
-            self.blendshapes = Blendshapes(blendshapes)
-            self.blendshapes(np.zeros((1, topology.COUNT, 3), np.float32))
-        except (
-            cv2.error,
-            struct.error,
-            LookupError,
-            ValueError,
-            RuntimeError,
-            StopIteration,
-        ) as error:
+        except cv2.error as error:
             raise CheckpointError(
-                f"{path}: its networks cannot be read ({type(error).__name__}). Fetch it again: "
-                "python -m actalker_core download."
+                f"{path}: expected an OpenCV that reads TFLite files, got {cv2.__version__}. "
+                "Install opencv-python-headless 4.10 or newer."
             ) from error
+        self.blendshapes = Blendshapes(blendshapes)
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
-        """All faces; smaller parts are searched only if deep, and while larger ones show none."""
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+        """The faces of a picture, the largest first; see `FaceFinder`.
+
+        Those of an eighth of the smallest tile and larger: 16 to 32 pixels in pictures of up to
+        2048 pixels, at most 48 in those of up to 6144.
+        """
         pixels = pixels_of(picture)
-        for tiles in islice(_searches(pixels.shape[0], pixels.shape[1]), None if deep else 1):
-            found = [face for d in self._detect(pixels, tiles) if (face := self._meshed(pixels, d))]
-            if found:
-                return found
-        return []
+        found: list[Face] = []
+        searches = _searches(pixels.shape[0], pixels.shape[1])
+        for level, tiles in enumerate(islice(searches, 1 if depth == "whole" else None)):
+            for detection in self._detect(pixels, tiles):
+                if any(_shows(face.box, detection.box) for face in found):
+                    continue
+                sure = self._looked_again(pixels, detection) if level else detection
+                face = sure and self._meshed(pixels, sure)
+                found += [face] if face else []
+            least = SURE_SHARE * (tiles[0][2] - tiles[0][0])
+            if depth == "largest" and any(longer_side(face.box) >= least for face in found):
+                break
+        return distinct(found)
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The face at a box; a drawn face may only be recognised this way."""
         pixels = pixels_of(picture)
-        found = self._detect(pixels, [square(enlarged(box, 2))])
-        nearest = max(found, key=lambda d: overlap(d.box, box), default=None)
+        nearest = self._nearest(pixels, box, 2)
         if nearest is not None and _is_at(nearest.box, box):
             return self._meshed(pixels, nearest)
         return self._mesh_at(pixels, enlarged(box, MESH_MARGIN / 1.2), 0.0)
+
+    def _looked_again(self, pixels: Pixels, detection: Detection) -> Detection | None:
+        """The same face as the detector sees it best, unless it no longer sees one there."""
+        nearest = self._nearest(pixels, detection.box, SECOND_LOOK)
+        if nearest is None or nearest.score < SECOND_LOOK_CONFIDENCE:
+            return None
+        return nearest if is_same(nearest.box, detection.box) else None
+
+    def _nearest(self, pixels: Pixels, box: Box, factor: float) -> Detection | None:
+        """The detection that overlaps a box most, in a square so many times as large."""
+        found = self._detect(pixels, [square(enlarged(box, factor))])
+        return max(found, key=lambda d: overlap(d.box, box), default=None)
 
     def _detect(self, pixels: Pixels, tiles: list[Box]) -> list[Detection]:
         """Faces in square parts of a picture, the surest first."""
@@ -120,6 +154,8 @@ class Landmarker:
     def _detect_in(self, pixels: Pixels, tile: Box) -> Iterator[Detection]:
         corner, side = np.array(tile[:2], np.float32), tile[2] - tile[0]
         part, _ = _turned_crop(pixels, tile, 0.0, DETECTOR_PX, cv2.BORDER_CONSTANT)
+        if int(part.max()) - int(part.min()) < LEAST_CONTRAST:
+            return
         self._detector.setInput(cv2.dnn.blobFromImage(part, 1 / 127.5, mean=(127.5,) * 3))
         scores, numbers = self._detector.forward(["classificators", "regressors"])
         chances = 1 / (1 + np.exp(-scores.ravel().clip(-80, 80)))
@@ -159,24 +195,16 @@ def _is_at(found: Box, given: Box) -> bool:
     return inside or overlap(found, given) > LEAST_OVERLAP
 
 
+def _shows(face: Box, detected: Box) -> bool:
+    """Whether a detection is of a face that is known; a much larger one may be what it is in."""
+    return is_same(face, detected) and 2 * area(face) > area(detected)
+
+
 def around(landmarks: Array) -> Box:
     """The box around landmarks (n, 2 or 3)."""
     x0, y0 = landmarks[:, :2].min(0).tolist()
     x1, y1 = landmarks[:, :2].max(0).tolist()
     return x0, y0, x1, y1
-
-
-def _networks(path: Path) -> tuple[bytes, bytes, bytes]:
-    parts = ("face_detector", "face_landmarks_detector", "face_blendshapes")
-    try:
-        with zipfile.ZipFile(path) as file:
-            first, second, third = (file.read(f"{part}.tflite") for part in parts)
-    except (OSError, zipfile.BadZipFile, KeyError) as error:
-        raise CheckpointError(
-            f"{path}: expected MediaPipe's face_landmarker.task with three networks in it; it "
-            f"cannot be read ({error}). Fetch it again."
-        ) from error
-    return first, second, third
 
 
 def _read_network(tflite: bytes) -> Any:
@@ -206,9 +234,9 @@ def _anchors() -> Array:
 def _searches(height: int, width: int) -> Iterator[list[Box]]:
     """The squares to look at: first the whole picture, then smaller and smaller parts."""
     yield [square(whole(width, height))]
-    for depth in range(1, SEARCH_DEPTH):
-        side = max(height, width) / 2**depth
-        if side < DETECTOR_PX:
+    for parts, least_px in SEARCHES[1:]:
+        side = max(height, width) / parts
+        if side < least_px:
             return
         yield [
             (x, y, x + side, y + side) for y in _starts(height, side) for x in _starts(width, side)
@@ -216,10 +244,10 @@ def _searches(height: int, width: int) -> Iterator[list[Box]]:
 
 
 def _starts(length: int, side: float) -> list[float]:
-    """Where parts begin that overlap by half and cover a length."""
+    """Where parts begin that overlap and cover a length."""
     if side >= length:
         return [(length - side) / 2]
-    steps = int(np.ceil((length - side) / (side / 2)))
+    steps = int(np.ceil((length - side) / (TILE_STEP * side)))
     return [i * (length - side) / steps for i in range(steps + 1)]
 
 
@@ -240,7 +268,7 @@ def _merged(found: list[Detection]) -> list[Detection]:
     """One detection per face: the mean of those that overlap its surest, weighted by score."""
     kept = []
     while found:
-        alike = [overlap(found[0].box, d.box) > SAME_FACE_OVERLAP for d in found]
+        alike = [overlap(found[0].box, d.box) > SAME_OVERLAP for d in found]
         same = list(compress(found, alike))
         scores = np.array([d.score for d in same], np.float32)
         points = np.tensordot(scores / scores.sum(), np.stack([d.points for d in same]), 1)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import FaceError
 from .box import centre
-from .face import DEEP_EVERY_FRAMES, Array, Face, FaceFinder, choose
+from .face import Array, Face, FaceFinder, choose, glimpse
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ def track(
     for i, picture in enumerate(frames):
         size = (int(picture.shape[1]), int(picture.shape[2]))
         if last is None:
-            found.append(_begin(finder, picture, choice, where, deep=i % DEEP_EVERY_FRAMES == 0))
+            found.append(_begin(finder, picture, choice, where, i))
         else:
             found.append(_go_on(finder, picture, last, missed))
         missed = 0 if found[-1] else missed + 1
@@ -94,8 +94,10 @@ def track(
     return _filled(found, size, where)
 
 
-def _begin(finder: FaceFinder, picture: Tensor, choice: str, where: str, deep: bool) -> Face | None:
-    seen = finder.find(picture, deep)
+def _begin(
+    finder: FaceFinder, picture: Tensor, choice: str, where: str, number: int
+) -> Face | None:
+    seen = glimpse(finder, picture, number, choice)
     size = (int(picture.shape[1]), int(picture.shape[2]))
     return choose(seen, choice, size, where) if seen else None
 
@@ -103,7 +105,7 @@ def _begin(finder: FaceFinder, picture: Tensor, choice: str, where: str, deep: b
 def _go_on(finder: FaceFinder, picture: Tensor, last: Face, missed: int) -> Face | None:
     """The nearest face, looked for in the whole picture first and then where it was."""
     farthest = FARTHEST_STEP + FARTHER_PER_MISSED_FRAME * missed
-    seen = [f for f in finder.find(picture, deep=False) if _step(f, last) <= farthest]
+    seen = [f for f in finder.find(picture, "whole") if _step(f, last) <= farthest]
     if not seen:
         there = finder.find_near(picture, last.box)
         seen = [there] if there is not None and _step(there, last) <= farthest else []

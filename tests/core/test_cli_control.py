@@ -12,7 +12,7 @@ from conftest import Animate
 
 from actalker_core.cli import commands, inputs, main
 from actalker_core.expressions.bank import Bank, load_bank, save_bank
-from actalker_core.faces import Face, finder
+from actalker_core.faces import Depth, Face, finder
 from actalker_core.media import load_image
 from actalker_core.signals import load_signals
 
@@ -26,7 +26,7 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no recorded media bes
 class Steady:
     """Finds one face in every picture, in its middle half."""
 
-    def find(self, picture: torch.Tensor, deep: bool = True) -> list[Face]:
+    def find(self, picture: torch.Tensor, depth: Depth = "all") -> list[Face]:
         height, width = picture.shape[1:]
         return [Face((width / 4, height / 4, 3 * width / 4, 3 * height / 4), 0.9)]
 

@@ -340,7 +340,7 @@ def test_a_finder_that_finds_nothing_says_so(
     comfy: Comfy, usable: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Blind:
-        def find(self, picture: Any, deep: bool = True) -> list:
+        def find(self, picture: Any, depth: str = "all") -> list:
             return []
 
         def find_near(self, picture: Any, box: Any) -> None:

@@ -22,7 +22,7 @@ from actalker_core.expressions.prompt import (
 )
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.faces.box import Box, whole
-from actalker_core.faces.face import Face
+from actalker_core.faces.face import Depth, Face
 
 WIDTH = 24
 PICTURE_PX = 32
@@ -82,7 +82,7 @@ class Named:
 class WholePicture:
     """Sees one face that fills each picture, and none in a black one."""
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         box = whole(picture.shape[2], picture.shape[1])
         return [Face(box, 1.0)] if picture.any() else []
 

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actalker_core.faces import Box, Face, topology
+from actalker_core.faces import Box, Depth, Face, topology
 from actalker_core.faces.box import overlap
 
 HEIGHT, WIDTH = 60, 80
@@ -24,12 +24,14 @@ class Script:
     """A finder that knows beforehand which frame shows what; frames are told by their grey."""
 
     def __init__(self, seen: Shown, hidden: Shown | None = None) -> None:
-        """`hidden` faces are seen only in a deep search or near their place."""
+        """`hidden` faces are small: seen in no glance at the whole, but near their place."""
         self.seen, self.hidden = seen, hidden or {}
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         i = int(picture[0, 0, 0])
-        return [*self.seen.get(i, []), *(self.hidden.get(i, []) if deep else [])]
+        large, small = self.seen.get(i, []), self.hidden.get(i, [])
+        is_sought = depth == "all" or (depth == "largest" and not large)
+        return [*large, *(small if is_sought else [])]
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         near = [face for face in self.find(picture) if overlap(face.box, box) > 0]

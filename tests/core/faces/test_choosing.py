@@ -9,8 +9,15 @@ from made_faces import HEIGHT, WIDTH, Script, face_at, greys
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import choose
-from actalker_core.faces.face import box_of_mask, boxed_face, first_face
+from actalker_core.faces import Depth, Face, choose
+from actalker_core.faces.face import (
+    box_of_mask,
+    boxed_face,
+    depth_for,
+    distinct,
+    first_face,
+    ordered,
+)
 
 # Choosing ----------------------------------------------------------------------------------------
 
@@ -30,6 +37,19 @@ def test_the_centre_is_that_of_a_wide_picture() -> None:
     found = [tall_centre, wide_centre]
     assert choose(found, "centre", (200, 400), "portrait") is wide_centre
     assert choose(found, "centre", (400, 200), "portrait") is tall_centre
+
+
+@given(st.permutations(range(6)), st.lists(st.floats(-0.4, 0.4), min_size=6, max_size=6))
+def test_faces_are_counted_by_columns(order: list[int], jitter: list[float]) -> None:
+    """Three columns of two; a finder tells places to within a small part of a face."""
+    grid = [face_at(30 * (i // 2) + jitter[i], 40 * (i % 2) + jitter[-i]) for i in range(6)]
+    assert ordered(grid[i] for i in order) == grid
+
+
+def test_a_staircase_is_counted_from_the_left() -> None:
+    """No face is in one column with all others, however little each is aside of the next."""
+    stairs = [face_at(3 * i, 400 - 40 * i) for i in range(8)]
+    assert ordered(reversed(stairs)) == stairs
 
 
 @pytest.mark.parametrize("choice", ["3", "-1", "99"])
@@ -88,6 +108,43 @@ def test_a_mask_of_nothing_or_of_another_size_is_refused(mask: Tensor) -> None:
 def test_the_first_face_is_that_of_the_first_frame_with_one() -> None:
     script = Script({2: [face_at(10), face_at(50)], 3: [face_at(30)]})
     assert first_face(script, greys(4), "right", "head clip").box == face_at(50).box
+
+
+def test_a_clip_chooses_among_the_small_faces_of_its_first_frame_too() -> None:
+    """The first frame that shows a large one is searched for small ones too."""
+    script = Script({2: [face_at(30)]}, {2: [face_at(5, side=4)]})
+    assert first_face(script, greys(4), "left", "head clip").box == face_at(5, side=4).box
+    assert first_face(script, greys(4), "largest", "head clip").box == face_at(30).box
+
+
+@pytest.mark.parametrize("choice", ["largest", "left"])
+def test_a_late_face_is_waited_for_with_glances(choice: str) -> None:
+    """Deep searches take long: one in so many frames, and one where a face shows."""
+    script = Script({60: [face_at(30)]})
+    depths: list[Depth] = []
+
+    class Counting(Script):
+        def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+            depths.append(depth)
+            return script.find(picture, depth)
+
+    first_face(Counting({}), greys(80), choice, "head clip")
+    assert depths.count("whole") == 58
+    assert len(depths) - depths.count("whole") == 4
+
+
+@pytest.mark.parametrize(
+    ("choice", "depth"), [("largest", "largest"), ("left", "all"), ("0", "all")]
+)
+def test_a_choice_says_how_deep_to_search(choice: str, depth: Depth) -> None:
+    assert depth_for(choice) == depth
+
+
+def test_a_part_of_a_face_is_no_face() -> None:
+    """Overlapping, lying on another, and apart."""
+    large, shifted, mouth = face_at(10, side=40), face_at(18, 24, 40), face_at(25, 40, 8)
+    beside = face_at(45, 20, 40)
+    assert distinct([mouth, beside, shifted, large]) == [large, beside]
 
 
 def test_the_first_face_may_be_small_and_come_late() -> None:
