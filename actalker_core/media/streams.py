@@ -87,6 +87,7 @@ class Decoding:
         self.end_seconds = 0.0
         self._tick = stream.time_base or 0
         self._damaged: list[tuple[float | None, bytes]] = []
+        self._repaired = 0
         self._lasting: deque[tuple[int | None, float]] = deque(maxlen=REORDERED)
 
     def lasting(self, frame: Any) -> float | None:
@@ -105,6 +106,7 @@ class Decoding:
                 except av.error.FFmpegError:
                     self._damaged.append((seconds_of(packet), _start_of(packet)))
                     continue
+                self._repaired += sum(frame.is_corrupt for frame in frames)
                 yield from frames
         finally:
             self._say_damage()
@@ -126,6 +128,8 @@ class Decoding:
             )
 
     def _say_damage(self) -> None:
+        if self._repaired:
+            self.words.warn(f"{self._repaired} of its frames are damaged in part, and may look so.")
         if not self._damaged:
             return
         at, count = self._damaged[0][0], len(self._damaged)

@@ -1,5 +1,6 @@
 """Sound files as people bring them: late, cut off, damaged, of many channels, very long."""
 
+import argparse
 import logging
 import tracemalloc
 import wave
@@ -24,6 +25,8 @@ from media_files import (
 )
 from numpy.typing import NDArray
 
+from actalker_core.cli.inputs import Reader
+from actalker_core.cli.progress import Bars
 from actalker_core.encoders.audio import _samples_for, seconds_needed
 from actalker_core.errors import MediaError
 from actalker_core.media import Audio, as_float, audio_file, downmix, load_audio
@@ -469,6 +472,15 @@ def test_what_frames_need_is_read_and_no_more(long_file: Path, frames: int) -> N
     audio = load_audio(long_file, seconds_needed(seconds))
     assert audio.seconds == pytest.approx(seconds_needed(seconds))
     assert _samples_for(seconds) / 16000 < audio.seconds < seconds + 47
+
+
+@pytest.mark.parametrize("frames", [5, None])
+def test_the_command_line_reads_what_its_frames_need(long_file: Path, frames: int | None) -> None:
+    with Bars() as bars:
+        reader = Reader(argparse.Namespace(frames=frames), 12.5, bars)
+        audio = reader.sound(long_file)
+    assert audio is not None
+    assert audio.seconds == (LONG_SECONDS if frames is None else 46)
 
 
 def test_the_beginning_is_heard_as_in_the_whole(tmp_path: Path) -> None:

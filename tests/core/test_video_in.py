@@ -2,6 +2,7 @@
 
 import io
 import logging
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -307,6 +308,22 @@ def test_damage_in_the_middle_costs_only_what_it_hits(
     assert "damaged.mov: 3 damaged or foreign packets, the first at 0.32 s" in warnings.text
 
 
+def test_frames_that_a_decoder_has_patched_are_told(
+    tmp_path: Path, warnings: pytest.LogCaptureFixture
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
+    moving = [np.roll(noise, 3 * number, 1) for number in range(20)]
+    film = bytearray(film_bytes("mov", "libx264", moving, options={"bf": "0"}))
+    with av.open(io.BytesIO(bytes(film))) as container:
+        packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
+    for at, size in packets[8:10]:
+        film[at + size // 2 : at + size] = bytes(size - size // 2)
+    path = tmp_path / "patched.mov"
+    path.write_bytes(film)
+    assert len(list(read_frames(path, 25))) == 20
+    assert "patched.mov: 2 of its frames are damaged in part" in warnings.text
+
+
 def test_a_film_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
     film = film_bytes("mov", "mjpeg", numbered(5), pix_fmt="yuvj420p")
     with av.open(io.BytesIO(film)) as container:
@@ -403,6 +420,36 @@ def test_every_display_matrix_is_followed(rows: tuple[int, int], columns: tuple[
     top = min(y for _, y in places.values())
     for (x, y), (right, down) in places.items():
         assert shown[down - top, right - left, 0] == 3 * y + x
+
+
+@pytest.mark.parametrize(
+    ("matrix", "corners"),
+    [
+        ((1, 0, 0, 1), ["red", "green", "blue", "grey"]),
+        ((-1, 0, 0, 1), ["green", "red", "grey", "blue"]),
+        ((1, 0, 0, -1), ["blue", "grey", "red", "green"]),
+        ((-1, 0, 0, -1), ["grey", "blue", "green", "red"]),
+        ((0, 1, 1, 0), ["red", "blue", "green", "grey"]),
+        ((0, 1, -1, 0), ["blue", "red", "grey", "green"]),
+        ((0, -1, 1, 0), ["green", "grey", "red", "blue"]),
+        ((0, -1, -1, 0), ["grey", "green", "blue", "red"]),
+    ],
+)
+def test_films_are_turned_and_mirrored_as_they_ask(
+    matrix: tuple[int, int, int, int], corners: list[str]
+) -> None:
+    film = bytearray(film_bytes("mp4", "libx264", numbered(3), options={"crf": "4"}))
+    a, b, c, d = (value << 16 for value in matrix)
+    at = film.index(b"tkhd") + 4 + 40
+    film[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    frame = next(iter(read_frames(io.BytesIO(bytes(film)), 25)))
+    assert corner_colours(frame) == corners
+    assert frame.shape == ((3, 64, 96) if a else (3, 96, 64))
+
+
+def test_interlaced_films_are_shown() -> None:
+    film = content("mp4", "libx264", numbered(5), options={"flags": "+ildct+ilme"})
+    assert numbers_in(film, 25) == list(range(5))
 
 
 @pytest.mark.parametrize("ratio", ["2/1", "1/2", "16/15", "1/1", "100/1"])
