@@ -2,22 +2,28 @@
 
 import asyncio
 import importlib
+import inspect
 import os
 import sys
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from widgets import filled
 
 REPOSITORY = Path(__file__).parents[2]
 COMFY = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
+DYNAMIC_VRAM = "ACTALKER_DYNAMIC_VRAM" in os.environ
+"""Whether layers are built as in a ComfyUI that streams weights from the file: 0.16 and newer."""
 
 
 class Comfy:
-    """ComfyUI and the pack in it."""
+    """ComfyUI and the pack in it; what differs between its versions is known here alone."""
 
     def __init__(self, base: Path) -> None:
         self.base = base
@@ -40,8 +46,15 @@ class Comfy:
         importlib.import_module("utils.extra_config")
         nodes = importlib.import_module("nodes")
         sys.argv = given
+        if DYNAMIC_VRAM:
+            importlib.import_module("comfy.memory_management").aimdo_enabled = True
+        utils = importlib.import_module("comfy.utils")
+        for name in ("PROGRESS_THROTTLE_MIN_INTERVAL", "PROGRESS_THROTTLE_MIN_PERCENT"):
+            if hasattr(utils, name):  # so that tests can count the reports of short work
+                setattr(utils, name, 0)
         self.server = importlib.import_module("server").PromptServer(self.loop)
-        importlib.import_module("app.logger").setup_logger()
+        setup_logger = importlib.import_module("app.logger").setup_logger
+        setup_logger(**_taken(setup_logger, file_outputs=[]))
         self.loop.run_until_complete(nodes.init_builtin_extra_nodes())
         assert self.loop.run_until_complete(nodes.load_custom_node(str(pack)))
         return nodes
@@ -60,21 +73,20 @@ class Comfy:
     def call(self, name: str, **inputs: Any) -> Any:
         """Run one node of the pack with the defaults of its widgets; its outputs."""
         node = self.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{name}"]
-        found = node.EXECUTE_NORMALIZED(**(self.defaults(f"ACTalker_{name}") | inputs))
+        found = node.EXECUTE_NORMALIZED(**self.filled(f"ACTalker_{name}", inputs))
         return found.args
 
-    def defaults(self, node: str) -> dict[str, Any]:
-        """Its widgets' values in a new graph."""
-        values = {}
-        for kind in ("required", "optional"):
-            for key, (io_type, *more) in self.info(node)["input"].get(kind, {}).items():
-                options = more[0] if more else {}
-                choices = io_type if isinstance(io_type, list) else options.get("options")
-                if "default" in options:
-                    values[key] = options["default"]
-                elif choices:
-                    values[key] = choices[0]
-        return values
+    def filled(self, node: str, inputs: dict[str, Any]) -> dict[str, Any]:
+        """Inputs of a node, and what its other widgets are in a new graph."""
+        kind = self.nodes.NODE_CLASS_MAPPINGS[node]
+        is_v3 = hasattr(kind, "GET_NODE_INFO_V1")
+        return filled(self.info(node)["input"] if is_v3 else kind.INPUT_TYPES(), inputs)
+
+    def node(self, kind: str, **inputs: Any) -> dict[str, Any]:
+        """A node of the pack or of ComfyUI for a graph in API format."""
+        own = f"ACTalker_{kind}"
+        name = own if own in self.nodes.NODE_CLASS_MAPPINGS else kind
+        return {"class_type": name, "inputs": self.filled(name, inputs)}
 
     def queue(self, graph: dict[str, Any]) -> "Run":
         """Validate and run a graph in API format, as the server does."""
@@ -84,12 +96,14 @@ class Comfy:
             execution.validate_prompt(prompt_id, graph, None)
         )
         if not valid:
-            return Run(False, [], {"validation": {"error": error, "nodes": node_errors}}, [])
+            return Run(False, [], _of_validation(error, node_errors), [])
         self.server.sent = []
         self.server.send_sync = lambda event, data, sid=None: self.server.sent.append((event, data))
         self.server.client_id = "tests"
         if not hasattr(self, "executor"):
-            self.executor = execution.PromptExecutor(self.server)
+            limits = {"lru": 0, "ram": 0, "ram_inactive": 0}
+            more = _taken(execution.PromptExecutor, cache_args=limits)
+            self.executor = execution.PromptExecutor(self.server, **more)
         self.loop.run_until_complete(
             self.executor.execute_async(graph, prompt_id, {"client_id": "tests"}, outputs)
         )
@@ -97,6 +111,27 @@ class Comfy:
         ran = [d["node"] for e, d in events if e == "executing" and d.get("node")]
         errors = [d for e, d in events if e == "execution_error"]
         return Run(self.executor.success, ran, errors[0] if errors else None, events)
+
+    def output(self, node: str, slot: int = 0) -> Any:
+        """What a node of the last graph gave."""
+        kept = self.executor.caches.outputs.get(node)
+        if inspect.isawaitable(kept):
+            kept = self.loop.run_until_complete(kept)
+        return getattr(kept, "outputs", kept)[slot][0]
+
+    @contextmanager
+    def heard(self, hook: Callable[..., None]) -> Iterator[None]:
+        """Each report of progress is told to the hook, too: of a node's name, done, total."""
+        utils = importlib.import_module("comfy.utils")
+
+        def tell(done: int, total: int, preview: Any, node_id: str | None = None) -> None:
+            hook([d["node"] for e, d in self.server.sent if e == "executing"][-1], done, total)
+
+        utils.set_progress_bar_global_hook(tell)
+        try:
+            yield
+        finally:
+            utils.set_progress_bar_global_hook(None)
 
 
 class Run:
@@ -109,6 +144,20 @@ class Run:
     def message(self) -> str:
         """What the node shows."""
         return str(self.error["exception_message"]) if self.error else ""
+
+
+def _taken(call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+    """Those arguments that this version of ComfyUI knows."""
+    known = inspect.signature(call).parameters
+    return {name: value for name, value in arguments.items() if name in known}
+
+
+def _of_validation(error: Any, node_errors: dict[str, Any]) -> dict[str, Any]:
+    """What ComfyUI refused before the graph ran, as an error of the node concerned."""
+    for node, told in node_errors.items():
+        lines = [f"{each['message']}: {each['details']}" for each in told["errors"]]
+        return {"node_id": node, "exception_message": "\n".join(lines)}
+    return {"node_id": None, "exception_message": f"{error['message']}: {error['details']}"}
 
 
 # Media -------------------------------------------------------------------------------------------

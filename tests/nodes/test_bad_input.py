@@ -156,21 +156,16 @@ def test_an_unknown_choice_is_named_with_what_there_is(
     assert "expected" in message.lower() or "not found" in message
 
 
-def test_an_unknown_choice_in_a_graph_reaches_the_node_s_message(comfy: Comfy) -> None:
+def test_an_unknown_choice_in_a_graph_is_named_on_the_node(comfy: Comfy) -> None:
     graph = {
-        "media": {"class_type": "EmptyImage", "inputs": {}},
-        "portrait": {
-            "class_type": "ACTalker_PreparePortrait",
-            "inputs": comfy.defaults("ACTalker_PreparePortrait")
-            | {"image": ["media", 0], "face": NONSENSE},
-        },
-        "preview": {"class_type": "PreviewImage", "inputs": {"images": ["portrait", 1]}},
+        "media": comfy.node("EmptyImage", width=64, height=64, batch_size=1, color=0),
+        "portrait": comfy.node("PreparePortrait", image=["media", 0], face=NONSENSE),
+        "preview": comfy.node("PreviewImage", images=["portrait", 1]),
     }
-    size = {"width": 64, "height": 64, "batch_size": 1, "color": 0}
-    graph["media"]["inputs"] = size
     run = comfy.queue(graph)
     assert not run.success
-    assert NONSENSE in run.message or NONSENSE in str(run.error)
+    assert NONSENSE in run.message
+    assert run.error["node_id"] == "portrait"
 
 
 # Checkpoints --------------------------------------------------------------------------------------
@@ -201,23 +196,13 @@ def test_a_wrong_file_is_named(comfy: Comfy, models: Path, kind: str) -> None:
     assert re.search("expected|Download|Convert", message)
 
 
-def test_a_missing_checkpoint_in_a_graph_reaches_the_node_s_message(comfy: Comfy) -> None:
-    inputs = comfy.defaults("ACTalker_LoadModel") | {"checkpoint": "gone.safetensors"}
+def test_a_missing_checkpoint_in_a_graph_is_named_on_the_node(comfy: Comfy) -> None:
     graph = {
-        "load": {"class_type": "ACTalker_LoadModel", "inputs": inputs},
-        "image": {
-            "class_type": "EmptyImage",
-            "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 0},
-        },
-        "encode": {
-            "class_type": "VAEEncode",
-            "inputs": {"pixels": ["image", 0], "vae": ["load", 2]},
-        },
-        "decode": {
-            "class_type": "VAEDecode",
-            "inputs": {"samples": ["encode", 0], "vae": ["load", 2]},
-        },
-        "preview": {"class_type": "PreviewImage", "inputs": {"images": ["decode", 0]}},
+        "load": comfy.node("LoadModel", checkpoint="gone.safetensors"),
+        "image": comfy.node("EmptyImage", width=64, height=64, batch_size=1, color=0),
+        "encode": comfy.node("VAEEncode", pixels=["image", 0], vae=["load", 2]),
+        "decode": comfy.node("VAEDecode", samples=["encode", 0], vae=["load", 2]),
+        "preview": comfy.node("PreviewImage", images=["decode", 0]),
     }
     run = comfy.queue(graph)
     assert not run.success

@@ -38,14 +38,7 @@ def media(comfy: Comfy) -> None:
 
 @pytest.fixture
 def node(comfy: Comfy) -> Callable[..., Any]:
-    """A node of a graph in API format, with the defaults of its widgets."""
-
-    def make(kind: str, **inputs: Any) -> Any:
-        name = f"ACTalker_{kind}" if f"ACTalker_{kind}" in comfy.nodes.NODE_CLASS_MAPPINGS else kind
-        defaults = comfy.defaults(name) if name.startswith("ACTalker_") else {}
-        return {"class_type": name, "inputs": defaults | inputs}
-
-    return make
+    return comfy.node
 
 
 @pytest.fixture
@@ -141,8 +134,7 @@ def talk(node: Callable[..., Any]) -> Callable[..., Graph]:
 
 
 def value(comfy: Comfy, name: str, slot: int = 0) -> Any:
-    """What a node of the last graph gave."""
-    return comfy.executor.caches.outputs.get(name)[slot][0]
+    return comfy.output(name, slot)
 
 
 def succeeded(comfy: Comfy, graph: Graph) -> Any:

@@ -115,7 +115,7 @@ def test_weights_that_do_not_fit_give_the_same_clip(
 def test_only_the_scans_hold_parameters_that_are_not_streamed(loaded: Any) -> None:
     streamed = {
         f"{name}.{param}"
-        for _, name, module, params in loaded[0]._load_list()
+        for *_, name, module, params in loaded[0]._load_list()
         if hasattr(module, "comfy_cast_weights")
         for param in params
     }
@@ -301,31 +301,20 @@ def test_a_clip_shorter_than_the_window_asks_for_itself_alone(
 # Work that is stopped -----------------------------------------------------------------------------
 
 
-def node(comfy: Comfy, kind: str, **inputs: Any) -> Any:
-    name = f"ACTalker_{kind}" if f"ACTalker_{kind}" in comfy.nodes.NODE_CLASS_MAPPINGS else kind
-    defaults = comfy.defaults(name) if name.startswith("ACTalker_") else {}
-    return {"class_type": name, "inputs": defaults | inputs}
-
-
 def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
     """A clip that has nothing in common with that of another change, but its model."""
     encoders, vae, whole = ["load", 1], ["load", 2], "whole picture"
-    color = 0x404040 + change
+    node, color = comfy.node, 0x404040 + change
     size = {"width": 64, "height": 64, "color": color}
     return {
-        "load": node(comfy, "LoadModel", checkpoint="built-in"),
-        "picture": node(comfy, "EmptyImage", batch_size=1, **size),
-        "driving": node(comfy, "EmptyImage", batch_size=12, **size),
-        "sound": node(
-            comfy, "EmptyAudio", duration=1.0 + change / 1000, sample_rate=16_000, channels=1
-        ),
-        "portrait": node(
-            comfy, "PreparePortrait", image=["picture", 0], short_side_px=64, face=whole
-        ),
-        "identity": node(comfy, "EncodeIdentity", encoders=encoders, portrait=["portrait", 0]),
-        "hear": node(comfy, "EncodeAudio", encoders=encoders, audio=["sound", 0]),
+        "load": node("LoadModel", checkpoint="built-in"),
+        "picture": node("EmptyImage", batch_size=1, **size),
+        "driving": node("EmptyImage", batch_size=12, **size),
+        "sound": node("EmptyAudio", duration=1.0 + change / 1000, sample_rate=16_000, channels=1),
+        "portrait": node("PreparePortrait", image=["picture", 0], short_side_px=64, face=whole),
+        "identity": node("EncodeIdentity", encoders=encoders, portrait=["portrait", 0]),
+        "hear": node("EncodeAudio", encoders=encoders, audio=["sound", 0]),
         "watch": node(
-            comfy,
             "EncodeMotion",
             encoders=encoders,
             frames=["driving", 0],
@@ -333,7 +322,6 @@ def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
             face=whole,
         ),
         "conditioning": node(
-            comfy,
             "Conditioning",
             encoders=encoders,
             vae=vae,
@@ -345,28 +333,26 @@ def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
             max_frames=FRAMES,
         ),
         "sampler": node(
-            comfy,
             "Sampler",
             model=["load", 0],
             conditioning=["conditioning", 0],
             latent=["conditioning", 1],
             steps=3,
         ),
-        "decode": node(comfy, "Decode", vae=vae, latent=["sampler", 0], frames_per_chunk=1),
-        "preview": node(comfy, "PreviewImage", images=["decode", 0]),
+        "decode": node("Decode", vae=vae, latent=["sampler", 0], frames_per_chunk=1),
+        "preview": node("PreviewImage", images=["decode", 0]),
     }
 
 
 class Stop:
     """Presses cancel at a report of a node, as the button does."""
 
-    def __init__(self, comfy: Comfy, manage: Any, name: str, after: int) -> None:
-        self.comfy, self.manage, self.name, self.left = comfy, manage, name, after
+    def __init__(self, manage: Any, name: str, after: int) -> None:
+        self.manage, self.name, self.left = manage, name, after
         self.pressed = False
 
-    def __call__(self, done: int, total: int, preview: Any, node_id: str | None = None) -> None:
+    def __call__(self, running: str, done: int, total: int) -> None:
         self.manage.throw_exception_if_processing_interrupted()
-        running = [d["node"] for e, d in self.comfy.server.sent if e == "executing"][-1]
         if running != self.name:
             return
         self.left -= 1
@@ -389,10 +375,9 @@ def test_work_that_is_stopped_leaves_nothing_behind(comfy: Comfy, manage: Any) -
     for i in range(CANCELLED):
         name = list(REPORTS)[i % len(REPORTS)]
         graph = graph_of(comfy, i)
-        stop = Stop(comfy, manage, name, chance.randrange(REPORTS[name]))
-        comfy_utils_hook(stop)
-        run = comfy.queue(graph)
-        comfy_utils_hook(None)
+        stop = Stop(manage, name, chance.randrange(REPORTS[name]))
+        with comfy.heard(stop):
+            run = comfy.queue(graph)
         assert stop.pressed, name
         assert not run.success, name
         assert run.error is None, (name, run.message)
@@ -403,37 +388,28 @@ def test_work_that_is_stopped_leaves_nothing_behind(comfy: Comfy, manage: Any) -
     assert sizes[-1] < 1.05 * sizes[1]
 
 
-def comfy_utils_hook(hook: Any) -> None:
-    import comfy.utils as utils
-
-    utils.set_progress_bar_global_hook(hook)
-
-
 def test_a_stopped_clip_comes_out_as_one_that_was_not(comfy: Comfy, manage: Any) -> None:
     whole = comfy.queue(graph_of(comfy, 100))
     assert whole.success
-    expected = comfy.executor.caches.outputs.get("decode")[0][0]
+    expected = comfy.output("decode")
     stopped = graph_of(comfy, 101)
-    comfy_utils_hook(Stop(comfy, manage, "sampler", 1))
-    assert not comfy.queue(stopped).success
-    comfy_utils_hook(None)
+    with comfy.heard(Stop(manage, "sampler", 1)):
+        assert not comfy.queue(stopped).success
     again = graph_of(comfy, 100)
     assert comfy.queue(again).success
-    assert torch.equal(comfy.executor.caches.outputs.get("decode")[0][0], expected)
+    assert torch.equal(comfy.output("decode"), expected)
 
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_each_long_node_reports_its_progress(comfy: Comfy, name: str) -> None:
     seen: list[tuple[int, int]] = []
 
-    def note(done: int, total: int, preview: Any, node_id: str | None = None) -> None:
-        running = [d["node"] for e, d in comfy.server.sent if e == "executing"][-1]
+    def note(running: str, done: int, total: int) -> None:
         if running == name:
             seen.append((done, total))
 
-    comfy_utils_hook(note)
-    run = comfy.queue(graph_of(comfy, 200 + list(REPORTS).index(name)))
-    comfy_utils_hook(None)
+    with comfy.heard(note):
+        run = comfy.queue(graph_of(comfy, 200 + list(REPORTS).index(name)))
     assert run.success
     assert len(seen) >= REPORTS[name]
     assert seen[-1][0] == seen[-1][1]

@@ -15,22 +15,31 @@ from host import REPOSITORY, Comfy
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 LISTED = ("sampler_name", "scheduler", "svd", "checkpoint", "folder", "clip_folder", "signals_file")
 """Options that are ComfyUI's own, or the files that lie in its folders."""
+NEWER_OPTIONS = ("advanced",)
+NEWER_TYPES = ("CURVE",)
+"""What a newer ComfyUI shows of a node besides, and the older one, whose graphs it opens, lacks."""
 
 
 def seen_by_graphs(comfy: Comfy) -> dict[str, Any]:
     """What a saved graph depends on, of each node."""
     names = [name for name in comfy.nodes.NODE_CLASS_MAPPINGS if name.startswith("ACTalker_")]
-    return {name: _without_lists(comfy.info(name)) for name in names}
+    return {name: _on_every_version(comfy.info(name)) for name in names}
 
 
-def _without_lists(info: dict[str, Any]) -> dict[str, Any]:
+def _on_every_version(info: dict[str, Any]) -> dict[str, Any]:
     kept = ("input", "input_order", "output", "output_name", "name", "display_name", "category")
     info = json.loads(json.dumps({key: info[key] for key in kept}))
     for kind in info["input"].values():
-        for name, (_, *more) in kind.items():
+        for name, (io_type, *more) in kind.items():
+            unseen = (*NEWER_OPTIONS, "options") if name in LISTED else NEWER_OPTIONS
+            for options in more:
+                for option in unseen:
+                    options.pop(option, None)
             if name in LISTED:
                 kind[name][0] = "COMBO"
-                more[0].pop("options", None)
+            elif isinstance(io_type, str):
+                types = [each for each in io_type.split(",") if each not in NEWER_TYPES]
+                kind[name][0] = ",".join(types)
     return info
 
 

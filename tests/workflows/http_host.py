@@ -1,7 +1,6 @@
 """A ComfyUI server with the pack in it, and saved graphs as its HTTP API takes them."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
@@ -11,12 +10,21 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
-REPOSITORY = Path(__file__).parents[2]
-COMFY = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
+from host import COMFY, DYNAMIC_VRAM, REPOSITORY
+from widgets import filled, unfolded
+
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
 START_SECONDS, RUN_SECONDS = 300, 600
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 IN_BROWSER_ONLY = ("MarkdownNote", "Note")
+SIMULATION = """
+import logging
+import comfy.memory_management
+comfy.memory_management.aimdo_enabled = True
+logging.info("Dynamic VRAM is simulated.")
+NODE_CLASS_MAPPINGS = {}
+"""
+"""A pack of custom nodes that sets what ComfyUI itself sets where a GPU can stream weights."""
 
 Graph = dict[str, Any]
 
@@ -28,6 +36,8 @@ class Server:
         self.base = base
         (base / "custom_nodes").mkdir()
         (base / "custom_nodes" / "actalker").symlink_to(pack)
+        if DYNAMIC_VRAM:
+            (base / "custom_nodes" / "dynamic_vram.py").write_text(SIMULATION)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
@@ -40,11 +50,16 @@ class Server:
             stderr=subprocess.STDOUT,
         )
         self.info = self._wait_for("/object_info", START_SECONDS)
+        assert ("Dynamic VRAM is simulated." in self.told()) == DYNAMIC_VRAM
 
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(30)
         self.log.close()
+
+    def told(self) -> str:
+        """What it has written on its console."""
+        return (self.base / "log.txt").read_text()
 
     def get(self, path: str) -> Any:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}") as answer:
@@ -57,7 +72,7 @@ class Server:
                 return self.get(path)
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.5)
-        raise AssertionError((self.base / "log.txt").read_text()[-3000:])
+        raise AssertionError(self.told()[-3000:])
 
     def run(self, graph: Graph) -> Any:
         """Queue a graph and wait: its entry in the history."""
@@ -87,15 +102,16 @@ def messages(entry: Any, kind: str) -> list[Any]:
 def api_format(saved: Graph, info: dict[str, Any]) -> Graph:
     """A graph as the front end saves it -> as the HTTP API takes it.
 
-    Widgets are saved by position: a value for each widget input in the order of the node's
-    schema, and one more after a seed, which says how the browser changes it.
+    Widgets are saved by position; the node's slots tell their names. Those that the node got in a
+    newer version have their defaults.
     """
     origins = {link[0]: [str(link[1]), link[2]] for link in saved["links"]}
     graph: Graph = {}
     for node in saved["nodes"]:
         if node["type"] in IN_BROWSER_ONLY:
             continue
-        inputs = _widgets(node, info[node["type"]])
+        known = info[node["type"]]["input"]
+        inputs = filled(known, _widgets(node, known))
         for slot in node["inputs"]:
             if slot["link"] is not None:
                 inputs[slot["name"]] = origins[slot["link"]]
@@ -103,16 +119,29 @@ def api_format(saved: Graph, info: dict[str, Any]) -> Graph:
     return graph
 
 
-def _widgets(node: Graph, info: dict[str, Any]) -> Graph:
+def _widgets(node: Graph, inputs: Graph) -> Graph:
+    """Values by name. A seed's is followed by a word on how the browser changes it."""
     values = iter(node.get("widgets_values") or [])
+    known = {name: more for _, name, (_, *more) in unfolded(inputs, {})}
     found = {}
-    for kind in ("required", "optional"):
-        for name, (io_type, *more) in info["input"].get(kind, {}).items():
-            options = more[0] if more else {}
-            if not (isinstance(io_type, list) or io_type in WIDGETS) or options.get("forceInput"):
-                continue
-            found[name] = next(values)
-            if options.get("control_after_generate"):
-                next(values)
+    for name in saved_widgets(node):
+        found[name] = next(values)
+        if known[name] and known[name][0].get("control_after_generate"):
+            next(values)
     assert not list(values), node["type"]
     return found
+
+
+def saved_widgets(node: Graph) -> list[str]:
+    """Names of a saved node's widgets, in the order of their values."""
+    return [slot["name"] for slot in node["inputs"] if slot.get("widget")]
+
+
+def widgets(inputs: Graph) -> list[str]:
+    """Names of the widgets that a node's info describes, in order."""
+    return [
+        name
+        for _, name, (io_type, *more) in unfolded(inputs, {})
+        if (isinstance(io_type, list) or io_type in WIDGETS)
+        and not (more and more[0].get("forceInput"))
+    ]

@@ -7,7 +7,17 @@ from typing import Any
 
 import av
 import pytest
-from http_host import REPOSITORY, WORKFLOWS, Graph, Server, api_format, messages
+from http_host import (
+    REPOSITORY,
+    WORKFLOWS,
+    Graph,
+    Server,
+    api_format,
+    messages,
+    saved_widgets,
+    widgets,
+)
+from widgets import unfolded
 
 FEW_STEPS = 2
 FPS = 12.5
@@ -49,12 +59,16 @@ def test_the_template_browser_lists_them(server: Server) -> None:
 def test_its_nodes_and_links_are_those_of_the_snapshot(name: str, server: Server) -> None:
     kept = json.loads((REPOSITORY / "tests/nodes/snapshot.json").read_text("utf-8"))
     info = server.info | kept
+    for node in saved(name)["nodes"]:
+        if node["type"] in kept:
+            assert saved_widgets(node) == widgets(kept[node["type"]]["input"]), node["type"]
     graph = api_format(saved(name), info)
     for node in graph.values():
-        node_info = info[node["class_type"]]["input"]
-        known = {**node_info.get("required", {}), **node_info.get("optional", {})}
+        inputs = list(unfolded(info[node["class_type"]]["input"], node["inputs"]))
+        known = {key: described for _, key, described in inputs}
         assert set(node["inputs"]) <= set(known), node["class_type"]
-        assert set(node_info.get("required", {})) <= set(node["inputs"]), node["class_type"]
+        required = {key for kind, key, _ in inputs if kind == "required"}
+        assert required <= set(node["inputs"]), node["class_type"]
         for key, value in node["inputs"].items():
             if isinstance(value, list):
                 given = info[graph[value[0]]["class_type"]]["output"][value[1]]

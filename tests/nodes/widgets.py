@@ -1,0 +1,43 @@
+"""Inputs of nodes by name, as /object_info tells them, on every version of ComfyUI."""
+
+from collections.abc import Iterator
+from typing import Any
+
+KINDS = ("required", "optional")
+DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
+"""Of newer versions: each choice has inputs of its own, which are named after it: format.codec."""
+
+Inputs = dict[str, Any]
+
+
+def unfolded(inputs: Inputs, given: Inputs, prefix: str = "") -> Iterator[tuple[str, str, Any]]:
+    """Kind, name and description of each input, those of the given choices among them.
+
+    Args:
+        inputs: of a node's info. given: values by name; the first choice where there is none.
+    """
+    for kind in KINDS:
+        for key, described in inputs.get(kind, {}).items():
+            name = prefix + key
+            yield kind, name, described
+            if described[0] == DYNAMIC_COMBO:
+                options = described[1]["options"]
+                chosen = given.get(name, options[0]["key"])
+                within = [option["inputs"] for option in options if option["key"] == chosen]
+                for more in within:
+                    yield from unfolded(more, given, f"{name}.")
+
+
+def filled(inputs: Inputs, given: Inputs) -> Inputs:
+    """The given values, and for other widgets those of a new node."""
+    found = dict(given)
+    for _, name, (io_type, *more) in unfolded(inputs, given):
+        options = more[0] if more else {}
+        choices = io_type if isinstance(io_type, list) else options.get("options")
+        if name in found:
+            continue
+        if "default" in options:
+            found[name] = options["default"]
+        elif choices:
+            found[name] = choices[0]["key"] if io_type == DYNAMIC_COMBO else choices[0]
+    return found
