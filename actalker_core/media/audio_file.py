@@ -10,8 +10,10 @@ from numpy.typing import NDArray
 from ..errors import MediaError
 from . import downmix
 from .audio import Audio, as_float, resampled
-from .opening import Source, Words, head_of, opened
-from .streams import Decoding, sound_of
+from .decoding import Decoding
+from .mpeg import is_mpeg_audio
+from .opening import Source, Words, opened
+from .streams import sound_of
 from .timing import LARGEST_STEP_BACK_SECONDS, LONGEST_STILL_SECONDS
 from .video import first_picture_seconds
 
@@ -22,8 +24,6 @@ UNTIMED_FORMATS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd", "mlp"
 JITTER_SECONDS = 0.015
 """Times may be off by so much without a gap: containers round them, and packets last longer."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 1_000_000
-MPEG_SYNC_BYTES = 1 << 20
-"""How far into a file the first MPEG audio frame is looked for."""
 
 
 def load_audio(source: Source, seconds: float | None = None) -> Audio:
@@ -44,10 +44,10 @@ def load_audio(source: Source, seconds: float | None = None) -> Audio:
     try:
         pieces = _pieces(source, seconds, words, None)
     except MediaError:
-        if not _is_mpeg_audio(source):
+        if not is_mpeg_audio(source):
             raise
         pieces = []
-    if not pieces and _is_mpeg_audio(source):
+    if not pieces and is_mpeg_audio(source):
         # Foreign bytes in front mislead the guess of what the file is.
         pieces = _pieces(source, seconds, words, "mp3")
     if not pieces:
@@ -223,47 +223,3 @@ def _joined(pieces: list[Piece], seconds: float | None, words: Words) -> Audio:
 
 def _listed(values: list[int]) -> str:
     return ", ".join(map(str, values))
-
-
-def _is_mpeg_audio(source: Source) -> bool:
-    """Whether two frames of MPEG audio follow each other somewhere, as in an MP3 without a head."""
-    try:
-        head = head_of(source, MPEG_SYNC_BYTES)
-    except OSError:
-        return False
-    at = head.find(b"\xff")
-    while at != -1:
-        length = _mpeg_frame_length(head[at : at + 4])
-        following = head[at + length : at + length + 4]
-        if length and _mpeg_frame_length(following):
-            return True
-        at = head.find(b"\xff", at + 1)
-    return False
-
-
-BIT_RATES_KBPS = {
-    (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
-    (1, 2): (32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384),
-    (1, 3): (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320),
-    (2, 1): (32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256),
-    (2, 2): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-    (2, 3): (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
-}
-"""By version (2 stands for 2.5 too) and layer."""
-
-
-def _mpeg_frame_length(header: bytes) -> int:
-    """Bytes of the frame that a header begins; 0 if it is none."""
-    if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
-        return 0
-    version, layer = {0: 4, 2: 2, 3: 1}.get(header[1] >> 3 & 3, 0), 4 - (header[1] >> 1 & 3)
-    bits, rate = header[2] >> 4, header[2] >> 2 & 3
-    if not version or layer == 4 or not 0 < bits < 15 or rate == 3:
-        return 0
-    rate_hz = (44100, 48000, 32000)[rate] // version
-    bits_per_second = 1000 * BIT_RATES_KBPS[min(version, 2), layer][bits - 1]
-    padding = header[2] >> 1 & 1
-    if layer == 1:
-        return 4 * (12 * bits_per_second // rate_hz + padding)
-    samples = 576 if layer == 3 and version > 1 else 1152
-    return samples // 8 * bits_per_second // rate_hz + padding

@@ -1,13 +1,11 @@
-"""Which of a file's streams is the film, which is the sound, and what can be decoded of one."""
+"""Which of a file's streams is the film, and which is the sound."""
 
-from collections import deque
-from collections.abc import Iterator
 from typing import Any
 
 import av
 
 from ..errors import MediaError
-from .opening import MOST_FRAME_PIXELS, Source, Words, head_of, name_of
+from .opening import MOST_FRAME_PIXELS, Source, head_of, name_of
 from .sizes import claimed_size
 
 STILL_CODECS = frozenset({"mjpeg", "png", "bmp", "gif", "webp", "jpeg2000", "tiff", "jpegxl"})
@@ -16,29 +14,21 @@ RAW_FORMATS = frozenset(
     {"h264", "hevc", "vvc", "m4v", "mpegvideo", "mjpeg", "h263", "h261", "vc1", "dirac", "obu"}
 )
 """Pictures one after another without times; those that FFmpeg gives are of a rate of its own."""
-EXACT_FORMATS = frozenset({"mov", "matroska", "webm", "flac", "wav", "avi", "ogg"})
-"""Containers that say how long they are; others are estimated from their size."""
-REORDERED = 64
-"""Packets whose durations are remembered until their frames are shown."""
-STREAMED_BYTES = 0xFFFFFF00
-"""A RIFF file that claims more was written without knowing its length."""
-TAGS = {b"LYRICS": "a Lyrics3 tag", b"APETAG": "an APE tag", b"TAG": "an ID3v1 tag"}
 LONGEST_HEAD = 1 << 16
-MISSING_SECONDS = 0.5
-"""A file may end so much earlier than it says."""
 
 
 def film_of(container: Any) -> Any | None:
     """The stream of pictures that is the film; None if there are none but covers."""
     flags = av.stream.Disposition
-    covers = flags.attached_pic | flags.timed_thumbnails | flags.still_image
+    covers = flags.attached_pic | flags.timed_thumbnails
     films = [s for s in container.streams.video if not s.disposition & covers and s.codec_context]
     return min(films, key=lambda s: (_is_still(s), not _is_default(s), s.index), default=None)
 
 
 def _is_still(stream: Any) -> bool:
+    flagged = bool(stream.disposition & av.stream.Disposition.still_image)
     is_picture = stream.codec_context.name in STILL_CODECS
-    return stream.frames == 1 or (is_picture and not stream.frames)
+    return flagged or stream.frames == 1 or (is_picture and not stream.frames)
 
 
 def _is_default(stream: Any) -> bool:
@@ -72,108 +62,3 @@ def sound_of(container: Any) -> Any | None:
     """The sound track that a player takes: the default one, else the first."""
     tracks = [s for s in container.streams.audio if s.codec_context]
     return min(tracks, key=lambda s: (not _is_default(s), s.index), default=None)
-
-
-class Decoding:
-    """The frames of one stream; what cannot be decoded is skipped, and said at the end.
-
-    Attributes:
-        end_seconds: where the last packet of any stream ends, on the container's clock.
-    """
-
-    def __init__(self, container: Any, stream: Any, source: Source, words: Words) -> None:
-        self.container, self.stream = container, stream
-        self.source, self.words = source, words
-        self.end_seconds = 0.0
-        self._tick = stream.time_base or 0
-        self._damaged: list[tuple[float | None, bytes]] = []
-        self._repaired = 0
-        self._lasting: deque[tuple[int | None, float]] = deque(maxlen=REORDERED)
-
-    def lasting(self, frame: Any) -> float | None:
-        """How many seconds a frame is shown, by its packet, if that says so."""
-        known = (seconds for at, seconds in self._lasting if at == frame.pts and seconds > 0)
-        return None if frame.pts is None else next(known, None)
-
-    def __iter__(self) -> Iterator[Any]:
-        try:
-            for packet in self._packets():
-                if packet.stream.index != self.stream.index:
-                    continue
-                self._lasting.append((packet.pts, float((packet.duration or 0) * self._tick)))
-                try:
-                    frames = packet.decode()
-                except av.error.FFmpegError:
-                    self._damaged.append((seconds_of(packet), _start_of(packet)))
-                    continue
-                self._repaired += sum(frame.is_corrupt for frame in frames)
-                yield from frames
-        finally:
-            self._say_damage()
-        self._say_missing()
-
-    def _packets(self) -> Iterator[Any]:
-        """Those of all streams, for only together do they tell where the file ends."""
-        try:
-            for packet in self.container.demux():
-                at = seconds_of(packet)
-                if at is not None:
-                    lasting = float((packet.duration or 0) * packet.time_base)
-                    self.end_seconds = max(self.end_seconds, at + lasting)
-                yield packet
-        except (av.error.FFmpegError, OSError) as error:
-            self.words.warn(
-                f"cannot be read beyond {self.end_seconds:.2f} s ({error}); what comes before is "
-                "used."
-            )
-
-    def _say_damage(self) -> None:
-        if self._repaired:
-            self.words.warn(f"{self._repaired} of its frames are damaged in part, and may look so.")
-        if not self._damaged:
-            return
-        at, count = self._damaged[0][0], len(self._damaged)
-        kinds = {kind for _, start in self._damaged for tag, kind in TAGS.items() if tag in start}
-        what = f" ({' and '.join(sorted(kinds))})" if kinds else ""
-        where = "" if at is None else f", {'the first ' if count > 1 else ''}at {at:.2f} s"
-        self.words.warn(
-            f"{count} damaged or foreign packet{'s' * (count > 1)}{what}{where}: skipped."
-        )
-
-    def _say_missing(self) -> None:
-        """Compare with what the container says, where it knows."""
-        if self.container.duration is None or not self._knows_length():
-            return
-        expected = self.container.duration / av.time_base * self._claimed_share()
-        start = max(self.container.start_time or 0, 0) / av.time_base
-        got = self.end_seconds - start
-        if got < expected - max(MISSING_SECONDS, 0.02 * expected):
-            self.words.warn(
-                f"is cut off: expected {expected:.2f} s, got {max(got, 0):.2f} s. What is there is "
-                "used; export or download it again for the rest."
-            )
-
-    def _claimed_share(self) -> float:
-        """How much larger than the file its head says it is, where FFmpeg does not mind: in WAV."""
-        head = head_of(self.source, 8)
-        claimed = int.from_bytes(head[4:8], "little") + 8
-        streamed = claimed > STREAMED_BYTES
-        known = head[:4] == b"RIFF" and self.container.size > 0 and not streamed
-        return max(claimed / self.container.size, 1.0) if known else 1.0
-
-    def _knows_length(self) -> bool:
-        names = set(self.container.format.name.split(","))
-        if "mp3" in names:
-            head = head_of(self.source, 1 << 16)
-            return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
-        return bool(names & EXACT_FORMATS)
-
-
-def _start_of(packet: Any) -> bytes:
-    return bytes(packet)[:256] if packet.size else b""
-
-
-def seconds_of(packet: Any) -> float | None:
-    """When a packet is shown or heard."""
-    at = packet.dts if packet.pts is None else packet.pts
-    return None if at is None or packet.time_base is None else float(at * packet.time_base)

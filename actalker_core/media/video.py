@@ -8,9 +8,10 @@ from torch import Tensor
 
 from ..errors import MediaError
 from . import webp
+from .decoding import Decoding
 from .opening import Source, Words, opened
 from .pixels import Screen
-from .streams import Decoding, film_of, require_film
+from .streams import film_of, require_film
 from .timing import Clock, has_no_times, rounding_seconds, usual_seconds
 
 Timed = Iterator[tuple[float, Any]]

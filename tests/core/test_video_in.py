@@ -29,9 +29,9 @@ from torch import Tensor
 
 from actalker_core.errors import MediaError
 from actalker_core.media import VideoFrames, nominal_fps, read_frames
+from actalker_core.media.decoding import Decoding
 from actalker_core.media.opening import Words
 from actalker_core.media.pixels import _turned
-from actalker_core.media.streams import Decoding
 from actalker_core.media.timing import MOST_PENDING, Clock
 
 UPRIGHT = ["red", "green", "blue", "grey"]
