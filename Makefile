@@ -11,7 +11,7 @@ IN_COMFY = $(PYTHON) tests/in_comfy.py
 # What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
 CLI_VENV ?= .venv-comfy-cli
 
-.PHONY: demo test test-core test-comfy test-requirements lint bench bench-gpu bench-shortcuts bench-preflight clean
+.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-shortcuts bench-preflight clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
@@ -31,6 +31,11 @@ test-comfy: $(CLI_VENV)/installed
 # What requirements.txt does to environments that have an OpenCV; needs the network, takes minutes.
 test-requirements:
 	$(PYTHON) tests/environments.py
+
+# Writers of files are killed, with the oldest safetensors that is allowed and the newest.
+test-kill: $(VENV)/installed
+	OMP_NUM_THREADS=1 $(RUN) tests/core/kill_writes.py --kills 20 \
+		--safetensors 0.4.5 --safetensors newest
 
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .
