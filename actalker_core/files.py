@@ -11,12 +11,15 @@ import os
 import re
 import secrets
 import shutil
+import signal
 import stat
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from types import FrameType
 
 from safetensors import SafetensorError
 from safetensors.torch import save_file
@@ -190,18 +193,37 @@ def staging(folder: Path) -> Iterator[Path]:
         OSError: it cannot be made.
     """
     made = [place for place in (folder, *folder.parents) if not place.exists()]
+    staged = lock = None
     try:
-        staged, lock = _make(folder)
-        try:
+        with _uninterrupted():
+            staged, lock = _make(folder)
             _remove_abandoned(folder)
-            yield staged
-        finally:
-            os.close(lock)
-            _remove(staged)
+        yield staged
     finally:
-        for place in made:
-            with suppress(OSError):
-                place.rmdir()
+        with _uninterrupted():
+            if staged is not None and lock is not None:
+                os.close(lock)
+                _remove(staged)
+            for place in made:
+                with suppress(OSError):
+                    place.rmdir()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits for the end of the block, lest it leave something between two steps."""
+    usual = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+        yield
+        return
+    asked: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: asked.append((number, frame)))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if asked:
+            usual(*asked[0])
 
 
 def put(part: Path, path: Path, kind: Kind = MediaError) -> None:

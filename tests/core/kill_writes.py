@@ -31,9 +31,9 @@ from actalker_core.expressions.bank import Bank, load_bank, save_bank
 from actalker_core.media import load_image, save_image, write_video
 from actalker_core.signals import ExpressionSignal, Signals, load_signals, save_signals
 
-ROWS = 3_000
+ROWS = 1_500
 WIDTH = 512
-"""6 MB: long enough to be met in the middle."""
+"""3 MB: long enough to be met in the middle."""
 
 
 @dataclass(frozen=True)
@@ -136,10 +136,12 @@ def overwrite(kind: Written, path: Path, number: int, begun: Any) -> None:
     torch.set_num_threads(1)
     content = kind.make(number)
     begun.set()
+    failed = 1
     try:
         kind.write(path, content)
+        failed = 0
     finally:
-        os._exit(0)  # at once: what is met is the writing
+        os._exit(failed)  # at once: what is met is the writing
 
 
 def run(kind: Written, path: Path, number: int, stop: int | None, delay: float) -> float:

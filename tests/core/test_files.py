@@ -310,6 +310,25 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path, begun: Begun) -> None
     assert not names(tmp_path)
 
 
+def test_an_interruption_waits_until_nothing_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while it begins or tidies up."""
+    for name in ("_make", "_remove_abandoned", "_remove"):
+        with monkeypatch.context() as patch:
+            function = getattr(files, name)
+
+            def interrupted(path: Path, function: Callable[[Path], Any] = function) -> Any:
+                signal.raise_signal(signal.SIGINT)
+                return function(path)
+
+            patch.setattr(files, name, interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                try_place(tmp_path / "new" / "x")
+        assert not names(tmp_path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_folders_of_others_stay(tmp_path: Path) -> None:
     mine = (".actalker-0123456789abcdef.part", ".actalker-0123456789abcdee.part")
     others = (".actalker-notes.part", "actalker-0123456789abcdef.part", ".x.part")
