@@ -89,7 +89,7 @@ def save_tensors(
         try:
             save_file(dict(tensors), part, dict(texts))
         except SafetensorError as error:
-            number = re.search(r"os error (\d+)", str(error))
+            number = re.search(r"(?:os error|code:) (\d+)", str(error))
             raise OSError(int(number[1]) if number else 0, str(error)) from error
 
 
