@@ -44,7 +44,7 @@ def checkpoints() -> list[str]:
 
 def folders() -> list[str]:
     """Folders within `models/actalker`: releases to convert, CLIP models."""
-    return [NONE, *_listed(lambda path: path.is_dir() and not path.name.startswith("."))]
+    return [NONE, *_listed(lambda path: path.is_dir())]
 
 
 def _listed(wanted: Callable[[Path], bool]) -> list[str]:

@@ -6,6 +6,7 @@ import os
 import pickle
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -27,6 +28,7 @@ from actalker_core.checkpoint import convert, load, save, single, summarize
 from actalker_core.checkpoint import released as release
 from actalker_core.checkpoint.files import read_weights
 from actalker_core.checkpoint.ldm_vae import from_ldm
+from actalker_core.checkpoint.single import size_bytes
 from actalker_core.config import (
     VARIANTS,
     ModelConfig,
@@ -277,6 +279,25 @@ def test_full_disk_is_a_complaint_that_names_the_file(weights: Weights, tmp_path
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
+def test_the_size_is_known_before(weights: Weights, tmp_path: Path, dtype: torch.dtype) -> None:
+    save(weights, TINY, tmp_path / "tiny.safetensors", dtype)
+    header = (tmp_path / "tiny.safetensors").stat().st_size - size_bytes(weights, dtype)
+    assert 0 < header < 300_000, "names and shapes"
+
+
+def test_too_small_a_disk_is_a_complaint_before_anything_is_read(
+    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
+    read: list[str] = []
+    with complaint("model.safetensors", "free space", "0.00 GB"):
+        convert_tiny(released, tmp_path / "model.safetensors", on_part=read.append)
+    assert not read
+    assert not (tmp_path / "model.safetensors").exists()
 
 
 @pytest.mark.parametrize("place", ["a folder", "below a file"])
