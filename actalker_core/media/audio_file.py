@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,8 @@ UNTIMED_FORMATS = frozenset({"mp3", "aac", "ac3", "eac3", "dts", "truehd", "mlp"
 """One packet after another without times; FFmpeg's own count goes wrong where the rate changes."""
 JITTER_SECONDS = 0.015
 """Times may be off by so much without a gap: containers round them, and packets last longer."""
+PLANES = 8
+"""As many as FFmpeg lists in a frame itself."""
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 1000, 1_000_000
 
 
@@ -186,8 +189,13 @@ def _piece_for(sound: Sound, pieces: list[Piece], end: float) -> Piece:
 
 def _samples_of(frame: Any) -> NDArray[np.float32]:
     """(t, c)."""
-    values, channels = frame.to_ndarray(), len(frame.layout.channels)
-    return as_float(values.T if frame.format.is_planar else values.reshape(-1, channels))
+    channels = len(frame.layout.channels)
+    if frame.format.is_planar and channels < PLANES:
+        return as_float(frame.to_ndarray().T)
+    if frame.format.is_planar:
+        # PyAV reads beyond the last of so many planes, and the process dies.
+        (frame,) = av.AudioResampler(format="flt").resample(frame)
+    return as_float(frame.to_ndarray().reshape(-1, channels))
 
 
 def _layout_of(frame: Any) -> tuple[str, ...] | None:

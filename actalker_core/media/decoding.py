@@ -6,12 +6,14 @@ from typing import Any
 
 import av
 
-from .opening import Source, Words, head_of
+from .opening import Source, Words, head_of, reason_of
 
-EXACT_FORMATS = frozenset({"mov", "matroska", "webm", "flac", "wav", "avi", "ogg"})
+EXACT_FORMATS = frozenset({"mov", "matroska", "webm", "flac", "wav", "aiff", "avi", "ogg", "flv"})
 """Containers that say how long they are; others are estimated from their size."""
+CHUNKED = {b"RIFF": "little", b"FORM": "big"}
+"""How WAV and AIFF begin, and the order of the bytes of the length that follows."""
 STREAMED_BYTES = 0xFFFFFF00
-"""A RIFF file that claims more was written without knowing its length."""
+"""A file of these that claims more was written without knowing its length."""
 REORDERED = 64
 """Packets whose durations are remembered until their frames are shown."""
 TAGS = {b"LYRICS": "a Lyrics3 tag", b"APETAG": "an APE tag", b"TAG": "an ID3v1 tag"}
@@ -72,8 +74,8 @@ class Decoding:
                 yield packet
         except (av.error.FFmpegError, OSError) as error:
             self.words.warn(
-                f"cannot be read beyond {self.end_seconds:.2f} s ({error}); what comes before is "
-                "used."
+                f"cannot be read beyond {self.end_seconds:.2f} s ({reason_of(error)}); what comes "
+                "before is used."
             )
 
     def _remember(self, packet: Any) -> None:
@@ -109,11 +111,12 @@ class Decoding:
             )
 
     def _claimed_share(self) -> float:
-        """How much larger than the file its head says it is, where FFmpeg does not mind: in WAV."""
+        """How much larger than the file its head says it is, where FFmpeg does not mind."""
         head = head_of(self.source, 8)
-        claimed = int.from_bytes(head[4:8], "little") + 8
+        order = CHUNKED.get(head[:4], "little")
+        claimed = int.from_bytes(head[4:8], "big" if order == "big" else "little") + 8
         streamed = claimed > STREAMED_BYTES
-        known = head[:4] == b"RIFF" and self.container.size > 0 and not streamed
+        known = head[:4] in CHUNKED and self.container.size > 0 and not streamed
         return max(claimed / self.container.size, 1.0) if known else 1.0
 
     def _knows_length(self) -> bool:

@@ -52,13 +52,22 @@ def opened(source: Source, kind: str, *, format: str | None = None) -> Iterator[
             metadata_errors="replace",
             options={"max_pixels": str(MOST_FRAME_PIXELS)},
         ) as container:
+            if not any(stream.codec_context for stream in container.streams):
+                raise MediaError(
+                    f"{name_of(source)}: expected a {kind}; its index is missing, as where a "
+                    "download or recording was cut off. Get the whole file."
+                )
             yield container
     except (av.error.FFmpegError, OSError) as error:
-        reason = getattr(error, "strerror", None) or error
         raise MediaError(
-            f"{name_of(source)}: expected a {kind}; it cannot be read ({reason}). Choose another "
-            "file, or export it anew."
+            f"{name_of(source)}: expected a {kind}; it cannot be read ({reason_of(error)}). Get "
+            "the whole file, or export it anew."
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong, without numbers and names."""
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _readable(source: Source, kind: str) -> str | io.BytesIO:

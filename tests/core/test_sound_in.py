@@ -4,10 +4,12 @@ import argparse
 import logging
 import tracemalloc
 import wave
+from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import av
 import cv2
 import numpy as np
 import pytest
@@ -225,7 +227,13 @@ def test_what_is_there_of_a_cut_off_file_is_heard(
 
 @pytest.mark.parametrize(
     ("format", "codec", "sample_format"),
-    [("flac", "flac", "s16"), ("wav", "pcm_s16le", "s16"), ("matroska", "aac", "fltp")],
+    [
+        ("flac", "flac", "s16"),
+        ("wav", "pcm_s16le", "s16"),
+        ("aiff", "pcm_s16be", "s16"),
+        ("matroska", "aac", "fltp"),
+        ("flv", "aac", "fltp"),
+    ],
 )
 def test_cut_off_files_of_other_kinds_are_heard_too(
     tmp_path: Path,
@@ -243,6 +251,14 @@ def test_cut_off_files_of_other_kinds_are_heard_too(
     path.write_bytes(whole[: len(whole) // 2])
     assert load_audio(path).seconds == pytest.approx(2, abs=0.2)
     assert "is cut off" in warnings.text or "damaged" in warnings.text
+
+
+@pytest.mark.parametrize("kept", [-4, 20, 120])
+def test_a_file_without_its_index_is_named(tmp_path: Path, kept: int) -> None:
+    whole = sound_bytes("mp4", "aac", clicking(2, 48000)[None], 48000)
+    (tmp_path / "lost.mp4").write_bytes(whole[: whole.index(b"moov") + kept])
+    with pytest.raises(MediaError, match=r"lost\.mp4: expected a sound file; .*Get the whole file"):
+        load_audio(tmp_path / "lost.mp4")
 
 
 def test_a_change_of_rate_is_resampled(warnings: pytest.LogCaptureFixture) -> None:
@@ -405,6 +421,28 @@ def test_unlike_channels_do_not_cancel(warnings: pytest.LogCaptureFixture) -> No
     downmix.mono(np.stack([speech(1), 0 * speech(1)]))
     downmix.mono(np.zeros((2, 100), np.float32))
     assert not warnings.records
+
+
+@pytest.mark.parametrize("codec", ["aac", "flac", "pcm_s16le"])
+@pytest.mark.parametrize(("layout", "count"), [("7.1", 8), ("hexadecagonal", 16)])
+def test_eight_channels_and_more_are_read(
+    tmp_path: Path, codec: str, layout: str, count: int
+) -> None:
+    if (codec, count) in (("aac", 16), ("flac", 16)):
+        pytest.skip("Holds eight at most.")
+    samples = np.zeros((2 * 48000, count), np.float32)
+    samples[:, 2] = clicking(2, 48000)
+    path = tmp_path / "many.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=48000, layout=layout)
+        frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="flt", layout=layout)
+        frame.sample_rate, frame.pts, frame.time_base = 48000, 0, Fraction(1, 48000)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    audio = load_audio(path)
+    assert len(audio.samples) == count
+    assert [c for c in range(count) if np.abs(audio.samples[c]).max() > 0.1] == [2]
+    assert np.abs(audio.mono_at(48000).numpy()).max() == pytest.approx(0.6, abs=0.03)
 
 
 # Samples of other types --------------------------------------------------------------------------
