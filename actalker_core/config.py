@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from .errors import InputError, quoted
+from .limits import GUIDANCE
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,7 @@ Rate = Annotated[float, Range(1, 120)]
 Sigma = Annotated[float, Range(1e-6, 1e5)]
 Factor = Annotated[float, Range(1e-3, 100)]
 Strength = Annotated[float, Range(-100, 100)]
+Scale = Annotated[float, Range(GUIDANCE.least, GUIDANCE.most)]
 MOST_LEVELS = 6
 """Numbers in a list of sizes."""
 
@@ -180,9 +182,9 @@ class SamplingConfig:
     sigma_min: Sigma = 0.002
     sigma_max: Sigma = 700.0
     rho: Factor = 7.0
-    appearance_scale: Strength = 2.0
-    audio_scale: Strength = 7.5
-    expression_scale: Strength = 3.0
+    appearance_scale: Scale = 2.0
+    audio_scale: Scale = 7.5
+    expression_scale: Scale = 3.0
     shift_frames: Motion = 7
     face_enlarged: Factor = 1.2
     decode_frames: Count = 10

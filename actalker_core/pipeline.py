@@ -15,6 +15,7 @@ from .encoders.audio import STATES_PER_SECOND, audio_windows
 from .encoders.identity import encode_identity
 from .errors import InputError, check_choice
 from .faces.box import enlarged
+from .finite import check_conditioning
 from .footprint import fitting_passes
 from .media import Audio
 from .plan import Inputs, Plan, Report, Settings, make_plan, silent
@@ -123,12 +124,15 @@ def condition(
     Args:
         image_latent: (1, 4, h, w) of the portrait, unscaled.
         identity: (1, features) see `encode_identity`.
+
+    Raises:
+        NotFiniteError: something of it is NaN or infinite; names what made it.
     """
     sampling, portrait = model.config.sampling, planned.portrait
     face = enlarged(portrait.face.box, sampling.face_enlarged)
     pose_image = masks.box_mask(face, portrait.height, portrait.width).expand(-1, 3, -1, -1)
     with torch.inference_mode():
-        return Conditioning(
+        conditioning = Conditioning(
             image_latent=image_latent.to(model.device),
             identity=model.identity_projection(identity.to(model.device))[:, None],
             audio=_audio_branch(model, planned),
@@ -145,6 +149,8 @@ def condition(
                 device=model.device,
             ),
         )
+    check_conditioning(conditioning)
+    return conditioning
 
 
 def _audio_branch(model: Encoders, planned: Plan) -> Branch:

@@ -55,7 +55,7 @@ class Signal:
     def _track_fault(self) -> str | None:
         for name, track in self.tracks.items():
             if track.dtype not in FLOATS or track.layout != torch.strided:
-                kind = f"{track.layout}, {track.dtype}".replace("torch.", "")
+                kind = track.dtype if track.layout == torch.strided else track.layout
                 return f"expected {name} of float numbers, got {kind}"
             object.__setattr__(self, name, track.float())
         shapes = {name: tuple(track.shape) for name, track in self.tracks.items()}

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from .config import VAEConfig
 from .errors import ACTalkerError
+from .finite import check_decoded, check_encoded, check_latents
 
 if TYPE_CHECKING:
     from diffusers import AutoencoderKLTemporalDecoder
@@ -38,10 +39,14 @@ def build_vae(config: VAEConfig) -> "AutoencoderKLTemporalDecoder":
 
 @torch.inference_mode()
 def encode_image(vae: "AutoencoderKLTemporalDecoder", image: Tensor) -> Tensor:
-    """The most likely latent of pictures, unscaled: (n, 3, H, W) in 0…1 -> (n, 4, H/8, W/8)."""
+    """The most likely latent of pictures, unscaled: (n, 3, H, W) in 0…1 -> (n, 4, H/8, W/8).
+
+    Raises:
+        NotFiniteError: it is NaN or infinite.
+    """
     like = vae.quant_conv.weight
     latent: Tensor = vae.encode((image * 2 - 1).to(like)).latent_dist.mode()
-    return latent.float()
+    return check_encoded("Autoencoder", latent.float())
 
 
 @torch.inference_mode()
@@ -56,8 +61,13 @@ def decode_frames(
 
     Yields:
         (n, 3, 8h, 8w) in 0…1 on the CPU, n ≤ chunk_frames.
+
+    Raises:
+        NotFiniteError: latents or pictures are NaN or infinite.
     """
-    like = vae.quant_conv.weight
+    like, first = vae.quant_conv.weight, 1
+    check_latents(latents, "Decoding")
     for chunk in (latents / vae.config.scaling_factor).split(chunk_frames):
         frames = vae.decode(chunk.to(like), num_frames=chunk.shape[0]).sample
-        yield (frames.float() / 2 + 0.5).clamp(0, 1).cpu()
+        yield (check_decoded(frames.float(), first) / 2 + 0.5).clamp(0, 1).cpu()
+        first += len(frames)

@@ -164,7 +164,8 @@ def _config(file: Any, path: Path) -> ModelConfig:
         check_sizes(config)
     except (KeyError, InputError) as error:
         raise CheckpointError(
-            f"{path}: expected a configuration of this pack, got another ({first_line(error)}). "
+            f"{path}: expected a configuration of this pack, got another "
+            f"({first_line(error).rstrip('.')}). "
             "Convert the released files again."
         ) from error
     networks = list(dict.fromkeys(key.partition(".")[0] for key in file.keys()))  # noqa: SIM118

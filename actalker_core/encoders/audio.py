@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..config import WhisperConfig
 from ..errors import InputError, quoted
+from ..finite import check_encoded
 from ..media import Audio
 from ..model.attention import Ops, attention
 from ..signals import AudioSignal
@@ -132,6 +133,7 @@ def encode_audio(
     if seconds is not None:
         samples = samples[: _samples_for(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
     states = hidden_states(encoder, samples, cut, on_piece=on_piece)
+    check_encoded("Audio encoder", states)
     return AudioSignal(rate_hz=float(STATES_PER_SECOND), source=source, states=states)
 
 

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from ..config import ArcFaceConfig
 from ..faces import Box
+from ..finite import check_encoded
 from ..model.attention import Ops
 from ..portrait import crop_resized
 
@@ -80,4 +81,4 @@ def encode_identity(encoder: ArcFace, portrait: Tensor, face: Box) -> Tensor:
     head = crop_resized(portrait[None], face, INPUT_PX) * 2 - 1
     like = encoder.conv1.weight
     features: Tensor = encoder(head.to(like))
-    return features.float()
+    return check_encoded("Identity encoder", features.float())

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from ..config import ResNetConfig
 from ..errors import InputError
 from ..faces.box import Box, check, enlarged, square, whole
+from ..finite import check_encoded
 from ..model.attention import Ops
 from ..portrait import as_rgb, crop_resized
 from ..signals import ExpressionSignal, PoseSignal
@@ -157,7 +158,8 @@ def encode_expression(
     crops = (_cropped(frame, box, square) for frame, box in zip(frames, boxes, strict=False))
     like = network.resnet50.conv1.weight
     found = [network(some.to(like)).float().cpu() for some in _batches(crops, batch, on_batch)]
-    return ExpressionSignal(rate_hz=rate_hz, source=source, features=_joined(found))
+    features = check_encoded("Expression encoder", _joined(found))
+    return ExpressionSignal(rate_hz=rate_hz, source=source, features=features)
 
 
 @torch.inference_mode()
@@ -187,6 +189,7 @@ def encode_pose(
     like = network.head_pose_net.conv1.weight
     found = [network(s.to(like) * 2 - 1) for s in _batches(crops, batch, on_batch)]
     rotation, translation = (_joined([f[i].float().cpu() for f in found]) for i in (0, 1))
+    check_encoded("Head pose encoder", torch.cat([rotation, translation]))
     return PoseSignal(
         rate_hz=rate_hz, source=source, rotation_degrees=rotation, translation=translation
     )

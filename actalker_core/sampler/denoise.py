@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ..conditioning import Conditioning
 from ..errors import Cancelled, InputError
+from ..finite import check_step
 from ..model.unet import UNet
 from .guidance import Guidance, Pass
 from .predict import passes_on, velocity
@@ -72,6 +73,7 @@ def sample(
     Raises:
         Cancelled: the callback returned False.
         InputError: fewer than two sigmas, or one that does not fall.
+        NotFiniteError: what the denoiser predicts is NaN or infinite; says since when.
 
     Source: Karras et al., arXiv 2206.00364, algorithm 2 without churn.
     """
@@ -81,7 +83,9 @@ def sample(
     frugal = Frugal(shortcuts or Shortcuts())
     guided = Guided(denoiser, guidance, frugal, len(steps), torch.zeros_like(noise))
     for step, (sigma, following) in enumerate(steps):
-        x0 = guided(x, step, sigma, windows.at(step, x.shape[0]))
+        cuts = windows.at(step, x.shape[0])
+        x0 = guided(x, step, sigma, cuts)
+        check_step(x0, step + 1, len(steps), cuts)
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
             raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")

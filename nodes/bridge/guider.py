@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.finite import check_latents
 from ...actalker_core.limits import DENOISE, STEPS
 from ...actalker_core.sampler.guidance import Guidance, Pass
 from ...actalker_core.sampler.predict import Memo, passes_on
@@ -58,13 +59,14 @@ class NestedGuider(comfy.samplers.CFGGuider):
         """See ComfyUI; windows that wrap around get the frames of padding that they need."""
         padding = windows_of(self.model_patcher).padding
         check_latent(latent_image, self.clip, padding=0)
+        check_latents(latent_image, "LATENT")
         if padding:
             callback = callback and _without_padding(callback, len(latent_image))
             noise = _padded_noise(noise, padding, seed or 0)
             latent_image = torch.cat([latent_image, latent_image[-1:].expand(padding, -1, -1, -1)])
         rest = (denoise_mask, callback, disable_pbar, seed)
         found = super().sample(noise, latent_image, sampler, sigmas, *rest)
-        return found[: len(found) - padding]
+        return check_latents(found[: len(found) - padding], "Sampler")
 
     def inner_sample(
         self,

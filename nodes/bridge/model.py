@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from ...actalker_core.conditioning import Conditioning
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
+from ...actalker_core.finite import check_latents, check_step, is_finite
 from ...actalker_core.footprint import activation_bytes, scanned_shares
 from ...actalker_core.model.layers import lay_channels_last
 from ...actalker_core.model.unet import UNet
@@ -124,7 +125,11 @@ class ClipUNet(nn.Module):
         reading: Reading | None = None,
         **unused: object,
     ) -> Tensor:
-        """(p·n, 4, h, w) latents of n frames, the same for each pass -> v of the same shape."""
+        """(p·n, 4, h, w) latents of n frames, the same for each pass -> v of the same shape.
+
+        Raises:
+            NotFiniteError: v is NaN or infinite; says since when.
+        """
         if reading is None:
             raise InputError(
                 "This model reads the CONDITIONING of the node Conditioning (ACTalker); it got "
@@ -135,9 +140,13 @@ class ClipUNet(nn.Module):
         frames, c = len(x), reading.conditioning
         windows = options.get(WINDOWS_KEY, reading.windows)
         check_latent(x, c, windows.padding)
-        c, cuts = c.padded(frames - c.frames), windows.at(step_of(options)[0], frames)
+        step, steps = step_of(options)
+        c, cuts = c.padded(frames - c.frames), windows.at(step, frames)
         more = reading.passes, cuts, stop_if_cancelled, options.get(MEMO_KEY)
         v = clip_velocity(self.unet, c, x, c_noise, *more)
+        if not is_finite(v):
+            check_latents(x, "Denoiser")
+            check_step(v.transpose(0, 1), step + 1, steps, cuts)
         return v.flatten(0, 1)
 
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ...actalker_core.config import ModelConfig
 from ...actalker_core.errors import InputError
+from ...actalker_core.finite import check_decoded, check_latents
 from .progress import Bar
 
 SMALLEST = {
@@ -76,7 +77,12 @@ class TemporalVAE(comfy.sd.VAE):
         return torch.cat(list(self.decode_chunks(samples_in, self.frames_per_chunk)))
 
     def decode_chunks(self, samples: Tensor, frames: int) -> Iterator[Tensor]:
-        """(f, 4, h, w) -> chunks (n, H, W, 3) in 0…1."""
+        """(f, 4, h, w) -> chunks (n, H, W, 3) in 0…1.
+
+        Raises:
+            InputError: latents of another shape.
+            NotFiniteError: pictures that are NaN or infinite.
+        """
         channels = self.latent_channels
         if samples.ndim != 4 or samples.shape[1] != channels:
             raise InputError(
@@ -87,8 +93,11 @@ class TemporalVAE(comfy.sd.VAE):
         comfy.model_management.load_models_gpu(
             [self.patcher], memory_required=one * min(frames, len(samples)), force_full_load=True
         )
+        first = 1
         for chunk in samples.split(frames):
             found = self.first_stage_model.decode(chunk.to(self.device, self.vae_dtype))
+            check_decoded(found, first)
+            first += len(chunk)
             yield self.process_output(found.to(self.output_device).float()).movedim(1, -1)
 
 
@@ -100,7 +109,11 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int) -> Tensor:
     """Decode with a progress bar that can cancel, a fixed number of frames at a time.
 
     Another pack's VAE is asked for as many frames at once.
+
+    Raises:
+        NotFiniteError: latents or pictures are NaN or infinite.
     """
+    check_latents(samples, "Decode")
     chunks = (
         vae.decode_chunks(samples, frames_per_chunk)
         if isinstance(vae, TemporalVAE)
@@ -108,7 +121,7 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int) -> Tensor:
     )
     bar, found, done = Bar(len(samples)), [], 0
     for chunk in chunks:
-        found.append(chunk)
+        found.append(check_decoded(chunk, done + 1))
         done += len(chunk)
         bar.counted(done)
     return torch.cat(found)
