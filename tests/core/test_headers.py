@@ -53,9 +53,9 @@ LIES: dict[str, tuple[bytes, int | None]] = {
 @pytest.mark.parametrize("lie", LIES)
 def test_a_header_that_lies_says_nothing_quickly(tmp_path: Path, lie: str) -> None:
     path = write(tmp_path / "x.safetensors", *LIES[lie])
-    start = time.monotonic()
+    start = time.process_time()
     assert format_of(path) == ""
-    assert time.monotonic() - start < QUICK_SECONDS
+    assert time.process_time() - start < QUICK_SECONDS
 
 
 def test_a_header_that_is_true_is_believed(tmp_path: Path) -> None:

@@ -32,10 +32,10 @@ TRACKS = {
 
 def refused(path: Path) -> str:
     """The one line that signals are refused with."""
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(MediaError) as error:
         load_signals(path)
-    assert time.monotonic() - start < QUICK_SECONDS
+    assert time.process_time() - start < QUICK_SECONDS
     message = str(error.value)
     assert str(path) in message
     assert "xpected" in message

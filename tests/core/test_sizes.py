@@ -26,10 +26,10 @@ READERS = pytest.mark.parametrize("read", [load, summarize])
 
 def refused(read: Reader, path: Path) -> str:
     """The one line that a checkpoint is refused with."""
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(CheckpointError) as error:
         read(path)
-    assert time.monotonic() - start < QUICK_SECONDS
+    assert time.process_time() - start < QUICK_SECONDS
     message = str(error.value)
     assert path.name in message
     assert message.isprintable(), "one line of printable characters"
@@ -106,9 +106,9 @@ def test_any_number_is_refused_or_makes_a_model_in_no_time(
         check_sizes(config)
     except InputError:
         return
-    start = time.monotonic()
+    start = time.process_time()
     single._empty_model(config, torch.nn, Path("x"))  # fits, hence it can be built
-    assert time.monotonic() - start < QUICK_SECONDS
+    assert time.process_time() - start < QUICK_SECONDS
 
 
 def changed(section: str, **sizes: object) -> ModelConfig:

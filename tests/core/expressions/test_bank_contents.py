@@ -22,10 +22,10 @@ TEXTS = {"names": '["a", "b"]', "captions": "[]", "clip": ""}
 
 def refused(path: Path) -> str:
     """The one line that a bank is refused with."""
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(MediaError) as error:
         load_bank(path)
-    assert time.monotonic() - start < QUICK_SECONDS
+    assert time.process_time() - start < QUICK_SECONDS
     message = str(error.value)
     assert str(path) in message
     assert "xpected" in message
