@@ -17,6 +17,7 @@ CASES = Path(__file__).parents[1] / "data" / "cases"
 red, green, blue and grey, and the sound clicks at 0.5, 1.0 and 1.5 s."""
 
 CLICKS = (0.5, 1.0, 1.5)
+GREY_STEP = 10
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 
 
@@ -151,3 +152,18 @@ def with_cover(flac: bytes, picture: bytes) -> bytes:
     header = bytes([6]) + len(block).to_bytes(3, "big")
     after_info = 4 + 4 + 34
     return flac[:after_info] + header + block + flac[after_info:]
+
+
+def numbered(count: int, **size: int) -> list[Any]:
+    """Pictures whose grey is their number."""
+    return [cornered(20 + GREY_STEP * number, **size) for number in range(count)]
+
+
+def number_of(picture: Tensor) -> int:
+    height, width = picture.shape[1:]
+    middle = picture[:, height // 3 : -height // 3, width // 3 : -width // 3].float().mean().item()
+    return round((middle - 20) / GREY_STEP)
+
+
+def content(format: str, codec: str, pictures: Any, **how: Any) -> io.BytesIO:
+    return io.BytesIO(film_bytes(format, codec, pictures, **how))
