@@ -1,0 +1,41 @@
+"""Damaged files and texts until something breaks: `python tests/fuzz SEED --cases N --kind K`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import runner
+
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+
+def main() -> int:
+    """Print what was tried and how it ended; 1 if anything is at fault."""
+    parser = argparse.ArgumentParser(prog="python tests/fuzz", description=__doc__)
+    add = parser.add_argument
+    add("seed", type=int, nargs="?", default=0, help="another one tries others (0)")
+    add("--cases", type=int, default=1000, help="of each kind (1000)")
+    add("--kind", choices=runner.KINDS, action="append", help="only this one; may be repeated")
+    add("--seconds", type=float, help="for each kind at most (as long as it takes)")
+    add("--case", type=int, help="only this one, in this process, with its traceback")
+    options = parser.parse_args()
+    kinds = tuple(options.kind or runner.KINDS)
+    if options.case is not None:
+        sys.stdout.write(f"{runner.tried(kinds[0], options.seed, options.case)}\n")
+        return 0
+    found = runner.run(
+        kinds, options.seed, options.cases, options.seconds, lambda row: print_line(row)
+    )
+    for row in found.rows():
+        print_line(row)
+    return bool(found.faults)
+
+
+def print_line(row: str) -> None:
+    """At once, as a run may take long."""
+    sys.stdout.write(f"{row}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,52 @@
+"""Banks of expressions with other contents, or with damage."""
+
+import random
+from functools import cache
+from pathlib import Path
+
+import torch
+
+import mutations
+from actalker_core.expressions.bank import Bank, load_bank, save_bank
+from actalker_core.expressions.prompt import PresetMatcher, WordMatcher, express, parse_prompt
+from actalker_core.faces.blendshapes import NAMES
+from saved_signals import bytes_of
+
+
+@cache
+def banks() -> tuple[bytes, ...]:
+    """With captions, with pictures' embeddings and blendshapes, with names alone."""
+    names, draw = ("neutral", "joyful", "sad"), torch.Generator().manual_seed(0)
+    features = torch.rand(3, 8, generator=draw)
+    shapes = torch.rand(3, len(NAMES), generator=draw)
+    made = (
+        Bank(names, features, captions=names),
+        Bank(names, features, torch.rand(3, 6, generator=draw), shapes, clip="6:0"),
+        Bank(names, features),
+    )
+    return tuple(bytes_of(lambda path, bank=bank: save_bank(path, bank)) for bank in made)
+
+
+def prepare() -> None:
+    """Make what is damaged."""
+    banks()
+
+
+def case(rng: random.Random, inside: Path, outside: Path) -> None:
+    """Load it, then let words choose from it, and save it."""
+    path, bank = inside / "bank.safetensors", rng.choice(banks())
+    key = rng.choice(("names", "captions", "clip", "format", "version"))
+    damage = (
+        mutations.damaged,
+        mutations.altered_header,
+        lambda r, data: mutations.altered_metadata(r, data, key),
+        lambda r, data: mutations.altered_metadata(r, data, key),
+    )
+    path.write_bytes(rng.choice(damage)(rng, bank))
+    found = load_bank(path)
+    assert 0 <= found.neutral < len(found)
+    matcher = WordMatcher(found) if found.blendshapes is None else PresetMatcher(found)
+    said = express(parse_prompt("0s: neutral; 1s: joyful"), found, matcher, seconds=2, rate_hz=5)
+    assert said.features.isfinite().all()
+    save_bank(outside / "again.safetensors", found)
+    assert load_bank(outside / "again.safetensors").names == found.names

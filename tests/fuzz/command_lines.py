@@ -1,0 +1,101 @@
+"""Command lines: options and values in any number, some of them run."""
+
+import contextlib
+import io
+import random
+from pathlib import Path
+
+import saved_signals
+import words
+from actalker_core.cli import main
+from actalker_core.cli.inputs import check_written
+from actalker_core.cli.parser import parser
+from actalker_core.errors import LONGEST_MESSAGE, InputError
+from mutations import damaged
+
+COMMANDS = ("generate", "inspect", "signals", "bank", "faces", "convert", "info", "download", "x")
+VALUES = (
+    *("0", "1", "-1", "1.5", "nan", "inf", "1e300", "1_0", "१०", "0x10", "640000", "99999999999999"),
+    *("", " ", "x", "a\0b", "\udc80", "x" * 300, "x" * 5000, "/", "..", "/dev/null", "/dev/zero"),
+    *("1:2", "1:x", "16:9", "0:0", "1e9:1", "1,2,3,4", "0,0,64,64", "nan,0,1,1", "whole", "left"),
+    *("joyful", "0s: neutral; 2s: joyful", "lips+eyes", "lips" + "+lips" * 70, "karras", "hold"),
+    *("in/none.png", "in/none.mp4", "out/x.gif", "out/x.exe", "out/%05d.png", "out/%s%n.png"),
+)
+RUN_MOST = 0.3
+
+
+def prepare() -> None:
+    """Make what the commands read."""
+    saved_signals.prepare()
+
+
+def _options(command: str) -> list[str]:
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
+        parser().parse_args([command, "--help"])
+    found = [word.strip("[],") for word in text.getvalue().split()]
+    return sorted({word for word in found if word.startswith("--") and word != "--help"})
+
+
+OPTIONS = {command: _options(command) for command in COMMANDS if command != "x"}
+
+
+def _value(rng: random.Random, inside: Path, outside: Path) -> str:
+    if rng.random() < 0.3:
+        write, _ = rng.choice(words.READERS)
+        return words.strewn(rng, write(rng))[:100_000]
+    text = rng.choice(VALUES)
+    return text.replace("in/", f"{inside}/").replace("out/", f"{outside}/")
+
+
+def case(rng: random.Random, inside: Path, outside: Path) -> None:
+    """Parse it and check what is written in it, or run a short command."""
+    if rng.random() < RUN_MOST:
+        _run(rng, inside, outside)
+        return
+    command = rng.choice(COMMANDS)
+    given = [command]
+    for _ in range(rng.randrange(6)):
+        given.append(rng.choice(OPTIONS.get(command) or ["--x"]))
+        given += [_value(rng, inside, outside)] * rng.choice((0, 1, 1, 1, 1, 2))
+    if command in ("generate", "inspect"):
+        given += ["--portrait", f"{inside}/p.png", "--out", f"{outside}/o.mp4"]
+    elif rng.random() < 0.7:
+        given += ["--out", f"{outside}/o.safetensors"]
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        try:
+            options = parser().parse_args(given)
+        except SystemExit as end:
+            assert end.code in (0, 2), end.code
+            line = said.getvalue().splitlines()[-1]
+            assert line.isprintable(), ascii(line)
+            assert len(line) < LONGEST_MESSAGE + 100, len(line)
+            raise InputError(line) from None
+    if hasattr(options, "audio_gate"):
+        check_written(options)
+
+
+def _run(rng: random.Random, inside: Path, outside: Path) -> None:
+    """Describe, list or bank a damaged file; one line, and no half of a file."""
+    file = inside / rng.choice(("a.safetensors", "a.png", "a\n\u202e.bin"))
+    file.write_bytes(damaged(rng, rng.choice(saved_signals.signals())))
+    out = outside / rng.choice(("b.safetensors", "deep/b.safetensors", "b.exe", "x" * 300))
+    given = rng.choice(
+        (
+            ["info", str(file)],
+            ["faces", str(file)],
+            ["bank", "--signals", str(file), "--captions", words.prompt(rng), "--out", str(out)],
+            ["convert", str(inside), "--out", str(out), "--variant", "tiny"],
+        )
+    )
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        try:
+            code = main(given)
+        except SystemExit as end:
+            code = int(end.code or 0)
+    assert code in (0, 1, 2), code
+    if code:
+        assert not [path for path in outside.rglob("*") if path.is_file()]
+        raise InputError(f"{given[0]} ended with {code}.")

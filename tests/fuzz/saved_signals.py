@@ -1,0 +1,77 @@
+"""Saved signals with other contents, or with damage."""
+
+import random
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import torch
+
+import mutations
+from actalker_core.edits import EDITS, parse_edit
+from actalker_core.signals import (
+    AudioSignal,
+    ExpressionSignal,
+    PoseSignal,
+    Signals,
+    load_signals,
+    save_signals,
+)
+
+
+def bytes_of(save: Callable[[Path], object]) -> bytes:
+    """What a function writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "made.safetensors"
+        save(path)
+        return path.read_bytes()
+
+
+@cache
+def signals() -> tuple[bytes, ...]:
+    """One kind each, and all three."""
+    draw = torch.Generator().manual_seed(0)
+    audio = AudioSignal(50.0, "speech", torch.rand(20, 2, 4, generator=draw))
+    expression = ExpressionSignal(12.5, "clip", torch.rand(7, 6, generator=draw))
+    turned = 360 * torch.rand(7, 3, generator=draw) - 180
+    pose = PoseSignal(12.5, "clip", turned, torch.rand(7, 3, generator=draw))
+    made = (
+        Signals(audio=audio),
+        Signals(expression=expression),
+        Signals(pose=pose),
+        Signals(audio, expression, pose),
+    )
+    return tuple(bytes_of(lambda path, s=s: save_signals(path, s)) for s in made)
+
+
+def prepare() -> None:
+    """Make what is damaged."""
+    signals()
+
+
+def case(rng: random.Random, inside: Path, outside: Path) -> None:
+    """Load them, edit them, and save them."""
+    path, data = inside / "signals.safetensors", rng.choice(signals())
+    texts = mutations.header_and_body(data)[0]["__metadata__"]
+    key = rng.choice(sorted(texts))
+    damage = (
+        mutations.damaged,
+        mutations.altered_header,
+        mutations.altered_header,
+        lambda r, d: mutations.altered_metadata(r, d, key),
+    )
+    path.write_bytes(rng.choice(damage)(rng, data))
+    found = load_signals(path)
+    values = {1: "0.3", 2: "0.1:0.4"}
+    name = rng.choice(list(EDITS))
+    edit = parse_edit(f"{name}={'9' if name == 'resample' else values[EDITS[name][1]]}")
+    edited = edit(found)
+    save_signals(outside / "again.safetensors", edited)
+    again = load_signals(outside / "again.safetensors")
+    for kind, signal in edited.present.items():
+        over = signal.over(5, 12.5)
+        for track, value in over.tracks.items():
+            assert value.isfinite().all()
+            assert len(value) == 5
+            assert torch.equal(again.present[kind].tracks[track], signal.tracks[track])
