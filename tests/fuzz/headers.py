@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from mutations import altered_header, damaged, header_and_body, joined
 
 from actalker_core.archive import format_of
 from actalker_core.bundle import ACTalker
 from actalker_core.checkpoint import load, save, summarize
 from actalker_core.config import VARIANTS
-from mutations import altered_header, damaged, header_and_body, joined
 
 
 @cache

@@ -52,7 +52,9 @@ def _lie(rng: random.Random, data: bytes) -> bytes:
         return data
     at = rng.randrange(min(len(data) - size + 1, rng.choice((16, 64, len(data)))))
     most = 256**size - 1
-    value = rng.choice((0, 1, most, most // 2, most // 2 + 1, rng.randint(0, most), min(len(data), most)))
+    value = rng.choice(
+        (0, 1, most, most // 2, most // 2 + 1, rng.randint(0, most), min(len(data), most))
+    )
     return data[:at] + struct.pack(form, value) + data[at + size :]
 
 
@@ -148,7 +150,7 @@ def altered_metadata(rng: random.Random, data: bytes, key: str) -> bytes:
     texts = dict(header["__metadata__"])
     try:
         value = json.loads(texts[key])
-    except json.JSONDecodeError:
+    except (json.JSONDecodeError, RecursionError):  # it was altered before
         value = texts[key]
     changed = altered(rng, value)
     texts[key] = changed if isinstance(changed, str) else written(changed)

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from mutations import STRANGE, damaged
 
 from actalker_core.checkpoint.files import read_weights
-from mutations import STRANGE, damaged
 
 
 class Run:

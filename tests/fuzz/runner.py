@@ -3,6 +3,7 @@
 import importlib
 import json
 import logging
+import math
 import os
 import random
 import select
@@ -32,7 +33,9 @@ KINDS = (
     "command_lines",
 )
 CASE_SECONDS = 5.0
-START_SECONDS = 120.0
+"""Of a processor; a busy machine gives it more time by the clock."""
+CASE_WALL_SECONDS = 60.0
+START_SECONDS = 240.0
 MEMORY_BYTES = 2 * 1024**3
 """What a case may take beyond what the libraries do."""
 LONGEST_MESSAGE = 600
@@ -70,11 +73,19 @@ class Worker:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
+        self._prepared: set[str] = set()
 
     def attempt(self, kind: str, seed: int, number: int) -> tuple[str, str]:
-        """How a case ends, and what is to be said about it. One that hangs is tried twice."""
-        found = self._once(kind, seed, number, CASE_SECONDS)
-        return self._once(kind, seed, number, CASE_SECONDS) if found[0] == "hangs" else found
+        """How a case ends, and what is to be said about it.
+
+        One that fails otherwise than in a fault of its own, by time or memory, is tried again in a
+        new process, which holds nothing of the cases before.
+        """
+        found = self._once(kind, seed, number)
+        if found[0] in ("hangs", "crashes") or "MemoryError" in found[1]:
+            self.close()
+            found = self._once(kind, seed, number)
+        return found
 
     def close(self) -> None:
         """End the process."""
@@ -83,24 +94,35 @@ class Worker:
             self._process.wait()
             self._process = None
 
-    def _once(self, kind: str, seed: int, number: int, seconds: float) -> tuple[str, str]:
+    def _once(self, kind: str, seed: int, number: int) -> tuple[str, str]:
         process = self._started()
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):
-            process.stdin.write(json.dumps([kind, seed, number]).encode() + b"\n")
-            process.stdin.flush()
-        answer = self._answer(seconds)
+        if kind not in self._prepared:
+            self._send([kind])
+            if self._answer(START_SECONDS) is None:
+                raise RuntimeError(f"{kind} does not start: try tests/fuzz --kind {kind} --case 0")
+            self._prepared.add(kind)
+        start = processor_seconds(process.pid)
+        self._send([kind, seed, number])
+        answer = self._answer(CASE_WALL_SECONDS, start + CASE_SECONDS)
         if answer is None:
             ended = process.poll()
             self.close()
             if ended is None:
-                return "hangs", f"more than {seconds:g} s"
+                return "hangs", f"more than {CASE_SECONDS:g} s"
             return "crashes", f"the process ended with {ended}"
         end, why = json.loads(answer)
         return end, why
 
+    def _send(self, words: list[Any]) -> None:
+        assert self._process is not None
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(words).encode() + b"\n")
+            self._process.stdin.flush()
+
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
+            self._prepared.clear()
             environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
             self._process = subprocess.Popen(
                 [sys.executable, __file__],
@@ -110,24 +132,24 @@ class Worker:
                 env=environment,
                 cwd=Path(__file__).parents[2],
             )
-            if self._answer(START_SECONDS) is None:
-                raise RuntimeError("The worker does not start: run tests/fuzz/runner.py by hand.")
         return self._process
 
-    def _answer(self, seconds: float) -> str | None:
-        """A line of the process; None if it ends or is silent for too long."""
-        assert self._process is not None
-        assert self._process.stdout is not None
-        pipe, end, line = self._process.stdout.fileno(), time.monotonic() + seconds, b""
-        while not line.endswith(b"\n"):
-            ready, _, _ = select.select([pipe], [], [], max(end - time.monotonic(), 0))
-            part = os.read(pipe, 65536) if ready else b""
-            if not part:
-                with suppress(subprocess.TimeoutExpired):
-                    self._process.wait(0.2 if not ready else 5)
+    def _answer(self, seconds: float, most_processor_seconds: float = math.inf) -> str | None:
+        """A line of the process; None if it ends, or is silent for too long."""
+        process = self._process
+        assert process is not None
+        assert process.stdout is not None
+        pipe, end, line = process.stdout.fileno(), time.monotonic() + seconds, b""
+        while time.monotonic() < end and processor_seconds(process.pid) < most_processor_seconds:
+            ready, _, _ = select.select([pipe], [], [], 0.5)
+            part = os.read(pipe, 65536) if ready else None
+            if part == b"":
+                process.wait(5)
                 return None
-            line += part
-        return line.decode()
+            line += part or b""
+            if line.endswith(b"\n"):
+                return line.decode()
+        return None
 
 
 def run(
@@ -162,7 +184,21 @@ def run(
     return found
 
 
+def processor_seconds(process: int) -> float:
+    """What a process has taken of the processors; of this one by the clock where none tells."""
+    try:
+        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return time.monotonic()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 # In the process -----------------------------------------------------------------------------------
+
+
+def draws(kind: str, seed: int, number: int) -> random.Random:
+    """What a case is drawn from."""
+    return random.Random(f"{kind} {seed} {number}")
 
 
 def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
@@ -175,7 +211,7 @@ def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
     inside.mkdir()
     outside.mkdir()
     try:
-        case(random.Random(f"{kind} {seed} {number}"), inside, outside)
+        case(draws(kind, seed, number), inside, outside)
         end, why = ACCEPTED, ""
     except ACTalkerError as error:
         end, why = CLEAR, str(error)
@@ -190,14 +226,18 @@ def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
     return ("leaves", ", ".join(left)) if left else (end, why)
 
 
-def limit_memory() -> None:
-    """Let a case that takes very much fail with a MemoryError."""
-    with suppress(ImportError):  # Windows has none
-        import resource
+def prepare(kind: str) -> str:
+    """Load what a kind needs, and let a case that takes very much more fail by memory."""
+    import resource
 
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (unlimited, unlimited))
+    importlib.import_module(kind).prepare()
+    with suppress(OSError):  # only Linux tells
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + MEMORY_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (most, most))
+        resource.setrlimit(resource.RLIMIT_AS, (most, unlimited))
+    return "ready"
 
 
 def serve() -> None:
@@ -206,13 +246,9 @@ def serve() -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     logging.disable(logging.CRITICAL)
     sys.path[:0] = [str(Path(__file__).parent), os.getcwd()]
-    for kind in KINDS:
-        importlib.import_module(kind).prepare()
-    limit_memory()
-    answers.write(json.dumps("ready") + "\n")
     for line in sys.stdin:
-        kind, seed, number = json.loads(line)
-        answer: Any = tried(kind, seed, number)
+        kind, *which = json.loads(line)
+        answer: Any = tried(kind, *which) if which else prepare(kind)
         answers.write(json.dumps(answer) + "\n")
 
 

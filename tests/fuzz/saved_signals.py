@@ -6,9 +6,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import mutations
 import torch
 
-import mutations
 from actalker_core.edits import EDITS, parse_edit
 from actalker_core.signals import (
     AudioSignal,

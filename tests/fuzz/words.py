@@ -50,7 +50,9 @@ def _term(rng: random.Random) -> str:
 
 def gate(rng: random.Random) -> str:
     """Terms joined by stars."""
-    return _one(rng, "*", " * ", "**").join(_term(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 120))))
+    return _one(rng, "*", " * ", "**").join(
+        _term(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 120)))
+    )
 
 
 def prompt(rng: random.Random) -> str:
@@ -87,8 +89,8 @@ def strewn(rng: random.Random, text: str) -> str:
         at = rng.randrange(len(text) + 1)
         text = text[:at] + rng.choice((*SPACES, *STRAYS)) + text[at:]
     if rng.random() < 0.02:
-        text = (text or "x") * rng.choice((100, 20_000))
-    return text[:1_000_000]
+        text = (text or "x") * min(rng.choice((100, 20_000)), 1_000_000 // len(text or "x"))
+    return text
 
 
 def _read_gate(text: str) -> None:

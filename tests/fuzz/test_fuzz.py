@@ -1,0 +1,31 @@
+"""A short run of the fuzzer; `python tests/fuzz SEED --cases N` runs it at length."""
+
+import os
+from itertools import count
+
+import misbehaviour
+import pytest
+import runner
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of memory, and pipes")
+
+SEED, CASES, SECONDS = 21, 60, 2.0
+"""Cases and seconds are of each kind, at most: less than a minute in all, the start included."""
+
+
+def test_damaged_files_and_texts_end_clear() -> None:
+    found = runner.run(runner.KINDS, SEED, CASES, SECONDS)
+    assert found.faults == []
+    assert all(ends.total() for ends in found.ends.values())
+
+
+def test_the_fuzzer_sees_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "CASE_SECONDS", 0.5)
+    kind, cases, worker = "misbehaviour", misbehaviour.CASES, runner.Worker()
+    try:
+        for wanted, (_, end) in enumerate(cases):
+            drawn = ((n, runner.draws(kind, 0, n).randrange(len(cases))) for n in count())
+            number = next(n for n, which in drawn if which == wanted)
+            assert worker.attempt(kind, 0, number)[0] == end
+    finally:
+        worker.close()
