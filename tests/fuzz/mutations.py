@@ -1,14 +1,16 @@
 """Valid bytes, texts and JSON -> damaged ones."""
 
+import io
 import json
 import random
 import struct
+import zipfile
 from collections.abc import Callable
 from typing import Any
 
 Bytes = Callable[[random.Random, bytes], bytes]
 
-LARGEST_BYTES = 1_000_000
+MOST_APPENDED = 1_000_000
 EDGES = (0, 1, 0x7F, 0x80, 0xFF)
 WIDTHS = ("<H", ">H", "<I", ">I", "<Q", ">Q")
 
@@ -59,7 +61,8 @@ def _lie(rng: random.Random, data: bytes) -> bytes:
 
 
 def _append(rng: random.Random, data: bytes) -> bytes:
-    return data + rng.choice((rng.randbytes(rng.choice((1, 100, 5000))), data))
+    noise = rng.randbytes(rng.choice((1, 100, 5000)))
+    return data + rng.choice((noise, data[:MOST_APPENDED]))
 
 
 def _noise(rng: random.Random, data: bytes) -> bytes:
@@ -77,7 +80,22 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
     for _ in range(rng.choice((1, 1, 2, 3))):
         if data:
             data = rng.choice(DAMAGES)(rng, data)
-    return data[:LARGEST_BYTES]
+    return data
+
+
+def repacked(rng: random.Random, data: bytes) -> bytes:
+    """An archive of which one member is damaged, or stands in another's place."""
+    if not zipfile.is_zipfile(io.BytesIO(data)):
+        return damaged(rng, data)
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
+        names = old.namelist()
+        chosen, other = rng.choice(names), rng.choice(names)
+        for name in names:
+            content = old.read(other if name == chosen else name)
+            is_damaged = name == chosen == other and content
+            new.writestr(name, damaged(rng, content) if is_damaged else content)
+    return written.getvalue()
 
 
 # JSON ---------------------------------------------------------------------------------------------

@@ -3,14 +3,13 @@
 import io
 import pickle
 import random
-import zipfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
-from mutations import STRANGE, damaged
+from mutations import STRANGE, damaged, repacked
 
 from actalker_core.checkpoint.files import read_weights
 
@@ -43,20 +42,6 @@ def prepare() -> None:
     weights()
 
 
-def _repacked(rng: random.Random, data: bytes) -> bytes:
-    """An archive of which one member is damaged."""
-    if not zipfile.is_zipfile(io.BytesIO(data)):
-        return damaged(rng, data)
-    written = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
-        names = old.namelist()
-        chosen = rng.choice(names)
-        for name in names:
-            content = old.read(name)
-            new.writestr(name, damaged(rng, content) if name == chosen and content else content)
-    return written.getvalue()
-
-
 def _strange(rng: random.Random, data: bytes) -> bytes:
     """Other values than tensors, or tensors of other kinds."""
     made: tuple[Callable[[], Any], ...] = (
@@ -84,7 +69,7 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     if rng.random() < 0.1:
         path.write_bytes(pickle.dumps({"a": Run(str(ran)), "b": torch.rand(2)}))
     else:
-        damage = rng.choice((damaged, _repacked, _strange))
+        damage = rng.choice((damaged, repacked, _strange))
         path.write_bytes(damage(rng, rng.choice(weights())))
     try:
         found = read_weights(path)

@@ -26,6 +26,7 @@ KINDS = (
     "banks",
     "saved_signals",
     "pickles",
+    "landmarkers",
     "pictures",
     "sounds",
     "films",
