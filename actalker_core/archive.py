@@ -1,5 +1,6 @@
 """Our own small files: tensors and texts in one `.safetensors` that says what it is."""
 
+import os
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def read_archive(
     Raises:
         MediaError: missing, damaged, too large, another kind of file, or with other tensors.
     """
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise MediaError(f"{path}: no such file. Expected saved {kind} there; check the path.")
     try:
         with open_tensors(path) as file:

@@ -12,7 +12,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from .archive import read_archive, write_archive
+from .archive import LARGEST_BYTES, read_archive, write_archive
 from .errors import InputError, MediaError, quoted
 from .text import number_in
 
@@ -26,6 +26,11 @@ LONGEST_SECONDS = 86_400.0
 HIGHEST_RATE_HZ = 1e6
 FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 """What features may come as; they are kept in float32."""
+
+
+def longest(numbers: int) -> int:
+    """How many values of so many numbers each a signal may have: as many as a file may hold."""
+    return min(LONGEST_SAMPLES, LARGEST_BYTES // (4 * max(numbers, 1)))
 
 
 @dataclass(frozen=True)
@@ -109,10 +114,10 @@ class Signal:
 
     def resample(self: S, rate_hz: float) -> S:
         """The same course at another rate, linear between values."""
-        count = self.seconds * rate_hz
-        if not 0.5 <= count <= LONGEST_SAMPLES:
+        count, most = self.seconds * rate_hz, longest(self._numbers)
+        if not 0.5 <= count <= most:
             raise InputError(
-                f"Resample: expected a rate that gives 1 to {LONGEST_SAMPLES:,} values in "
+                f"Resample: expected a rate that gives 1 to {most:,} values in "
                 f"{self.seconds:g} s, got {rate_hz:g} Hz."
             )
         count = max(round(count), 1)
@@ -216,12 +221,18 @@ class Signal:
         return round(seconds * self.rate_hz)
 
     def _count(self, seconds: float) -> int:
-        count = self._steps(seconds)
-        if count < 1:
+        count, most = self._steps(seconds), longest(self._numbers)
+        if not 1 <= count <= most:
             raise InputError(
-                f"Duration: expected {1 / self.rate_hz:g} s (one value) or more, got {seconds:g} s."
+                f"Duration: expected {1 / self.rate_hz:g} s (one value) to "
+                f"{most / self.rate_hz:g} s, got {seconds:g} s."
             )
         return count
+
+    @property
+    def _numbers(self) -> int:
+        """In one value."""
+        return sum(track[0].numel() for track in self.tracks.values())
 
     def _check_alike(self, other: "Signal") -> None:
         shapes = [{n: tuple(t.shape[1:]) for n, t in s.tracks.items()} for s in (self, other)]

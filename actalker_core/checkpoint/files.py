@@ -1,5 +1,6 @@
 """Weight files, read so that nothing in them can run, and errors that say what to do."""
 
+import os
 import pickle
 import re
 import tarfile
@@ -75,6 +76,8 @@ def read_pickle(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
     except CheckpointError:
         raise
+    except OSError as error:  # of the disk
+        raise _damaged(path, error) from error
     except Exception as error:  # a damaged pickle may raise anything
         if tarfile.is_tarfile(path):
             raise _not_plain(path, "one in the old .tar format") from error
@@ -168,7 +171,7 @@ def check_keys(
 
 
 def _require(path: Path) -> None:
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointError(f"{path}: no such file. Expected weights there; check the path.")
 
 

@@ -1,5 +1,6 @@
 """The folder of the released ACTalker, as its authors hand it out."""
 
+import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -100,7 +101,7 @@ def convert(
     Raises:
         CheckpointError: names the file that is missing, damaged, unsafe or of other sizes.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise CheckpointError(
             f"{folder}: no such folder. Expected the released files; check the path."
         )
@@ -150,7 +151,7 @@ def _one(folder: Path, pattern: str) -> Path:
 def _whisper_file(folder: Path) -> Path:
     for inside in sorted(p for p in folder.rglob("*whisper*") if p.is_dir()):
         for name in WHISPER_FILES:
-            if (inside / name).is_file():
+            if os.path.isfile(inside / name):
                 return inside / name
     raise CheckpointError(
         f"{folder}: expected a folder of Whisper-tiny, with 'whisper' in its name and "
@@ -159,14 +160,14 @@ def _whisper_file(folder: Path) -> Path:
 
 
 def _vae_file(svd: Path) -> Path:
-    if svd.is_file():
+    if os.path.isfile(svd):
         return svd
     candidates = [svd / name for name in VAE_FILES] + [
         path for name in VAE_FILES for path in sorted(svd.rglob(f"vae/{name}"))
     ]
     candidates += sorted(svd.rglob("svd*.safetensors"))
     for path in candidates:
-        if path.is_file():
+        if os.path.isfile(path):
             return path
     raise CheckpointError(
         f"{svd}: expected SVD-xt-1.1 or its VAE: vae/{VAE_FILES[0]}, or the single "

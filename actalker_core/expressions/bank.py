@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,7 +116,8 @@ def references_in(folder: Path) -> Iterable[Reference]:
         MediaError: the folder is missing or has no pictures, or a caption cannot be read.
         InputError: a caption is far too long.
     """
-    paths = sorted(p for p in folder.glob("*") if p.suffix.lower() in PICTURES)
+    inside = folder.glob("*") if os.path.isdir(folder) else ()
+    paths = sorted(p for p in inside if p.suffix.lower() in PICTURES)
     if not paths:
         raise MediaError(f"{folder}: expected a folder with pictures ({', '.join(PICTURES)}).")
     return (Reference(p.stem, load_image(p), _caption(p)) for p in paths)
@@ -123,7 +125,7 @@ def references_in(folder: Path) -> Iterable[Reference]:
 
 def _caption(picture: Path) -> str:
     file = picture.with_suffix(".txt")
-    if not file.is_file():
+    if not os.path.isfile(file):
         return ""
     try:
         with file.open(encoding="utf-8") as text:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -93,7 +94,7 @@ def _check_files(folder: Path) -> None:
     except (OSError, ValueError, LookupError, TypeError):
         kind = ""
     words = [{"tokenizer.json"}, {"vocab.json", "merges.txt"}]
-    has_words = any(all((folder / name).is_file() for name in names) for names in words)
+    has_words = any(all(os.path.isfile(folder / name) for name in names) for names in words)
     if kind != "clip" or not has_words:
         raise CheckpointError(
             f"{folder}: expected a folder with a CLIP model (config.json of type clip, "

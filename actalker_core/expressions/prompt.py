@@ -12,7 +12,7 @@ from torch import Tensor
 from ..errors import InputError, quoted
 from ..faces.blendshapes import NAMES
 from ..limits import FPS, STRENGTH, TEMPERATURE
-from ..signals import LONGEST_SAMPLES, ExpressionSignal
+from ..signals import ExpressionSignal, longest
 from ..text import Piece
 from .bank import NEUTRAL, Bank
 from .clip import Clip
@@ -218,9 +218,10 @@ def express(
     """
     STRENGTH.check(strength)
     FPS.check(rate_hz)
-    if not 0.5 < seconds * rate_hz <= LONGEST_SAMPLES:
+    most = longest(bank.features.shape[1])
+    if not 0.5 < seconds * rate_hz <= most:
         raise InputError(
-            f"Text: expected {1 / rate_hz:g} s (one value) to {LONGEST_SAMPLES / rate_hz:g} s, got "
+            f"Text: expected {1 / rate_hz:g} s (one value) to {most / rate_hz:g} s, got "
             f"{seconds:g} s."
         )
     neutral = bank.features[bank.neutral]

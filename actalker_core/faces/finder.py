@@ -78,7 +78,7 @@ def open_finder(path: Path | None = None, usual: Path = DEFAULT_PATH) -> FaceFin
         CheckpointError: a path was given and cannot be used.
         FaceError: there is neither the file nor a Haar cascade.
     """
-    if path is not None or usual.is_file():
+    if path is not None or os.path.isfile(usual):
         return Landmarker(path or usual)
     if Haar.is_there():
         log.warning(

@@ -6,6 +6,7 @@ that release only. What else is in the zip does not matter.
 """
 
 import hashlib
+import os
 import struct
 import zipfile
 import zlib
@@ -58,7 +59,7 @@ def read_networks(path: Path) -> tuple[bytes, bytes, bytes]:
         CheckpointError: the file is missing, is something else, or holds other networks.
     """
     try:
-        if not path.is_file():
+        if not os.path.isfile(path):
             raise _error(path, "no file")
         size = path.stat().st_size
         if size > LARGEST_FILE:

@@ -20,10 +20,7 @@ BIT_RATES_KBPS = {
 
 def is_mpeg_audio(source: Source) -> bool:
     """Whether two frames of MPEG audio follow each other somewhere, as in an MP3 without a head."""
-    try:
-        head = head_of(source, MPEG_SYNC_BYTES)
-    except OSError:
-        return False
+    head = head_of(source, MPEG_SYNC_BYTES)
     at = head.find(b"\xff")
     while at != -1:
         length = _frame_length(head[at : at + 4])

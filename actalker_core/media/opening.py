@@ -2,6 +2,7 @@
 
 import io
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -80,11 +81,16 @@ def _readable(source: Source, kind: str) -> str | io.BytesIO:
 
 
 def head_of(source: Source, length: int) -> bytes:
-    """The first bytes of a file."""
+    """The first bytes of a file; none where it cannot be read, which whoever opens it will say."""
     if isinstance(source, io.BytesIO):
         return bytes(source.getbuffer()[:length])
-    with source.open("rb") as file:
-        return file.read(length)
+    if not os.path.isfile(source):
+        return b""
+    try:
+        with source.open("rb") as file:
+            return file.read(length)
+    except OSError:
+        return b""
 
 
 def name_of(source: Source) -> str:
@@ -98,9 +104,5 @@ def require(path: Path, kind: str) -> None:
     Raises:
         MediaError: names it.
     """
-    try:
-        there = path.is_file()
-    except ValueError:  # a NUL in the name
-        there = False
-    if not there:
+    if not os.path.isfile(path):  # `Path.is_file` raises at names that no system takes
         raise MediaError(f"{path}: no such file. Expected a {kind} there; check the path.")

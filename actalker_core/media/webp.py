@@ -48,8 +48,6 @@ class Piece:
 
 def is_animated(source: Source) -> bool:
     """Whether a file is a WebP of several frames."""
-    if isinstance(source, Path) and not source.is_file():
-        return False
     head = head_of(source, 21)
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:] and head[20] & 2)
 

@@ -9,7 +9,7 @@ import runner
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of memory, and pipes")
 
-SEED, CASES, SECONDS = 21, 60, 2.0
+SEED, CASES, SECONDS = 21, 150, 3.0
 """Cases and seconds are of each kind, at most: less than a minute in all, the start included."""
 
 
