@@ -293,11 +293,13 @@ def _model(options: argparse.Namespace) -> ACTalker:
 def _device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(:[0-9]{1,2})?", name)
+    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
     if known is None:
         raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got {quoted(name)}.")
     backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
-    if known[1] != "cpu" and not backends[known[1]].is_available():
+    counts = {"cuda": torch.cuda.device_count, "xpu": torch.xpu.device_count}
+    there = known[1] == "cpu" or backends[known[1]].is_available()
+    if not there or int(known[2] or 0) >= counts.get(known[1], lambda: 1)():
         raise InputError(f"--device {name}: torch finds no such device. Use --device cpu.")
     return torch.device(name)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from ..errors import MediaError
+from ..errors import MediaError, printable
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ class Words:
     """What there is to say of a file: each once, however often the file is read."""
 
     def __init__(self, source: Source, *, quiet: bool = False) -> None:
-        self.name, self.quiet = name_of(source), quiet
+        self.name, self.quiet = printable(name_of(source)), quiet
         self._said: set[str] = set()
 
     def warn(self, text: str) -> None:

@@ -299,6 +299,15 @@ def test_device_that_is_not_there_is_an_error(
     assert "cpu" in said
 
 
+def test_a_second_device_where_there_is_one_is_an_error(
+    media: Media, out: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    said = complaint(request_of(media, out, "driving", "--device", "cuda:1"), caplog)
+    assert "--device cuda:1" in said
+
+
 def test_too_short_speech_is_an_error(
     media: Media, out: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
