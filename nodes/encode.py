@@ -202,7 +202,8 @@ def follow(clip: convert.Frames, face: str, index: int) -> Track:
     """The face in each frame."""
     check_choice("face", face, FACE_CHOICES)
     bar = Bar(len(clip.pictures))
-    return track(face_finder(), clip.pictures, named(face, index), on_frame=bar.counted)
+    choice = named(face, index)
+    return track(face_finder(), clip.pictures, choice, on_frame=bar.counted, fps=clip.fps)
 
 
 def watch(

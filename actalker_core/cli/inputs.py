@@ -133,6 +133,7 @@ class Reader:
             self.options.driving_face,
             where,
             lambda done: self.bars.report("Finding faces", done, most),
+            self.fps,
         )
 
     def mask(self, region: Path | str | None) -> Tensor | None:

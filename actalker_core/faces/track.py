@@ -11,10 +11,12 @@ from torch import Tensor
 
 from ..errors import FaceError
 from .box import centre
+from .cuts import Look, find_cuts, look_at
 from .face import Array, Face, FaceFinder, choose, glimpse
 
 log = logging.getLogger(__name__)
 
+MOST_NAMED = 20
 FARTHEST_STEP, FARTHER_PER_MISSED_FRAME = 0.6, 0.05
 """A face further than this many of its own sides from where it was is somebody else's."""
 
@@ -60,18 +62,21 @@ def track(
     choice: str = "largest",
     where: str = "driving clip",
     on_frame: Callable[[int], None] | None = None,
+    fps: float | None = None,
 ) -> Track:
-    """Follow one face through a clip.
+    """Follow one face through a clip; a warning names the frames where it cuts to another person.
 
     Args:
         frames: (3, H, W) uint8 or in 0…1, read one at a time.
         choice: which face in the first frame that shows any; see `choose`.
         on_frame: called with the number of frames done.
+        fps: of the frames, so that warnings can name seconds.
 
     Raises:
         FaceError: no frame shows a face, or the first that does has not so many.
     """
     found: list[Face | None] = []
+    looks: list[Look] = []
     last: Face | None = None
     missed = 0
     size = (0, 0)
@@ -81,6 +86,7 @@ def track(
             found.append(_begin(finder, picture, choice, where, i))
         else:
             found.append(_go_on(finder, picture, last, missed))
+        looks.append(look_at(picture, found[-1]))
         missed = 0 if found[-1] else missed + 1
         last = found[-1] or last
         if on_frame is not None:
@@ -91,6 +97,7 @@ def track(
             f"No face is found in the {where} ({seen}). Give its box (x0,y0,x1,y1), or choose "
             "another clip."
         )
+    _report_cuts(find_cuts(looks), fps, where)
     return _filled(found, size, where)
 
 
@@ -155,4 +162,17 @@ def _report(missed: list[int], frames: int, where: str) -> None:
         len(missed),
         frames,
         named,
+    )
+
+
+def _report_cuts(cuts: list[int], fps: float | None, where: str) -> None:
+    if not cuts:
+        return
+    named = ", ".join(f"{i} ({i / fps:.2f} s)" if fps else str(i) for i in cuts[:MOST_NAMED])
+    log.warning(
+        "The %s cuts to another person or place at frame %s%s, counted from 0; what it shows there "
+        "is followed as if it were the same face. Cut the clip there and use one part.",
+        where,
+        named,
+        f" and {len(cuts) - MOST_NAMED} more" if len(cuts) > MOST_NAMED else "",
     )

@@ -24,6 +24,7 @@ from torch import Tensor
 from actalker_core.faces import Box, Face, Track, choose, measure, topology, track
 from actalker_core.faces.blendshapes import INPUTS, NAMES
 from actalker_core.faces.box import enlarged, part
+from actalker_core.faces.cuts import find_cuts, look_at
 from actalker_core.faces.face import boxed_face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.faces.tflite import half_tensors
@@ -152,6 +153,14 @@ def test_a_track_moves_smoothly(driving: Track) -> None:
     middles = driving.landmarks[:, :, :2].mean(1)
     steps = np.linalg.norm(np.diff(middles, axis=0), axis=1)
     assert steps.max() < 0.3 * measure.eye_distance(driving.landmarks).min()
+
+
+@needs_driving
+@pytest.mark.parametrize("faster", [1, 2, 3])
+def test_a_clip_of_one_shot_has_no_cut(driving: Track, faster: int) -> None:
+    pairs = zip(read_frames(DRIVING, 25), driving.faces, strict=True)
+    looks = [look_at(frame, face) for frame, face in pairs]
+    assert find_cuts(looks[::faster]) == []
 
 
 @needs_driving
