@@ -99,7 +99,19 @@ def save_image(path: Path, picture: Tensor) -> None:
 
 
 def encode_image(pixels: NDArray[np.uint8], suffix: str) -> bytes:
-    """The bytes of a picture file of (H, W, 3) RGB."""
+    """The bytes of a picture file of (H, W, 3) RGB.
+
+    Raises:
+        MediaError: the format cannot hold it: WebP ends at 16383 pixels a side, JPEG at 65535.
+    """
     # Not cv2.imwrite, which cannot write to non-ASCII paths on Windows.
-    _, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    try:
+        done, content = cv2.imencode(suffix, cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
+    except cv2.error:
+        done = False
+    if not done:
+        raise MediaError(
+            f"Picture: expected a size that {suffix} can hold, got {pixels.shape[1]}x"
+            f"{pixels.shape[0]}. Write .png, or a smaller one."
+        )
     return content.tobytes()

@@ -10,7 +10,7 @@ import torch
 from actalker_core.checkpoint import convert, summarize
 from actalker_core.checkpoint.files import read_weights
 from actalker_core.config import VARIANTS
-from actalker_core.errors import ACTalkerError, InputError
+from actalker_core.errors import ACTalkerError, InputError, MediaError
 from actalker_core.expressions.bank import Bank, load_bank, references_in, save_bank
 from actalker_core.expressions.clip import Clip
 from actalker_core.expressions.prompt import WordMatcher, express, parse_prompt
@@ -89,3 +89,12 @@ def test_words_for_longer_than_a_file_could_hold_are_refused() -> None:
     bank = Bank(("joyful",), torch.zeros(1, 100_000))
     with pytest.raises(InputError, match="Text: expected"):
         express(parse_prompt("joyful"), bank, WordMatcher(bank), seconds=30_000, rate_hz=25)
+
+
+@pytest.mark.parametrize(("suffix", "width"), [(".webp", 16_400), (".jpg", 65_600)])
+def test_a_picture_too_wide_for_its_format_is_not_written(
+    tmp_path: Path, suffix: str, width: int
+) -> None:
+    with pytest.raises(MediaError, match=f"expected a size that {suffix} can hold, got {width}x2"):
+        save_image(tmp_path / f"wide{suffix}", torch.zeros(3, 2, width))
+    assert not list(tmp_path.iterdir())
