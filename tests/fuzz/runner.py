@@ -83,7 +83,7 @@ class Worker:
         new process, which holds nothing of the cases before.
         """
         found = self._once(kind, seed, number)
-        if found[0] in ("hangs", "crashes") or "MemoryError" in found[1]:
+        if found[0] in ("hangs", "crashes") or "memory" in found[1].lower():
             self.close()
             found = self._once(kind, seed, number)
         return found
