@@ -29,7 +29,7 @@ from actalker_core.expressions.bank import (
 from actalker_core.expressions.clip import Clip
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.faces.box import whole
-from actalker_core.faces.face import Face
+from actalker_core.faces.face import Depth, Face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.media import save_image
 from actalker_core.signals import ExpressionSignal, Signals, save_signals
@@ -41,7 +41,7 @@ class MeshedPicture(Landmarker):
     def __init__(self) -> None:
         self.blendshapes = lambda landmarks: np.repeat(landmarks[:, 0, :1], len(NAMES), axis=1)
 
-    def find(self, picture: Tensor, deep: bool = True) -> list[Face]:
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         value = float(picture.mean())
         landmarks = np.full((478, 3), value, np.float32)
         return [Face(whole(picture.shape[2], picture.shape[1]), 1.0, landmarks)]
