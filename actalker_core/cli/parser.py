@@ -10,7 +10,7 @@ from ..checkpoint import BUILT_IN
 from ..config import VARIANTS
 from ..edits import EDITS
 from ..encoders.audio import CUTS
-from ..errors import one_line
+from ..errors import MOST_QUOTED, one_line
 from ..faces import DEFAULT_PATH
 from ..masks import PARTS, STYLES
 from ..model.scan import CHOICES
@@ -25,11 +25,12 @@ Run = Callable[[argparse.Namespace], None]
 
 
 class Parser(argparse.ArgumentParser):
-    """Complains in one line that any terminal can take."""
+    """Complains in one line that any terminal can take, and repeats no endless words."""
 
     def error(self, message: str) -> NoReturn:
         """See argparse."""
-        super().error(one_line(message))
+        words = (f"{w[:MOST_QUOTED]}…" if len(w) > MOST_QUOTED else w for w in message.split(" "))
+        super().error(one_line(" ".join(words)))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -328,6 +328,7 @@ def test_argparse_s_own_complaints_are_printable_too(
         assert "error: " in said
         assert said.isprintable()
         assert len(said) < LONGEST_MESSAGE + 99
+        assert "z" * (MOST_QUOTED + 2) not in said
 
 
 def test_json_takes_every_message() -> None:

@@ -150,6 +150,32 @@ def test_numbers_that_are_none_are_refused(
     refused(comfy, node, usable[node] | {key: value})
 
 
+WIDGETS = {
+    ("Sampler", "steps"): "STEPS",
+    ("Sampler", "seed"): "SEED",
+    ("Sampler", "denoise"): "DENOISE",
+    ("Sampler", "audio_scale_end"): "GUIDANCE",
+    ("Preflight", "steps"): "STEPS",
+    ("Windows", "window_frames"): "WINDOW_FRAMES",
+    ("Windows", "overlap_frames"): "OVERLAP_FRAMES",
+    ("Windows", "shift_frames"): "SHIFT_FRAMES",
+    ("Faster", "guide_to_sigma"): "SIGMA",
+    ("Faster", "reuse_every_steps"): "REUSE_STEPS",
+    ("PreparePortrait", "short_side_px"): "SHORT_SIDE_PX",
+    ("PasteBack", "feather_px"): "FEATHER_PX",
+    ("RegionMasks", "grow_px"): "GROW_PX",
+    ("EncodeMotion", "signal_fps"): "FPS",
+    ("Talk", "fps"): "FPS",
+}
+
+
+@pytest.mark.parametrize(("node", "key"), WIDGETS)
+def test_widgets_end_where_the_core_does(comfy: Comfy, node: str, key: str) -> None:
+    _, options = comfy.info(f"ACTalker_{node}")["input"]["required"][key]
+    limit = getattr(comfy.core("limits"), WIDGETS[node, key])
+    assert (options["min"], options["max"]) == (limit.least, limit.most)
+
+
 # Names --------------------------------------------------------------------------------------------
 
 NAMES = [
