@@ -174,11 +174,11 @@ def parse_prompt(text: str) -> list[Moment]:
         InputError: says which part cannot be read and where it stands.
     """
     whole = Piece.of("Prompt", text)
+    if text.count(";") + text.count("\n") > MOST_MOMENTS:
+        raise whole.error(f"at most {MOST_MOMENTS:,} moments")
     parts = whole.split(r"[;\n]")
     if not parts:
         raise whole.error("a text, such as joyful")
-    if len(parts) > MOST_MOMENTS:
-        raise whole.error(f"at most {MOST_MOMENTS:,} moments")
     if len(parts) == 1 and ":" not in parts[0].text:
         return [Moment(0.0, parts[0].text)]
     moments: dict[float, Moment] = {}
