@@ -186,9 +186,10 @@ NAMES = [
 
 @pytest.mark.parametrize("name", NAMES, ids=ascii)
 def test_names_that_some_system_refuses_are_refused_on_every(
-    comfy: Comfy, usable: Any, name: str
+    comfy: Comfy, usable: Any, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = {folder: sorted(folder.rglob("*")) for folder in (comfy.base, Path.cwd())}
+    monkeypatch.chdir(tmp_path)
+    before = {folder: sorted(folder.rglob("*")) for folder in (comfy.base, tmp_path)}
     refused(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"file_name": name})
     refused(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"folder": name})
     refused(comfy, "LoadModel", {"checkpoint": name})
