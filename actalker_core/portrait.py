@@ -286,10 +286,28 @@ def crop_resized(images: Tensor, box: Box, side_px: int) -> Tensor:
     Returns:
         (n, 3, side_px, side_px).
     """
-    height, width = images.shape[2:]
     x0, y0, x1, y1 = (round(edge) for edge in box)
-    x1, y1 = max(x1, x0 + 1), max(y1, y0 + 1)
-    padded = F.pad(images, (max(-x0, 0), max(x1 - width, 0), max(-y0, 0), max(y1 - height, 0)))
-    left, top = max(x0, 0), max(y0, 0)
-    cut = padded[:, :, top : top + y1 - y0, left : left + x1 - x0]
-    return F.interpolate(cut, (side_px, side_px), mode="bilinear", align_corners=False)
+    rows = _between_pixels(images, 2, y0, max(y1 - y0, 1), side_px)
+    return _between_pixels(rows, 3, x0, max(x1 - x0, 1), side_px)
+
+
+def _between_pixels(images: Tensor, dim: int, start: int, length: int, count: int) -> Tensor:
+    """Pixels start … start + length of one axis, bilinear to so many; black outside.
+
+    Only what the result shows is read: a box may be far larger than the picture.
+    """
+    size = images.shape[dim]
+    # As torch's interpolate with align_corners=False, whose positions are float32 too.
+    steps = torch.arange(count, device=images.device, dtype=torch.float32)
+    positions = ((steps + 0.5) * (length / count) - 0.5).clamp(0, length - 1)
+    before = positions.floor().long()
+    after = (before + 1).clamp(max=length - 1)
+    shape = [-1 if d == dim else 1 for d in range(images.ndim)]
+    share = (positions - before).to(images).view(shape)
+
+    def pixels(index: Tensor) -> Tensor:
+        index = index + start
+        is_inside = ((index >= 0) & (index < size)).view(shape)
+        return images.index_select(dim, index.clamp(0, size - 1)) * is_inside
+
+    return torch.lerp(pixels(before), pixels(after), share)

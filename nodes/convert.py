@@ -210,12 +210,12 @@ def curve(given: Any, where: str) -> Curve | DrawnCurve | None:
     """
     if given is None or isinstance(given, Curve):
         return given
-    from comfy_api.input import CurveInput  # older ComfyUI has neither this nor such an input
-
     try:
+        from comfy_api.input import CurveInput  # older ComfyUI has neither this nor such an input
+
         drawn = CurveInput.from_raw(given)
         places = [number for point in drawn.points for number in point]
-    except (TypeError, ValueError, KeyError) as error:
+    except (ImportError, TypeError, ValueError, KeyError) as error:
         raise InputError(
             f"{where}: expected a CURVE of Curve Editor, got {type(given).__name__} that cannot be "
             "read as points. Connect Curve Editor, or Curve (ACTalker)."
@@ -236,8 +236,9 @@ def signal(given: Signal | None, kind: type[Signal], where: str) -> Any:
     """
     if given is None or isinstance(given, kind):
         return given
+    source = f" ({given.source})" if isinstance(given, Signal) else ""
     raise InputError(
-        f"{where}: expected {kind.__name__}, got {type(given).__name__} ({given.source}). "
+        f"{where}: expected {kind.__name__}, got {type(given).__name__}{source}. "
         "Connect the output of the same name."
     )
 
@@ -246,11 +247,12 @@ def present(given: Signal | None, where: str) -> Signal:
     """A signal that must be there.
 
     Raises:
-        InputError: it is empty, as an output of Load Signals whose file has none of the kind.
+        InputError: it is empty, as an output of Load Signals whose file has none of the kind, or
+            no signal at all.
     """
     if given is None:
         raise InputError(
             f"{where}: expected a signal, got none. Load Signals gives an empty output for a kind "
             "that its file does not hold: connect another output or choose another file."
         )
-    return given
+    return signal(given, Signal, where)

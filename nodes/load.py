@@ -63,10 +63,10 @@ class LoadModel(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, checkpoint: str, **unused: object) -> str:
-        """A file that was replaced is read again."""
-        if checkpoint == BUILT_IN:
-            return checkpoint
+    def fingerprint_inputs(cls, checkpoint: str | None, **unused: object) -> str:
+        """A file that was replaced is read again; of a linked name ComfyUI tells nothing here."""
+        if checkpoint is None or checkpoint == BUILT_IN:
+            return BUILT_IN
         return files.changed_at(files.model_path(checkpoint))
 
     @classmethod

@@ -173,8 +173,10 @@ class LoadSignals(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, signals_file: str) -> str:
-        """A file that was replaced is read again."""
+    def fingerprint_inputs(cls, signals_file: str | None) -> str:
+        """A file that was replaced is read again; of a linked name ComfyUI tells nothing here."""
+        if signals_file is None:
+            return files.NONE
         return files.changed_at(files.signals_path(signals_file))
 
     @classmethod

@@ -1,7 +1,5 @@
 """Rectangles in a picture, in pixels."""
 
-import math
-
 from ..errors import InputError
 
 Box = tuple[float, float, float, float]
@@ -9,6 +7,10 @@ Box = tuple[float, float, float, float]
 
 SAME_OVERLAP = 0.3
 """Boxes that share more are around one face."""
+
+
+FARTHEST_PX = 100_000
+"""No edge of a box by hand lies further from the picture's corner."""
 
 
 def whole(width: int, height: int) -> Box:
@@ -75,10 +77,10 @@ def check(box: Box, width: int, height: int, where: str) -> Box:
     """The box itself, if it has an area and touches the picture.
 
     Raises:
-        InputError: it is empty or lies outside.
+        InputError: it is empty, lies outside or reaches beyond `FARTHEST_PX`.
     """
     x0, y0, x1, y1 = box
-    has_area = all(map(math.isfinite, box)) and x1 - x0 >= 1 and y1 - y0 >= 1
+    has_area = max(map(abs, box)) <= FARTHEST_PX and x1 - x0 >= 1 and y1 - y0 >= 1
     if not has_area or x0 >= width or y0 >= height or x1 <= 0 or y1 <= 0:
         raise InputError(
             f"Face box of the {where}: expected x0,y0,x1,y1 in pixels with x0 < x1 and y0 < y1 "

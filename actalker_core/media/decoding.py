@@ -6,6 +6,7 @@ from typing import Any
 
 import av
 
+from .mpeg import mpeg_seconds
 from .opening import Source, Words, head_of, reason_of
 
 EXACT_FORMATS = frozenset({"mov", "matroska", "webm", "flac", "wav", "aiff", "avi", "ogg", "flv"})
@@ -99,9 +100,9 @@ class Decoding:
 
     def _say_missing(self) -> None:
         """Compare with what the container says, where it knows."""
-        if self.container.duration is None or not self._knows_length():
+        expected = self._expected_seconds()
+        if expected is None:
             return
-        expected = self.container.duration / av.time_base * self._claimed_share()
         start = max(self.container.start_time or 0, 0) / av.time_base
         got = self.end_seconds - start
         if got < expected - max(MISSING_SECONDS, 0.02 * expected):
@@ -119,12 +120,14 @@ class Decoding:
         known = head[:4] in CHUNKED and self.container.size > 0 and not streamed
         return max(claimed / self.container.size, 1.0) if known else 1.0
 
-    def _knows_length(self) -> bool:
+    def _expected_seconds(self) -> float | None:
+        """How long the file says it is; None if it does not say."""
         names = set(self.container.format.name.split(","))
         if "mp3" in names:
-            head = head_of(self.source, 1 << 16)
-            return any(mark in head for mark in (b"Xing", b"Info", b"VBRI"))
-        return bool(names & EXACT_FORMATS)
+            return mpeg_seconds(self.source)  # FFmpeg's is an estimate where foreign bytes are
+        if self.container.duration is None or not names & EXACT_FORMATS:
+            return None
+        return float(self.container.duration / av.time_base * self._claimed_share())
 
 
 def seconds_of(packet: Any) -> float | None:

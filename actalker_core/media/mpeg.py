@@ -1,7 +1,9 @@
-"""Whether a file is MPEG audio, such as MP3, by its frames and not by its beginning.
+"""Whether a file is MPEG audio, such as MP3, by its frames and not by its beginning; its length.
 
 Source: ISO/IEC 11172-3 and 13818-3, the header of an audio frame.
 """
+
+from dataclasses import dataclass
 
 from .opening import Source, head_of
 
@@ -18,31 +20,67 @@ BIT_RATES_KBPS = {
 """By version (2 stands for 2.5 too) and layer."""
 
 
+LENGTH_HEADS = ((b"Xing", 8), (b"Info", 8), (b"VBRI", 14))
+"""What encoders write into the first frame, and where in it the number of frames stands."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What a header says of its frame: bytes in the file, samples, and their rate."""
+
+    length: int
+    samples: int
+    rate_hz: int
+
+
 def is_mpeg_audio(source: Source) -> bool:
     """Whether two frames of MPEG audio follow each other somewhere, as in an MP3 without a head."""
+    return _first_frame(head_of(source, MPEG_SYNC_BYTES)) is not None
+
+
+def mpeg_seconds(source: Source) -> float | None:
+    """How long an MP3's first frame says that all of them last; None if it does not say."""
     head = head_of(source, MPEG_SYNC_BYTES)
+    first = _first_frame(head)
+    if first is None:
+        return None
+    at, frame = first
+    content = head[at : at + frame.length]
+    for mark, count_at in LENGTH_HEADS:
+        place = content.find(mark)
+        count = content[place + count_at : place + count_at + 4]
+        if place < 0 or len(count) < 4:
+            continue
+        if mark == b"VBRI" or content[place + 7] & 1:  # a flag says whether it is there
+            return int.from_bytes(count, "big") * frame.samples / frame.rate_hz
+    return None
+
+
+def _first_frame(head: bytes) -> tuple[int, Frame] | None:
+    """The first frame that another one follows, and where it begins."""
     at = head.find(b"\xff")
     while at != -1:
-        length = _frame_length(head[at : at + 4])
-        following = head[at + length : at + length + 4]
-        if length and _frame_length(following):
-            return True
+        frame = _frame_of(head[at : at + 4])
+        if frame is not None:
+            following = at + frame.length
+            if _frame_of(head[following : following + 4]) is not None:
+                return at, frame
         at = head.find(b"\xff", at + 1)
-    return False
+    return None
 
 
-def _frame_length(header: bytes) -> int:
-    """Bytes of the frame that a header begins; 0 if it is none."""
+def _frame_of(header: bytes) -> Frame | None:
+    """The frame that a header begins; None if it is none."""
     if len(header) < 4 or header[0] != 0xFF or header[1] < 0xE0:
-        return 0
+        return None
     version, layer = {0: 4, 2: 2, 3: 1}.get(header[1] >> 3 & 3, 0), 4 - (header[1] >> 1 & 3)
     bits, rate = header[2] >> 4, header[2] >> 2 & 3
     if not version or layer == 4 or not 0 < bits < 15 or rate == 3:
-        return 0
+        return None
     rate_hz = (44100, 48000, 32000)[rate] // version
     bits_per_second = 1000 * BIT_RATES_KBPS[min(version, 2), layer][bits - 1]
     padding = header[2] >> 1 & 1
     if layer == 1:
-        return 4 * (12 * bits_per_second // rate_hz + padding)
+        return Frame(4 * (12 * bits_per_second // rate_hz + padding), 384, rate_hz)
     samples = 576 if layer == 3 and version > 1 else 1152
-    return samples // 8 * bits_per_second // rate_hz + padding
+    return Frame(samples // 8 * bits_per_second // rate_hz + padding, samples, rate_hz)

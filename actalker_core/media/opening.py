@@ -76,8 +76,12 @@ def _readable(source: Source, kind: str) -> str | io.BytesIO:
         # A reader of its own: the content may be read twice at once, and costs no copy.
         return io.BytesIO(source.getvalue())
     require(source, kind)
-    # With the protocol spelled out, a colon in a name is not taken for one.
-    return f"file:{source}"
+    return local(source)
+
+
+def local(path: Path) -> str:
+    """A path for FFmpeg, which takes what stands before a colon for a protocol."""
+    return f"file:{path}"
 
 
 def head_of(source: Source, length: int) -> bytes:

@@ -19,6 +19,7 @@ from .audio import Audio
 from .film import AAC, H264, OPUS, VP9, Pixels, SoundCodec, VideoCodec, encode_film
 from .gif import MOST_FPS, encode_gif
 from .images import encode_image
+from .opening import local
 
 log = logging.getLogger(__name__)
 
@@ -75,7 +76,7 @@ def write_video(
     rate = Fraction(fps).limit_denominator(1001)
     with replacing(path) as part:
         try:
-            with av.open(str(part), "w", format=chosen.container) as container:
+            with av.open(local(part), "w", format=chosen.container) as container:
                 if chosen.video is None:
                     count = encode_gif(container, _pixels(chunks), rate)
                 else:

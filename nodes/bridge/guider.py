@@ -132,7 +132,8 @@ def conditioning_of(conditioning: list) -> Conditioning:
     Raises:
         InputError: it comes from another node.
     """
-    found = [values.get(CONDITIONING_KEY) for _, values in conditioning]
+    entries = conditioning if isinstance(conditioning, list) else []
+    found = [values.get(CONDITIONING_KEY) for _, values in entries]
     if len(found) != 1 or found[0] is None:
         raise InputError(
             "CONDITIONING: expected that of the node Conditioning (ACTalker), alone, got "

@@ -266,12 +266,13 @@ def own(patcher: comfy.model_patcher.ModelPatcher) -> ClipModel:
     Raises:
         InputError: another MODEL.
     """
-    if not isinstance(patcher.model, ClipModel):
+    model = getattr(patcher, "model", patcher)
+    if not isinstance(model, ClipModel):
         raise InputError(
-            f"MODEL: expected that of Load Model (ACTalker), got "
-            f"{type(patcher.model).__name__}. Connect that node."
+            f"MODEL: expected that of Load Model (ACTalker), got {type(model).__name__}. Connect "
+            "that node."
         )
-    return patcher.model
+    return model
 
 
 def windows_of(patcher: comfy.model_patcher.ModelPatcher) -> Windows:

@@ -84,9 +84,9 @@ class TemporalVAE(comfy.sd.VAE):
             NotFiniteError: pictures that are NaN or infinite.
         """
         channels = self.latent_channels
-        if samples.ndim != 4 or samples.shape[1] != channels:
+        if samples.ndim != 4 or samples.shape[1] != channels or not samples.numel():
             raise InputError(
-                f"LATENT: expected (frames, {channels}, height, width), got "
+                f"LATENT: expected (frames, {channels}, height, width), all of 1 or more, got "
                 f"{tuple(samples.shape)}. Connect the latent of Sampler (ACTalker)."
             )
         one = self.memory_used_decode(samples.shape, self.vae_dtype)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
@@ -731,6 +732,22 @@ def test_a_crop_is_the_picture_inside_and_black_outside(
     if square:
         assert torch.allclose(got, want, atol=1e-6)
     assert want.any() or not got.any()
+
+
+@quickly
+@given(st.integers(-300, 40), st.integers(-300, 40), st.integers(1, 500), st.integers(1, 500))
+def test_a_crop_is_bilinear(x: int, y: int, width: int, height: int) -> None:
+    images = noise(32, 1, 3, 24, 32)
+    padded = F.pad(images, (300, 600, 300, 600))
+    cut = padded[..., 300 + y : 300 + y + height, 300 + x : 300 + x + width]
+    want = F.interpolate(cut, (9, 9), mode="bilinear", align_corners=False)
+    got = crop_resized(images, (x, y, x + width, y + height), 9)
+    assert torch.allclose(got, want, atol=2e-4)  # of positions in float32
+
+
+def test_a_crop_far_larger_than_the_picture_reads_no_more_of_it() -> None:
+    images = noise(33, 1, 3, 16, 16)
+    assert not crop_resized(images, (-90_000, -90_000, 99_999, 99_999), 8).any()
 
 
 def test_a_crop_of_fractions_has_whole_pixels_and_one_at_least() -> None:

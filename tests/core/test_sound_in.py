@@ -184,6 +184,31 @@ def test_tags_at_the_end_of_an_mp3_are_no_sound(tmp_path: Path, foreign: bytes) 
     assert clicks(audio) == pytest.approx(CLICKS, abs=0.005)
 
 
+def lasting(warnings: pytest.LogCaptureFixture, path: Path, content: bytes) -> str:
+    """What is said of an MP3 that is read."""
+    path.write_bytes(content)
+    load_audio(path)
+    return warnings.text
+
+
+@pytest.mark.parametrize("place", ["front", "middle", "end"])
+@pytest.mark.parametrize("foreign", [bytes(20_000), b"APETAGEX" + bytes(15_000)])
+def test_a_whole_mp3_with_foreign_bytes_is_not_called_cut_off(
+    tmp_path: Path, warnings: pytest.LogCaptureFixture, place: str, foreign: bytes
+) -> None:
+    whole = mp3()
+    assert b"Xing" in whole or b"Info" in whole
+    at = {"front": 0, "middle": len(whole) // 2, "end": len(whole)}[place]
+    said = lasting(warnings, tmp_path / "foreign.mp3", whole[:at] + foreign + whole[at:])
+    assert "cut off" not in said
+
+
+def test_half_an_mp3_is_called_cut_off(tmp_path: Path, warnings: pytest.LogCaptureFixture) -> None:
+    whole = mp3()
+    said = lasting(warnings, tmp_path / "half.mp3", whole[: len(whole) // 2])
+    assert "is cut off: expected 2.0" in said
+
+
 @pytest.mark.parametrize("length", [300, 5_000, 200_000])
 @pytest.mark.parametrize("kind", ["noise", "zeros"])
 def test_bytes_in_front_of_an_mp3_are_skipped(tmp_path: Path, length: int, kind: str) -> None:

@@ -68,6 +68,17 @@ ACTS = {
 # Formats -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("folder", ["take:2", "10:30", "http:"])
+def test_a_colon_in_a_relative_folder_is_no_protocol(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = Path(folder, "clip.mp4")
+    check_video_place(path)
+    assert write_video(path, [greys(2)], 25.0) == 2
+    assert path.is_file()
+
+
 @pytest.mark.parametrize("suffix", [*SUFFIXES, ".MP4", ".WebM", ".Gif"])
 @pytest.mark.parametrize("fps", [12.5, 25.0, 29.97])
 def test_the_container_follows_the_name(tmp_path: Path, suffix: str, fps: float) -> None:

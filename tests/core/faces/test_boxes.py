@@ -73,6 +73,10 @@ def test_boxes_that_touch_the_picture_are_taken_as_they_are(box: Box) -> None:
         (-10, 0, 0, 10),
         (float("nan"), 0, 10, 10),
         (0, 0, float("inf"), 10),
+        (0, 0, 1e300, 1e300),
+        (-1e300, -1e300, 10, 10),
+        (0, 0, 1e6, 1e6),
+        (0, float("nan"), 10, 10),
     ],
 )
 def test_boxes_that_show_nothing_are_refused(box: Box) -> None:

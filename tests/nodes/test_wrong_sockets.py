@@ -1,0 +1,61 @@
+"""What links and API graphs bring to a socket that is of another kind."""
+
+from typing import Any
+
+import pytest
+import torch
+from host import Comfy
+
+
+def refused(comfy: Comfy, name: str, **inputs: Any) -> str:
+    with pytest.raises(comfy.core("errors").InputError) as caught:
+        comfy.call(name, **inputs)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["audio_curve", "expression_curve"])
+@pytest.mark.parametrize("given", ["x", 5, {}])
+def test_no_curve(comfy: Comfy, name: str, given: Any) -> None:
+    assert "Connect" in refused(comfy, "Gates", **{name: given})
+
+
+@pytest.mark.parametrize("given", ["x", 5, None])
+def test_no_model(comfy: Comfy, given: Any) -> None:
+    assert "Load Model" in refused(comfy, "Windows", model=given)
+
+
+@pytest.mark.parametrize("given", ["smooth", 5, {}])
+def test_no_signal(comfy: Comfy, given: Any) -> None:
+    assert "expected Signal" in refused(comfy, "EditSignal", signal=given)
+
+
+@pytest.mark.parametrize("given", ["x", 5, None, []])
+def test_no_conditioning(comfy: Comfy, loaded: Any, given: Any) -> None:
+    said = refused(comfy, "Guider", model=loaded[0], conditioning=given)
+    assert "node Conditioning" in said
+
+
+def test_no_frame_to_decode(comfy: Comfy, loaded: Any) -> None:
+    said = refused(comfy, "Decode", vae=loaded[2], latent={"samples": torch.zeros(0, 4, 8, 8)})
+    assert "all of 1 or more" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "widget"), [("LoadModel", "checkpoint"), ("LoadSignals", "signals_file")]
+)
+def test_a_linked_name_is_no_reason_for_a_warning(
+    comfy: Comfy, name: str, widget: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """ComfyUI asks whether a file changed before it knows what a link brings."""
+    node = comfy.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{name}"]
+    first, again = (node.fingerprint_inputs(**{widget: None}) for _ in range(2))
+    assert first == again
+    assert not caplog.records
+
+
+@pytest.mark.parametrize("box", ["0,0,1000000,1000000", "-1e300,0,1e300,10"])
+def test_a_box_far_beyond_the_picture(comfy: Comfy, box: str) -> None:
+    said = refused(
+        comfy, "PreparePortrait", image=torch.rand(1, 32, 32, 3), short_side_px=64, face_box=box
+    )
+    assert "Face box" in said
