@@ -90,7 +90,7 @@ def _outlined(
     canvas: Canvas = np.zeros((height, width), np.float32)
     for outline in outlines:
         points = face.landmarks[list(outline), :2].round().astype(np.int32)
-        cv2.fillPoly(canvas, [cv2.convexHull(points) if convex else points], 1.0)
+        cv2.fillPoly(canvas, [cv2.convexHull(points) if convex else points], (1.0,))
     return torch.from_numpy(canvas)[None, None]
 
 

@@ -212,13 +212,14 @@ def _read_network(tflite: bytes) -> Any:
 
     OpenCV 5 has several engines. Only the classic one runs these networks, and only from a file.
     """
-    engine = getattr(cv2.dnn, "ENGINE_CLASSIC", None)
+    dnn: Any = cv2.dnn  # whose stubs know one version's signatures
+    engine = getattr(dnn, "ENGINE_CLASSIC", None)
     if engine is None:
-        return cv2.dnn.readNetFromTFLite(np.frombuffer(tflite, np.uint8))
+        return dnn.readNetFromTFLite(np.frombuffer(tflite, np.uint8))
     with TemporaryDirectory() as folder:
         path = Path(folder, "network.tflite")
         path.write_bytes(tflite)
-        return cv2.dnn.readNetFromTFLite(str(path), engine)
+        return dnn.readNetFromTFLite(str(path), engine)
 
 
 def _anchors() -> Array:

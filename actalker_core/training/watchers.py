@@ -236,9 +236,9 @@ def _parts(drawn: Drawn) -> Tensor:
     for mask, name in zip(masks, PARTS, strict=True):
         points = np.rint(drawn.landmarks[name]).astype(np.int32)
         if name.startswith("brow"):
-            cv2.polylines(mask, [points], False, 1.0, 2)
+            cv2.polylines(mask, [points], False, (1.0,), 2)
         else:
-            cv2.fillPoly(mask, [points], 1.0)
+            cv2.fillPoly(mask, [points], (1.0,))
     return torch.from_numpy(masks)[None]
 
 
