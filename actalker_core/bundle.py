@@ -63,7 +63,7 @@ class Encoders(nn.Module):
 
 
 class ACTalker(Encoders):
-    """The whole model: encoders, denoiser and autoencoder; the latter is diffusers'."""
+    """The whole model: encoders, denoiser and autoencoder."""
 
     def __init__(self, config: ModelConfig, ops: Ops = nn) -> None:
         super().__init__(config, ops)

@@ -155,7 +155,7 @@ class ArcFaceConfig:
 
 @dataclass(frozen=True)
 class VAEConfig:
-    """diffusers' `AutoencoderKLTemporalDecoder`."""
+    """The temporal autoencoder, as Stable Video Diffusion has it."""
 
     block_out_channels: tuple[Width, ...] = (128, 256, 512, 512)
     layers_per_block: Layers = 2

@@ -46,9 +46,9 @@ class Autoencoder:
     def loss(self, batch: Batch) -> Tensor:
         """Weighted difference of pictures and edges, and a light pull of the latents to 0."""
         pictures = batch["pictures"]
-        latent = self.network.encode(pictures).latent_dist.mode() * self.scale
+        latent = self.network.encode(pictures) * self.scale
         noisy = latent + LATENT_NOISE * torch.randn_like(latent)
-        seen = self.network.decode(noisy / self.scale, num_frames=1).sample
+        seen = self.network.decode(noisy / self.scale, 1)
         prior: Tensor = WEIGHT_OF_PRIOR * latent.square().mean()
         return difference(seen, pictures, batch["weights"]) + prior
 
@@ -57,7 +57,7 @@ class Autoencoder:
         device = self.network.quant_conv.weight.device
         batch = draw_pictures(held_out_generator(), HELD_OUT_PICTURES)
         pictures, weights = batch["pictures"].to(device), batch["weights"].to(device)
-        seen = self.network.decode(self.network.encode(pictures).latent_dist.mode(), 1).sample
+        seen = self.network.decode(self.network.encode(pictures), 1)
         off = (seen - pictures).abs() * 127.5
         features = (weights > 1).expand_as(off)
         return {"error_255": float(off.mean()), "features_255": float(off[features].mean())}
@@ -66,7 +66,7 @@ class Autoencoder:
 class Still(nn.Module):
     """What a temporal block is that changes nothing."""
 
-    def forward(self, x: Tensor, temb: Tensor | None = None) -> Tensor:
+    def forward(self, x: Tensor) -> Tensor:
         """Itself."""
         return x
 
@@ -129,7 +129,7 @@ def calibrate(vae: Any, pictures: Tensor, scale: float) -> None:
     are. The spread that the encoder tells of is the noise that it was trained with.
     """
     with torch.no_grad():
-        spread = (vae.encode(pictures).latent_dist.mode() * scale).std()
+        spread = (vae.encode(pictures) * scale).std()
         channels = vae.decoder.conv_in.in_channels
         vae.quant_conv.weight[:channels] /= spread
         vae.quant_conv.bias[:channels] /= spread

@@ -36,7 +36,7 @@ RELEASED_WIDTH = 128
 
 
 class TemporalNetwork(nn.Module):
-    """diffusers' autoencoder with the two calls that ComfyUI makes."""
+    """The autoencoder with the two calls that ComfyUI makes."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -44,11 +44,11 @@ class TemporalNetwork(nn.Module):
 
     def encode(self, pixels: Tensor) -> Tensor:
         """(n, 3, H, W) in −1…1 -> (n, 4, H/8, W/8): the most likely latent."""
-        return self.network.encode(pixels).latent_dist.mode()
+        return self.network.encode(pixels)
 
     def decode(self, latents: Tensor, **unused: object) -> Tensor:
         """(f, 4, h, w) frames that belong together -> (f, 3, 8h, 8w)."""
-        return self.network.decode(latents, num_frames=latents.shape[0]).sample
+        return self.network.decode(latents, latents.shape[0])
 
 
 class TemporalVAE(comfy.sd.VAE):

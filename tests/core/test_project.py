@@ -33,7 +33,9 @@ def test_the_changelog_has_this_version() -> None:
 
 def test_requirements_leave_comfyui_alone() -> None:
     names = [re.split(r"[<>=!~\[]", line)[0] for line in requirements()]
-    assert not {"torch", "torchvision", "torchaudio", "mamba-ssm", "triton"} & set(names)
+    assert not {"torch", "torchvision", "torchaudio", "mamba-ssm", "triton", "diffusers"} & set(
+        names
+    )
     assert set(SHARED_WITH_COMFYUI) <= set(names)
     assert not any(re.search("<|==|~|!", line) for line in requirements() if OPENCV not in line)
 

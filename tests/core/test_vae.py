@@ -1,13 +1,10 @@
-"""The autoencoder at its edges; what it computes is diffusers' business."""
-
-import sys
+"""The autoencoder at its edges, and against diffusers'."""
 
 import pytest
 import torch
 from formula import filled
 
 from actalker_core.config import VARIANTS
-from actalker_core.errors import ACTalkerError
 from actalker_core.vae import build_vae, decode_frames, encode_image
 
 TINY = VARIANTS["tiny"].vae
@@ -29,7 +26,25 @@ def test_frames_are_decoded_only_when_they_are_read() -> None:
         next(chunks)
 
 
-def test_a_diffusers_that_does_not_fit_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "diffusers", None)
-    with pytest.raises(ACTalkerError, match="install an older one: pip install"):
-        build_vae(TINY)
+@pytest.mark.parametrize("variant", ["tiny", "built-in"])
+def test_it_computes_what_diffusers_autoencoder_computes(variant: str) -> None:
+    from diffusers import AutoencoderKLTemporalDecoder
+
+    config = VARIANTS[variant].vae
+    peer = AutoencoderKLTemporalDecoder(
+        down_block_types=("DownEncoderBlock2D",) * len(config.block_out_channels),
+        block_out_channels=config.block_out_channels,
+        layers_per_block=config.layers_per_block,
+        latent_channels=config.latent_channels,
+    ).eval()
+    filled(peer, 7)
+    vae = build_vae(config)
+    vae.load_state_dict(peer.state_dict())
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(2, 3, 64, 64, generator=generator) * 2 - 1
+    latents = torch.randn(6, 4, 8, 8, generator=generator)
+    with torch.inference_mode():
+        mode = peer.encode(images).latent_dist.mode()
+        torch.testing.assert_close(vae.encode(images), mode, rtol=0, atol=2e-5)
+        frames = peer.decode(latents, num_frames=3).sample
+        torch.testing.assert_close(vae.decode(latents, 3), frames, rtol=0, atol=2e-5)
