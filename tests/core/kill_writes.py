@@ -135,6 +135,7 @@ KINDS = {
 def overwrite(kind: Written, path: Path, number: int, begun: Any) -> None:
     """In another process, which forked and so must not use torch's threads."""
     torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in a background job
     content = kind.make(number)
     begun.set()
     failed = 1

@@ -301,7 +301,16 @@ def test_what_a_living_run_has_begun_stays(tmp_path: Path, begun: Begun) -> None
     assert names(tmp_path) == ["x"]
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Heard even where the suite runs in the background, which a shell lets ignore it."""
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, usual)
+
+
 @posix
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path, begun: Begun) -> None:
     run = begun(tmp_path / "x")
     os.kill(run.pid or 0, signal.SIGINT)
@@ -310,6 +319,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path, begun: Begun) -> None
     assert not names(tmp_path)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 def test_an_interruption_waits_until_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
