@@ -1,5 +1,6 @@
 """Weight files, read so that nothing in them can run, and errors that say what to do."""
 
+import io
 import os
 import pickle
 import re
@@ -18,8 +19,8 @@ from ..errors import CheckpointError, quoted
 from ..headers import open_tensors
 from .weights import refuse, some, unusual
 
-LONGEST_PICKLE_BYTES = 2**22
-"""Of names and sizes, without the numbers: ten times that of the release. It is read in Python."""
+LONGEST_PICKLE_BYTES = 3 * 2**19
+"""Of names and sizes, without the numbers: thrice that of the release. It is read in Python."""
 AGAIN = "Download it again and compare its size with the source."
 
 _CODE = re.compile(r"unsupported (global|class|function)|\bGLOBAL\b", re.IGNORECASE)
@@ -73,7 +74,9 @@ def read_pickle(path: Path) -> Any:
         zipped = zipfile.is_zipfile(path)
         if zipped:
             _check_zip(path)
-        return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with path.open("rb", buffering=0) as raw:
+            return torch.load(_Names(raw, path), map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except OSError as error:  # of the disk
@@ -87,6 +90,31 @@ def read_pickle(path: Path) -> Any:
                 "run code. Expected a plain state dict. Get the file from its original source."
             ) from error
         raise _damaged(path, error) from error
+
+
+class _Names(io.BufferedReader):
+    """A file in torch's old format, which is read so for its names and sizes, and not for numbers.
+
+    Those torch reads past this, from the file's descriptor.
+    """
+
+    def __init__(self, raw: io.RawIOBase, path: Path) -> None:
+        super().__init__(raw)
+        self._path, self._count = path, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See `io.BufferedReader`; refuses endless names."""
+        return self._counted(super().read(size))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """See `io.BufferedReader`; refuses endless names."""
+        return self._counted(super().readline(size))
+
+    def _counted(self, content: bytes) -> bytes:
+        self._count += len(content)
+        if self._count > LONGEST_PICKLE_BYTES:
+            raise _not_plain(self._path, f"over {LONGEST_PICKLE_BYTES:,} bytes of names and sizes")
+        return content
 
 
 def _check_zip(path: Path) -> None:

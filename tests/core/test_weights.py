@@ -2,6 +2,7 @@
 
 import collections
 import io
+import pickle
 import shutil
 import tarfile
 import time
@@ -79,6 +80,28 @@ def test_special_tensors_are_refused(tmp_path: Path, kind: str, *, zipped: bool)
     values = {"weight": torch.ones(2), "odd": SPECIAL[kind]()}
     torch.save(values, path, _use_new_zipfile_serialization=zipped)
     refused(lambda: read_weights(path), "x.pth")
+
+
+@pytest.mark.parametrize("opcode", [b"K\x01", b"]", b"("])
+def test_endless_opcodes_in_the_old_format_are_not_read_to_their_end(
+    tmp_path: Path, opcode: bytes
+) -> None:
+    path = tmp_path / "endless.pth"
+    with path.open("wb") as file:
+        for part in (torch.serialization.MAGIC_NUMBER, torch.serialization.PROTOCOL_VERSION, {}):
+            pickle.dump(part, file, protocol=2)
+        file.write(b"\x80\x02" + opcode * 2**24)
+    start = time.process_time()
+    refused(lambda: read_weights(path), path.name, "bytes of names and sizes")
+    assert time.process_time() - start < QUICK_SECONDS
+
+
+def test_the_old_format_may_hold_many_numbers(tmp_path: Path) -> None:
+    values = {str(i): torch.rand(500, 500) for i in range(5)}
+    torch.save(values, tmp_path / "x.pth", _use_new_zipfile_serialization=False)
+    assert (tmp_path / "x.pth").stat().st_size > 2**22
+    found = read_weights(tmp_path / "x.pth")
+    assert all(torch.equal(found[key], values[key]) for key in values)
 
 
 def test_ordinary_tensors_of_any_layout_are_read(tmp_path: Path) -> None:
