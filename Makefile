@@ -34,7 +34,7 @@ test-requirements:
 
 # Writers of files are killed, with the oldest safetensors that is allowed and the newest.
 test-kill: $(VENV)/installed
-	OMP_NUM_THREADS=1 $(RUN) tests/core/kill_writes.py --kills 20 \
+	OMP_NUM_THREADS=1 $(RUN) tests/kill_writes.py --kills 20 \
 		--safetensors 0.4.5 --safetensors newest
 
 lint: $(VENV)/installed
@@ -44,17 +44,17 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(RUN) -m pip install --quiet --editable ".[bench]"
-	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks/bench_$$part.py || exit 1; done
+	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks $$part || exit 1; done
 
 # Both write a table into the README.
 bench-gpu: $(VENV)/installed
-	$(RUN) tests/benchmarks/bench_gpu.py
+	$(RUN) tests/benchmarks gpu
 
 bench-shortcuts: $(VENV)/installed
-	$(RUN) tests/benchmarks/bench_shortcuts.py
+	$(RUN) tests/benchmarks shortcuts
 
 bench-preflight:
-	$(IN_COMFY) python tests/benchmarks/bench_preflight.py
+	$(IN_COMFY) python tests/benchmarks preflight
 
 clean:
 	rm -rf $(VENV) .venv-comfy* demo .mypy_cache .pytest_cache .ruff_cache

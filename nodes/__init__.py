@@ -11,19 +11,19 @@ log = logging.getLogger(__name__)
 
 def list_nodes() -> "list[type[io.ComfyNode]]":
     """The one list of nodes, in the order in which a graph uses them."""
-    from .conditioning import Conditioning
-    from .decode import Decode
-    from .demo import DemoMedia
-    from .encode import EncodeAudio, EncodeIdentity, EncodeMotion
-    from .expressions import BankOfSignal, ExpressionBank, TextExpression
-    from .faster import Faster
-    from .gates import Curve, Gates
-    from .load import ConvertCheckpoint, LoadModel
-    from .portrait import PasteBack, PreparePortrait
-    from .regions import RegionMasks
-    from .sample import Guider, Preflight, Sampler, Windows
-    from .signals import EditSignal, LoadSignals, MixSignals, SaveSignals, SignalMonitor
-    from .talk import Talk
+    from .actalker.conditioning import Conditioning
+    from .actalker.decode import Decode
+    from .actalker.demo import DemoMedia
+    from .actalker.encode import EncodeAudio, EncodeIdentity, EncodeMotion
+    from .actalker.faster import Faster
+    from .actalker.load import ConvertCheckpoint, LoadModel
+    from .actalker.sample import Guider, Preflight, Sampler, Windows
+    from .actalker.signals import EditSignal, LoadSignals, MixSignals, SaveSignals, SignalMonitor
+    from .actalker.talk import Talk
+    from .actalker.words import BankOfSignal, ExpressionBank, TextExpression
+    from .face.curves import Curve, Gates
+    from .face.portrait import PasteBack, PreparePortrait
+    from .face.regions import RegionMasks
 
     return [
         *(Talk, DemoMedia, LoadModel, ConvertCheckpoint),
@@ -44,7 +44,7 @@ def make_extension() -> "ComfyExtension":
     from comfy_api.latest import ComfyExtension
 
     try:
-        from .bridge.files import register_folder
+        from .common.files import register_folder
 
         register_folder()
         nodes = list_nodes()

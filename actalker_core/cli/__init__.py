@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..errors import ACTalkerError
-from ..files import noting
+from ..files.writing import noting
 from .parser import parser
 
 log = logging.getLogger("actalker_core")

@@ -11,41 +11,29 @@ from typing import Any, TypeVar
 
 import torch
 
-from .. import gates
-from ..bundle import ACTalker
-from ..checkpoint import BUILT_IN, convert, load, load_built_in, summarize
-from ..config import VARIANTS
-from ..edits import parse_edit
+from ..control import curves
+from ..control.edits import parse_edit
+from ..control.monitor import Monitored, draw_monitor
+from ..control.signals import KINDS, Signals, load_signals, save_signals
+from ..control.words.bank import Bank, bank_of_signal, build_bank, references_in, save_bank
+from ..control.words.clip import Clip
+from ..control.words.prompt import parse_prompt
+from ..diffusion.guidance_cache import Shortcuts
+from ..diffusion.windows import Windows
 from ..errors import InputError, quoted
-from ..expressions.bank import (
-    Bank,
-    bank_of_signal,
-    build_bank,
-    references_in,
-    save_bank,
-)
-from ..expressions.clip import Clip
-from ..expressions.prompt import parse_prompt
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..faces.face import ordered
-from ..files import check_suffix, try_place
+from ..faces.portrait import paste_back
+from ..files.writing import check_suffix, try_place
 from ..media import check_image_place, check_video_place, load_image, save_image, write_video
-from ..model.layers import CASTING, lay_channels_last
-from ..model.mamba import use_scan_backend
-from ..monitor import Monitored, draw_monitor
-from ..pipeline import (
-    Inputs,
-    Settings,
-    default_guidance,
-    default_windows,
-    generate,
-)
-from ..plan import encode, make_plan
-from ..portrait import paste_back
-from ..sampler.guidance import Guidance
-from ..sampler.shortcuts import Shortcuts
-from ..sampler.windows import Windows
-from ..signals import KINDS, Signals, load_signals, save_signals
+from ..models.actalker.checkpoint import BUILT_IN, convert, load, load_built_in, summarize
+from ..models.actalker.config import VARIANTS
+from ..models.actalker.guidance import Guidance
+from ..models.actalker.networks import ACTalker
+from ..models.actalker.pipeline import Inputs, Settings, default_guidance, default_windows, generate
+from ..models.actalker.plan import encode, make_plan
+from ..models.actalker.unet.mamba import use_scan_backend
+from ..ops.layers import CASTING, lay_channels_last
 from ..synthetic import demo
 from .inputs import Reader, check_written, text_signal, with_text
 from .progress import Bars
@@ -114,7 +102,7 @@ def run_signals(options: argparse.Namespace) -> None:
     """Media -> signals, edited and saved."""
     _check_tensors_place(options.out)
     edits = [parse_edit(text) for text in options.edit]
-    gates.check(options.blend_curve)
+    curves.check(options.blend_curve)
     if options.text is not None:
         parse_prompt(options.text)
     model = _model(options)
@@ -143,7 +131,7 @@ def _blended(signals: Signals, others: Signals, curve: str) -> Signals:
     for name in KINDS:
         mine, theirs = signals.present.get(name), others.present.get(name)
         if mine is not None and theirs is not None:
-            share = gates.parse(curve, len(mine), mine.rate_hz)
+            share = curves.parse(curve, len(mine), mine.rate_hz)
             blended[name] = mine.blend(theirs, share, mine.rate_hz)
     return Signals(**blended)
 

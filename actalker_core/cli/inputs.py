@@ -11,13 +11,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from .. import gates
-from ..bundle import ACTalker
-from ..encoders.audio import seconds_needed
-from ..errors import FaceError, InputError
-from ..expressions.bank import Bank, load_bank
-from ..expressions.clip import Clip
-from ..expressions.prompt import (
+from ..control import curves
+from ..control.regions import read_region
+from ..control.signals import ExpressionSignal, Signals, load_signals
+from ..control.words.bank import Bank, load_bank
+from ..control.words.clip import Clip
+from ..control.words.prompt import (
     ClipMatcher,
     Matcher,
     PresetMatcher,
@@ -25,13 +24,14 @@ from ..expressions.prompt import (
     express,
     parse_prompt,
 )
+from ..errors import FaceError, InputError
 from ..faces import Box, Face, FaceFinder, Track, find_chosen, open_finder, track
 from ..faces.box import check
 from ..faces.face import box_of_mask, boxed_face, first_face
-from ..masks import read_region
 from ..media import Audio, VideoFrames, load_audio, load_image
-from ..pipeline import Inputs, Settings
-from ..signals import ExpressionSignal, Signals, load_signals
+from ..models.actalker.encoders.audio import seconds_needed
+from ..models.actalker.networks import ACTalker
+from ..models.actalker.pipeline import Inputs, Settings
 from .progress import Bars
 from .types import WHOLE
 
@@ -199,7 +199,7 @@ def _matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
 def check_written(options: argparse.Namespace) -> None:
     """Refuse texts that cannot be read before anything large is loaded."""
     for gate in (options.audio_gate, options.expression_gate):
-        gates.check(gate)
+        curves.check(gate)
     for region in (options.audio_mask, options.expression_mask):
         if isinstance(region, str):
             read_region(region)

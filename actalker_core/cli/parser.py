@@ -6,17 +6,17 @@ from pathlib import Path
 from typing import NoReturn
 
 from .. import __version__, limits
-from ..checkpoint import BUILT_IN
-from ..config import VARIANTS
-from ..edits import EDITS
-from ..encoders.audio import CUTS
+from ..control.edits import EDITS
+from ..control.regions import PARTS, STYLES
+from ..diffusion.schedules import SCHEDULES
+from ..diffusion.windows import MODES
 from ..errors import MOST_QUOTED, one_line
 from ..faces import DEFAULT_PATH
-from ..masks import PARTS, STYLES
-from ..model.scan import CHOICES
-from ..plan import EXTENSIONS
-from ..sampler.schedule import SCHEDULES
-from ..sampler.windows import MODES
+from ..models.actalker.checkpoint import BUILT_IN
+from ..models.actalker.config import VARIANTS
+from ..models.actalker.encoders.audio import CUTS
+from ..models.actalker.plan import EXTENSIONS
+from ..ops.selective_scan import CHOICES
 from . import commands, types
 
 VIDEO_HELP = "video to write: .mp4, .mov, .mkv, .webm, .gif, or pictures: frames/%%05d.png"

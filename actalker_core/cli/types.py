@@ -11,7 +11,7 @@ from ..errors import quoted
 from ..faces import Box
 from ..faces.face import ORDERS
 from ..limits import ASPECT, GUIDANCE, Limits
-from ..sampler.guidance import Scale
+from ..models.actalker.guidance import Scale
 from ..text import number_in, whole_number_in
 
 WHOLE: Box = (0.0, 0.0, math.inf, math.inf)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CheckpointError, FaceError
-from ..files import replacing, try_place
+from ..files.writing import replacing, try_place
 from .box import Box, overlap
 from .face import Depth, Face, FaceFinder, distinct, pixels_of
 from .landmarker import Landmarker

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import MediaError
-from ..files import check_suffix, replacing, try_place
+from ..files.writing import check_suffix, replacing, try_place
 from .opening import Words, require
 from .sizes import claimed_size, is_cut_off
 from .video import read_frames

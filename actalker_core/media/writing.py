@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ..errors import MediaError
-from ..files import naming, put, replacing, staging, target_of, try_place
+from ..files.writing import naming, put, replacing, staging, target_of, try_place
 from .audio import Audio
 from .film import AAC, H264, OPUS, VP9, Pixels, SoundCodec, VideoCodec, encode_film
 from .gif import MOST_FPS, encode_gif

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..faces.box import Box
-from ..files import replacing, try_place
+from ..files.writing import replacing, try_place
 from ..media import Audio, save_image, write_video
 from .motion import random_motion
 from .people import HEAD, State, draw_person, towards

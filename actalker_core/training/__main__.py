@@ -12,9 +12,9 @@ from pathlib import Path
 import cv2
 import torch
 
-from ..bundle import ACTalker
-from ..checkpoint import load, load_built_in
 from ..errors import ACTalkerError, check_choice
+from ..models.actalker.checkpoint import load, load_built_in
+from ..models.actalker.networks import ACTalker
 from .course import ABLATIONS, STAGES, Course, ablations
 from .evaluate import Measured, Scene, Studio, measure
 from .report import draw_curves, put_into, read_measures, table, write_measures

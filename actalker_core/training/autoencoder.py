@@ -7,12 +7,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..config import ModelConfig
+from ..models.actalker.config import ModelConfig
+from ..models.actalker.vae import build_vae
 from ..synthetic.motion import random_state
 from ..synthetic.people import draw_person
 from ..synthetic.pictures import as_frames
 from ..synthetic.world import SIDE_PX, Drawn, draw
-from ..vae import build_vae
 from . import thumbnail
 from .stage import Batch, Recipe, held_out_generator
 

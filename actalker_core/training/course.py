@@ -11,10 +11,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..bundle import ACTalker
-from ..checkpoint.single import load, save
-from ..config import VARIANTS, ModelConfig
 from ..errors import InputError, check_choice
+from ..models.actalker.checkpoint.single import load, save
+from ..models.actalker.config import VARIANTS, ModelConfig
+from ..models.actalker.networks import ACTalker
 from .autoencoder import Autoencoder, calibrate, draw_pictures, with_time
 from .diffusion import Diffusion
 from .library import DrawnTakes, Takes, collect

@@ -5,15 +5,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..config import ModelConfig
+from ..control.regions import box_mask
 from ..faces.box import enlarged
-from ..masks import box_mask
-from ..model.control import Control
-from ..model.pose_guider import PoseGuider
-from ..model.projections import AudioProjection, ExpressionProjection, IdentityProjection
-from ..model.unet import UNet
-from ..regions import Regions
-from ..sampler.guidance import Pass
+from ..models.actalker.config import ModelConfig
+from ..models.actalker.encoders.pose_guider import PoseGuider
+from ..models.actalker.encoders.projections import (
+    AudioProjection,
+    ExpressionProjection,
+    IdentityProjection,
+)
+from ..models.actalker.guidance import Pass
+from ..models.actalker.token_regions import Regions
+from ..models.actalker.unet.control import Control
+from ..models.actalker.unet.unet import UNet
 from ..synthetic.world import SIDE_PX
 from .stage import Batch, Recipe
 from .takes import time_ids

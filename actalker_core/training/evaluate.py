@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ..bundle import ACTalker
+from ..control.regions import mouth_box
 from ..faces import Face, Track
-from ..masks import mouth_box
 from ..media import Audio
-from ..pipeline import Inputs, Settings, default_windows, generate
+from ..models.actalker.networks import ACTalker
+from ..models.actalker.pipeline import Inputs, Settings, default_windows, generate
 from ..synthetic.motion import portrait_state, random_motion
 from ..synthetic.people import Person, State, draw_person
 from ..synthetic.pictures import as_frames

@@ -17,28 +17,20 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
-from ..bundle import ACTalker
-from ..config import ModelConfig
-from ..encoders.audio import audio_windows, encode_audio
-from ..encoders.identity import encode_identity
-from ..encoders.motion import encode_expression, encode_pose
 from ..media import Audio
+from ..models.actalker.config import ModelConfig
+from ..models.actalker.encoders.audio import audio_windows, encode_audio
+from ..models.actalker.encoders.identity import encode_identity
+from ..models.actalker.encoders.motion import encode_expression, encode_pose
+from ..models.actalker.networks import ACTalker
+from ..models.actalker.vae import encode_image
 from ..synthetic.motion import random_motion
 from ..synthetic.people import HEAD, State, draw_person, towards
 from ..synthetic.pictures import as_frames
 from ..synthetic.speech import RATE_HZ, Speech, random_speech
 from ..synthetic.world import draw
-from ..vae import encode_image
 from .autoencoder import feature_weights
-from .takes import (
-    AUDIO,
-    SETUPS,
-    Take,
-    random_portrait,
-    random_setup,
-    random_signal,
-    setup_masks,
-)
+from .takes import AUDIO, SETUPS, Take, random_portrait, random_setup, random_signal, setup_masks
 from .watchers import loosely
 
 log = logging.getLogger(__name__)

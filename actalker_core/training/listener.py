@@ -8,8 +8,14 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ..config import ModelConfig
-from ..encoders.audio import PIECE_SAMPLES, STATES_PER_SECOND, WhisperEncoder, log_mel, states_in
+from ..models.actalker.config import ModelConfig
+from ..models.actalker.encoders.audio import (
+    PIECE_SAMPLES,
+    STATES_PER_SECOND,
+    WhisperEncoder,
+    log_mel,
+    states_in,
+)
 from ..synthetic.speech import RATE_HZ, Speech, random_speech
 from .stage import Batch, Recipe, held_out_generator
 

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .. import masks
-from ..config import SamplingConfig
+from ..control import regions
 from ..faces.box import Box
 from ..faces.face import Face
+from ..models.actalker.config import SamplingConfig
 from ..synthetic.motion import portrait_state
 from ..synthetic.people import EYES, HEAD, MOUTH, Person, State, draw_person, towards
 from ..synthetic.world import SIDE_PX
@@ -98,8 +98,8 @@ def random_portrait(rng: np.random.Generator) -> tuple[Person, State]:
 
 def setup_masks(setup: str, face: Box) -> tuple[Tensor, Tensor]:
     """Audio and expression mask (1, 1, 128, 128), drawn as for anybody's portrait."""
-    style = setup if setup in masks.STYLES else "face"
-    return masks.style_masks(
+    style = setup if setup in regions.STYLES else "face"
+    return regions.style_masks(
         style,
         Face(face, 1.0),
         SIDE_PX,

@@ -10,12 +10,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..bundle import Encoders
-from ..config import ModelConfig
-from ..encoders.identity import INPUT_PX as HEAD_PX
-from ..encoders.motion import INPUT_PX, ResNet, wide
 from ..faces.box import Box, square, whole
-from ..portrait import crop_resized
+from ..faces.portrait import crop_resized
+from ..models.actalker.config import ModelConfig
+from ..models.actalker.encoders.identity import INPUT_PX as HEAD_PX
+from ..models.actalker.encoders.motion import INPUT_PX, ResNet, wide
+from ..models.actalker.networks import Encoders
 from ..synthetic.motion import random_state
 from ..synthetic.people import BEARDS, GLASSES, HAIR_STYLES, Person, State, draw_person
 from ..synthetic.pictures import as_frames

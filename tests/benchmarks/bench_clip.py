@@ -10,19 +10,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
-from harness import REPEATS, median_seconds, say
-from released import layers_run_as_released
+from helpers.tiny import TINY
 from torch import Tensor
-from windows import MODES, conditioning, noise, random_unet
 
-from actalker_core.conditioning import Branch, Conditioning
-from actalker_core.config import VARIANTS, ModelConfig
-from actalker_core.model.unet import UNet
-from actalker_core.preflight import count
-from actalker_core.sampler.denoise import Denoiser, sample
-from actalker_core.sampler.guidance import Guidance, Pass
-from actalker_core.sampler.schedule import karras_sigmas
-from actalker_core.sampler.windows import Windows
+from actalker_core.diffusion.loop import sample
+from actalker_core.diffusion.schedules import karras_sigmas
+from actalker_core.diffusion.windows import Windows
+from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.config import ModelConfig
+from actalker_core.models.actalker.cost import count
+from actalker_core.models.actalker.denoiser import Denoiser
+from actalker_core.models.actalker.guidance import Guidance, Pass
+from actalker_core.models.actalker.unet.unet import UNet
+from benchmarks.harness import REPEATS, median_seconds, say
+from benchmarks.released import layers_run_as_released
+from benchmarks.windows import MODES, conditioning, noise, random_unet
 
 GOAL = 3.5
 FRAMES, STEPS, SIDE_PX = 25, 25, 128
@@ -90,6 +92,5 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
     )
 
 
-if __name__ == "__main__":
-    with torch.inference_mode():
-        bench_clip(VARIANTS["tiny"], FRAMES, STEPS)
+def main() -> None:
+    bench_clip(TINY, FRAMES, STEPS)

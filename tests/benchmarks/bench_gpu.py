@@ -7,27 +7,28 @@ table says that nothing was measured.
 """
 
 import datetime
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from harness import REPEATS, median_seconds, say, seconds_of
-from harness import table as markdown
-from plain import floor
+from helpers.tiny import TINY
 from torch import Tensor
-from windows import MODES, conditioning, forward, noise, random_unet
 
-from actalker_core.config import VARIANTS, ModelConfig
-from actalker_core.model.scan import Sequences, mamba_ssm_cuda, scan_branches
-from actalker_core.sampler.denoise import Denoiser, sample
-from actalker_core.sampler.guidance import Guidance, Pass
-from actalker_core.sampler.schedule import karras_sigmas
-from actalker_core.sampler.windows import Windows
+from actalker_core.diffusion.loop import sample
+from actalker_core.diffusion.schedules import karras_sigmas
+from actalker_core.diffusion.windows import Windows
+from actalker_core.models.actalker.config import VARIANTS, ModelConfig
+from actalker_core.models.actalker.denoiser import Denoiser
+from actalker_core.models.actalker.guidance import Guidance, Pass
+from actalker_core.models.actalker.vae import build_vae, decode_frames
+from actalker_core.ops.selective_scan import Sequences, mamba_ssm_cuda, scan_branches
 from actalker_core.training.report import put_into
-from actalker_core.vae import build_vae, decode_frames
+from benchmarks.harness import REPEATS, median_seconds, say, seconds_of
+from benchmarks.harness import table as markdown
+from benchmarks.plain import floor
+from benchmarks.windows import MODES, conditioning, forward, noise, random_unet
 
 README = Path(__file__).parents[2] / "README.md"
 MARK = "gpu"
@@ -73,7 +74,7 @@ def setup() -> Setup:
     if torch.cuda.is_available():
         config, sizes_px = VARIANTS["released"], {576: 576, 640: 640}
         return Setup(config, sizes_px, FRAMES, STEPS, torch.device("cuda"), torch.bfloat16)
-    config, sizes_px = VARIANTS["tiny"], {576: 64, 640: 128}
+    config, sizes_px = TINY, {576: 64, 640: 128}
     return Setup(config, sizes_px, 2, 2, torch.device("cpu"), torch.float32, repeats=1)
 
 
@@ -236,13 +237,9 @@ def table(s: Setup, found: list[Row]) -> str:
     return markdown(head, found)
 
 
-def main(page: Path) -> None:
+def main(page: Path = README) -> None:
     """Measure, print and keep the table."""
     s = setup()
     text = table(s, rows(s))
     say(text)
     put_into(page, MARK, text)
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else README)

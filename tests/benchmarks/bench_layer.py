@@ -7,16 +7,16 @@ from collections.abc import Callable, Sequence
 from unittest import mock
 
 import torch
-from harness import median_seconds, say
-from released import released_layer
 from torch import Tensor
 
-from actalker_core.config import VARIANTS
-from actalker_core.model import mamba
-from actalker_core.model.attention import Signal
-from actalker_core.model.mamba import ParallelControlMamba
-from actalker_core.model.scan import Sequences
-from actalker_core.regions import TokenRegion, tokens_of
+from actalker_core.models.actalker.config import VARIANTS
+from actalker_core.models.actalker.token_regions import TokenRegion, tokens_of
+from actalker_core.models.actalker.unet import mamba
+from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.unet.mamba import ParallelControlMamba
+from actalker_core.ops.selective_scan import Sequences
+from benchmarks.harness import median_seconds, say
+from benchmarks.released import released_layer
 
 LAYERS = ((320, 72), (640, 36), (1280, 18))
 """Channels and side of the grid, at each level of the released UNet."""
@@ -80,8 +80,3 @@ def main() -> None:
             ratios = f"{theirs / ours:>6.1f}×{theirs / found['without scans']:>7.1f}×"
             say(f"{channels:>9} {name:<20}{ratios}{theirs:>9.3f} s{ours:>8.3f} s")
     say(f"   asked: at least {GOAL:g}×\n")
-
-
-if __name__ == "__main__":
-    with torch.inference_mode():
-        main()

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 
 import torch
-from harness import say
-from windows import MODES, FusedAttention, empty_unet, face_masks, window_peak_bytes
 
-from actalker_core.config import VARIANTS
-from actalker_core.footprint import activation_bytes, scanned_shares
-from actalker_core.model.unet import UNet
-from actalker_core.regions import Regions
+from actalker_core.models.actalker.config import VARIANTS
+from actalker_core.models.actalker.memory import activation_bytes, scanned_shares
+from actalker_core.models.actalker.token_regions import Regions
+from actalker_core.models.actalker.unet.unet import UNet
+from benchmarks.harness import say
+from benchmarks.windows import MODES, FusedAttention, empty_unet, face_masks, window_peak_bytes
 
 CONFIG = VARIANTS["released"].unet
 SIDE_PX = 576
@@ -42,7 +42,3 @@ def main() -> None:
         for row in rows(unet, name):
             say(row)
     say()
-
-
-if __name__ == "__main__":
-    main()

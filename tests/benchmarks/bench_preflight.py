@@ -5,18 +5,15 @@ It needs a ComfyUI checkout, as the tests of the nodes do.
 
 import importlib
 import statistics
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import torch
-from harness import median_seconds, say
+from helpers.host import Comfy
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "nodes"))
-from host import Comfy
+from benchmarks.harness import median_seconds, say
 
 STEPS, FACE = 12, "whole picture"
 LIMIT = 0.15
@@ -48,7 +45,7 @@ class Bench:
 
     def __init__(self, comfy: Comfy) -> None:
         self.comfy = comfy
-        self.sample = importlib.import_module(f"{comfy.package}.nodes.sample")
+        self.sample = importlib.import_module(f"{comfy.package}.nodes.actalker.sample")
         self.model, self.encoders, self.vae = comfy.call("LoadModel", checkpoint="built-in")
 
     def conditioned(self, clip: Clip) -> dict[str, Any]:
@@ -100,8 +97,3 @@ def main() -> None:
         rows = [bench.row(name, clip) for name, clip in CLIPS.items()]
     say(f"\nTime of sampling, {STEPS} steps of the built-in model: foretold, taken, their ratio")
     say("\n".join(rows) + "\n")
-
-
-if __name__ == "__main__":
-    with torch.inference_mode():
-        main()

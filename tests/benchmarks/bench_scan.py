@@ -8,11 +8,11 @@ import importlib.util
 from collections.abc import Callable
 
 import torch
-from harness import median_seconds, peak_bytes, say
 from torch import Tensor
 from torch.utils import cpp_extension
 
-from actalker_core.model.scan import BACKENDS
+from actalker_core.ops.selective_scan import BACKENDS
+from benchmarks.harness import median_seconds, peak_bytes, say
 
 TOKENS = (72 * 72 + 33, 36 * 36 + 33)
 CHANNELS, STATE = 640, 16
@@ -138,7 +138,6 @@ def compare(tokens: int) -> None:
     say(f"   memory: 1/{reference / chunked:.0f} of the reference ({sizes})\n")
 
 
-if __name__ == "__main__":
-    with torch.inference_mode():
-        for tokens in TOKENS:
-            compare(tokens)
+def main() -> None:
+    for tokens in TOKENS:
+        compare(tokens)

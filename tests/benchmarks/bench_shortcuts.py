@@ -6,7 +6,6 @@ one clip before the clock runs: in its first, torch.compile compiles for minutes
 a C++ compiler.
 """
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -15,14 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from harness import median_seconds, say
-from harness import table as markdown
-from likeness import psnr_db, ssim
 
-from actalker_core.bundle import ACTalker, weight_dtype
-from actalker_core.checkpoint import load_built_in
-from actalker_core.model.layers import lay_channels_last
-from actalker_core.sampler.shortcuts import Shortcuts
+from actalker_core.diffusion.guidance_cache import Shortcuts
+from actalker_core.models.actalker.checkpoint import load_built_in
+from actalker_core.models.actalker.networks import ACTalker, weight_dtype
+from actalker_core.ops.layers import lay_channels_last
 from actalker_core.synthetic.people import State, draw_person
 from actalker_core.training.evaluate import (
     FIRST_SEED,
@@ -37,6 +33,9 @@ from actalker_core.training.evaluate import (
     share,
 )
 from actalker_core.training.report import put_into
+from benchmarks.harness import median_seconds, say
+from benchmarks.harness import table as markdown
+from benchmarks.likeness import psnr_db, ssim
 
 README = Path(__file__).parents[2] / "README.md"
 MARK = "shortcuts"
@@ -176,10 +175,6 @@ def table(ways: dict[str, Way], amount: Amount) -> str:
     return markdown(("", "time", "PSNR", "SSIM", "lip sync", "leak of expression"), rows)
 
 
-def main(page: Path) -> None:
+def main(page: Path = README) -> None:
     """Measure, print and keep the table."""
     put_into(page, MARK, table(WAYS, Amount()))
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else README)

@@ -2,13 +2,11 @@
 
 from collections.abc import Callable
 
-import torch
-from harness import flops, median_seconds, say
-from plain import floor
-from windows import MODES, empty_unet, forward
-
-from actalker_core.config import VARIANTS, UNetConfig
-from actalker_core.model.unet import UNet
+from actalker_core.models.actalker.config import VARIANTS, UNetConfig
+from actalker_core.models.actalker.unet.unet import UNet
+from benchmarks.harness import flops, median_seconds, say
+from benchmarks.plain import floor
+from benchmarks.windows import MODES, empty_unet, forward
 
 SMALL = UNetConfig(
     block_out_channels=(64, 128, 256, 256),
@@ -57,8 +55,3 @@ def main() -> None:
         count = flops(forward(whole, mode, 25, 576)) / 1e12
         say(f"   {name:<24}{count:>7.1f} TFLOP (released {RELEASED_TFLOP[name]})")
     say()
-
-
-if __name__ == "__main__":
-    with torch.inference_mode():
-        main()

@@ -6,7 +6,7 @@ import torch
 from diffusers import UNetSpatioTemporalConditionModel
 from torch import Tensor
 
-from actalker_core.config import UNetConfig
+from actalker_core.models.actalker.config import UNetConfig
 
 
 def plain_unet(config: UNetConfig) -> UNetSpatioTemporalConditionModel:

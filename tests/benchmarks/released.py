@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.model.attention import Signal
-from actalker_core.model.mamba import ParallelControlMamba, SelectiveScanUnit
-from actalker_core.model.scan import selective_scan
+from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.unet.mamba import ParallelControlMamba, SelectiveScanUnit
+from actalker_core.ops.selective_scan import selective_scan
 
 Scan = Callable[..., Tensor]
 

@@ -5,21 +5,21 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 import torch
-from harness import peak_bytes
 from torch import Tensor, nn
 
-from actalker_core.bundle import FLOAT32_LEAVES
-from actalker_core.conditioning import Branch, Conditioning
-from actalker_core.config import UNetConfig
+from actalker_core.control.regions import box_mask, style_masks
 from actalker_core.faces import Face
-from actalker_core.masks import box_mask, style_masks
-from actalker_core.model.attention import Ops
-from actalker_core.model.scan import operator
-from actalker_core.model.scan.sequences import Sequences
-from actalker_core.model.unet import UNet
-from actalker_core.regions import Regions
-from actalker_core.sampler.guidance import Pass, equal_passes
-from actalker_core.sampler.predict import velocity
+from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.config import UNetConfig
+from actalker_core.models.actalker.denoiser import velocity
+from actalker_core.models.actalker.guidance import Pass, equal_passes
+from actalker_core.models.actalker.networks import FLOAT32_LEAVES
+from actalker_core.models.actalker.token_regions import Regions
+from actalker_core.models.actalker.unet.attention import Ops
+from actalker_core.models.actalker.unet.unet import UNet
+from actalker_core.ops.selective_scan import operator
+from actalker_core.ops.selective_scan.sequences import Sequences
+from benchmarks.harness import peak_bytes
 
 FACE_SHARE = (0.208, 0.104, 0.800, 0.696)
 """Edges of a face that fills 35 % of the picture, as shares of its sides."""
@@ -154,7 +154,7 @@ class FusedAttention:
 
 def fused_scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
     """The scan as a GPU does it, but for the kernel."""
-    from actalker_core.model.scan import triton
+    from actalker_core.ops.selective_scan import triton
 
     with patch.object(triton, "_scan_kernel", IdleKernel()):
         return triton.scan(branches)

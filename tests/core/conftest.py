@@ -1,10 +1,9 @@
 """A release in miniature: the files of the released model, at the sizes of the tiny variant."""
 
-import functools
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,26 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from cli_media import FACES, Media, Video, moving, request_of, watch, write_picture, write_speech
-from formula import filled
+from helpers.cli_media import (
+    FACES,
+    Animate,
+    Media,
+    Video,
+    moving,
+    request_of,
+    watch,
+    write_picture,
+    write_speech,
+)
+from helpers.formula import filled
+from helpers.tiny import TINY, tiny_model
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actalker_core.bundle import ACTalker
-from actalker_core.checkpoint import built_in, convert, save
 from actalker_core.cli import commands, main
-from actalker_core.config import VARIANTS
 from actalker_core.media import write_video
+from actalker_core.models.actalker.checkpoint import built_in, convert, save
+from actalker_core.models.actalker.networks import ACTalker
 
 Weights = dict[str, Tensor]
 
@@ -112,7 +121,7 @@ def write_released(folder: Path, weights: Weights) -> None:
 @pytest.fixture(scope="session")
 def weights() -> Weights:
     """Every tensor of the tiny variant; no two are alike, so that none can pass for another."""
-    return filled(ACTalker(VARIANTS["tiny"]), 1).state_dict()
+    return filled(ACTalker(TINY), 1).state_dict()
 
 
 @pytest.fixture(scope="session")
@@ -133,7 +142,7 @@ def released(released_template: Path, tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def single_svd(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """SVD as one file, the autoencoder among other networks."""
-    levels = len(VARIANTS["tiny"].vae.block_out_channels)
+    levels = len(TINY.vae.block_out_channels)
     vae = above(as_ldm(below(weights, "vae."), levels), "first_stage_model.")
     others = above(UNRELATED, "model.diffusion_model.") | above(UNRELATED, "conditioner.")
     path = tmp_path_factory.mktemp("svd") / "svd_xt_1_1.safetensors"
@@ -145,7 +154,7 @@ def single_svd(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Pa
 def checkpoint(released_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The released folder, converted without loss."""
     out = tmp_path_factory.mktemp("converted") / "tiny.safetensors"
-    convert(released_template, out, torch.float32, config=VARIANTS["tiny"])
+    convert(released_template, out, torch.float32, config=TINY)
     return out
 
 
@@ -173,17 +182,10 @@ def out(tmp_path: Path) -> Path:
     return tmp_path / "out" / "talk.mp4"
 
 
-@functools.cache
-def tiny_model() -> ACTalker:
-    """A model with random weights: it runs, and its pictures mean nothing."""
-    torch.manual_seed(0)
-    return ACTalker(VARIANTS["tiny"]).eval().requires_grad_(False)
-
-
 @pytest.fixture(scope="session")
 def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("tiny") / "tiny.safetensors"
-    save(tiny_model().state_dict(), VARIANTS["tiny"], path, torch.float32)
+    save(tiny_model().state_dict(), TINY, path, torch.float32)
     return path
 
 
@@ -191,9 +193,6 @@ def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_models(tiny_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the built-in model a smaller random one."""
     monkeypatch.setattr(built_in, "BUILT_IN_PATH", tiny_file)
-
-
-Animate = Callable[..., Video]
 
 
 @pytest.fixture

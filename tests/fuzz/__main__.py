@@ -4,9 +4,8 @@ import argparse
 import sys
 from pathlib import Path
 
-import runner
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
+sys.path[:0] = map(str, Path(__file__).parents[1:3])
+from fuzz import runner  # noqa: E402  (the folder above is known only now)
 
 
 def main() -> int:

@@ -4,13 +4,13 @@ import random
 from functools import cache
 from pathlib import Path
 
-import mutations
 import torch
-from saved_signals import bytes_of
 
-from actalker_core.expressions.bank import Bank, load_bank, save_bank
-from actalker_core.expressions.prompt import PresetMatcher, WordMatcher, express, parse_prompt
+from actalker_core.control.words.bank import Bank, load_bank, save_bank
+from actalker_core.control.words.prompt import PresetMatcher, WordMatcher, express, parse_prompt
 from actalker_core.faces.blendshapes import NAMES
+from fuzz import mutations
+from fuzz.saved_signals import bytes_of
 
 
 @cache

@@ -5,14 +5,12 @@ import io
 import random
 from pathlib import Path
 
-import saved_signals
-import words
-from mutations import damaged
-
 from actalker_core.cli import main
 from actalker_core.cli.inputs import check_written
 from actalker_core.cli.parser import parser
 from actalker_core.errors import LONGEST_MESSAGE, InputError
+from fuzz import saved_signals, words
+from fuzz.mutations import damaged
 
 COMMANDS = ("generate", "inspect", "signals", "bank", "faces", "convert", "info", "download", "x")
 VALUES = (

@@ -3,8 +3,8 @@
 import random
 from pathlib import Path
 
-import headers
-from mutations import altered_metadata
+from fuzz import headers
+from fuzz.mutations import altered_metadata
 
 
 def prepare() -> None:

@@ -9,9 +9,9 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from mutations import damaged
 
 from actalker_core.media import VideoFrames, load_audio
+from fuzz.mutations import damaged
 
 FORMATS = {
     ".mp4": ("libx264", "yuv420p"),

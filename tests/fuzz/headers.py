@@ -5,12 +5,12 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from mutations import altered_header, damaged, header_and_body, joined
+from actalker_core.files.writing.archive import format_of
+from helpers.tiny import TINY
 
-from actalker_core.archive import format_of
-from actalker_core.bundle import ACTalker
-from actalker_core.checkpoint import load, save, summarize
-from actalker_core.config import VARIANTS
+from actalker_core.models.actalker.checkpoint import load, save, summarize
+from actalker_core.models.actalker.networks import ACTalker
+from fuzz.mutations import altered_header, damaged, header_and_body, joined
 
 
 @cache
@@ -19,8 +19,8 @@ def header() -> bytes:
     folder = Path("/dev/shm") if Path("/dev/shm").is_dir() else Path(".")
     path = folder / f"actalker-fuzz-{random.SystemRandom().randrange(10**12)}.safetensors"
     try:
-        weights = ACTalker(VARIANTS["tiny"]).state_dict()
-        save(weights, VARIANTS["tiny"], path, torch.float16)
+        weights = ACTalker(TINY).state_dict()
+        save(weights, TINY, path, torch.float16)
         content, _ = header_and_body(path.read_bytes())
         return joined(content, b"")
     finally:

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from mutations import damaged, repacked
 
 from actalker_core.faces import open_finder
+from fuzz.mutations import damaged, repacked
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "models" / "face_landmarker.task"
 NAMES = ("face_detector", "face_landmarks_detector", "face_blendshapes")

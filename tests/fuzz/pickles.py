@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mutations import STRANGE, damaged, repacked
 
-from actalker_core.checkpoint.files import read_weights
+from actalker_core.models.actalker.checkpoint.files import read_weights
+from fuzz.mutations import STRANGE, damaged, repacked
 
 
 class Run:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from mutations import damaged
 
 from actalker_core.media import load_image, save_image
+from fuzz.mutations import damaged
 
 SUFFIXES = (".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm")
 

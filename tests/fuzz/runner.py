@@ -124,9 +124,13 @@ class Worker:
     def _started(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
             self._prepared.clear()
-            environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+            environment = os.environ | {
+                "OMP_NUM_THREADS": "1",
+                "PYTHONWARNINGS": "ignore",
+                "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[1:3])),
+            }
             self._process = subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, "-m", "fuzz.runner"],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -246,7 +250,6 @@ def serve() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)  # what libraries print is no answer
     logging.disable(logging.CRITICAL)
-    sys.path[:0] = [str(Path(__file__).parent), os.getcwd()]
     for line in sys.stdin:
         kind, *which = json.loads(line)
         answer: Any = tried(kind, *which) if which else prepare(kind)

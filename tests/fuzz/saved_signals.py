@@ -6,11 +6,10 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import mutations
 import torch
 
-from actalker_core.edits import EDITS, parse_edit
-from actalker_core.signals import (
+from actalker_core.control.edits import EDITS, parse_edit
+from actalker_core.control.signals import (
     AudioSignal,
     ExpressionSignal,
     PoseSignal,
@@ -18,6 +17,7 @@ from actalker_core.signals import (
     load_signals,
     save_signals,
 )
+from fuzz import mutations
 
 
 def bytes_of(save: Callable[[Path], object]) -> bytes:

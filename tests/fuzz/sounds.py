@@ -7,9 +7,9 @@ from pathlib import Path
 
 import av
 import numpy as np
-from mutations import damaged
 
 from actalker_core.media import load_audio
+from fuzz.mutations import damaged
 
 FORMATS = {
     ".wav": "pcm_s16le",

@@ -3,9 +3,9 @@
 import os
 from itertools import count
 
-import misbehaviour
 import pytest
-import runner
+
+from fuzz import misbehaviour, runner
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="limits of memory, and pipes")
 

@@ -4,12 +4,12 @@ import random
 from pathlib import Path
 
 import numpy as np
+from actalker_core.files.writing.names import parts_of_name
 
-from actalker_core import gates, masks
-from actalker_core.edits import parse_edit
-from actalker_core.expressions.prompt import parse_prompt
+from actalker_core.control import curves, regions
+from actalker_core.control.edits import parse_edit
+from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.media import Audio
-from actalker_core.names import parts_of_name
 from actalker_core.text import Piece, as_text, number_in
 
 NUMBERS = ("0", "1", "0.5", ".25", "1e-3", "-1", "2", "1e400", "nan", "inf", "1_0", "१", "0x1", "")
@@ -72,7 +72,7 @@ def edit(rng: random.Random) -> str:
 
 def region(rng: random.Random) -> str:
     """Parts joined by signs."""
-    names = (*masks.PARTS, "nose", "", "Lips")
+    names = (*regions.PARTS, "nose", "", "Lips")
     parts = [_one(rng, *names) for _ in range(rng.choice((1, 2, 5, 300)))]
     return "".join(f"{_one(rng, '+', '-', '&', ' + ')}{part}" for part in parts)[rng.randrange(2) :]
 
@@ -95,7 +95,7 @@ def strewn(rng: random.Random, text: str) -> str:
 
 def _read_gate(text: str) -> None:
     frames = 30
-    curve = gates.parse(text, frames, 12.5, SOUND)
+    curve = curves.parse(text, frames, 12.5, SOUND)
     assert curve.shape == (frames,)
     assert bool(((curve >= 0) & (curve <= 1)).all())
 
@@ -117,7 +117,7 @@ READERS = (
     (gate, _read_gate),
     (prompt, _read_prompt),
     (edit, parse_edit),
-    (region, masks.read_region),
+    (region, regions.read_region),
     (name, lambda text: parts_of_name("Name", text)),
     (_number, _read_number),
 )

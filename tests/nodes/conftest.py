@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
+from helpers.tiny import tiny_config
 
 
 @pytest.fixture(scope="session")
@@ -13,11 +14,14 @@ def comfy(tmp_path_factory: pytest.TempPathFactory) -> Comfy:
     """ComfyUI; in place of the built-in model it has a smaller random one."""
     torch.set_num_threads(1)  # small operations that wait for a second core are far slower
     host = Comfy(tmp_path_factory.mktemp("comfy"))
-    tiny, path = host.core("config").VARIANTS["tiny"], host.base / "tiny.safetensors"
+    tiny, path = tiny_config(host.core("models.actalker.config")), host.base / "tiny.safetensors"
     torch.manual_seed(0)
-    weights = host.core("bundle").ACTalker(tiny).state_dict()
-    host.core("checkpoint").save(weights, tiny, path, torch.float32)
-    for module in (host.core("checkpoint.built_in"), host.bridge("load")):
+    weights = host.core("models.actalker.networks").ACTalker(tiny).state_dict()
+    host.core("models.actalker.checkpoint").save(weights, tiny, path, torch.float32)
+    for module in (
+        host.core("models.actalker.checkpoint.built_in"),
+        host.node_module("actalker.bridge.load"),
+    ):
         module.BUILT_IN_PATH = path
     return host
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
 from safetensors.torch import save_file
 
 NONSENSE = "nonsense"
@@ -243,8 +243,8 @@ def test_registering_keeps_folders_and_extensions_that_are_there(comfy: Comfy) -
     before = folder_paths.folder_names_and_paths["actalker"]
     try:
         folder_paths.folder_names_and_paths["actalker"] = (["/elsewhere"], {".bin"})
-        comfy.bridge("files").register_folder()
-        comfy.bridge("files").register_folder()
+        comfy.node_module("common.files").register_folder()
+        comfy.node_module("common.files").register_folder()
         paths, extensions = folder_paths.folder_names_and_paths["actalker"]
         assert paths == ["/elsewhere", str(Path(folder_paths.models_dir) / "actalker")]
         assert extensions == {".bin", ".safetensors"}
@@ -262,7 +262,7 @@ def test_a_checkpoint_of_another_folder_is_found(
     file.write_bytes(b"no checkpoint")
     folder_paths.add_model_folder_path("actalker", str(tmp_path))
     try:
-        assert comfy.bridge("files").model_path("other/far.safetensors") == file
+        assert comfy.node_module("common.files").model_path("other/far.safetensors") == file
     finally:
         folder_paths.folder_names_and_paths["actalker"][0].remove(str(tmp_path))
 
@@ -276,7 +276,9 @@ def test_signals_outside_the_folders_are_refused(
     comfy: Comfy, given: Any, name: str, mark: str
 ) -> None:
     secret = comfy.base / "secret.safetensors"
-    comfy.core("signals").save_signals(secret, comfy.core("signals").Signals(given["audio"]))
+    comfy.core("control.signals").save_signals(
+        secret, comfy.core("control.signals").Signals(given["audio"])
+    )
     (comfy.base / "x.safetensors").write_bytes(secret.read_bytes())
     message = refused(comfy, "LoadSignals", signals_file=name.format(base=comfy.base) + mark)
     assert ("output" if mark else "input") in message
@@ -536,7 +538,7 @@ def test_an_empty_output_of_load_signals_is_refused(
 def test_a_signal_of_another_model_is_refused(
     comfy: Comfy, conditioning_inputs: Any, given: Any
 ) -> None:
-    signals = comfy.core("signals")
+    signals = comfy.core("control.signals")
     foreign = signals.ExpressionSignal(12.5, "another model", torch.zeros(8, 7))
     inputs = conditioning_inputs | {"expression_signal": foreign}
     assert "Encode" in refused(comfy, "Conditioning", **inputs)

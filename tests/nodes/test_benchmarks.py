@@ -1,7 +1,7 @@
 """The benchmark that needs a ComfyUI runs."""
 
-from bench_preflight import BOTH, Bench, Clip
-from host import Comfy
+from benchmarks.bench_preflight import BOTH, Bench, Clip
+from helpers.host import Comfy
 
 
 def test_preflight_is_held_against_sampling(comfy: Comfy) -> None:

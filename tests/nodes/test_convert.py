@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 60.0)
@@ -18,12 +18,12 @@ STATES_PER_SECOND = 50
 
 @pytest.fixture(scope="module")
 def convert(comfy: Comfy) -> Any:
-    return importlib.import_module(f"{comfy.package}.nodes.convert")
+    return importlib.import_module(f"{comfy.package}.nodes.common.convert")
 
 
 @pytest.fixture(scope="module")
 def files(comfy: Comfy) -> Any:
-    return comfy.bridge("files")
+    return comfy.node_module("common.files")
 
 
 def numbered(count: int) -> torch.Tensor:

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy
+from helpers.host import Comfy
+from helpers.tiny import tiny_config
 from torch import Tensor
 
 STEPS, SEED = 2, 3
@@ -79,7 +80,7 @@ def same(found: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
 
 def test_layers_have_no_weights_before_they_are_loaded(comfy: Comfy, dynamic: None) -> None:
     """Else the tests below would test nothing."""
-    layers = comfy.bridge("model").Layers
+    layers = comfy.node_module("actalker.bridge.model").Layers
     assert layers.Linear(2, 2).weight is None
 
 
@@ -100,14 +101,17 @@ def test_every_network_has_its_weights(comfy: Comfy, dynamic: None) -> None:
 @pytest.mark.parametrize("dtype", ["fp16", "bf16", "fp8_e4m3fn"])
 def test_weights_keep_the_type_that_was_chosen(comfy: Comfy, dynamic: None, dtype: str) -> None:
     model = comfy.call("LoadModel", checkpoint="built-in", dtype=dtype)[0]
-    wanted = comfy.bridge("load").DTYPES[dtype]
+    wanted = comfy.node_module("actalker.bridge.load").DTYPES[dtype]
     linear = [m for m in model.model.modules() if isinstance(m, torch.nn.Linear)]
     assert {layer.weight.dtype for layer in linear} == {wanted}
 
 
 def test_a_foreign_tensor_is_still_refused(comfy: Comfy, dynamic: None) -> None:
-    single, tiny = comfy.core("checkpoint.single"), comfy.core("config").VARIANTS["tiny"]
-    weights = dict(comfy.core("bundle").ACTalker(tiny).state_dict())
+    single, tiny = (
+        comfy.core("models.actalker.checkpoint.single"),
+        tiny_config(comfy.core("models.actalker.config")),
+    )
+    weights = dict(comfy.core("models.actalker.networks").ACTalker(tiny).state_dict())
     weights["unet.foreign"] = torch.zeros(1)
     path = comfy.base / "models" / "actalker" / "foreign.safetensors"
     single.save(weights, tiny, path, torch.float32)

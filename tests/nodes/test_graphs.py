@@ -12,7 +12,7 @@ import av
 import numpy as np
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
 from PIL import Image
 from torch import Tensor
 
@@ -648,7 +648,7 @@ def test_preflight_names_the_evaluations_that_are_made(
 
 def counted(comfy: Comfy, graph: Graph) -> int:
     """How many passes the UNet runs."""
-    unet = importlib.import_module(f"{comfy.package}.actalker_core.model.unet").UNet
+    unet = importlib.import_module(f"{comfy.package}.actalker_core.models.actalker.unet.unet").UNet
     calls, forward = [], unet.forward
 
     def note(self: Any, *given: Any) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy
+from helpers.host import Comfy
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 
@@ -30,7 +30,7 @@ def disk(comfy: Comfy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Another disk with a checkpoint, signals and a release."""
     folder = tmp_path_factory.mktemp("disk")
     shutil.copy(comfy.base / "tiny.safetensors", folder / "far.safetensors")
-    signals = comfy.core("signals")
+    signals = comfy.core("control.signals")
     expression = signals.ExpressionSignal(25.0, "test", torch.rand(9, 32))
     signals.save_signals(folder / "said.safetensors", signals.Signals(expression=expression))
     (folder / "release").mkdir()
@@ -43,7 +43,7 @@ def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, dis
     (models / "shelf").symlink_to(disk)
     (models / "deep").mkdir()
     (models / "deep" / "down").symlink_to(disk)
-    files = comfy.bridge("files")
+    files = comfy.node_module("common.files")
     wanted = ["linked.safetensors", "shelf/far.safetensors", "deep/down/far.safetensors"]
     assert set(wanted) <= set(files.checkpoints())
     for name in wanted:
@@ -52,7 +52,7 @@ def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, dis
 
 def test_a_linked_release_is_listed_and_found(comfy: Comfy, models: Path, disk: Path) -> None:
     (models / "bought").symlink_to(disk / "release")
-    files = comfy.bridge("files")
+    files = comfy.node_module("common.files")
     assert "bought" in files.folders()
     assert (files.model_path("bought") / "unet-1.pth").read_bytes() == b"x"
 
@@ -64,7 +64,7 @@ def test_linked_signals_are_listed_and_load(comfy: Comfy, disk: Path, mark: str)
     (folder / "shelf").symlink_to(disk)
     try:
         for name in (f"link.safetensors{mark}", f"shelf/said.safetensors{mark}"):
-            assert name in comfy.bridge("files").saved_signals()
+            assert name in comfy.node_module("common.files").saved_signals()
             assert len(comfy.call("LoadSignals", signals_file=name)[1]) == 9
     finally:
         (folder / "link.safetensors").unlink()
@@ -76,7 +76,7 @@ def test_a_linked_landmarker_is_found(
 ) -> None:
     (disk / "task").write_bytes(b"x")
     (models / "face_landmarker.task").symlink_to(disk / "task")
-    files, opened = comfy.bridge("files"), []
+    files, opened = comfy.node_module("common.files"), []
     files._finder_at.cache_clear()
     monkeypatch.setattr(files, "open_finder", lambda path=None, **_: opened.append(path))
     files.face_finder()
@@ -86,14 +86,14 @@ def test_a_linked_landmarker_is_found(
 
 def refused(comfy: Comfy, name: str) -> str:
     with pytest.raises(comfy.core("errors").InputError) as caught:
-        comfy.bridge("files").model_path(name)
+        comfy.node_module("common.files").model_path(name)
     return str(caught.value)
 
 
 def test_what_points_nowhere_is_not_listed(comfy: Comfy, models: Path) -> None:
     (models / "gone.safetensors").symlink_to(models / "never")
     (models / "circle").symlink_to(models / "circle")
-    files = comfy.bridge("files")
+    files = comfy.node_module("common.files")
     listed = files.checkpoints() + files.folders()
     assert not {"gone.safetensors", "circle"} & set(listed)
     for name in ("gone.safetensors", "circle"):
@@ -105,7 +105,7 @@ def test_links_in_a_circle_end(comfy: Comfy, models: Path, disk: Path) -> None:
     (models / "a" / "up").symlink_to(models)
     (models / "a" / "here").symlink_to(models / "a")
     (models / "a" / "linked.safetensors").symlink_to(disk / "far.safetensors")
-    files = comfy.bridge("files")
+    files = comfy.node_module("common.files")
     assert "a/linked.safetensors" in files.checkpoints()
     assert "a" in files.folders()
 
@@ -114,13 +114,13 @@ def test_links_that_multiply_end_soon(
     comfy: Comfy, models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Twelve folders with two links each to the next would be listed 2**12 times."""
-    monkeypatch.setattr(comfy.bridge("files"), "MOST_FOLDERS", 500)
+    monkeypatch.setattr(comfy.node_module("common.files"), "MOST_FOLDERS", 500)
     for i in range(12):
         (models / f"m{i}").mkdir()
         for side in ("l", "r"):
             (models / f"m{i}" / side).symlink_to(models / f"m{i + 1}")
     start = time.perf_counter()
-    comfy.bridge("files").folders()
+    comfy.node_module("common.files").folders()
     assert time.perf_counter() - start < 5
     assert "not all" in caplog.text
 
@@ -131,7 +131,7 @@ def test_what_is_no_regular_file_is_not_listed_and_waits_for_nothing(
     os.mkfifo(models / "pipe.safetensors")
     (models / "zero.safetensors").symlink_to("/dev/zero")
     for name in ("pipe.safetensors", "zero.safetensors"):
-        assert name not in comfy.bridge("files").checkpoints()
+        assert name not in comfy.node_module("common.files").checkpoints()
         assert name in refused(comfy, name)
 
 
@@ -145,7 +145,7 @@ def test_dots_and_absolute_paths_stay_refused(
 
 
 def listed_and_loading(comfy: Comfy, models: Path) -> tuple[set[str], set[str]]:
-    files = comfy.bridge("files")
+    files = comfy.node_module("common.files")
     listed = set(files.checkpoints()) - {"built-in"}
     loading = set()
     for path in models.rglob("*.safetensors"):

@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
 from torch import Tensor
 
 FRAMES, STEPS, SEED = 4, 2, 3

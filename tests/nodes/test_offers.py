@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from host import Comfy
+from helpers.host import Comfy
 
 SEARCHED = {
     "lip sync": {"Talk", "EncodeAudio"},
@@ -75,7 +75,7 @@ def test_what_a_beginner_does_not_need_is_folded_away(comfy: Comfy, io: Any) -> 
 
 
 def test_a_node_that_folds_an_input_away_which_it_has_not_is_refused(comfy: Comfy) -> None:
-    sockets = comfy.bridge("load").__package__.replace(".bridge", ".sockets")
+    sockets = comfy.node_module("actalker.bridge.load").__package__.replace(".bridge", ".sockets")
     make = __import__(sockets, fromlist=["schema"]).schema
     with pytest.raises(ValueError, match=r"expected ids of its inputs.*\['depth'\]"):
         make("Any", "room", "", [], [], aliases=[], advanced=["depth"])
@@ -134,7 +134,7 @@ def test_a_curve_without_points_or_numbers_is_refused(
 
 
 def test_a_drawn_curve_mixes_signals(comfy: Comfy, drawn: Any) -> None:
-    signals = comfy.core("signals")
+    signals = comfy.core("control.signals")
     low, high = (
         signals.ExpressionSignal(25.0, "made", torch.full((5, 4), value)) for value in (0.0, 2.0)
     )

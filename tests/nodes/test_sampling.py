@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
 from torch import Tensor
 
 FRAMES, STEPS, SEED = 4, 2, 7
@@ -106,8 +106,8 @@ def by_core(
     shortcuts: Any = None,
 ) -> Tensor:
     """The same clip by the core's own loop, unscaled."""
-    denoise, schedule = comfy.core("sampler.denoise"), comfy.core("sampler.schedule")
-    windows = comfy.core("sampler.windows").Windows(*window[1:], window[0])
+    denoise, schedule = comfy.core("diffusion.loop"), comfy.core("diffusion.schedules")
+    windows = comfy.core("diffusion.windows").Windows(*window[1:], window[0])
     config, clip = model.model.config, conditioning[0][1]["actalker"]
     count = clip.frames + windows.padding
     drawn = torch.randn(
@@ -118,7 +118,7 @@ def by_core(
         denoise.Denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
         clip.image_latent * scale + sampling.sigma_max * drawn,
         schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
-        comfy.core("sampler.guidance").Guidance(**strengths),
+        comfy.core("models.actalker.guidance").Guidance(**strengths),
         windows,
         shortcuts=shortcuts,
     )
@@ -256,7 +256,7 @@ def test_the_pipeline_of_the_command_line_gives_the_same_frames(
     comfy: Comfy, loaded: Any, exact_clip: Any, exactly_prepared: Prepared
 ) -> None:
     """Conditioning, sampling and decoding by `pipeline.generate`, from the very same signals."""
-    pipeline, plan = comfy.core("pipeline"), comfy.core("plan")
+    pipeline, plan = comfy.core("models.actalker.pipeline"), comfy.core("models.actalker.plan")
     model, encoders, vae = loaded
     whole = encoders.load()
     whole.unet, whole.vae = (
@@ -264,7 +264,7 @@ def test_the_pipeline_of_the_command_line_gives_the_same_frames(
         vae.first_stage_model.network,
     )
     try:
-        signals = comfy.core("signals").Signals(*exactly_prepared.signals.values())
+        signals = comfy.core("control.signals").Signals(*exactly_prepared.signals.values())
         inputs = plan.Inputs(exactly_prepared.portrait.image, signals=signals)
         settings = plan.Settings(
             frames=FRAMES, fps=12.5, short_side_px=EXACT_SIDE_PX, steps=STEPS, seed=SEED
@@ -671,7 +671,7 @@ def test_faster_runs_fewer_passes_and_does_as_the_core(
     with counted(loaded[0]) as calls:
         found = by_node(comfy, faster, *exact_clip)
     assert passes_of(calls) == STEPS + 3 * guided
-    shortcuts = comfy.core("sampler.shortcuts").Shortcuts(
+    shortcuts = comfy.core("diffusion.guidance_cache").Shortcuts(
         values.get("guide_from_sigma", math.inf), reuse_every=values.get("reuse_every_steps", 1)
     )
     whole = ("tight", 25, 0, 7)
@@ -690,7 +690,7 @@ def test_faster_does_as_the_core_where_windows_move_and_gates_shut(
     with counted(loaded[0]) as always:
         by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip)
     assert passes_of(calls) < passes_of(always)
-    shortcuts = comfy.core("sampler.shortcuts").Shortcuts(
+    shortcuts = comfy.core("diffusion.guidance_cache").Shortcuts(
         guide_to=values.get("guide_to_sigma", 0.0), reuse_every=values.get("reuse_every_steps", 1)
     )
     assert_same(found, by_core(comfy, loaded[0], clip[0], CUTS[name], shortcuts=shortcuts))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import REPOSITORY, Comfy
+from helpers.host import REPOSITORY, Comfy
 
 PAGES = REPOSITORY / "web" / "docs"
 PROMISE = re.compile(r"shown on\s+the\s+node")
@@ -18,7 +18,7 @@ TEXT_EVENT = 3
 @pytest.fixture
 def graph(comfy: Comfy) -> dict[str, Any]:
     """A signals file that is loaded and saved again."""
-    signals = comfy.core("signals")
+    signals = comfy.core("control.signals")
     there = signals.ExpressionSignal(25.0, "made", torch.zeros(5, 4))
     file = comfy.base / "input" / "shown.safetensors"
     signals.save_signals(file, signals.Signals(expression=there))
@@ -74,7 +74,7 @@ def test_a_text_is_sent_to_whoever_queued_the_node_and_to_nobody_else(
     monkeypatch.setattr(comfy.server, "client_id", client, raising=False)
     monkeypatch.setattr(comfy.server, "send_sync", lambda *given: sent.append(given))
     running = SimpleNamespace(hidden=SimpleNamespace(unique_id=number))
-    shown = comfy.bridge("shown").show(running, "a\nb")
+    shown = comfy.node_module("common.node_text").show(running, "a\nb")
     assert shown.as_dict() == {"text": ("a  \nb",)}, "a line of its own in Markdown too"
     if client and number:
         ((event, data, receiver),) = sent

@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from host import REPOSITORY, Comfy
+from helpers.host import REPOSITORY, Comfy
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
 LISTED = ("sampler_name", "scheduler", "svd", "checkpoint", "folder", "clip_folder", "signals_file")

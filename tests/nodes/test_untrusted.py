@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import REPOSITORY, Comfy
+from helpers.host import REPOSITORY, Comfy
 
 CASES = REPOSITORY / "tests" / "data" / "cases"
 HOSTILE_MODELS = ("cfg_no_channels", "cfg_hang_layers")
@@ -43,7 +43,7 @@ def test_files_that_cannot_be_read_are_not_listed(comfy: Comfy, content: bytes) 
     for path in paths:
         path.write_bytes(content)
     try:
-        files = comfy.bridge("files")
+        files = comfy.node_module("common.files")
         listed = files.checkpoints() + files.saved_signals()
         assert not any("odd" in name for name in listed)
     finally:

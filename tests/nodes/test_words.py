@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy, image, speech
+from helpers.host import Comfy, image, speech
 
 SURROGATE = "a\ud800b"
 NO_TEXTS = [None, 5, 1.5, ["a", 1], {"a": [1]}, True]

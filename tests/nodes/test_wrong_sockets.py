@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from host import Comfy
+from helpers.host import Comfy
 
 
 def refused(comfy: Comfy, name: str, **inputs: Any) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from http_host import Server
+from helpers.http_host import Server
 
 
 @pytest.fixture(scope="session")

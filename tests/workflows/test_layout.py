@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from http_host import IN_BROWSER_ONLY, WORKFLOWS, Graph, Server
+from helpers.http_host import IN_BROWSER_ONLY, WORKFLOWS, Graph, Server
 
 TITLE_PX = 30
 NARROWEST_PX = 225

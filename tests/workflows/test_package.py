@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from http_host import REPOSITORY, Server, api_format, messages
-from package import CLI, Package, unpack
+from helpers.http_host import REPOSITORY, Server, api_format, messages
+from helpers.package import CLI, Package, unpack
 from test_workflows import saved, small
 
 NEEDED = {

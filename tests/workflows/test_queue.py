@@ -4,7 +4,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from http_host import Server, messages
+from helpers.http_host import Server, messages
 
 SURROGATE = "a\ud800b"
 PORTRAIT = {

@@ -7,7 +7,7 @@ from typing import Any
 
 import av
 import pytest
-from http_host import (
+from helpers.http_host import (
     REPOSITORY,
     WORKFLOWS,
     Graph,
@@ -17,7 +17,7 @@ from http_host import (
     saved_widgets,
     widgets,
 )
-from widgets import unfolded
+from helpers.widgets import unfolded
 
 FEW_STEPS = 2
 FPS = 12.5

@@ -1,7 +1,7 @@
 """What the landmarker of MediaPipe is held against."""
 
 import pytest
-from real_faces import RECORDED, TASK, Recorded
+from helpers.recorded_faces import RECORDED, TASK, Recorded
 from safetensors.numpy import load_file
 
 from actalker_core.faces.landmarker import Landmarker

@@ -1,9 +1,9 @@
 """Boxes: their overlap, their parts, and those that show nothing."""
 
 import pytest
+from helpers.faces import HEIGHT, WIDTH
 from hypothesis import given
 from hypothesis import strategies as st
-from made_faces import HEIGHT, WIDTH
 
 from actalker_core.errors import InputError
 from actalker_core.faces import Box

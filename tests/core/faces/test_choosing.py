@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 import torch
+from helpers.faces import HEIGHT, WIDTH, Script, face_at, greys
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_faces import HEIGHT, WIDTH, Script, face_at, greys
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from real_faces import DRIVING, PORTRAIT, SHARED, TASK, needs_driving, needs_portrait
+from helpers.recorded_faces import DRIVING, PORTRAIT, SHARED, TASK, needs_driving, needs_portrait
 from torch import Tensor
 
 from actalker_core.faces import Box, Depth, Face, track

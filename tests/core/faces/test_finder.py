@@ -17,9 +17,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from made_faces import HEIGHT, WIDTH, greys
+from helpers.faces import HEIGHT, WIDTH, greys
+from helpers.recorded_faces import TASK, needs_model
 from numpy.typing import NDArray
-from real_faces import TASK, needs_model
 
 from actalker_core.errors import ACTalkerError, CheckpointError, FaceError
 from actalker_core.faces import DEFAULT_PATH, download_landmarker, finder, open_finder, track

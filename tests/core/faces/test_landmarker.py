@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from numpy.typing import NDArray
-from real_faces import (
+from helpers.recorded_faces import (
     DRIVING,
     PORTRAIT,
     TASK,
@@ -19,6 +18,7 @@ from real_faces import (
     needs_model,
     needs_portrait,
 )
+from numpy.typing import NDArray
 from torch import Tensor
 
 from actalker_core.faces import Box, Face, Track, choose, measure, topology, track

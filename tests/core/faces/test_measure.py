@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.recorded_faces import Array, Recorded
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from real_faces import Array, Recorded
 
 from actalker_core.faces import measure, topology
 from actalker_core.faces.blendshapes import NAMES

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.recorded_faces import PORTRAIT, SHARED, TASK, needs_portrait
 from numpy.typing import NDArray
-from real_faces import PORTRAIT, SHARED, TASK, needs_portrait
 from torch import Tensor
 
 from actalker_core.cli import main

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from real_faces import TASK, needs_model
+from helpers.recorded_faces import TASK, needs_model
 
 from actalker_core.errors import CheckpointError
 from actalker_core.faces.landmarker import Landmarker

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
+from helpers.faces import HEIGHT, WIDTH, Script, face_at, greys
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made_faces import HEIGHT, WIDTH, Script, face_at, greys
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError

@@ -1,0 +1,1 @@
+"""What an artist steers with: signals, edits, curves, regions and words over time."""

@@ -1,0 +1,57 @@
+"""Edits of signals as a person writes them: `pose.smooth=0.3`, `trim=1:4`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..text import Piece
+from .signals import KINDS, Signal, Signals
+
+Change = Callable[..., Signal]
+
+EDITS: dict[str, tuple[Change, int, str]] = {
+    "trim": (lambda s, start, end: s.trim(start, end), 2, "start:end"),
+    "resample": (lambda s, rate_hz: s.resample(rate_hz), 1, "rate in Hz"),
+    "loop": (lambda s, seconds: s.loop(seconds), 1, "seconds"),
+    "ping-pong": (lambda s, seconds: s.ping_pong(seconds), 1, "seconds"),
+    "hold": (lambda s, seconds: s.hold(seconds), 1, "seconds"),
+    "offset": (lambda s, seconds: s.offset(seconds), 1, "seconds, later if above 0"),
+    "scale": (lambda s, amount, neutral: s.scale(amount, neutral), 2, "amount:neutral second"),
+    "smooth": (lambda s, seconds: s.smooth(seconds), 1, "seconds"),
+}
+"""Name -> the edit, how many numbers it takes, and what they are."""
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One edit, of one kind of signal or of all."""
+
+    kind: str | None
+    name: str
+    values: tuple[float, ...]
+
+    def __call__(self, signals: Signals) -> Signals:
+        """The signals, edited."""
+        change, _, _ = EDITS[self.name]
+        return signals.changed(lambda signal: change(signal, *self.values), self.kind)
+
+
+def parse_edit(text: str) -> Edit:
+    """`[audio.|expression.|pose.]edit=value[:value]`.
+
+    Raises:
+        InputError: says which part cannot be read and where it stands.
+    """
+    name, value = Piece.of("Edit", text).divided("=", "[signal.]edit=value")
+    kind = None
+    if "." in name.text:
+        signal, name = name.divided(".", "signal.edit")
+        if signal.text not in KINDS:
+            raise signal.error(" or ".join(KINDS))
+        kind = signal.text
+    if name.text not in EDITS:
+        raise name.error(" or ".join(EDITS))
+    _, count, meaning = EDITS[name.text]
+    numbers = value.split(":")
+    if len(numbers) != count or value.text.count(":") != count - 1:
+        raise value.error(meaning)
+    return Edit(kind, name.text, tuple(number.number() for number in numbers))

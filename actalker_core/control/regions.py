@@ -1,0 +1,273 @@
+"""Region masks from the geometry of a face: who owns which part of the picture.
+
+A mask is (n, 1, height, width) in 0…1 at the portrait's size, n = 1 for a whole clip or one per
+frame. Masks may overlap: where they do, both signals act.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ..errors import FaceError, check_choice
+from ..faces import topology
+from ..faces.box import Box, centre, enlarged, part
+from ..faces.face import Face
+from ..limits import GROW_PX
+from ..text import Piece
+
+log = logging.getLogger(__name__)
+
+STYLES = ("released", "face", "paper", "halves", "landmarks")
+
+FACE_ENLARGED = 1.2
+"""The release enlarges a face box so many times."""
+MOUTH_IN_FACE = (0.22, 0.62, 0.78, 0.95)
+"""Where the mouth lies in a face box, as shares of its width and height, when no landmarks say."""
+MOUTH_WIDENED = 1.3
+LIPS_GROWN = 0.04
+"""How far the landmark-shaped mouth reaches over the lips, as a share of the face's height."""
+
+Canvas = NDArray[np.float32]
+Shape = tuple[int, int]
+
+
+def box_mask(box: Box, height: int, width: int) -> Tensor:
+    """Ones inside a box, zeros outside: (1, 1, height, width)."""
+    x0, y0, x1, y1 = (max(round(edge), 0) for edge in box)
+    mask = torch.zeros(1, 1, height, width)
+    mask[..., y0:y1, x0:x1] = 1
+    return mask
+
+
+# Parts of a face ---------------------------------------------------------------------------------
+
+
+def mouth_box(face: Face) -> Box:
+    """From below the nose to above the chin, wider than the lips: room for a mouth that opens."""
+    points = face.landmarks
+    if points is None:
+        return part(face.box, MOUTH_IN_FACE)
+    lips = points[list(topology.LIPS), :2]
+    (x0, y0), (x1, y1) = lips.min(0).tolist(), lips.max(0).tolist()
+    nose, chin = float(points[topology.NOSE_BASE, 1]), float(points[topology.CHIN, 1])
+    x0, _, x1, _ = enlarged((x0, y0, x1, y1), MOUTH_WIDENED)
+    return x0, (min(nose, y0) + y0) / 2, x1, (max(chin, y1) + y1) / 2
+
+
+def _box_of_face(face: Face, height: int, width: int) -> Tensor:
+    return box_mask(enlarged(face.box, FACE_ENLARGED), height, width)
+
+
+def _box_of_mouth(face: Face, height: int, width: int) -> Tensor:
+    return box_mask(mouth_box(face), height, width)
+
+
+def _half(face: Face, height: int, width: int, *, upper: bool) -> Tensor:
+    """The face box above or below its middle, which is the nose where landmarks tell."""
+    x0, y0, x1, y1 = enlarged(face.box, FACE_ENLARGED)
+    middle = centre(face.box)[1]
+    if face.landmarks is not None:
+        middle = float(face.landmarks[topology.NOSE_TIP, 1])
+    return box_mask((x0, y0, x1, middle) if upper else (x0, middle, x1, y1), height, width)
+
+
+def _outlined(
+    face: Face, height: int, width: int, *, outlines: Sequence[Sequence[int]], convex: bool = False
+) -> Tensor:
+    """Shapes whose outlines are landmarks."""
+    if face.landmarks is None:
+        raise FaceError(
+            "Lips, eyes, brows and oval need landmarks, and this face has none. Give MediaPipe's "
+            "face_landmarker.task (see the README), or use mouth and face."
+        )
+    canvas: Canvas = np.zeros((height, width), np.float32)
+    for outline in outlines:
+        points = face.landmarks[list(outline), :2].round().astype(np.int32)
+        cv2.fillPoly(canvas, [cv2.convexHull(points) if convex else points], (1.0,))
+    return torch.from_numpy(canvas)[None, None]
+
+
+def _everything(face: Face, height: int, width: int) -> Tensor:
+    return torch.ones(1, 1, height, width)
+
+
+Draw = Callable[[Face, int, int], Tensor]
+
+PARTS: dict[str, Draw] = {
+    "all": _everything,
+    "face": _box_of_face,
+    "mouth": _box_of_mouth,
+    "upper": partial(_half, upper=True),
+    "lower": partial(_half, upper=False),
+    "lips": partial(_outlined, outlines=[topology.LIPS]),
+    "eyes": partial(_outlined, outlines=[topology.LEFT_EYE, topology.RIGHT_EYE]),
+    "brows": partial(_outlined, outlines=[topology.LEFT_BROW, topology.RIGHT_BROW], convex=True),
+    "oval": partial(_outlined, outlines=[topology.OVAL]),
+}
+"""Regions by name; `face`, `upper` and `lower` are of the enlarged face box."""
+
+MOST_PARTS = 100
+"""Of a written region."""
+
+
+def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
+    """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
+
+    Args:
+        faces: one for the clip, or one per frame.
+
+    Returns:
+        (n, 1, height, width), n the number of faces.
+
+    Raises:
+        InputError: says which part is unknown.
+        FaceError: a part needs landmarks that the face lacks.
+    """
+    names, signs = read_region(text)
+    drawn = {name: _drawn(name, faces, height, width) for name in dict.fromkeys(names)}
+    mask = drawn[names[0]]
+    for sign, name in zip(signs, names[1:], strict=True):
+        mask = {"+": union, "-": without, "&": intersect}[sign](mask, drawn[name])
+    return mask
+
+
+def read_region(text: str) -> tuple[list[str], list[str]]:
+    """The parts of a written region, and the signs between them.
+
+    Raises:
+        InputError: says which part is unknown.
+    """
+    whole = Piece.of("Region", text)
+    names, signs = whole.split(r"[-+&]"), re.findall(r"[-+&]", text)
+    if len(names) != len(signs) + 1:
+        raise whole.error("parts joined by + (and), - (without) or & (where both)")
+    if len(names) > MOST_PARTS:
+        raise whole.error(f"at most {MOST_PARTS} parts")
+    for name in names:
+        if name.text not in PARTS:
+            raise name.error(" or ".join(PARTS))
+    return [name.text for name in names], signs
+
+
+def _drawn(name: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
+    return torch.cat([PARTS[name](face, height, width) for face in _several(faces)])
+
+
+def _several(faces: Face | Sequence[Face]) -> Sequence[Face]:
+    return [faces] if isinstance(faces, Face) else faces
+
+
+# Masks of masks ----------------------------------------------------------------------------------
+
+
+def intersect(a: Tensor, b: Tensor) -> Tensor:
+    """Where both are."""
+    return torch.minimum(a, b)
+
+
+def union(a: Tensor, b: Tensor) -> Tensor:
+    """Where either is."""
+    return torch.maximum(a, b)
+
+
+def without(a: Tensor, b: Tensor) -> Tensor:
+    """Where the first is and the second is not."""
+    return torch.minimum(a, 1 - b)
+
+
+def grow(mask: Tensor, pixels: int) -> Tensor:
+    """The mask widened by a number of pixels all around; a number below 0 shrinks it.
+
+    Raises:
+        InputError: more pixels than `limits.GROW_PX`.
+    """
+    if not GROW_PX.check(pixels):
+        return mask
+    sign = 1 if pixels > 0 else -1  # what is outside grows where the mask shrinks
+    planes = [sign * _widened(sign * p.numpy(), abs(pixels)) for p in mask[:, 0].float().cpu()]
+    return torch.from_numpy(np.stack(planes))[:, None]
+
+
+def _widened(plane: Canvas, pixels: int) -> Canvas:
+    """The highest value within a disc around each pixel.
+
+    A row of the disc is covered by two runs of a power of two, each run by two of half its length:
+    OpenCV's time for a disc grows with its area, which takes seconds for large ones.
+    """
+    side, (height, width) = 2 * pixels + 1, plane.shape
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).sum(1).tolist()
+    runs, length = np.pad(plane, pixels, constant_values=-np.inf), 1
+    widened: Canvas = plane.copy()
+    while length <= side:
+        for down, across in enumerate(disc):
+            if length <= across < 2 * length:
+                left = pixels - across // 2
+                for start in (left, left + across - length):
+                    line = runs[down : down + height, start : start + width]
+                    np.maximum(widened, line, out=widened)
+        runs = np.maximum(runs[:, :-length], runs[:, length:])
+        length *= 2
+    return widened
+
+
+def overlap_share(a: Tensor, b: Tensor) -> float:
+    """How much of the smaller of two masks lies in the other: 0 apart, 1 inside it."""
+    a, b = torch.broadcast_tensors(a, b)
+    smaller = min(float(a.sum()), float(b.sum()))
+    return min(float(torch.minimum(a, b).sum()) / smaller, 1.0) if smaller else 0.0
+
+
+# Who owns what -----------------------------------------------------------------------------------
+
+
+def style_masks(
+    style: str,
+    faces: Face | Sequence[Face],
+    height: int,
+    width: int,
+    *,
+    with_audio: bool,
+    with_expression: bool,
+) -> tuple[Tensor, Tensor]:
+    """Audio and expression mask of a portrait: (n, 1, height, width) each.
+
+    A single signal owns the face box (with `landmarks`, the face's oval). Two signals share the
+    picture as `style` says: `released` gives both everything, as the released script does; `face`
+    gives both the face box; `paper` gives the audio a box around the mouth and the expression
+    the rest of the face box; `halves` the face box below and above the nose; `landmarks` the
+    lips' shape and the rest of the oval.
+
+    Args:
+        faces: one for the clip, or one per frame.
+
+    Raises:
+        InputError: unknown style.
+        FaceError: `landmarks` without landmarks.
+    """
+    check_choice("Masks", style, STYLES)
+    draw = partial(region, faces=faces, height=height, width=width)
+    if not (with_audio and with_expression):
+        whole = draw("oval" if style == "landmarks" else "face")
+        return whole * with_audio, whole * with_expression
+    if style == "landmarks":
+        lips = torch.cat([_reaching_lips(face, height, width) for face in _several(faces)])
+        return lips, without(draw("oval"), lips)
+    audio, expression = {
+        "released": ("all", "all"),
+        "face": ("face", "face"),
+        "paper": ("mouth", "face-mouth"),
+        "halves": ("lower", "upper"),
+    }[style]
+    return draw(audio), draw(expression)
+
+
+def _reaching_lips(face: Face, height: int, width: int) -> Tensor:
+    reach_px = max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
+    return grow(_drawn("lips", face, height, width), reach_px)

@@ -1,0 +1,313 @@
+"""Pictures cut and sized for the model, and frames put back where they were cut out."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..errors import InputError, quoted
+from ..limits import ASPECT, EXPAND, FEATHER_PX, LONGEST_TO_SHORTEST, SHORT_SIDE_PX
+from .box import Box, centre, enlarged
+from .face import Face
+
+SIDE_MULTIPLE_PX = 64
+"""The UNet halves the latent three times, and the latent is an eighth of the picture."""
+LEAST_SIDE_PX = 16
+"""Smaller pictures show no face."""
+
+
+@dataclass(frozen=True)
+class Crop:
+    """Where a portrait was cut out of a picture, so that frames can be pasted back.
+
+    Attributes:
+        box: in whole pixels of the picture; inside it.
+        source_shape: height and width of the picture.
+        shape: height and width of the portrait.
+    """
+
+    box: tuple[int, int, int, int]
+    source_shape: tuple[int, int]
+    shape: tuple[int, int]
+
+    def to_portrait(self, face: Face) -> Face:
+        """A face of the picture in the portrait's pixels."""
+        (left, top, right, bottom), (height, width) = self.box, self.shape
+        sx, sy = width / (right - left), height / (bottom - top)
+        x0, y0, x1, y1 = face.box
+        box = (x0 - left) * sx, (y0 - top) * sy, (x1 - left) * sx, (y1 - top) * sy
+        if face.landmarks is None:
+            return replace(face, box=box)
+        shift, scale = np.array([(left, top, 0), (sx, sy, sx)], np.float32)
+        return replace(face, box=box, landmarks=(face.landmarks - shift) * scale)
+
+    def cut(self, picture: Tensor) -> Tensor:
+        """The portrait's part of (n, c, H, W) of the picture's size, at the portrait's size."""
+        left, top, right, bottom = self.box
+        return _resized(picture[..., top:bottom, left:right], self.shape)
+
+
+@dataclass(frozen=True)
+class Portrait:
+    """A picture that the model can animate.
+
+    Attributes:
+        image: (3, H, W) in 0…1; both sides multiples of 64.
+        face: the face in it.
+        crop: where it was cut out.
+    """
+
+    image: Tensor
+    face: Face
+    crop: Crop
+
+    @property
+    def height(self) -> int:
+        """In pixels."""
+        return int(self.image.shape[1])
+
+    @property
+    def width(self) -> int:
+        """In pixels."""
+        return int(self.image.shape[2])
+
+
+def fit(
+    image: Tensor,
+    face: Face,
+    short_side_px: int,
+    *,
+    expand: float | None = None,
+    aspect: float | None = None,
+) -> Portrait:
+    """Cut a picture and scale it to a short side; both sides become multiples of 64.
+
+    Args:
+        image: (3, H, W) in 0…1; (1, H, W) is taken as grey, a fourth channel is dropped.
+        face: the face in it; it moves along.
+        short_side_px: a multiple of 64.
+        expand: cut the face box enlarged so many times; None keeps the whole picture.
+        aspect: width to height; None takes that of the picture, or 1 where the face is cut out.
+            The part that has it and holds most of the picture is used, as near to the face as
+            the picture's borders allow.
+
+    Raises:
+        InputError: values that cannot be met.
+    """
+    image = as_rgb(image)
+    _check(short_side_px, expand, aspect)
+    height, width = int(image.shape[1]), int(image.shape[2])
+    if min(height, width) < LEAST_SIDE_PX:
+        raise InputError(
+            f"Portrait: expected at least {LEAST_SIDE_PX} pixels on each side, got "
+            f"{width}x{height}. Choose a larger picture."
+        )
+    wanted_w, wanted_h = float(width), float(height)
+    if expand is not None:
+        x0, y0, x1, y1 = enlarged(face.box, expand)
+        wanted_w, wanted_h = _with_aspect(x1 - x0, y1 - y0, aspect or 1.0)
+    shape = _target(wanted_w, wanted_h, short_side_px, aspect)
+    box = _placed(face, wanted_w, wanted_h, shape, (height, width))
+    crop = Crop(box, (height, width), shape)
+    return Portrait(crop.cut(image[None])[0].clamp(0, 1), crop.to_portrait(face), crop)
+
+
+def as_rgb(image: Tensor) -> Tensor:
+    """A picture (1, 3 or 4 channels, H, W) as three channels in 0…1; what is no number is black.
+
+    Raises:
+        InputError: another shape.
+    """
+    if image.ndim != 3 or image.shape[0] not in (1, 3, 4) or not image.numel():
+        raise InputError(
+            "Picture: expected (3, height, width), or 1 or 4 channels, got "
+            f"{tuple(image.shape)}. Give one picture, channels first."
+        )
+    if not image.is_floating_point():
+        image = image.float() / 255
+    return image[:3].expand(3, -1, -1).nan_to_num(0.0).clamp(0, 1)
+
+
+def _check(short_side_px: int, expand: float | None, aspect: float | None) -> None:
+    if not SHORT_SIDE_PX.hold(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
+        raise InputError(
+            f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from {SHORT_SIDE_PX.least} to "
+            f"{SHORT_SIDE_PX.most}, got {quoted(short_side_px)}. Choose one."
+        )
+    if expand is not None:
+        EXPAND.check(expand)
+    if aspect is not None:
+        ASPECT.check(aspect)
+
+
+def _with_aspect(width: float, height: float, aspect: float) -> tuple[float, float]:
+    """The smallest size that holds another and has an aspect."""
+    return max(width, height * aspect), max(height, width / aspect)
+
+
+def _target(width: float, height: float, short_px: int, aspect: float | None) -> tuple[int, int]:
+    """Height and width of the portrait: the long side is cut to a multiple of 64."""
+    ratio = aspect or width / height
+    long_px = short_px * min(max(ratio, 1 / ratio), LONGEST_TO_SHORTEST)
+    long_px = max(math.floor(long_px / SIDE_MULTIPLE_PX + 1e-6) * SIDE_MULTIPLE_PX, short_px)
+    return (short_px, int(long_px)) if ratio >= 1 else (int(long_px), short_px)
+
+
+def _placed(
+    face: Face, width: float, height: float, shape: tuple[int, int], source: tuple[int, int]
+) -> tuple[int, int, int, int]:
+    """The largest box of the target's aspect within a size and within the picture."""
+    scale = min(width / shape[1], height / shape[0], source[1] / shape[1], source[0] / shape[0])
+    cut_h, cut_w = max(round(shape[0] * scale), 1), max(round(shape[1] * scale), 1)
+    x, y = centre(face.box)
+    left = min(max(round(x - cut_w / 2), 0), source[1] - cut_w)
+    top = min(max(round(y - cut_h / 2), 0), source[0] - cut_h)
+    return left, top, left + cut_w, top + cut_h
+
+
+def _resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
+    """(n, c, H, W) -> (n, c, *shape), bicubic and free of aliases."""
+    if tuple(images.shape[2:]) == shape:
+        return images
+    return F.interpolate(images, shape, mode="bicubic", antialias=True, align_corners=False)
+
+
+def fit_mask(mask: Tensor, crop: Crop) -> Tensor:
+    """Masks drawn over the picture or over the portrait, at the portrait's size.
+
+    Args:
+        mask: (n, 1, H, W) in 0…1. Where both have one size, it is drawn over the picture.
+
+    Returns:
+        (n, 1, H', W') in steps of 1/255, so that ones stay ones.
+
+    Raises:
+        InputError: the mask has neither size.
+    """
+    shape = tuple(mask.shape[2:])
+    if shape == crop.source_shape:
+        return (crop.cut(mask.float()).clamp(0, 1) * 255).round() / 255
+    if shape == crop.shape:
+        return mask
+    (height, width), (small_h, small_w) = crop.source_shape, crop.shape
+    raise InputError(
+        f"A mask must have the size of the portrait: expected {width}x{height} (or "
+        f"{small_w}x{small_h} as it is animated), got {mask.shape[3]}x{mask.shape[2]}. Draw "
+        "it over the portrait itself."
+    )
+
+
+def feathered(shape: tuple[int, int], feather_px: int) -> Tensor:
+    """A mask (height, width) that is 1 inside and falls to 0 towards the borders.
+
+    Args:
+        feather_px: width of the fall; 0 is ones everywhere.
+
+    Raises:
+        InputError: a width outside `limits.FEATHER_PX`.
+    """
+    FEATHER_PX.check(feather_px)
+    height, width = (_ramp(length, feather_px) for length in shape)
+    return height[:, None] * width[None]
+
+
+def _ramp(length: int, feather_px: int) -> Tensor:
+    to_border = torch.arange(length).minimum(torch.arange(length - 1, -1, -1)) + 0.5
+    if not feather_px:
+        return torch.ones(length)
+    share = (to_border / min(feather_px, length / 2)).clamp(0, 1)
+    return share * share * (3 - 2 * share)
+
+
+def paste_back(
+    chunks: Iterator[Tensor],
+    original: Tensor,
+    crop: Crop,
+    feather_px: int = 16,
+    mask: Tensor | None = None,
+) -> Iterator[Tensor]:
+    """Put frames back into the picture that their portrait was cut from.
+
+    Args:
+        chunks: (n, 3, h, w) in 0…1, of the portrait's size; what is no number is black.
+        original: (3, H, W) in 0…1. Outside the crop, and where the mask is 0, it stays as it is.
+        feather_px: how softly the crop's border blends in, in pixels of the picture.
+        mask: (1, 1, H, W) or (1, 1, h, w), where frames may show; None for all of the crop.
+
+    Yields:
+        (n, 3, H, W) in 0…1.
+
+    Raises:
+        InputError: sizes that do not belong together.
+    """
+    original = as_rgb(original)
+    left, top, right, bottom = crop.box
+    weight = feathered((bottom - top, right - left), feather_px)
+    if mask is not None:
+        weight = weight * _over_crop(mask, crop)
+    for frames in chunks:
+        _check_pasted(frames, original, crop)
+        result = original.expand(len(frames), -1, -1, -1).clone()
+        behind = result[..., top:bottom, left:right]
+        frames = frames.to(original).nan_to_num()
+        shown = _resized(frames, (bottom - top, right - left)).clamp(0, 1)
+        result[..., top:bottom, left:right] = torch.lerp(behind, shown, weight.expand_as(shown))
+        yield result
+
+
+def _over_crop(mask: Tensor, crop: Crop) -> Tensor:
+    """A mask over the picture or the portrait -> (height, width) of the crop's box."""
+    left, top, right, bottom = crop.box
+    if tuple(mask.shape[2:]) == crop.source_shape:
+        return mask[0, 0, top:bottom, left:right].clamp(0, 1)
+    shown = fit_mask(mask, crop)
+    return F.interpolate(shown, (bottom - top, right - left), mode="bilinear")[0, 0].clamp(0, 1)
+
+
+def _check_pasted(frames: Tensor, original: Tensor, crop: Crop) -> None:
+    if tuple(frames.shape[2:]) != crop.shape or tuple(original.shape[1:]) != crop.source_shape:
+        raise InputError(
+            f"Paste back: the crop was made from {crop.source_shape} to {crop.shape} (height, "
+            f"width); got a picture of {tuple(original.shape[1:])} and frames of "
+            f"{tuple(frames.shape[2:])}. Give the picture and the frames of this crop."
+        )
+
+
+def crop_resized(images: Tensor, box: Box, side_px: int) -> Tensor:
+    """Cut a box out of pictures, black where it leaves them, bilinear to a square.
+
+    Args:
+        images: (n, 3, H, W). box: in their pixels; rounded to whole ones.
+
+    Returns:
+        (n, 3, side_px, side_px).
+    """
+    x0, y0, x1, y1 = (round(edge) for edge in box)
+    rows = _between_pixels(images, 2, y0, max(y1 - y0, 1), side_px)
+    return _between_pixels(rows, 3, x0, max(x1 - x0, 1), side_px)
+
+
+def _between_pixels(images: Tensor, dim: int, start: int, length: int, count: int) -> Tensor:
+    """Pixels start … start + length of one axis, bilinear to so many; black outside.
+
+    Only what the result shows is read: a box may be far larger than the picture.
+    """
+    size = images.shape[dim]
+    # As torch's interpolate with align_corners=False, whose positions are float32 too.
+    steps = torch.arange(count, device=images.device, dtype=torch.float32)
+    positions = ((steps + 0.5) * (length / count) - 0.5).clamp(0, length - 1)
+    before = positions.floor().long()
+    after = (before + 1).clamp(max=length - 1)
+    shape = [-1 if d == dim else 1 for d in range(images.ndim)]
+    share = (positions - before).to(images).view(shape)
+
+    def pixels(index: Tensor) -> Tensor:
+        index = index + start
+        is_inside = ((index >= 0) & (index < size)).view(shape)
+        return images.index_select(dim, index.clamp(0, size - 1)) * is_inside
+
+    return torch.lerp(pixels(before), pixels(after), share)

@@ -1,0 +1,1 @@
+"""Files of tensors: written whole or not at all, read within bounds, named alike everywhere."""

@@ -1,0 +1,63 @@
+"""Names of files that people choose from a list or make up, alike on every system.
+
+A graph is made on one system and run on another, and a model folder is shared between them.
+"""
+
+import re
+from collections.abc import Sequence
+
+from ..errors import InputError, quoted
+
+LONGEST_BYTES = 255
+UNWRITABLE = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
+RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[1-9¹²³])(\..*)?", re.IGNORECASE)
+"""Windows keeps these for devices, with any ending."""
+
+
+def parts_of_name(kind: str, name: object, forbidden: str = ":\\") -> Sequence[str]:
+    """The folders and the name of a relative path with forward slashes.
+
+    Args:
+        kind: what it is, for errors.
+        forbidden: characters that it may not have besides those that cannot be written. Colons
+            and backslashes lead elsewhere on Windows: to a drive, a folder, or a hidden stream.
+
+    Raises:
+        InputError: some system would refuse it, or it leads out of its folder.
+    """
+    if not isinstance(name, str):
+        raise InputError(f"{kind}: expected a name, got {quoted(name)}. Choose or write one.")
+    parts = name.split("/")
+    for part in parts:
+        wrong = _wrong(part, forbidden)
+        if wrong:
+            raise InputError(f"{kind}: expected a name {wrong}, got {quoted(name)}. Change it.")
+    return parts
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether `parts_of_name` takes it."""
+    return not any(_wrong(part, ":\\") for part in name.split("/"))
+
+
+NEW = ':\\<>"|?*'
+"""What the name of a new file may not have: Windows could not read it."""
+
+
+def _wrong(part: str, forbidden: str) -> str:
+    """What a part of a name should be and is not; "" if it is right."""
+    if not part:
+        return "with no empty part, below its folder"
+    if part.startswith("."):
+        return "that begins with no dot"
+    if part[-1] in ". ":
+        return "that ends in no dot or space"
+    if any(c in forbidden for c in part):
+        return f"without {' '.join(forbidden)}"
+    if UNWRITABLE.search(part):
+        return "of characters that can be written"
+    if len(part.encode()) > LONGEST_BYTES:
+        return f"of at most {LONGEST_BYTES} bytes"
+    if RESERVED.fullmatch(part):
+        return "that Windows does not keep for a device"
+    return ""

@@ -1,0 +1,1 @@
+"""ACTalker: Stable Video Diffusion with parallel Mamba branches, gates and mask-drop."""

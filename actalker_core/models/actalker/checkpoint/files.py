@@ -1,0 +1,216 @@
+"""Weight files, read so that nothing in them can run, and errors that say what to do."""
+
+import io
+import os
+import pickle
+import re
+import tarfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from torch import Tensor
+
+from ....errors import CheckpointError, quoted
+from ....files.headers import open_tensors
+from .weights import refuse, some, unusual
+
+LONGEST_PICKLE_BYTES = 3 * 2**19
+"""Of names and sizes, without the numbers: thrice that of the release. It is read in Python."""
+AGAIN = "Download it again and compare its size with the source."
+
+_CODE = re.compile(r"unsupported (global|class|function)|\bGLOBAL\b", re.IGNORECASE)
+"""How torch says that a pickle asks for something to be called."""
+
+
+def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """The tensors of a .safetensors or a pickle, those below `prefix` only, prefix removed.
+
+    Tensors stay on disk until they are used, where the format allows.
+
+    Raises:
+        CheckpointError: the file is missing, truncated, of another kind or holds code.
+    """
+    if path.suffix == ".safetensors":
+        return _read_safetensors(path, prefix)
+    return tensors_of(read_pickle(path), path, prefix)
+
+
+def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
+    """The tensors of a mapping below a prefix, prefix removed."""
+    if not isinstance(values, Mapping):
+        raise CheckpointError(
+            f"{path}: expected a state dict (names and tensors), got {type(values).__name__}. "
+            "Check that it is the file that this place needs."
+        )
+    found = {
+        name.removeprefix(prefix): value
+        for name, value in values.items()
+        if isinstance(name, str) and name.startswith(prefix) and isinstance(value, Tensor)
+    }
+    if not found:
+        where = f" below '{prefix}'" if prefix else ""
+        raise CheckpointError(
+            f"{path}: expected tensors{where}, got {names_in(values)}. "
+            "Check that it is the file that this place needs."
+        )
+    refuse({name: what for name, value in found.items() if (what := unusual(value))}, path)
+    return {name: value.detach() for name, value in found.items()}
+
+
+def names_in(values: Mapping[Any, Any]) -> str:
+    """The first few names of a mapping."""
+    return some([name for name in values if isinstance(name, str)]) or "no names"
+
+
+def read_pickle(path: Path) -> Any:
+    """A .pth, .ckpt or .bin, with `weights_only=True`."""
+    _require(path)
+    try:
+        zipped = zipfile.is_zipfile(path)
+        if zipped:
+            _check_zip(path)
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        with path.open("rb", buffering=0) as raw:
+            return torch.load(_Names(raw, path), map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except OSError as error:  # of the disk
+        raise _damaged(path, error) from error
+    except Exception as error:  # a damaged pickle may raise anything
+        if tarfile.is_tarfile(path):
+            raise _not_plain(path, "one in the old .tar format") from error
+        if isinstance(error, pickle.UnpicklingError) and _asks_for_code(error, path):
+            raise CheckpointError(
+                f"{path}: refused, because it holds Python objects besides tensors, which could "
+                "run code. Expected a plain state dict. Get the file from its original source."
+            ) from error
+        raise _damaged(path, error) from error
+
+
+class _Names(io.BufferedReader):
+    """A file in torch's old format, which is read so for its names and sizes, and not for numbers.
+
+    Those torch reads past this, from the file's descriptor.
+    """
+
+    def __init__(self, raw: io.RawIOBase, path: Path) -> None:
+        super().__init__(raw)
+        self._path, self._count = path, 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """See `io.BufferedReader`; refuses endless names."""
+        return self._counted(super().read(size))
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        """See `io.BufferedReader`; refuses endless names."""
+        return self._counted(super().readline(size))
+
+    def _counted(self, content: bytes) -> bytes:
+        self._count += len(content)
+        if self._count > LONGEST_PICKLE_BYTES:
+            raise _not_plain(self._path, f"over {LONGEST_PICKLE_BYTES:,} bytes of names and sizes")
+        return content
+
+
+def _check_zip(path: Path) -> None:
+    """Refuse what torch never writes for a state dict: packed entries, programs, endless names."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+    size = path.stat().st_size
+    if any(Path(entry.filename).name == "constants.pkl" for entry in entries):
+        raise _not_plain(path, "a TorchScript program")
+    if any(e.compress_type != zipfile.ZIP_STORED or e.file_size > size for e in entries):
+        raise _not_plain(path, "packed entries")
+    names = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
+    if names > LONGEST_PICKLE_BYTES:
+        raise _not_plain(path, f"{names:,} bytes of names and sizes")
+
+
+def _not_plain(path: Path, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: expected a plain state dict as torch.save writes it, got {what}. Get the file "
+        "from its original source, or save its state dict anew."
+    )
+
+
+def _asks_for_code(error: Exception, path: Path) -> bool:
+    """Whether torch refused a call, or a pickle that torch did not write (byte 0x80 begins one)."""
+    with path.open("rb") as file:
+        is_pickle = file.read(1) == b"\x80"
+    return bool(_CODE.search(str(error))) or (is_pickle and "Unsupported operand" in str(error))
+
+
+@contextmanager
+def open_safetensors(path: Path) -> Iterator[Any]:
+    """A .safetensors whose tensors are read one by one."""
+    _require(path)
+    try:
+        with open_tensors(path) as file:
+            yield file
+    except (SafetensorError, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
+    with open_safetensors(path) as file:
+        names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
+        if not names:
+            raise CheckpointError(
+                f"{path}: expected tensors below '{prefix}', got {some(list(file.keys()))}. "
+                "Check that it is the file that this place needs."
+            )
+        return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
+
+
+def check_keys(
+    found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], path: Path
+) -> None:
+    """Refuse a state dict that lacks a tensor, has one too many or one of another shape.
+
+    Raises:
+        CheckpointError: names the file and the first few differences.
+    """
+    missing = [key for key in expected if key not in found]
+    foreign = [key for key in found if key not in expected]
+    reshaped = [
+        f"{key} (expected {list(expected[key])}, got {quoted(list(shape))})"
+        for key, shape in found.items()
+        if key in expected and shape != expected[key]
+    ]
+    complaints = [
+        f"{len(keys)} {what}: {some(keys)}"
+        for what, keys in (
+            ("missing", missing),
+            ("not of this model", foreign),
+            ("of another shape", reshaped),
+        )
+        if keys
+    ]
+    if complaints:
+        raise CheckpointError(
+            f"{path}: expected the {len(expected)} tensors of this model, got {len(found)}; "
+            f"{'; '.join(complaints)}. Check that it belongs to this release and is complete."
+        )
+
+
+def _require(path: Path) -> None:
+    if not os.path.isfile(path):
+        raise CheckpointError(f"{path}: no such file. Expected weights there; check the path.")
+
+
+def _damaged(path: Path, error: Exception) -> CheckpointError:
+    size = path.stat().st_size
+    return CheckpointError(
+        f"{path}: cannot be read; it is truncated, damaged or not a weight file ({size:,} bytes). "
+        f"{AGAIN} ({first_line(error)})"
+    )
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, short enough for another message."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,177 @@
+"""One .safetensors that holds every network, with its configuration in the metadata."""
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....errors import ACTalkerError, CheckpointError, InputError, quoted
+from ....files.headers import parse_json
+from ....files.writing import save_tensors
+from ..config import ModelConfig, from_dict, to_dict
+from ..networks import ACTalker, stored_dtype, weight_dtype
+from ..sizes import check_sizes
+from ..unet.attention import Ops
+from .files import check_keys, first_line, open_safetensors
+from .weights import misfit, refuse, some
+
+FORMAT = "actalker-1"
+NETWORKS = {field.name for field in fields(ModelConfig)} - {"sampling"}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a checkpoint holds, without loading it.
+
+    Attributes:
+        parameters: numbers per network. dtypes: tensors per stored type.
+    """
+
+    config: ModelConfig
+    size_bytes: int
+    parameters: Mapping[str, int]
+    dtypes: Mapping[str, int]
+
+
+def save(
+    weights: Mapping[str, Tensor], config: ModelConfig, path: Path, dtype: torch.dtype
+) -> None:
+    """Write a whole bundle's tensors, replacing `path` only once all is on disk.
+
+    Args:
+        weights: under the keys of `bundle.ACTalker`.
+        dtype: of all floating tensors but the scan parameters, which stay float32.
+
+    Raises:
+        CheckpointError: it cannot be written.
+    """
+    stored = _apart({name: _stored(name, tensor, dtype) for name, tensor in weights.items()})
+    metadata = {"format": FORMAT, "config": json.dumps(to_dict(config))}
+    save_tensors(path, stored, metadata, CheckpointError)
+
+
+def size_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
+    """How large a file `save` writes, but for its header; the tensors may be without memory."""
+    sizes = (
+        tensor.numel() * stored_dtype(name, dtype, tensor.dtype).itemsize
+        for name, tensor in weights.items()
+    )
+    return sum(sizes)
+
+
+def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    return tensor.to(stored_dtype(name, dtype, tensor.dtype)).contiguous()
+
+
+def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Copies of those tensors that share memory with another, which the format refuses."""
+    seen: set[int] = set()
+    for name, tensor in tensors.items():
+        memory = tensor.untyped_storage().data_ptr()
+        tensors[name] = tensor.clone() if memory in seen else tensor
+        seen.add(memory)
+    return tensors
+
+
+def load(
+    path: Path,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    ops: Ops = nn,
+) -> ACTalker:
+    """Read a checkpoint tensor by tensor into a model that had no memory before.
+
+    Args:
+        device: where the weights go.
+        dtype: what the UNet computes in (see `bundle.weight_dtype`).
+
+    Raises:
+        CheckpointError: not a checkpoint of this pack, damaged, of other sizes, or with numbers
+            that are not finite or that the type cannot hold.
+    """
+    with open_safetensors(path) as file:
+        model = _empty_model(_config(file, path), ops, path)
+        # A host's layers may have no weights before they are loaded, so that torch's say which.
+        named = model if ops is nn else _empty_model(model.config, nn, path)
+        expected = named.state_dict()
+        check_keys(
+            {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()},  # noqa: SIM118
+            {key: tuple(value.shape) for key, value in expected.items()},
+            path,
+        )
+        weights, misfits = {}, {}
+        for key, value in expected.items():
+            kind = (
+                weight_dtype(key, dtype, value.ndim) if value.is_floating_point() else value.dtype
+            )
+            stored = file.get_tensor(key)
+            if what := misfit(stored, kind):
+                misfits[key] = what
+            else:
+                weights[key] = stored.to(device, kind)
+        refuse(misfits, path)
+    model.load_state_dict(weights, assign=True)
+    return model.train(False).requires_grad_(False)
+
+
+def _empty_model(config: ModelConfig, ops: Ops, path: Path) -> ACTalker:
+    try:
+        with torch.device("meta"):
+            return ACTalker(config, ops)
+    except ACTalkerError:
+        raise
+    except Exception as error:  # sizes that nobody thought of may raise anything
+        raise CheckpointError(
+            f"{path}: the sizes in its configuration do not make a model ({first_line(error)}). "
+            "Convert the released files again."
+        ) from error
+
+
+def summarize(path: Path) -> Summary:
+    """Describe a checkpoint from its header alone.
+
+    Raises:
+        CheckpointError: not a checkpoint of this pack, damaged, or of other networks.
+    """
+    parameters: Counter[str] = Counter()
+    dtypes: Counter[str] = Counter()
+    with open_safetensors(path) as file:
+        config = _config(file, path)
+        for key in file.keys():  # noqa: SIM118
+            entry = file.get_slice(key)
+            parameters[key.split(".", 1)[0]] += math.prod(entry.get_shape())
+            dtypes[entry.get_dtype()] += 1
+    return Summary(config, path.stat().st_size, dict(parameters), dict(dtypes))
+
+
+def _config(file: Any, path: Path) -> ModelConfig:
+    """The configuration of an open checkpoint, which fits itself and the networks in the file."""
+    values = file.metadata() or {}
+    if values.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: expected a checkpoint of this pack (format '{FORMAT}'), got "
+            f"{quoted(values.get('format', 'none'))}. Make one from the released files with "
+            "`python -m actalker_core convert`, or the node Convert Checkpoint."
+        )
+    try:
+        config = from_dict(ModelConfig, parse_json(values["config"]))
+        check_sizes(config)
+    except (KeyError, InputError) as error:
+        raise CheckpointError(
+            f"{path}: expected a configuration of this pack, got another "
+            f"({first_line(error).rstrip('.')}). "
+            "Convert the released files again."
+        ) from error
+    networks = list(dict.fromkeys(key.partition(".")[0] for key in file.keys()))  # noqa: SIM118
+    if set(networks) != NETWORKS:
+        raise CheckpointError(
+            f"{path}: expected weights of {', '.join(sorted(NETWORKS))}, got those of "
+            f"{some(networks) or 'none'}. Convert the released files again."
+        )
+    return config

@@ -1,0 +1,147 @@
+"""Everything that the model reads besides the noisy latent, as one bundle."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ...errors import InputError, NotFiniteError
+from ...ops.finite import is_finite
+from .token_regions import Regions
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One signal over a clip of n frames.
+
+    Attributes:
+        tokens: (n, s, c) tokens of each frame.
+        absent: (1, s, c) what stands there without the signal: the projection of zeros.
+        gate: (n,) strength in each frame; 0 is absent, 1 is full, what lies between was not
+            trained.
+    """
+
+    tokens: Tensor
+    absent: Tensor
+    gate: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse a gate of another length."""
+        if self.gate.shape != self.tokens.shape[:1]:
+            raise InputError(
+                f"A gate needs one number per frame: expected {self.tokens.shape[0]}, got "
+                f"{tuple(self.gate.shape)}. Make its curve as long as the signal."
+            )
+
+    def padded(self, frames: int) -> "Branch":
+        """The clip followed by frames without the signal; the gate holds its last value."""
+        tokens = torch.cat([self.tokens, self.absent.expand(frames, -1, -1)])
+        gate = F.pad(self.gate[None], (0, frames), mode="replicate")[0]
+        return replace(self, tokens=tokens, gate=gate)
+
+    def to(self, device: torch.device) -> "Branch":
+        """The same branch on another device."""
+        return Branch(self.tokens.to(device), self.absent.to(device), self.gate.to(device))
+
+    def speaks(self, frames: Sequence[int]) -> bool:
+        """Whether on some of these frames the signal differs from being absent."""
+        return any(self._speaks[i] for i in frames)
+
+    def read(self, frames: Sequence[int], present: bool) -> Tensor | None:
+        """The gated tokens (f, s, c) with or without the signal; None where the gate is shut."""
+        if not any(self._open[i] for i in frames):
+            return None
+        index = torch.tensor(frames, device=self.gate.device)
+        tokens = self.tokens[index] if present else self.absent
+        return tokens * self.gate[index, None, None]
+
+    @cached_property
+    def _open(self) -> list[bool]:
+        return list((self.gate != 0).tolist())
+
+    @cached_property
+    def _speaks(self) -> list[bool]:
+        differs = (self.tokens != self.absent).flatten(1).any(dim=1)
+        return list(((self.gate != 0) & differs).tolist())
+
+
+@dataclass(frozen=True)
+class Conditioning:
+    """All that the denoiser reads for a clip.
+
+    Attributes:
+        image_latent: (1, 4, h, w) portrait latent, unscaled.
+        identity: (1, s, c) identity token.
+        audio, expression: the two signals, of one length.
+        regions: where each signal applies; None for everywhere.
+        pose: (1, 1, c, h, w) map of the pose guider.
+        time_ids: (1, 3) frame rate in Hz, motion bucket, motion bucket of the expression.
+    """
+
+    image_latent: Tensor
+    identity: Tensor
+    audio: Branch
+    expression: Branch
+    regions: Regions | None
+    pose: Tensor
+    time_ids: Tensor
+
+    def __post_init__(self) -> None:
+        """Refuse signals of different lengths."""
+        lengths = [len(self.audio.gate), len(self.expression.gate)]
+        if lengths[0] != lengths[1]:
+            raise InputError(
+                "Audio and expression must have one length in frames, got "
+                f"{lengths[0]} and {lengths[1]}. Trim the longer one first."
+            )
+
+    @property
+    def frames(self) -> int:
+        """Length of the clip."""
+        return len(self.audio.gate)
+
+    def padded(self, frames: int) -> "Conditioning":
+        """The clip followed by frames without signals."""
+        return replace(
+            self, audio=self.audio.padded(frames), expression=self.expression.padded(frames)
+        )
+
+    def to(self, device: torch.device) -> "Conditioning":
+        """The same on another device; itself if it is there already."""
+        if self.image_latent.device == device:
+            return self
+        return Conditioning(
+            image_latent=self.image_latent.to(device),
+            identity=self.identity.to(device),
+            audio=self.audio.to(device),
+            expression=self.expression.to(device),
+            regions=None if self.regions is None else self.regions.to(device),
+            pose=self.pose.to(device),
+            time_ids=self.time_ids.to(device),
+        )
+
+
+def check_conditioning(conditioning: Conditioning) -> None:
+    """Refuse what would make every frame NaN before the first step.
+
+    Raises:
+        NotFiniteError: names the first part that is not finite, and the network that made it.
+    """
+    audio, expression = conditioning.audio, conditioning.expression
+    parts = {
+        "portrait latent (autoencoder)": [conditioning.image_latent],
+        "identity (identity encoder and projection)": [conditioning.identity],
+        "audio tokens (audio projection)": [audio.tokens, audio.absent],
+        "expression tokens (expression projection)": [expression.tokens, expression.absent],
+        "gates": [audio.gate, expression.gate],
+        "pose map (pose guider)": [conditioning.pose],
+    }
+    for name, tensors in parts.items():
+        if not all(map(is_finite, tensors)):
+            raise NotFiniteError(
+                f"Conditioning: expected finite numbers, got NaN or infinity: they began in the "
+                f"{name}. Check the signals and masks, and get or convert the checkpoint again."
+            )

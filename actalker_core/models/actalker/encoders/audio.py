@@ -1,0 +1,247 @@
+"""Speech -> Whisper hidden states at 50 Hz -> the states around each video frame."""
+
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from ....control.signals import AudioSignal
+from ....errors import InputError, quoted
+from ....media import Audio
+from ....ops.finite import check_encoded
+from ..config import WhisperConfig
+from ..unet.attention import Ops, attention
+
+SAMPLE_RATE_HZ = 16_000
+STATES_PER_SECOND = 50
+STATES_AFTER = 6
+"""A frame hears a little of what follows it."""
+SAMPLES_PER_STATE = SAMPLE_RATE_HZ // STATES_PER_SECOND
+PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
+"""Whisper hears 30 seconds at a time."""
+RESAMPLING_SECONDS = 1.0
+"""Much more than what a resampler looks ahead."""
+CUTS = ("seamless", "released")
+FADE_START_SECONDS, FADE_END_SECONDS = 3.0, 5.0
+"""How far from a border the states are purely of what was heard across it, and when no more."""
+
+OnPiece = Callable[[int, int], None]
+
+
+class WhisperEncoder(nn.Module):
+    """The encoder of Whisper under its own key names, returning every layer.
+
+    Source: Radford et al., arXiv 2212.04356.
+    """
+
+    def __init__(self, config: WhisperConfig, ops: Ops = nn) -> None:
+        super().__init__()
+        width = config.d_model
+        self.config = config
+        self.conv1 = ops.Conv1d(config.num_mel_bins, width, 3, padding=1)
+        self.conv2 = ops.Conv1d(width, width, 3, stride=2, padding=1)
+        self.embed_positions = ops.Embedding(config.max_source_positions, width)
+        self.layers = nn.ModuleList(WhisperLayer(config, ops) for _ in range(config.encoder_layers))
+        self.layer_norm = ops.LayerNorm(width)
+
+    def forward(self, mel: Tensor) -> Tensor:
+        """(b, mels, 3000) -> (b, 1500, layers + 1, width).
+
+        The states are the embedding, every layer but the last, and the last one normalised.
+        """
+        x = F.gelu(self.conv2(F.gelu(self.conv1(mel)))).transpose(1, 2)
+        x = x + self.embed_positions(torch.arange(x.shape[1], device=x.device))
+        states = [x]
+        for layer in self.layers:
+            states.append(layer(states[-1]))
+        states[-1] = self.layer_norm(states[-1])
+        return torch.stack(states, dim=2)
+
+
+class WhisperLayer(nn.Module):
+    """Self attention and a two-layer perceptron, each normalised before."""
+
+    def __init__(self, config: WhisperConfig, ops: Ops = nn) -> None:
+        super().__init__()
+        width = config.d_model
+        self.self_attn = WhisperAttention(width, config.encoder_attention_heads, ops)
+        self.self_attn_layer_norm = ops.LayerNorm(width)
+        self.fc1 = ops.Linear(width, config.encoder_ffn_dim)
+        self.fc2 = ops.Linear(config.encoder_ffn_dim, width)
+        self.final_layer_norm = ops.LayerNorm(width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, l, c) -> (b, l, c)."""
+        x = x + self.self_attn(self.self_attn_layer_norm(x))
+        out: Tensor = x + self.fc2(F.gelu(self.fc1(self.final_layer_norm(x))))
+        return out
+
+
+class WhisperAttention(nn.Module):
+    """Self attention; the keys have no bias."""
+
+    def __init__(self, width: int, heads: int, ops: Ops = nn) -> None:
+        super().__init__()
+        self.heads = heads
+        self.attend = getattr(ops, "attend", attention)
+        self.k_proj = ops.Linear(width, width, bias=False)
+        self.v_proj = ops.Linear(width, width)
+        self.q_proj = ops.Linear(width, width)
+        self.out_proj = ops.Linear(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(b, l, c) -> (b, l, c)."""
+        attended = self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads)
+        out: Tensor = self.out_proj(attended)
+        return out
+
+
+def log_mel(samples: Tensor, mel_bins: int) -> Tensor:
+    """Whisper's log-mel picture of up to 30 s of 16-kHz mono audio: (t,) -> (1, mels, 3000)."""
+    from transformers import WhisperFeatureExtractor
+
+    extract = WhisperFeatureExtractor(feature_size=mel_bins)
+    # NumPy, because new transformers refuse to hand tensors to an old torch.
+    features = extract(samples.cpu().numpy(), sampling_rate=SAMPLE_RATE_HZ, return_tensors="np")
+    return torch.from_numpy(features.input_features).float()
+
+
+def encode_audio(
+    encoder: WhisperEncoder,
+    audio: Audio,
+    *,
+    source: str = "audio",
+    seconds: float | None = None,
+    cut: str = "seamless",
+    on_piece: OnPiece | None = None,
+) -> AudioSignal:
+    """Speech as the model hears it.
+
+    Args:
+        seconds: hear only so much of the beginning; the states in it are those of the whole.
+        cut: see `hidden_states`.
+        on_piece: called with (done, total) after each batch of pieces.
+
+    Raises:
+        InputError: audio shorter than one state pair (40 ms).
+    """
+    samples = audio.mono_at(SAMPLE_RATE_HZ)
+    if seconds is not None and not 0 <= seconds < math.inf:
+        raise InputError(f"Audio: expected a time of 0 seconds or more to hear, got {seconds:g}.")
+    if seconds is not None:
+        samples = samples[: _samples_for(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
+    states = hidden_states(encoder, samples, cut, on_piece=on_piece)
+    check_encoded("Audio encoder", states)
+    return AudioSignal(rate_hz=float(STATES_PER_SECOND), source=source, states=states)
+
+
+@torch.inference_mode()
+def hidden_states(
+    encoder: WhisperEncoder,
+    samples: Tensor,
+    cut: str = "seamless",
+    batch: int = 4,
+    on_piece: OnPiece | None = None,
+) -> Tensor:
+    """Whisper's hidden states of speech of any length.
+
+    Whisper hears 30 seconds at a time. `released` puts such pieces side by side, so that nothing
+    is heard across their borders. `seamless` hears each border again in the middle of a piece of
+    its own and fades over to it and back; further from the borders both are the same.
+
+    Args:
+        samples: (t,) mono, 16 kHz, −1…1.
+        cut: one of `CUTS`.
+        batch: how many pieces are heard at once.
+        on_piece: called with (done, total) after each batch.
+
+    Returns:
+        (states, layers, channels) at 50 Hz; 2·floor(t / 640) of them exist.
+
+    Raises:
+        InputError: audio shorter than one state pair (40 ms), or an unknown cut.
+    """
+    if cut not in CUTS:
+        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got {quoted(cut)}.")
+    total = samples.shape[0]
+    if not states_in(total):
+        raise InputError(
+            f"The audio is too short: expected at least 640 samples at 16 kHz (40 ms), got "
+            f"{total}. Give a longer recording, or none at all."
+        )
+    pieces = [samples[i : i + PIECE_SAMPLES] for i in range(0, total, PIECE_SAMPLES)]
+    borders = range(PIECE_SAMPLES, total, PIECE_SAMPLES) if cut == "seamless" else range(0)
+    half = PIECE_SAMPLES // 2
+    bridges = [samples[border - half : border + half] for border in borders]
+    heard = _hear(encoder, [*pieces, *bridges], batch, on_piece)
+    states = torch.cat(heard[: len(pieces)])
+    for border, bridge in zip(borders, heard[len(pieces) :], strict=True):
+        _fade_over(states, bridge, states_in(border))
+    return states
+
+
+def _hear(
+    encoder: WhisperEncoder, pieces: list[Tensor], batch: int, on_piece: OnPiece | None
+) -> list[Tensor]:
+    """The states of pieces of up to 30 s each."""
+    like = encoder.conv1.weight
+    heard: list[Tensor] = []
+    for start in range(0, len(pieces), batch):
+        some = pieces[start : start + batch]
+        mel = torch.cat([log_mel(piece, encoder.config.num_mel_bins) for piece in some])
+        states = encoder(mel.to(like.device, like.dtype)).float().cpu()
+        heard += [s[: states_in(len(piece))] for s, piece in zip(states, some, strict=True)]
+        if on_piece is not None:
+            on_piece(len(heard), len(pieces))
+    return heard
+
+
+def _fade_over(states: Tensor, bridge: Tensor, border: int) -> None:
+    """Replace what lies around a border by what was heard across it."""
+    start = border - PIECE_SAMPLES // (2 * SAMPLES_PER_STATE)
+    away = (torch.arange(len(bridge)) + start - border + 0.5).abs() / STATES_PER_SECOND
+    fade = FADE_END_SECONDS - FADE_START_SECONDS
+    share = ((FADE_END_SECONDS - away) / fade).clamp(0, 1)[:, None, None]
+    stretch = states[start : start + len(bridge)]
+    stretch += share[: len(stretch)] * (bridge[: len(stretch)] - stretch)
+
+
+def states_in(samples: int) -> int:
+    """How many hidden states a number of 16-kHz samples has."""
+    return 2 * (samples // (2 * SAMPLES_PER_STATE))
+
+
+def seconds_needed(seconds: float) -> float:
+    """How much of a sound must be read to hear the beginning as in the whole of it."""
+    return _samples_for(seconds) / SAMPLE_RATE_HZ + RESAMPLING_SECONDS
+
+
+def _samples_for(seconds: float) -> int:
+    """How much must be heard for the states of the beginning: its pieces and a border's bridge."""
+    heard = (seconds + STATES_AFTER / STATES_PER_SECOND) * SAMPLE_RATE_HZ
+    return math.ceil(heard / PIECE_SAMPLES) * PIECE_SAMPLES + PIECE_SAMPLES // 2
+
+
+def frames_in(states: int, fps: float) -> int:
+    """How many whole video frames a number of hidden states covers."""
+    return math.floor(states * fps / STATES_PER_SECOND + 1e-6)
+
+
+def audio_windows(states: Tensor, frames: int, fps: float, length: int = 10) -> Tensor:
+    """The states around each frame: frame i at 12.5 fps reads 4i − 4 … 4i + 5.
+
+    Args:
+        states: (s, layers, channels) at 50 Hz; zeros stand outside.
+        fps: video frames per second.
+        length: states per frame.
+
+    Returns:
+        (frames, length, layers, channels).
+    """
+    centres = torch.round(torch.arange(frames) * (STATES_PER_SECOND / fps)).long()
+    index = centres[:, None] + torch.arange(length) - (length - 2) // 2
+    inside = (index >= 0) & (index < states.shape[0])
+    windows = states[index.clamp(0, states.shape[0] - 1)]
+    return windows * inside[..., None, None]

@@ -1,0 +1,152 @@
+"""The transformer of the UNet: a spatial block, the Mamba layer, and a mix with the temporal one.
+
+Letters: b batch, f frames, n = b·f, c channels, h w grid, l = h·w tokens, s context tokens.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ....ops.fused import group_norm, layer_norm
+from ..config import UNetConfig
+from .attention import Attention, ControlledAttention, FeedForward, Ops, Signal, weights_of
+from .control import Context
+from .mamba import ParallelControlMamba
+from .resnets import AlphaBlender, TimestepMLP, timestep_embedding
+
+
+class SpatialBlock(nn.Module):
+    """Self attention, controlled cross attention and feed-forward over one frame's tokens."""
+
+    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: Ops) -> None:
+        super().__init__()
+        context = config.cross_attention_dim
+        self.norm1 = ops.LayerNorm(channels)
+        self.attn1 = Attention(channels, channels, heads, ops)
+        self.norm2 = ops.LayerNorm(channels)
+        self.attn2 = ControlledAttention(channels, context, heads, config.signal_scales, ops)
+        self.norm3 = ops.LayerNorm(channels)
+        self.ff = FeedForward(channels, ops)
+        self.weights_of = getattr(ops, "weights_of", weights_of)
+
+    def look(self, x: Tensor) -> Tensor:
+        """(n, l, c) -> (n, l, c): self attention, which is all that comes before the signals."""
+        out: Tensor = x + self.attn1(layer_norm(self.norm1, x, self.weights_of))
+        return out
+
+    def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
+        """What `look` found (n, l, c) -> (n, l, c)."""
+        x = x + self.attn2(layer_norm(self.norm2, x, self.weights_of), identity, signals)
+        out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
+        return out
+
+
+class TemporalBlock(SpatialBlock):
+    """The same over one pixel's frames, with a feed-forward before it.
+
+    The context is the same for every pixel of a video, so its cross attention runs over all
+    tokens of the video at once.
+    """
+
+    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: Ops) -> None:
+        super().__init__(channels, heads, config, ops)
+        self.norm_in = ops.LayerNorm(channels)
+        self.ff_in = FeedForward(channels, ops)
+
+    def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
+        """(b·l, f, c) -> (b·l, f, c); identity and signals are per video (b, s, c')."""
+        x = self.look(x + self.ff_in(layer_norm(self.norm_in, x, self.weights_of)))
+        per_video = layer_norm(self.norm2, x, self.weights_of).reshape(
+            identity.shape[0], -1, x.shape[2]
+        )
+        attended = self.attn2(per_video, identity, signals)
+        x = x + attended.expand(per_video.shape).reshape(x.shape)
+        out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
+        return out
+
+
+class SpatioTemporalTransformer(nn.Module):
+    """Per layer: the spatial block, the parallel-control Mamba, then a mix with the temporal."""
+
+    def __init__(
+        self, channels: int, heads: int, config: UNetConfig, ops: Ops, with_mamba: bool
+    ) -> None:
+        super().__init__()
+        depth = range(config.transformer_layers_per_block)
+        self.norm = ops.GroupNorm(config.norm_num_groups, channels, eps=1e-6)
+        self.proj_in = ops.Linear(channels, channels)
+        self.transformer_blocks = nn.ModuleList(
+            SpatialBlock(channels, heads, config, ops) for _ in depth
+        )
+        if with_mamba:
+            self.mamba_blocks = nn.ModuleList(_mamba(channels, config, ops) for _ in depth)
+        self.temporal_transformer_blocks = nn.ModuleList(
+            TemporalBlock(channels, heads, config, ops) for _ in depth
+        )
+        self.time_pos_embed = TimestepMLP(channels, 4 * channels, channels, ops)
+        self.time_mixer = AlphaBlender()
+        self.proj_out = ops.Linear(channels, channels)
+        self.weights_of = getattr(ops, "weights_of", weights_of)
+
+    def forward(self, x: Tensor, context: Context) -> Tensor:
+        """(n, c, h, w) -> (n, c, h, w)."""
+        grid = (x.shape[2], x.shape[3])
+        tokens = self.proj_in(group_norm(self.norm, x, self.weights_of).flatten(2).transpose(1, 2))
+        position = self._frame_positions(context.spatial.frames, x)
+        for i in range(len(self.transformer_blocks)):
+            tokens = self._layer(i, tokens, position, grid, context)
+        x = context.spatial.part(x)
+        out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
+        return out
+
+    def _layer(
+        self, i: int, x: Tensor, position: Tensor, grid: tuple[int, int], context: Context
+    ) -> Tensor:
+        spatial, temporal = context
+        audio, expression = spatial.spatial(grid)
+        within: Any = self.transformer_blocks[i]
+        x = spatial.part(within.look(x))
+        x = within(x, spatial.identity, (audio, expression))
+        if hasattr(self, "mamba_blocks"):
+            x = self.mamba_blocks[i](x, spatial.identity, audio, expression, spatial.frames)
+        frames = spatial.frames
+        moving = _pixels(x + position.repeat(x.shape[0] // frames, 1, 1), frames)
+        block = self.temporal_transformer_blocks[i]
+        moving = block(moving, temporal.identity, temporal.spatial(grid))
+        mixed: Tensor = self.time_mixer(x, _frames(moving, x.shape[1]))
+        return mixed
+
+    def _frame_positions(self, frames: int, like: Tensor) -> Tensor:
+        """(f, 1, c) embedding of a frame's place in its window.
+
+        Anew in every pass, as a host may change weights between two steps.
+        """
+        t = torch.arange(frames, device=like.device)
+        position: Tensor = self.time_pos_embed(timestep_embedding(t, like.shape[1]).to(like))
+        return position[:, None]
+
+
+def _mamba(channels: int, config: UNetConfig, ops: Ops) -> ParallelControlMamba:
+    return ParallelControlMamba(
+        channels,
+        config.cross_attention_dim,
+        config.state,
+        config.expand,
+        config.directions,
+        ops,
+        across_frames=config.scan_across_frames,
+        mask_drop=config.mask_drop,
+    )
+
+
+def _pixels(x: Tensor, frames: int) -> Tensor:
+    """(b f) l c -> (b l) f c."""
+    pixels: Tensor = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)
+    return pixels
+
+
+def _frames(x: Tensor, tokens: int) -> Tensor:
+    """(b l) f c -> (b f) l c."""
+    frames: Tensor = x.unflatten(0, (-1, tokens)).transpose(1, 2).flatten(0, 1)
+    return frames

@@ -1,0 +1,1 @@
+"""Layers and fused operations that any model is built of."""

@@ -1,0 +1,113 @@
+"""Checkpoints -> MODEL, encoders and VAE under ComfyUI's memory management."""
+
+from functools import partial
+
+import comfy.model_management
+import comfy.model_patcher
+import torch
+
+from ....actalker_core.errors import check_choice
+from ....actalker_core.models.actalker.checkpoint import (
+    BUILT_IN,
+    BUILT_IN_PATH,
+    load,
+    load_built_in,
+    summarize,
+)
+from ....actalker_core.models.actalker.config import ModelConfig
+from ....actalker_core.models.actalker.networks import ACTalker, Encoders
+from ....actalker_core.models.actalker.unet.mamba import use_scan_backend
+from ....actalker_core.ops.selective_scan import CHOICES
+from ...common.files import model_path
+from .model import Layers, make_patcher
+from .vae import TemporalVAE
+
+DTYPES = {
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    "fp32": torch.float32,
+    "fp8_e4m3fn": torch.float8_e4m3fn,
+}
+SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
+
+
+class EncoderBox:
+    """The encoders, loaded when they are used and moved away for whatever needs the room.
+
+    Attributes:
+        config: of the model that they belong to.
+    """
+
+    def __init__(self, encoders: Encoders) -> None:
+        self.config: ModelConfig = encoders.config
+        self._patcher = comfy.model_patcher.ModelPatcher(
+            torch.nn.ModuleList([encoders]),  # which may be told a device; encoders know theirs
+            load_device=comfy.model_management.get_torch_device(),
+            offload_device=comfy.model_management.text_encoder_offload_device(),
+        )
+
+    def load(self) -> Encoders:
+        """The networks on the device that computes."""
+        comfy.model_management.load_models_gpu([self._patcher], force_full_load=True)
+        return self._patcher.model[0]
+
+
+def load_model(
+    name: str, dtype: str, scan: str
+) -> tuple[comfy.model_patcher.ModelPatcher, EncoderBox, TemporalVAE]:
+    """MODEL, encoders and VAE of a checkpoint.
+
+    Args:
+        dtype: of the denoiser's weights, or auto. scan: see `actalker_core.ops.selective_scan`.
+
+    Raises:
+        CheckpointError: the file is missing or of another kind.
+        InputError: an unknown type.
+    """
+    check_choice("dtype", dtype, ("auto", *DTYPES))
+    check_choice("scan_backend", scan, CHOICES)
+    model, stored, cast = _read(name, dtype, scan)
+    unet, vae = model.unet, model.vae
+    del model.unet, model.vae
+    patcher, decoder = (
+        make_patcher(model.config, unet, stored, cast),
+        TemporalVAE(vae, model.config),
+    )
+    # With these newer ComfyUI makes another MODEL or VAE for another GPU, or a MODEL that it does
+    # not stream.
+    patcher.cached_patcher_init = (load_denoiser, (name, dtype, scan))
+    decoder.patcher.cached_patcher_init = (load_autoencoder, (name, dtype, scan))
+    return patcher, EncoderBox(model), decoder
+
+
+def load_denoiser(
+    name: str, dtype: str, scan: str, disable_dynamic: bool = False
+) -> comfy.model_patcher.ModelPatcher:
+    """The MODEL of `load_model` anew; its last argument is ComfyUI's."""
+    model, stored, cast = _read(name, dtype, scan)
+    return make_patcher(model.config, model.unet, stored, cast, dynamic=not disable_dynamic)
+
+
+def load_autoencoder(
+    name: str, dtype: str, scan: str, disable_dynamic: bool = False
+) -> comfy.model_patcher.ModelPatcher:
+    """What runs the VAE of `load_model`, anew; ComfyUI never streams it."""
+    model, _, _ = _read(name, dtype, scan)
+    return TemporalVAE(model.vae, model.config).patcher
+
+
+def _read(name: str, dtype: str, scan: str) -> tuple[ACTalker, torch.dtype, torch.dtype | None]:
+    """A checkpoint, and what its denoiser's weights are stored in and compute in."""
+    own = name == BUILT_IN
+    path = BUILT_IN_PATH if own else model_path(name)
+    stored, cast = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
+    model = (load_built_in if own else partial(load, path))(dtype=stored, ops=Layers)
+    use_scan_backend(model, scan)
+    return model, stored, cast
+
+
+def _types(numbers: int, wanted: torch.dtype | None) -> tuple[torch.dtype, torch.dtype | None]:
+    """What the weights are stored in, and what they compute in if that is another type."""
+    manage = comfy.model_management
+    stored = wanted or manage.unet_dtype(model_params=numbers, supported_dtypes=SUPPORTED)
+    return stored, manage.unet_manual_cast(stored, manage.get_torch_device(), SUPPORTED)

@@ -1,0 +1,309 @@
+"""The denoiser as a real MODEL: streamed weights, any sampler, windows inside."""
+
+import inspect
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import comfy.conds
+import comfy.latent_formats
+import comfy.ldm.modules.attention
+import comfy.model_base
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.supported_models_base
+import torch
+from torch import Tensor, nn
+
+from ....actalker_core.diffusion.guidance_cache import Shortcuts
+from ....actalker_core.diffusion.windows import Windows
+from ....actalker_core.errors import InputError
+from ....actalker_core.models.actalker.conditioning import Conditioning
+from ....actalker_core.models.actalker.config import ModelConfig
+from ....actalker_core.models.actalker.denoiser import clip_velocity
+from ....actalker_core.models.actalker.guidance import Pass
+from ....actalker_core.models.actalker.memory import activation_bytes, scanned_shares
+from ....actalker_core.models.actalker.pipeline import default_windows
+from ....actalker_core.models.actalker.unet.unet import UNet
+from ....actalker_core.ops.finite import check_latents, check_step, is_finite
+from ....actalker_core.ops.layers import lay_channels_last
+from ...common.progress import stop_if_cancelled
+
+CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
+WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
+SHORTCUTS_KEY = "actalker_shortcuts"
+
+
+def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+    """Attention by whichever backend ComfyUI was started with."""
+    return comfy.ldm.modules.attention.optimized_attention(q, k, v, heads)
+
+
+GIVES_BACK = "offloadable" in inspect.signature(comfy.ops.cast_bias_weight).parameters
+"""Whether ComfyUI wants to know when a streamed weight is no longer used (0.3.64 does not)."""
+
+
+def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
+    """Weight and bias of a layer where an input is and in its type, patches included.
+
+    Streamed weights lie in a buffer that the next layer's are written into, or in pages that stay
+    pinned until they are given back: these are copied and given back at once.
+    """
+    if not GIVES_BACK:
+        return comfy.ops.cast_bias_weight(layer, like)
+    weight, bias, streamed = comfy.ops.cast_bias_weight(layer, like, offloadable=True)
+    if streamed[0] is None and not hasattr(layer, "_v"):
+        return weight, bias
+    copies = weight.clone(), None if bias is None else bias.clone()
+    comfy.ops.uncast_bias_weight(layer, weight, bias, streamed)
+    return copies
+
+
+class Layers(comfy.ops.manual_cast):
+    """ComfyUI's layers, whose weights may lie elsewhere and in another type than they compute."""
+
+    attend, weights_of = staticmethod(attend), staticmethod(weights_of)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What some passes over a clip read.
+
+    Attributes:
+        passes: one for each part of the batch.
+        windows: how the clip is cut.
+    """
+
+    conditioning: Conditioning
+    passes: tuple[Pass, ...]
+    windows: Windows
+
+    def to(self, device: torch.device) -> "Reading":
+        """The same on the device of one of several GPUs, between which ComfyUI deals passes."""
+        return replace(self, conditioning=self.conditioning.to(device))
+
+
+def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
+    """What memory depends on: frames of the padded clip, frames of a window, shares scanned."""
+    frames = conditioning.frames + windows.padding
+    return [frames, min(frames, windows.frames), *scanned_shares(conditioning.regions)]
+
+
+class CondReading(comfy.conds.CONDConstant):
+    """Joins the passes that ComfyUI runs in one batch."""
+
+    cond: Reading
+
+    def can_concat(self, other: "CondReading") -> bool:
+        """Passes over the same clip may share a batch."""
+        return self.cond.conditioning is other.cond.conditioning
+
+    def concat(self, others: Sequence["CondReading"]) -> Reading:
+        """In the order of the batch."""
+        passes = sum((other.cond.passes for other in others), self.cond.passes)
+        return Reading(self.cond.conditioning, passes, self.cond.windows)
+
+    def size(self) -> list[float]:
+        """For the estimate of memory."""
+        return sizes(self.cond.conditioning, self.cond.windows)
+
+
+class ClipUNet(nn.Module):
+    """The UNet over all frames of a clip, window by window."""
+
+    def __init__(self, unet: UNet, dtype: torch.dtype, windows: Windows) -> None:
+        super().__init__()
+        self.unet, self.dtype, self.windows = unet, dtype, windows
+
+    def forward(
+        self,
+        x: Tensor,
+        timesteps: Tensor,
+        context: Tensor | None = None,
+        control: object = None,
+        transformer_options: dict | None = None,
+        reading: Reading | None = None,
+        **unused: object,
+    ) -> Tensor:
+        """(p·n, 4, h, w) latents of n frames, the same for each pass -> v of the same shape.
+
+        Raises:
+            NotFiniteError: v is NaN or infinite; says since when.
+        """
+        if reading is None:
+            raise InputError(
+                "This model reads the CONDITIONING of the node Conditioning (ACTalker); it got "
+                "another one. Connect that node to the guider or sampler."
+            )
+        options = transformer_options or {}
+        x, c_noise = x.unflatten(0, (len(reading.passes), -1))[0], timesteps[:1]
+        frames, c = len(x), reading.conditioning
+        windows = options.get(WINDOWS_KEY, reading.windows)
+        check_latent(x, c, windows.padding)
+        step, steps = step_of(options)
+        c, cuts = c.padded(frames - c.frames), windows.at(step, frames)
+        more = reading.passes, cuts, stop_if_cancelled, options.get(MEMO_KEY)
+        v = clip_velocity(self.unet, c, x, c_noise, *more)
+        if not is_finite(v):
+            check_latents(x, "Denoiser")
+            check_step(v.transpose(0, 1), step + 1, steps, cuts)
+        return v.flatten(0, 1)
+
+
+def check_latent(latent: Tensor, conditioning: Conditioning, padding: int) -> None:
+    """Refuse a latent (n, 4, h, w) of another clip; it may have so many frames of padding.
+
+    Raises:
+        InputError: another length, size or number of channels.
+    """
+    shape = conditioning.frames, *conditioning.image_latent.shape[1:]
+    padded = shape[0] + padding, *shape[1:]
+    if tuple(latent.shape) not in (shape, padded):
+        raise InputError(
+            f"LATENT: expected {shape} (frames, channels, height, width) as the conditioning, got "
+            f"{tuple(latent.shape)}. Connect the latent of the same Conditioning (ACTalker)."
+        )
+
+
+def step_of(options: dict) -> tuple[int, int]:
+    """Which step of how many this is; samplers may evaluate between two steps."""
+    levels, sigma = options.get("sample_sigmas"), options.get("sigmas")
+    if levels is None or sigma is None:
+        return 0, 1
+    step = int((levels > sigma.flatten()[0] * (1 + 1e-5)).sum())
+    return step, max(len(levels) - 1, 1)
+
+
+class ClipModel(comfy.model_base.BaseModel):
+    """EDM v-prediction over the latents of a clip.
+
+    Args:
+        config: of the released or another variant.
+        unet: built from `Layers`.
+        dtype: of the stored weights. cast: what they compute in, None for the same.
+    """
+
+    def __init__(
+        self, config: ModelConfig, unet: UNet, dtype: torch.dtype, cast: torch.dtype | None
+    ) -> None:
+        settings = _settings(config)
+        settings.set_inference_dtype(dtype, cast)
+        super().__init__(settings, comfy.model_base.ModelType.V_PREDICTION_EDM)
+        self.diffusion_model = ClipUNet(unet, dtype, default_windows(config))
+        self.config = config
+
+    def extra_conds(self, **given: object) -> dict[str, CondReading]:
+        """What each pass reads, on the device that computes."""
+        conditioning = given.get(CONDITIONING_KEY)
+        if conditioning is None:
+            return {}
+        which = given.get(PASS_KEY, Pass.EXPRESSION)
+        moved = conditioning.to(given["device"])
+        return {"reading": CondReading(Reading(moved, (which,), self._windows(given)))}
+
+    def extra_conds_shapes(self, **given: object) -> dict[str, list[float]]:
+        """The same before it is encoded."""
+        conditioning = given.get(CONDITIONING_KEY)
+        return (
+            {} if conditioning is None else {"reading": sizes(conditioning, self._windows(given))}
+        )
+
+    def _windows(self, given: dict) -> Windows:
+        return given.get(WINDOWS_KEY, self.diffusion_model.windows)
+
+    def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
+        """Bytes for the passes of one window; the length of the clip does not count."""
+        usual = self.config.unet.num_frames
+        clips = (cond_shapes or {}).get("reading") or [[usual, usual, *scanned_shares(None)]]
+        frames, window, *scanned = max(clips)
+        passes = max(round(input_shape[0] / frames), 1)
+        grid = (input_shape[-2], input_shape[-1])
+        number_bytes = (self.manual_cast_dtype or self.get_dtype()).itemsize
+        return activation_bytes(self.config.unet, grid, int(window), passes, scanned, number_bytes)
+
+
+def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
+    class Settings(comfy.supported_models_base.BASE):
+        latent_format = comfy.latent_formats.SD15
+        sampling_settings = {  # noqa: RUF012  (ComfyUI copies it)
+            "sigma_min": config.sampling.sigma_min,
+            "sigma_max": config.sampling.sigma_max,
+        }
+
+    settings = Settings({"disable_unet_model_creation": True})
+    settings.latent_format.scale_factor = config.vae.scaling_factor
+    return settings
+
+
+def make_patcher(
+    config: ModelConfig,
+    unet: UNet,
+    dtype: torch.dtype,
+    cast: torch.dtype | None,
+    *,
+    dynamic: bool = True,
+) -> comfy.model_patcher.ModelPatcher:
+    """A MODEL, whose weights ComfyUI streams as it does those of its own models.
+
+    Args:
+        dynamic: False keeps it out of dynamic VRAM, where ComfyUI has that.
+    """
+    model = ClipModel(config, unet, dtype, cast)
+    if comfy.model_management.force_channels_last():
+        lay_channels_last(unet)
+    plain = comfy.model_patcher.ModelPatcher
+    kind = getattr(comfy.model_patcher, "CoreModelPatcher", plain) if dynamic else plain
+    return kind(
+        model,
+        load_device=comfy.model_management.get_torch_device(),
+        offload_device=comfy.model_management.unet_offload_device(),
+    )
+
+
+def own(patcher: comfy.model_patcher.ModelPatcher) -> ClipModel:
+    """The model, if it is one of this pack.
+
+    Raises:
+        InputError: another MODEL.
+    """
+    model = getattr(patcher, "model", patcher)
+    if not isinstance(model, ClipModel):
+        raise InputError(
+            f"MODEL: expected that of Load Model (ACTalker), got {type(model).__name__}. Connect "
+            "that node."
+        )
+    return model
+
+
+def windows_of(patcher: comfy.model_patcher.ModelPatcher) -> Windows:
+    """How a clip is cut."""
+    options = patcher.model_options.get("transformer_options", {})
+    return options.get(WINDOWS_KEY, patcher.model.diffusion_model.windows)
+
+
+def with_windows(
+    patcher: comfy.model_patcher.ModelPatcher, windows: Windows
+) -> comfy.model_patcher.ModelPatcher:
+    """The same model that cuts clips in another way."""
+    return _with_option(patcher, WINDOWS_KEY, windows)
+
+
+def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> Shortcuts:
+    """What sampling may leave out."""
+    options = patcher.model_options.get("transformer_options", {})
+    return options.get(SHORTCUTS_KEY, Shortcuts())
+
+
+def with_shortcuts(
+    patcher: comfy.model_patcher.ModelPatcher, shortcuts: Shortcuts
+) -> comfy.model_patcher.ModelPatcher:
+    """The same model whose sampling may leave something out."""
+    return _with_option(patcher, SHORTCUTS_KEY, shortcuts)
+
+
+def _with_option(
+    patcher: comfy.model_patcher.ModelPatcher, key: str, value: object
+) -> comfy.model_patcher.ModelPatcher:
+    patcher = patcher.clone()
+    patcher.model_options.setdefault("transformer_options", {})[key] = value
+    return patcher

@@ -1,0 +1,101 @@
+"""Everything that the model reads, as CONDITIONING and LATENT."""
+
+import comfy.sd
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core.control.curves import Curve
+from ...actalker_core.control.signals import Signal
+from ...actalker_core.faces.portrait import Portrait
+from ...actalker_core.models.actalker.pipeline import condition
+from ...actalker_core.models.actalker.plan import Plan, lay_out
+from ..common import convert, sockets
+from .bridge.load import EncoderBox
+from .bridge.model import CONDITIONING_KEY
+from .layout import brought, gathered, length_inputs, settings_of, signal_inputs
+
+
+class Conditioning(io.ComfyNode):
+    """Portrait, signals, masks and gates -> CONDITIONING and LATENT."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Conditioning",
+            "control",
+            "Brings portrait, signals, regions and gates together for a clip. The shortest signal "
+            "ends it.",
+            [
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                io.Vae.Input("vae", tooltip="Of Load Model."),
+                sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
+                sockets.Identity.Input("identity", tooltip="Of Encode Identity."),
+                *length_inputs(),
+                *signal_inputs("if it is driven"),
+                io.Mask.Input(
+                    "audio_mask",
+                    optional=True,
+                    tooltip="Where the audio acts: Region Masks or any MASK over picture or "
+                    "portrait; one, or one per frame. Without one: as released.",
+                ),
+                io.Mask.Input(
+                    "expression_mask", optional=True, tooltip="The same for expression and pose."
+                ),
+                sockets.Gates.Input(
+                    "gates", optional=True, tooltip="When each signal acts. Without: throughout."
+                ),
+                io.Audio.Input(
+                    "audio", optional=True, tooltip="What is heard; comes out as long as the video."
+                ),
+            ],
+            [
+                io.Conditioning.Output("conditioning", tooltip="For Guider or Sampler."),
+                io.Latent.Output("latent", tooltip="The portrait in every frame, to start from."),
+                io.Int.Output("frame_count", tooltip="Frames of the video."),
+                io.Float.Output("video_fps", tooltip="For Create Video."),
+                io.Audio.Output("trimmed_audio", tooltip="For Create Video; empty without audio."),
+            ],
+            aliases=["talking head", "audio driven", "portrait animation", "image to video"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        encoders: EncoderBox,
+        vae: comfy.sd.VAE,
+        portrait: Portrait,
+        identity: Tensor,
+        fps: float,
+        max_frames: int,
+        extend: str,
+        audio_signal: Signal | None = None,
+        expression_signal: Signal | None = None,
+        pose_signal: Signal | None = None,
+        audio_mask: Tensor | None = None,
+        expression_mask: Tensor | None = None,
+        gates: tuple[Curve, Curve] | None = None,
+        audio: dict | None = None,
+    ) -> io.NodeOutput:
+        """Lay out over time, then project to tokens."""
+        planned = lay_out(
+            portrait,
+            gathered(audio_signal, expression_signal, pose_signal),
+            brought(portrait, audio, audio_mask, expression_mask, "Conditioning"),
+            settings_of(max_frames, extend, gates),
+            fps,
+        )
+        sound = None if planned.sound is None else convert.to_audio(planned.sound)
+        found = conditioned(encoders, vae, identity, planned)
+        return io.NodeOutput(*found, planned.frames, fps, sound)
+
+
+def conditioned(
+    encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, planned: Plan
+) -> tuple[list, dict]:
+    """CONDITIONING and LATENT of a plan, both on the CPU."""
+    latent = vae.encode(convert.to_image(planned.portrait.image[None])).float().cpu()
+    read = condition(encoders.load(), planned, latent, identity).to(latent.device)
+    tokens = read.identity
+    samples = latent.repeat(planned.frames, 1, 1, 1)
+    return [[tokens, {CONDITIONING_KEY: read}]], {"samples": samples}

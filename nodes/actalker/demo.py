@@ -1,0 +1,63 @@
+"""Something to animate where nothing is at hand."""
+
+from comfy_api.latest import io
+
+from ...actalker_core.control.regions import box_mask
+from ...actalker_core.errors import check_choice
+from ...actalker_core.synthetic import demo
+from ..common import convert, sockets
+
+MOST_PEOPLE = 9999
+MOVEMENTS = {"head and face": (True, True), "head": (True, False), "face": (False, True)}
+
+
+class DemoMedia(io.ComfyNode):
+    """A drawn portrait, speech, a driving clip."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Demo Media",
+            "start",
+            "A drawn portrait, synthetic speech and a driving clip, so that a graph runs without "
+            "any file. Replace it by Load Image, Load Audio and Load Video.",
+            [
+                sockets.fraction_input("seconds", 2.0, 0.1, 60.0, "Of sound and clip.", 0.1),
+                io.Combo.Input(
+                    "movement",
+                    options=list(MOVEMENTS),
+                    tooltip="What moves in the clip: the head turns, the face moves, or both.",
+                ),
+                io.Int.Input(
+                    "person",
+                    default=0,
+                    min=0,
+                    max=MOST_PEOPLE,
+                    tooltip="Another number draws somebody else, who says something else.",
+                ),
+            ],
+            [
+                io.Image.Output("portrait_image", tooltip="For Prepare Portrait or Talk."),
+                io.Mask.Output("face_mask", tooltip="Its face in white, which nothing else finds."),
+                io.Audio.Output("speech", tooltip="For Encode Audio or Talk."),
+                io.Image.Output("driving_frames", tooltip="For Encode Motion or Talk."),
+                io.Float.Output("driving_fps", tooltip="Frames per second of the clip."),
+            ],
+            aliases=["example media", "sample portrait", "test speech", "placeholder"],
+        )
+
+    @classmethod
+    def execute(cls, seconds: float, movement: str, person: int = 0) -> io.NodeOutput:
+        """Draw and speak."""
+        check_choice("movement", movement, MOVEMENTS)
+        head, face = MOVEMENTS[movement]
+        who = demo.PERSON + 2 * person
+        portrait = demo.portrait(who)
+        return io.NodeOutput(
+            convert.to_image(portrait[None]),
+            convert.to_mask(box_mask(demo.face(who), *portrait.shape[1:])),
+            convert.to_audio(demo.speech(seconds, who)),
+            convert.to_image(demo.film(seconds, who, head=head, face=face)),
+            demo.FPS,
+        )

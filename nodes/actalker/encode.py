@@ -1,0 +1,232 @@
+"""Media -> identity and signals."""
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core import limits
+from ...actalker_core.control.signals import AudioSignal, ExpressionSignal, PoseSignal
+from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.faces import Box, Track, track
+from ...actalker_core.faces.portrait import Portrait
+from ...actalker_core.models.actalker.encoders.audio import CUTS, encode_audio
+from ...actalker_core.models.actalker.encoders.identity import encode_identity
+from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
+from ..common import convert, sockets
+from ..common.files import face_finder
+from ..common.progress import Bar
+from ..face.portrait import FACE_CHOICES, WHOLE, face_inputs, given_box, named
+from .bridge.load import EncoderBox
+
+ENCODED_AT_ONCE = 8
+
+
+class EncodeIdentity(io.ComfyNode):
+    """Portrait -> who it is."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Encode Identity",
+            "signals",
+            "Who is shown, from the face of a portrait; usually the one that is animated.",
+            [
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
+            ],
+            [sockets.Identity.Output("identity", tooltip="For Conditioning.")],
+            aliases=["face embedding", "face id", "identity embedding"],
+        )
+
+    @classmethod
+    def execute(cls, encoders: EncoderBox, portrait: Portrait) -> io.NodeOutput:
+        """One call."""
+        return io.NodeOutput(identity_of(encoders, portrait))
+
+
+def identity_of(encoders: EncoderBox, portrait: Portrait) -> Tensor:
+    """(1, features) on the CPU."""
+    network = encoders.load()
+    image = portrait.image.to(network.device)
+    return encode_identity(network.identity_encoder, image, portrait.face.box).cpu()
+
+
+class EncodeAudio(io.ComfyNode):
+    """AUDIO -> audio signal."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Encode Audio",
+            "signals",
+            "What the speech says, for the lips.",
+            [
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                io.Audio.Input("audio", tooltip="Speech of any rate; channels are mixed."),
+                sockets.fraction_input(
+                    "max_seconds", 0.0, 0.0, 36000.0, "Hear only so much. 0 hears all.", 0.1
+                ),
+                io.Combo.Input(
+                    "cut",
+                    options=list(CUTS),
+                    default="seamless",
+                    tooltip="For speech over 30 s: seamless overlaps pieces, released has a seam "
+                    "every 30 s as the released script.",
+                ),
+                sockets.fps_input(
+                    "fps", 12.5, "Only to count frames; the released model makes 12.5."
+                ),
+            ],
+            [
+                sockets.Signal.Output("audio_signal", tooltip="For Conditioning."),
+                io.Int.Output("frame_count", tooltip="Frames that the speech lasts at fps."),
+                io.Audio.Output("trimmed_audio", tooltip="As long as those frames."),
+            ],
+            aliases=["lip sync", "speech encoder", "audio encoder", "audio driven", "voice"],
+            advanced=["cut", "fps"],
+        )
+
+    @classmethod
+    def execute(
+        cls, encoders: EncoderBox, audio: dict | None, max_seconds: float, cut: str, fps: float
+    ) -> io.NodeOutput:
+        """One call, and the sound cut to whole frames."""
+        sound = convert.audio(audio, "Encode Audio")
+        limits.FPS.check(fps)
+        if max_seconds:
+            limits.SECONDS.check(max_seconds)
+            sound = sound.trimmed(min(max_seconds, sound.seconds))
+        signal = hear(encoders, sound, cut)
+        frames = int(signal.seconds * fps + 1e-6)
+        if frames < 1:
+            raise InputError(
+                f"Encode Audio: expected at least one frame at {fps:g} fps ({1 / fps:.2f} s), got "
+                f"{sound.seconds:.2f} s. Give a longer sound."
+            )
+        return io.NodeOutput(signal, frames, convert.to_audio(sound.trimmed(frames / fps)))
+
+
+def hear(encoders: EncoderBox, sound: convert.Audio, cut: str = "seamless") -> AudioSignal:
+    """The audio signal, with a progress bar."""
+    check_choice("cut", cut, CUTS)
+    network, bar = encoders.load(), Bar()
+    return encode_audio(network.audio_encoder, sound, cut=cut, on_piece=bar.counted)
+
+
+class EncodeMotion(io.ComfyNode):
+    """Frames -> expression and pose signals."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Encode Motion",
+            "signals",
+            "What the face in a driving clip expresses, and how its head is held.",
+            [
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                sockets.frames_input("frames", "The driving clip: IMAGE of any loader, or VIDEO."),
+                sockets.fps_input(
+                    "frames_per_second", 25.0, "Of IMAGE frames; a VIDEO knows its own."
+                ),
+                sockets.fps_input(
+                    "signal_fps",
+                    12.5,
+                    "Values per second. That of the result is enough: 12.5 for the released model.",
+                ),
+                *face_inputs(),
+                io.Int.Input(
+                    "max_frames",
+                    default=0,
+                    min=0,
+                    max=limits.FRAMES.most,
+                    tooltip="Watch at most so many frames, counted at signal_fps. 0 watches all.",
+                ),
+                io.Mask.Input(
+                    "face_mask",
+                    optional=True,
+                    tooltip="The face in white, for all frames, instead of following it.",
+                ),
+                io.String.Input(
+                    "face_box",
+                    default="",
+                    optional=True,
+                    tooltip="x0,y0,x1,y1 in pixels for all frames. Empty follows the face.",
+                ),
+            ],
+            [
+                sockets.Signal.Output("expression_signal", tooltip="Expression and gaze."),
+                sockets.Signal.Output("pose_signal", tooltip="Rotation of the head."),
+                sockets.Track.Output(
+                    "face_track",
+                    tooltip="The face in each frame, for masks and monitor. Empty if it was not "
+                    "followed.",
+                ),
+                io.Int.Output("motion_frame_count", tooltip="Frames at signal_fps."),
+            ],
+            aliases=[
+                "face reenactment",
+                "driving video",
+                "expression transfer",
+                "motion transfer",
+                "head pose",
+                "face tracking",
+            ],
+            advanced=["signal_fps", "face_index", "face_box"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        encoders: EncoderBox,
+        frames: object,
+        frames_per_second: float,
+        signal_fps: float,
+        face: str,
+        face_index: int,
+        max_frames: int,
+        face_mask: Tensor | None = None,
+        face_box: str = "",
+    ) -> io.NodeOutput:
+        """Follow the face, then watch it."""
+        clip = convert.frames(frames, frames_per_second, signal_fps, max_frames or None)
+        size = (int(clip.pictures.shape[2]), int(clip.pictures.shape[3]))
+        box = given_box(size, face_mask, face_box)
+        followed = None if box or face == WHOLE else follow(clip, face, face_index)
+        expression, pose = watch(encoders, clip, followed, box)
+        return io.NodeOutput(expression, pose, followed, len(clip.pictures))
+
+
+def follow(clip: convert.Frames, face: str, index: int) -> Track:
+    """The face in each frame."""
+    check_choice("face", face, FACE_CHOICES)
+    bar = Bar(len(clip.pictures))
+    choice = named(face, index)
+    return track(face_finder(), clip.pictures, choice, on_frame=bar.counted, fps=clip.fps)
+
+
+def watch(
+    encoders: EncoderBox, clip: convert.Frames, followed: Track | None, box: Box | None
+) -> tuple[ExpressionSignal, PoseSignal]:
+    """Expression and pose, with a progress bar over both."""
+    network, frames = encoders.load(), clip.pictures
+    bar = Bar(2 * len(frames))
+    boxes = [box] * len(frames) if followed is None else [f.box for f in followed.faces]
+    expression = encode_expression(
+        network.expression_encoder,
+        frames,
+        boxes,
+        rate_hz=clip.fps,
+        batch=ENCODED_AT_ONCE,
+        on_batch=bar.counted,
+    )
+    pose = encode_pose(
+        network.head_pose_encoder,
+        frames,
+        boxes[0],
+        rate_hz=clip.fps,
+        batch=ENCODED_AT_ONCE,
+        on_batch=lambda done: bar.counted(len(frames) + done),
+    )
+    return expression, pose

@@ -1,0 +1,72 @@
+"""Less time for a little less quality."""
+
+import math
+
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+
+from ...actalker_core.diffusion.guidance_cache import Shortcuts
+from ...actalker_core.limits import REUSE_STEPS, SIGMA
+from ..common import sockets
+from .bridge.model import own, with_shortcuts
+
+ALWAYS = SIGMA.most
+"""Above every noise level."""
+
+
+class Faster(io.ComfyNode):
+    """MODEL -> MODEL whose guidance is computed more rarely."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Faster",
+            "sampling",
+            "Leaves out guidance at some noise levels or steps, at a price in quality. As it comes "
+            "it changes nothing.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
+                io.Float.Input(
+                    "guide_from_sigma",
+                    default=ALWAYS,
+                    min=0.0,
+                    max=ALWAYS,
+                    step=0.1,
+                    tooltip="No guidance above this noise level: the first steps run one pass. "
+                    "100 is typical for the released model, 20 for the built-in one; 1000 is off.",
+                ),
+                io.Float.Input(
+                    "guide_to_sigma",
+                    default=0.0,
+                    min=0.0,
+                    max=ALWAYS,
+                    step=0.01,
+                    tooltip="No guidance below this noise level: the last steps run one pass. 0.3 "
+                    "is typical, 0 is off.",
+                ),
+                io.Int.Input(
+                    "reuse_every_steps",
+                    default=1,
+                    **REUSE_STEPS.widget,
+                    tooltip="Guidance is computed at one step of so many; between, each frame "
+                    "gets what it added before. 2 is typical, 1 is off.",
+                ),
+            ],
+            [io.Model.Output("faster_model", tooltip="For Preflight, Guider or Sampler.")],
+            aliases=["speed up", "acceleration", "guidance interval", "guidance cache"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        guide_from_sigma: float,
+        guide_to_sigma: float,
+        reuse_every_steps: int,
+    ) -> io.NodeOutput:
+        """One call."""
+        own(model)
+        first = math.inf if guide_from_sigma >= ALWAYS else guide_from_sigma
+        shortcuts = Shortcuts(first, guide_to_sigma, reuse_every_steps)
+        return io.NodeOutput(with_shortcuts(model, shortcuts))

@@ -1,0 +1,89 @@
+"""What the nodes share that lay signals, masks and gates over a clip."""
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core import limits
+from ...actalker_core.control.curves import Curve
+from ...actalker_core.control.signals import (
+    AudioSignal,
+    ExpressionSignal,
+    PoseSignal,
+    Signal,
+    Signals,
+)
+from ...actalker_core.faces.portrait import Portrait
+from ...actalker_core.models.actalker.plan import EXTENSIONS, Inputs, Settings
+from ..common import convert, sockets
+from ..face.curves import OPEN
+
+END = "end"
+
+
+def signal_inputs(where: str) -> list:
+    """Up to one signal of each kind."""
+    return [
+        sockets.Signal.Input("audio_signal", optional=True, tooltip=f"Lips, {where}."),
+        sockets.Signal.Input("expression_signal", optional=True, tooltip=f"Expression, {where}."),
+        sockets.Signal.Input("pose_signal", optional=True, tooltip=f"Head rotation, {where}."),
+    ]
+
+
+def gathered(audio: Signal | None, expression: Signal | None, pose: Signal | None) -> Signals:
+    """The signals of three inputs.
+
+    Raises:
+        InputError: one is of another kind.
+    """
+    return Signals(
+        convert.signal(audio, AudioSignal, "audio_signal"),
+        convert.signal(expression, ExpressionSignal, "expression_signal"),
+        convert.signal(pose, PoseSignal, "pose_signal"),
+    )
+
+
+def length_inputs() -> list:
+    """How long the video is."""
+    return [
+        sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+        io.Int.Input(
+            "max_frames",
+            default=0,
+            min=0,
+            max=limits.FRAMES.most,
+            tooltip="At most so many frames. 0 is as long as the signals last.",
+        ),
+        io.Combo.Input(
+            "extend",
+            options=[END, *EXTENSIONS],
+            tooltip="What a driving clip does that is shorter than the audio: end the video, hold "
+            "its last value, loop, or go forth and back.",
+        ),
+    ]
+
+
+def settings_of(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None) -> Settings:
+    """The values of `length_inputs`, and the curves of Gates."""
+    audio, expression = gates or (OPEN, OPEN)
+    return Settings(
+        frames=max_frames or None,
+        extend=None if extend == END else extend,
+        audio_gate=audio,
+        expression_gate=expression,
+    )
+
+
+def brought(
+    portrait: Portrait,
+    audio: dict | None,
+    audio_mask: Tensor | None,
+    expression_mask: Tensor | None,
+    where: str,
+) -> Inputs:
+    """Sound and masks as the core takes them."""
+    return Inputs(
+        portrait.image,
+        sound=None if audio is None else convert.audio(audio, where),
+        audio_mask=convert.masks(audio_mask),
+        expression_mask=convert.masks(expression_mask),
+    )

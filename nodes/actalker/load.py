@@ -1,0 +1,147 @@
+"""Checkpoints."""
+
+from pathlib import Path
+
+import folder_paths
+from comfy_api.latest import io
+
+from ...actalker_core.errors import InputError, check_choice, quoted
+from ...actalker_core.models.actalker.checkpoint import BUILT_IN, convert
+from ...actalker_core.ops.selective_scan import CHOICES
+from ...actalker_core.text import as_text
+from ..common import files, sockets
+from ..common.node_text import show
+from ..common.progress import Bar
+from .bridge.load import DTYPES, load_model
+
+IN_FOLDER = "in the folder"
+CONVERTED_PARTS = 9
+STORED = ("fp16", "bf16", "fp32")
+
+
+class LoadModel(io.ComfyNode):
+    """Checkpoint -> MODEL, encoders, VAE."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Load Model",
+            "model",
+            "Loads a checkpoint of models/actalker: the denoiser as a MODEL for any sampler, the "
+            "encoders of the signals, and the VAE.",
+            [
+                io.Combo.Input(
+                    "checkpoint",
+                    options=files.checkpoints(),
+                    tooltip="built-in needs no download and is for trying graphs. For "
+                    "photographs: .safetensors in models/actalker, made by Convert Checkpoint.",
+                ),
+                io.Combo.Input(
+                    "dtype",
+                    options=["auto", *DTYPES],
+                    default="auto",
+                    tooltip="Of the denoiser's weights. auto follows ComfyUI; fp8_e4m3fn halves "
+                    "their memory and costs some quality.",
+                ),
+                io.Combo.Input(
+                    "scan_backend",
+                    options=list(CHOICES),
+                    default="auto",
+                    tooltip="How Mamba's scan runs. auto takes the fastest that is there; all give "
+                    "the same pictures.",
+                ),
+            ],
+            [
+                io.Model.Output("model", tooltip="For Guider, Sampler or any sampler of ComfyUI."),
+                sockets.Encoders.Output("encoders", tooltip="For the Encode nodes."),
+                io.Vae.Output("vae", tooltip="For Conditioning and Decode; also for VAE Decode."),
+            ],
+            aliases=["checkpoint loader", "load actalker", "talking head model", "lip sync model"],
+            advanced=["dtype", "scan_backend"],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls, checkpoint: str | None, **unused: object) -> str:
+        """A file that was replaced is read again; of a linked name ComfyUI tells nothing here."""
+        if checkpoint is None or checkpoint == BUILT_IN:
+            return BUILT_IN
+        return files.changed_at(files.model_path(checkpoint))
+
+    @classmethod
+    def execute(cls, checkpoint: str, dtype: str, scan_backend: str) -> io.NodeOutput:
+        """One call."""
+        return io.NodeOutput(*load_model(checkpoint, dtype, scan_backend))
+
+
+class ConvertCheckpoint(io.ComfyNode):
+    """The released folder -> one .safetensors."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Convert Checkpoint",
+            "model",
+            "Turns the released ACTalker files and SVD's VAE into one .safetensors in "
+            "models/actalker. Needed once; nothing in the pickles is run.",
+            [
+                io.Combo.Input(
+                    "folder",
+                    options=files.folders(),
+                    tooltip="Folder below models/actalker with the released files.",
+                ),
+                io.Combo.Input(
+                    "svd",
+                    options=[IN_FOLDER, *folder_paths.get_filename_list("checkpoints")],
+                    tooltip="SVD-xt-1.1 for its VAE: a file of models/checkpoints, or, with "
+                    "in the folder, one among the released files.",
+                ),
+                io.String.Input(
+                    "file_name",
+                    default="actalker",
+                    tooltip="Name in models/actalker; a file of that name is replaced.",
+                ),
+                io.Combo.Input(
+                    "stored_dtype",
+                    options=list(STORED),
+                    default="fp16",
+                    tooltip="Of the written weights. fp16 is 4 GB; fp32 is exact and twice that.",
+                ),
+            ],
+            [io.String.Output("checkpoint_path", tooltip="The file that was written.")],
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            aliases=[
+                "convert weights",
+                "merge checkpoint",
+                "pth to safetensors",
+                "released weights",
+            ],
+            advanced=["stored_dtype"],
+        )
+
+    @classmethod
+    def execute(cls, folder: str, svd: str, file_name: str, stored_dtype: str) -> io.NodeOutput:
+        """One call."""
+        if folder == files.NONE:
+            raise InputError("Convert Checkpoint: put the released folder into models/actalker.")
+        check_choice("stored_dtype", stored_dtype, STORED)
+        out, bar, done = files.new_model_path(file_name), Bar(CONVERTED_PARTS), iter(range(99))
+        convert(
+            files.model_path(folder),
+            out,
+            DTYPES[stored_dtype],
+            None if svd == IN_FOLDER else Path(_checkpoint(svd)),
+            on_part=lambda part: bar.counted(next(done)),
+        )
+        return io.NodeOutput(str(out), ui=show(cls, f"Written: {out}"))
+
+
+def _checkpoint(name: str) -> str:
+    try:
+        return folder_paths.get_full_path_or_raise("checkpoints", as_text("svd", name))
+    except FileNotFoundError:  # it repeats the name as it is, which ComfyUI's log may not take
+        raise InputError(
+            f"svd: expected a file of models/checkpoints, got {quoted(name)}. Put it there."
+        ) from None

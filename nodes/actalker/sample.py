@@ -1,0 +1,315 @@
+"""Windows, guidance, sampling, and what it will cost."""
+
+import math
+import time
+from collections.abc import Sequence
+
+import comfy.model_management
+import torch
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+
+from ...actalker_core import limits
+from ...actalker_core.diffusion.windows import MODES
+from ...actalker_core.diffusion.windows import Windows as Cut
+from ...actalker_core.models.actalker.conditioning import Conditioning
+from ...actalker_core.models.actalker.cost import Cost, count
+from ...actalker_core.models.actalker.denoiser import velocity
+from ...actalker_core.models.actalker.guidance import Guidance, Pass
+from ..common import sockets
+from ..common.node_text import show
+from .bridge.guider import (
+    NestedGuider,
+    Schedule,
+    conditioning_of,
+    sample,
+    sampler_names,
+    scheduler_names,
+)
+from .bridge.model import own, shortcuts_of, sizes, windows_of, with_windows
+
+SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
+"""Defaults for the released model, which the widgets have, and for the built-in one."""
+EFFECTS = {
+    "appearance": "How closely the portrait's identity is kept",
+    "audio": "How strongly the lips follow the audio",
+    "expression": "How strongly expression and head follow their signals",
+}
+SCALE_ENDS = [f"{name}_scale_end" for name in SCALES]
+
+
+def scale_inputs() -> list:
+    """Three strengths, each from the first to the last step."""
+    return [
+        sockets.fraction_input(
+            f"{name}_scale_{end}",
+            default,
+            limits.GUIDANCE.least,
+            limits.GUIDANCE.most,
+            f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, {built_in:g} for "
+            "the built-in model. 1 does not amplify, 0 ignores it.",
+            0.1,
+        )
+        for name, (default, built_in) in SCALES.items()
+        for end in ("start", "end")
+    ]
+
+
+def guidance_of(scales: dict[str, float]) -> Guidance:
+    """The values of `scale_inputs`."""
+    return Guidance(
+        *((scales[f"{name}_scale_start"], scales[f"{name}_scale_end"]) for name in SCALES)
+    )
+
+
+class Windows(io.ComfyNode):
+    """MODEL -> MODEL that cuts long clips in another way."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Windows",
+            "sampling",
+            "How a long video is cut into windows; without this node 25 frames, no overlap, a "
+            "shift of 7 frames per step.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model."),
+                io.Int.Input(
+                    "window_frames",
+                    default=25,
+                    **limits.WINDOW_FRAMES.widget,
+                    tooltip="Frames at a time. 25 is what the model was trained on; fewer need "
+                    "less memory.",
+                ),
+                io.Int.Input(
+                    "overlap_frames",
+                    default=0,
+                    **limits.OVERLAP_FRAMES.widget,
+                    tooltip="Frames that neighbours share: smoother, and slower by as much. 6 is "
+                    "typical, 0 is off.",
+                ),
+                io.Int.Input(
+                    "shift_frames",
+                    default=7,
+                    **limits.SHIFT_FRAMES.widget,
+                    tooltip="How far the windows move after each step, so that no seam stays in "
+                    "one place. 7 is usual, 0 is off.",
+                ),
+                io.Combo.Input(
+                    "mode",
+                    options=list(MODES),
+                    tooltip="tight keeps windows inside the clip. cyclic lets them wrap around as "
+                    "the released script does, at the cost of one window more.",
+                ),
+            ],
+            [io.Model.Output("windowed_model", tooltip="For Guider or Sampler.")],
+            aliases=["context windows", "long video", "sliding window", "overlap"],
+            advanced=["shift_frames", "mode"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        window_frames: int,
+        overlap_frames: int,
+        shift_frames: int,
+        mode: str,
+    ) -> io.NodeOutput:
+        """One call."""
+        own(model)
+        windows = Cut(window_frames, overlap_frames, shift_frames, mode)
+        return io.NodeOutput(with_windows(model, windows))
+
+
+class Guider(io.ComfyNode):
+    """MODEL, CONDITIONING -> GUIDER for SamplerCustomAdvanced."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Guider",
+            "sampling",
+            "Nested guidance for SamplerCustomAdvanced, with any sampler and any sigmas. Passes "
+            "that would compute the same, or weigh nothing, do not run.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
+                io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
+                *scale_inputs(),
+            ],
+            [io.Guider.Output("guider", tooltip="For SamplerCustomAdvanced.")],
+            aliases=["cfg guider", "nested guidance", "guidance scale"],
+            advanced=SCALE_ENDS,
+        )
+
+    @classmethod
+    def execute(cls, model: ModelPatcher, conditioning: list, **scales: float) -> io.NodeOutput:
+        """One call."""
+        return io.NodeOutput(NestedGuider(model, conditioning, guidance_of(scales)))
+
+
+class Sampler(io.ComfyNode):
+    """MODEL, CONDITIONING, LATENT -> LATENT."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Sampler",
+            "sampling",
+            "Guider and sampling in one box.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
+                io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
+                io.Latent.Input("latent", tooltip="Of Conditioning (ACTalker)."),
+                *sockets.noise_inputs(),
+                io.Combo.Input(
+                    "sampler_name",
+                    options=list(sampler_names()),
+                    default="euler",
+                    tooltip="euler is what the model was made for.",
+                ),
+                io.Combo.Input(
+                    "scheduler",
+                    options=list(scheduler_names()),
+                    default="karras",
+                    tooltip="karras is what the model was made for.",
+                ),
+                *scale_inputs(),
+                sockets.fraction_input(
+                    "denoise",
+                    1.0,
+                    limits.DENOISE.least,
+                    limits.DENOISE.most,
+                    "1 starts from noise; less keeps more of the latent that comes in.",
+                ),
+            ],
+            [io.Latent.Output("sampled_latent", tooltip="For Decode.")],
+            aliases=["ksampler", "guidance scale", "talking head"],
+            advanced=["sampler_name", "scheduler", *SCALE_ENDS, "denoise"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        conditioning: list,
+        latent: dict,
+        seed: int,
+        steps: int,
+        sampler_name: str,
+        scheduler: str,
+        denoise: float,
+        **scales: float,
+    ) -> io.NodeOutput:
+        """One call."""
+        guider = NestedGuider(model, conditioning, guidance_of(scales))
+        schedule = Schedule(steps, sampler_name, scheduler, denoise)
+        return io.NodeOutput(sample(guider, latent, seed, schedule))
+
+
+class Preflight(io.ComfyNode):
+    """MODEL, CONDITIONING -> what the clip will cost."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Preflight",
+            "sampling",
+            "Says what a clip will cost before the wait: windows, passes, memory and time. For the "
+            "time it runs one window.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
+                io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
+                io.Int.Input(
+                    "steps", default=25, **limits.STEPS.widget, tooltip="As in the sampler."
+                ),
+                io.Boolean.Input(
+                    "measure_time", default=True, tooltip="Off counts only, without the model."
+                ),
+                *scale_inputs(),
+            ],
+            [io.String.Output("report", tooltip="Shown on the node.")],
+            is_output_node=True,
+            hidden=[io.Hidden.unique_id],
+            aliases=["cost estimate", "memory estimate", "vram", "time estimate", "dry run"],
+            advanced=SCALE_ENDS,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        conditioning: list,
+        steps: int,
+        measure_time: bool,
+        **scales: float,
+    ) -> io.NodeOutput:
+        """Count, then measure."""
+        own(model)
+        clip, windows = conditioning_of(conditioning), windows_of(model)
+        sigmas = Schedule(steps).sigmas(model).tolist()
+        cost = count(clip, windows, guidance_of(scales), sigmas, shortcuts_of(model))
+        lines = counted_lines(cost) + memory_lines(model, clip, cost)
+        if measure_time:
+            passes = list(Pass)[-cost.passes :]
+            lines.append(time_line(cost, seconds_per_evaluation(model, clip, passes)))
+        report = "\n".join(lines)
+        return io.NodeOutput(report, ui=show(cls, report))
+
+
+def counted_lines(cost: Cost) -> list[str]:
+    """Frames, windows and passes."""
+    return [
+        f"{cost.frames} frames, {cost.steps} steps, {cost.windows / cost.steps:.1f} windows a step",
+        f"{cost.evaluations} evaluations of the model (four passes everywhere: {cost.unplanned})",
+    ]
+
+
+def memory_lines(model: ModelPatcher, clip: Conditioning, cost: Cost) -> list[str]:
+    """Weights, activations of a step, and what is free."""
+    manage = comfy.model_management
+    frames = clip.frames + windows_of(model).padding
+    shape = [cost.passes * frames, *clip.image_latent.shape[1:]]
+    needed = model.model.memory_required(shape, {"reading": [sizes(clip, windows_of(model))]})
+    free = manage.get_free_memory(model.load_device)
+    return [
+        f"weights {_gb(model.model_size())}, activations about {_gb(needed)} with "
+        f"{cost.passes} passes at once; {_gb(free)} free on {model.load_device}",
+        "Passes run one after another if they do not fit together, and weights are streamed.",
+    ]
+
+
+def seconds_per_evaluation(
+    model: ModelPatcher, clip: Conditioning, passes: Sequence[Pass]
+) -> float:
+    """Measured on one window in some passes, once the weights are there."""
+    manage, network = comfy.model_management, model.model.diffusion_model
+    frames = windows_of(model).at(0, clip.frames)[0]
+    shape = [len(frames), *clip.image_latent.shape[1:]]
+    needed = model.model.memory_required([len(passes) * shape[0], *shape[1:]])
+    manage.load_models_gpu([model], memory_required=needed)
+    dtype = model.model.manual_cast_dtype or network.dtype
+    x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
+    c_noise = torch.zeros(1, device=model.load_device)
+    clip = clip.to(model.load_device)
+    seconds = math.inf
+    for _ in range(2):  # the first one also warms up
+        start = time.perf_counter()
+        v = velocity(network.unet, clip, x, c_noise, frames, passes)
+        v.sum().item()  # waits for the device
+        seconds = min(seconds, time.perf_counter() - start)
+    return seconds / len(passes)
+
+
+def time_line(cost: Cost, seconds: float) -> str:
+    """How long sampling will take."""
+    whole = round(cost.evaluations * seconds)
+    return f"sampling about {whole // 60} min {whole % 60} s ({seconds:.2f} s per evaluation)"
+
+
+def _gb(size: float) -> str:
+    return f"{size / 1024**3:.2f} GB"

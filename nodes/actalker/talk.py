@@ -1,0 +1,146 @@
+"""The whole trip in one box, for a first day."""
+
+from dataclasses import replace
+
+import comfy.sd
+from comfy.model_patcher import ModelPatcher
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core import limits
+from ...actalker_core.control.regions import STYLES
+from ...actalker_core.control.signals import Signals
+from ...actalker_core.faces.portrait import fit
+from ...actalker_core.models.actalker.pipeline import default_guidance
+from ...actalker_core.models.actalker.plan import EXTENSIONS, Inputs, lay_out
+from ..common import convert, sockets
+from ..face.portrait import WHOLE, face_inputs, find_face
+from .bridge.guider import NestedGuider, Schedule, sample
+from .bridge.load import EncoderBox
+from .bridge.model import own
+from .bridge.vae import decode
+from .conditioning import conditioned
+from .encode import follow, hear, identity_of, watch
+from .layout import END, settings_of
+
+
+class Talk(io.ComfyNode):
+    """Model, portrait, speech and driving clip -> frames, sound, fps."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Talk",
+            "start",
+            "Portrait, speech and a driving clip in, video out: the whole trip in one box. Speech "
+            "or clip may be left out.",
+            [
+                io.Model.Input("model", tooltip="Of Load Model or Windows."),
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                io.Vae.Input("vae", tooltip="Of Load Model."),
+                io.Image.Input("portrait_image", tooltip="The picture to animate."),
+                *sockets.noise_inputs(),
+                io.Int.Input(
+                    "short_side_px",
+                    default=576,
+                    **limits.SHORT_SIDE_PX.widget,
+                    step=64,
+                    tooltip="Shorter side of the video. 576 for the released model, 128 for the "
+                    "built-in one.",
+                ),
+                io.Int.Input(
+                    "max_frames",
+                    default=0,
+                    min=0,
+                    max=limits.FRAMES.most,
+                    tooltip="At most so many frames. 0 is as long as speech and clip last.",
+                ),
+                sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+                io.Combo.Input(
+                    "regions",
+                    options=list(STYLES),
+                    default="paper",
+                    tooltip="Who owns what if both drive: paper gives the mouth to the speech and "
+                    "the rest of the face to the clip. See Region Masks.",
+                ),
+                io.Combo.Input(
+                    "extend",
+                    options=[END, *EXTENSIONS],
+                    tooltip="What a clip does that is shorter than the speech: end the video, "
+                    "hold, loop, or go forth and back.",
+                ),
+                *face_inputs(
+                    "Which face of the portrait; in the clip the largest is followed. whole "
+                    "picture takes both as they are, for drawn faces that nothing finds."
+                ),
+                sockets.fps_input(
+                    "frames_per_second", 25.0, "Of IMAGE frames; a VIDEO knows its own."
+                ),
+                io.Audio.Input("audio", optional=True, tooltip="Speech, for the lips."),
+                sockets.frames_input(
+                    "driving_frames",
+                    "A clip for expression and head: IMAGE of any loader, or VIDEO.",
+                    optional=True,
+                ),
+            ],
+            [
+                io.Image.Output("frames", tooltip="For Create Video."),
+                io.Audio.Output("trimmed_audio", tooltip="As long as the frames."),
+                io.Float.Output("video_fps", tooltip="For Create Video."),
+            ],
+            aliases=[
+                "lip sync",
+                "talking head",
+                "talking avatar",
+                "audio driven",
+                "speech to video",
+                "portrait animation",
+                "animate portrait",
+                "face reenactment",
+            ],
+            advanced=["fps", "extend", "face_index"],
+            essentials=sockets.VIDEO_GENERATION,
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        model: ModelPatcher,
+        encoders: EncoderBox,
+        vae: comfy.sd.VAE,
+        portrait_image: Tensor,
+        seed: int,
+        steps: int,
+        short_side_px: int,
+        max_frames: int,
+        fps: float,
+        regions: str,
+        extend: str,
+        face: str,
+        face_index: int,
+        frames_per_second: float,
+        audio: dict | None = None,
+        driving_frames: object = None,
+    ) -> io.NodeOutput:
+        """What the single nodes do, one after another."""
+        own(model)
+        picture = convert.picture(portrait_image)
+        found = find_face(picture, face, face_index)
+        portrait = fit(picture, found, short_side_px)
+        sound = None if audio is None else convert.audio(audio, "Talk")
+        signals = Signals(audio=None if sound is None else hear(encoders, sound))
+        if driving_frames is not None:
+            clip = convert.frames(driving_frames, frames_per_second, fps, max_frames or None)
+            followed = None if face == WHOLE else follow(clip, "largest", 0)
+            expression, pose = watch(encoders, clip, followed, None)
+            signals = Signals(signals.audio, expression, pose)
+        settings = replace(settings_of(max_frames, extend, None), masks=regions)
+        planned = lay_out(portrait, signals, Inputs(picture, sound=sound), settings, fps)
+        identity = identity_of(encoders, portrait)
+        conditioning, latent = conditioned(encoders, vae, identity, planned)
+        guider = NestedGuider(model, conditioning, default_guidance(encoders.config))
+        sampled = sample(guider, latent, seed, Schedule(steps))
+        shown = decode(vae, sampled["samples"], encoders.config.sampling.decode_frames)
+        heard = None if planned.sound is None else convert.to_audio(planned.sound)
+        return io.NodeOutput(shown, heard, fps)

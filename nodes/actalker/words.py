@@ -1,0 +1,247 @@
+"""Expression in words."""
+
+from collections.abc import Iterator
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core.control.signals import ExpressionSignal, Signal
+from ...actalker_core.control.words.bank import Bank, Reference, bank_of_signal, build_bank
+from ...actalker_core.control.words.clip import Clip
+from ...actalker_core.control.words.prompt import (
+    ClipMatcher,
+    Matcher,
+    PresetMatcher,
+    WordMatcher,
+    express,
+    parse_prompt,
+)
+from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.faces import Box, Depth, Face, FaceFinder
+from ...actalker_core.faces.box import whole
+from ...actalker_core.text import as_text
+from ..common import convert, files, sockets
+from ..common.progress import Bar
+from ..face.portrait import WHOLE
+from .bridge.load import EncoderBox
+
+FIND = "find"
+MATCHES = ("words", "CLIP", "blendshapes")
+
+
+class WholePicture:
+    """Takes every picture for one face."""
+
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+        """One face as large as the picture."""
+        height, width = picture.shape[1:]
+        return [Face(whole(width, height), confidence=1.0)]
+
+    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+        """The same."""
+        return self.find(picture)[0]
+
+
+class ExpressionBank(io.ComfyNode):
+    """Pictures of faces -> a bank of expressions."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Expression Bank",
+            "words",
+            "Reference expressions that words choose from: a batch of face pictures.",
+            [
+                sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
+                io.Image.Input("images", tooltip="One face in each."),
+                io.String.Input(
+                    "captions",
+                    default="",
+                    multiline=True,
+                    tooltip="What each picture expresses, one line per picture. May be empty if "
+                    "CLIP or blendshapes match.",
+                ),
+                io.Combo.Input(
+                    "face",
+                    options=[FIND, WHOLE],
+                    tooltip="find the largest face, or take each whole picture (drawn faces).",
+                ),
+                io.Combo.Input(
+                    "clip_folder",
+                    options=files.folders(),
+                    tooltip="A CLIP model of transformers below models/actalker, so that any text "
+                    "can be matched to the pictures. none does without.",
+                ),
+            ],
+            [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
+            aliases=["emotion library", "expression library", "reference faces"],
+            advanced=["clip_folder"],
+        )
+
+    @classmethod
+    def execute(
+        cls, encoders: EncoderBox, images: Tensor, captions: str, face: str, clip_folder: str
+    ) -> io.NodeOutput:
+        """One call."""
+        pictures = convert.pictures(images)
+        bar = Bar(len(pictures))
+        bank = build_bank(
+            _references(pictures, captions),
+            encoders.load().expression_encoder,
+            _finder(face),
+            _clip(clip_folder),
+            bar.counted,
+        )
+        return io.NodeOutput(bank)
+
+
+def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
+    captions = as_text("Captions", captions)
+    lines = [line.strip() for line in captions.strip().splitlines()]
+    if lines and len(lines) != len(pictures):
+        raise InputError(
+            f"Expression Bank: expected {len(pictures)} captions, one line per picture, got "
+            f"{len(lines)}. Add or remove lines, or leave all out."
+        )
+    blank = [str(i) for i, line in enumerate(lines, start=1) if not line]
+    if blank:
+        raise InputError(
+            f"Expression Bank: expected a caption in each line, got none in {', '.join(blank)}. "
+            "Caption all pictures, or none."
+        )
+    names = lines or [f"picture {i}" for i in range(len(pictures))]
+    return (
+        Reference(name, picture, name if lines else "")
+        for name, picture in zip(names, pictures, strict=True)
+    )
+
+
+def _finder(face: str) -> FaceFinder:
+    check_choice("face", face, (FIND, WHOLE))
+    return WholePicture() if face == WHOLE else files.face_finder()
+
+
+def _clip(folder: str) -> Clip | None:
+    return None if folder == files.NONE else Clip(files.model_path(folder))
+
+
+class BankOfSignal(io.ComfyNode):
+    """Moments of an expression signal -> a bank."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Bank Of Signal",
+            "words",
+            "Reference expressions that words choose from: moments of a driving clip.",
+            [
+                sockets.Signal.Input("expression_signal", tooltip="Of Encode Motion."),
+                io.String.Input(
+                    "moments",
+                    default="0s: neutral; 1s: joyful",
+                    tooltip="What is expressed when: seconds: words; a semicolon between.",
+                ),
+            ],
+            [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
+            aliases=["emotion library", "expression library", "moments of a clip"],
+        )
+
+    @classmethod
+    def execute(cls, expression_signal: Signal, moments: str) -> io.NodeOutput:
+        """One call."""
+        given = convert.present(expression_signal, "Bank Of Signal")
+        signal = convert.signal(given, ExpressionSignal, "expression_signal")
+        captions = {moment.seconds: moment.text for moment in parse_prompt(moments)}
+        return io.NodeOutput(bank_of_signal(signal, captions))
+
+
+class TextExpression(io.ComfyNode):
+    """Words over time -> expression signal."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Text Expression",
+            "words",
+            "Drives the expression by words over time, chosen from a bank.",
+            [
+                sockets.Bank.Input("bank", tooltip="Of Expression Bank or Bank Of Signal."),
+                io.String.Input(
+                    "text",
+                    default="0s: neutral; 2s: joyful",
+                    multiline=True,
+                    tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
+                ),
+                sockets.fraction_input(
+                    "seconds", 4.0, 0.05, 36000.0, "How long; at least as long as the video.", 0.01
+                ),
+                sockets.fraction_input(
+                    "strength",
+                    1.0,
+                    0.0,
+                    3.0,
+                    "0 is neutral, 1 the expression as it is in the bank, more exaggerates.",
+                ),
+                sockets.fps_input("signal_fps", 12.5, "Values per second; that of the result."),
+                io.Combo.Input(
+                    "match_by",
+                    options=list(MATCHES),
+                    tooltip="words: the bank's own captions and their synonyms. CLIP: any text, "
+                    "with clip_folder. blendshapes: common emotions, with MediaPipe's landmarker.",
+                ),
+                io.Combo.Input(
+                    "clip_folder",
+                    options=files.folders(),
+                    tooltip="Only for CLIP: the one that the bank was built with; any, if it has "
+                    "captions.",
+                ),
+                sockets.fraction_input(
+                    "temperature",
+                    0.1,
+                    0.01,
+                    2.0,
+                    "Lower chooses fewer entries of the bank. 0.1 suits CLIP, 0.25 blendshapes; "
+                    "words do not use it.",
+                ),
+            ],
+            [sockets.Signal.Output("expression_signal", tooltip="For Conditioning.")],
+            aliases=["emotion", "expression prompt", "text to expression", "facial expression"],
+            advanced=["signal_fps", "clip_folder", "temperature"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        bank: Bank,
+        text: str,
+        seconds: float,
+        strength: float,
+        signal_fps: float,
+        match_by: str,
+        clip_folder: str,
+        temperature: float,
+    ) -> io.NodeOutput:
+        """One call."""
+        matcher = _matcher(bank, match_by, clip_folder, temperature)
+        moments = parse_prompt(text)
+        return io.NodeOutput(
+            express(moments, bank, matcher, seconds=seconds, rate_hz=signal_fps, strength=strength)
+        )
+
+
+def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float) -> Matcher:
+    check_choice("match_by", match_by, MATCHES)
+    if match_by == "words":
+        return WordMatcher(bank)
+    if match_by == "blendshapes":
+        return PresetMatcher(bank, temperature)
+    clip = _clip(clip_folder)
+    if clip is None:
+        raise InputError(
+            "Text Expression: CLIP needs clip_folder: put a CLIPModel folder of transformers below "
+            "models/actalker and choose it."
+        )
+    return ClipMatcher(bank, clip, temperature)

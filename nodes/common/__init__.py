@@ -1,0 +1,1 @@
+"""What all nodes share: socket types, conversion, files, progress."""

@@ -1,0 +1,207 @@
+"""Files by name from lists: `models/actalker`, the input and the output folder."""
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import folder_paths
+
+from ...actalker_core.errors import InputError, MediaError, quoted
+from ...actalker_core.faces import FaceFinder, open_finder
+from ...actalker_core.files.archive import format_name, format_of
+from ...actalker_core.files.names import NEW, is_plain_name, parts_of_name
+from ...actalker_core.models.actalker.checkpoint import BUILT_IN
+from ...actalker_core.models.actalker.checkpoint.single import FORMAT
+
+log = logging.getLogger(__name__)
+
+KIND = "actalker"
+CHECKPOINTS = {".safetensors"}
+NONE = "none"
+OUTPUT_MARK = " [output]"
+SIGNALS_FORMAT = format_name("signals")
+LANDMARKER = "face_landmarker.task"
+NUMBERED = "_00001_.safetensors"
+"""What `get_save_image_path` lets a prefix be followed by."""
+MOST_FOLDERS = 10_000
+"""Links to folders may multiply what is below them without end."""
+
+
+def register_folder() -> None:
+    """Add `models/actalker` beside what extra_model_paths.yaml may have named for it."""
+    paths, extensions = folder_paths.folder_names_and_paths.get(KIND, ([], set()))
+    usual = os.path.join(folder_paths.models_dir, KIND)
+    merged = [*paths, *([] if usual in paths else [usual])]
+    folder_paths.folder_names_and_paths[KIND] = (merged, set(extensions) | CHECKPOINTS)
+
+
+def checkpoints() -> list[str]:
+    """What LoadModel offers; the built-in model stands first."""
+    return [BUILT_IN, *_listed(lambda path: _is(path, FORMAT))]
+
+
+def folders() -> list[str]:
+    """Folders within `models/actalker`: releases to convert, CLIP models."""
+    return [NONE, *_listed(lambda path: path.is_dir())]
+
+
+def _listed(wanted: Callable[[Path], bool]) -> list[str]:
+    found = []
+    for root in map(Path, folder_paths.get_folder_paths(KIND)):
+        found += [name for name in _names_below(root) if wanted(root / name)]
+    return list(dict.fromkeys(found))
+
+
+def _names_below(root: Path) -> list[str]:
+    """Relative paths of all files and folders that `_within` also finds, in order.
+
+    Links are followed, as ComfyUI does it: people keep models on other disks. A folder is not
+    entered again below itself.
+    """
+    found, entered = [], 0
+    pending = [("", (_identity(root),))]
+    while pending and entered < MOST_FOLDERS:
+        (folder, above), entered = pending.pop(), entered + 1
+        for entry in filter(is_plain_name, _entries(root / folder)):
+            path = root / folder / entry
+            is_folder = os.path.isdir(path)
+            if is_folder or os.path.isfile(path):
+                found.append(folder + entry)
+            which = _identity(path) if is_folder else None
+            if which is not None and which not in above:
+                pending.append((f"{folder}{entry}/", (*above, which)))
+    if pending:
+        log.warning("%s: not all of its %d folders and more are listed.", root, entered)
+    return sorted(found, key=lambda name: name.split("/"))
+
+
+def _entries(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def _identity(folder: Path) -> tuple[int, int] | None:
+    """Which folder it is, whatever it is called; None if it is gone."""
+    try:
+        found = folder.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _is(path: Path, kind: str) -> bool:
+    return path.suffix == ".safetensors" and path.is_file() and format_of(path) == kind
+
+
+def model_path(name: str) -> Path:
+    """The full path of something that is listed in `models/actalker`.
+
+    Raises:
+        InputError: no such file or folder there.
+    """
+    parts = parts_of_name("Name", name)
+    for root in map(Path, folder_paths.get_folder_paths(KIND)):
+        path = _within(root, parts)
+        if path is not None:
+            return path
+    places = ", ".join(folder_paths.get_folder_paths(KIND))
+    raise InputError(
+        f"{quoted(name)}: expected a file or folder in {places}. Put it there and reload."
+    )
+
+
+def new_model_path(name: str) -> Path:
+    """Where a new checkpoint goes.
+
+    Raises:
+        InputError: a name that is no plain file name.
+    """
+    if len(parts_of_name("File name", name, NEW)) != 1:
+        raise InputError(
+            f"File name: expected a name without folders, got {quoted(name)}. Change it."
+        )
+    root = Path(folder_paths.get_folder_paths(KIND)[-1])
+    whole = name if name.endswith(".safetensors") else f"{name}.safetensors"
+    return root.joinpath(*parts_of_name("File name", whole, NEW))
+
+
+def saved_signals() -> list[str]:
+    """What LoadSignals offers: files of the input folder, then of the output folder."""
+    inside = {"": folder_paths.get_input_directory(), OUTPUT_MARK: _output()}
+    return [
+        name + mark
+        for mark, folder in inside.items()
+        for name in _names_below(Path(folder))
+        if _is(Path(folder, name), SIGNALS_FORMAT)
+    ] or [NONE]
+
+
+def signals_path(name: str) -> Path:
+    """The full path of a file of the input folder, or of the output folder if it is marked so.
+
+    Raises:
+        MediaError: no such file there.
+        InputError: no name, or one that leaves the folder.
+    """
+    marked = isinstance(name, str) and name.endswith(OUTPUT_MARK)
+    root = _output() if marked else folder_paths.get_input_directory()
+    where = "output" if marked else "input"
+    bare = name.removesuffix(OUTPUT_MARK) if marked else name
+    path = _within(Path(root), parts_of_name(f"Signals of the {where} folder", bare))
+    if path is None or path.suffix != ".safetensors":
+        raise MediaError(
+            f"{quoted(name)}: expected a .safetensors in ComfyUI's {where} folder. Choose one of "
+            "the list; Save Signals writes them."
+        )
+    return path
+
+
+def new_signals_path(prefix: str) -> Path:
+    """A new numbered file in the output folder.
+
+    Raises:
+        InputError: a name that some system refuses, or one that leaves the folder.
+    """
+    parts_of_name("Prefix in the output folder", _followed(prefix), NEW)
+    folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, _output())
+    while (path := Path(folder, f"{name}_{counter:05}_.safetensors")).exists():
+        counter += 1
+    return path
+
+
+def _output() -> str:
+    return folder_paths.get_output_directory()
+
+
+def _followed(prefix: object) -> object:
+    return f"{prefix}{NUMBERED}" if isinstance(prefix, str) else prefix
+
+
+def _within(root: Path, parts: Sequence[str]) -> Path | None:
+    """A file or folder below another, links followed; None if it is missing or something else."""
+    path = root.joinpath(*parts)
+    return path if os.path.isfile(path) or os.path.isdir(path) else None
+
+
+def changed_at(path: Path) -> str:
+    """Tells whether a file was replaced."""
+    stat = path.stat()
+    return f"{stat.st_mtime_ns}:{stat.st_size}"
+
+
+def face_finder() -> FaceFinder:
+    """What finds faces: MediaPipe's landmarker in `models/actalker`, else what OpenCV has."""
+    roots = [Path(root) for root in folder_paths.get_folder_paths(KIND)]
+    there = [root / LANDMARKER for root in roots if (root / LANDMARKER).is_file()]
+    if there:
+        return _finder_at(there[0], changed_at(there[0]))
+    return open_finder(usual=roots[-1] / LANDMARKER)
+
+
+@lru_cache(maxsize=1)
+def _finder_at(path: Path, changed: str) -> FaceFinder:
+    return open_finder(path)

@@ -1,0 +1,26 @@
+"""Progress bars and cancelling."""
+
+import comfy.model_management
+import comfy.utils
+
+
+class Bar:
+    """ComfyUI's bar; each report also stops the work if the user cancelled it."""
+
+    def __init__(self, total: int = 1) -> None:
+        stop_if_cancelled()
+        self._bar = comfy.utils.ProgressBar(total)
+
+    def report(self, stage: str, done: int, total: int | None) -> None:
+        """See `actalker_core.models.actalker.plan.Report`."""
+        stop_if_cancelled()
+        self._bar.update_absolute(done, total)
+
+    def counted(self, done: int, total: int | None = None) -> None:
+        """The same where there is one stage only."""
+        self.report("", done, total)
+
+
+def stop_if_cancelled() -> None:
+    """Raise ComfyUI's own exception if the user pressed cancel."""
+    comfy.model_management.throw_exception_if_processing_interrupted()

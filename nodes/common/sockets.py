@@ -1,0 +1,112 @@
+"""The pack's own socket types, and what all its nodes have in common."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from comfy_api.latest import io
+
+from ...actalker_core import limits
+
+VIDEO_GENERATION = "Video Generation"
+"""Of newer ComfyUI's categories of essential nodes, the one that this pack belongs to."""
+
+Encoders = io.Custom("ACTALKER_ENCODERS")
+Portrait = io.Custom("ACTALKER_PORTRAIT")
+Identity = io.Custom("ACTALKER_IDENTITY")
+Signal = io.Custom("ACTALKER_SIGNAL")
+Track = io.Custom("ACTALKER_TRACK")
+Curve = io.Custom("ACTALKER_CURVE")
+Gates = io.Custom("ACTALKER_GATES")
+Bank = io.Custom("ACTALKER_BANK")
+
+
+def schema(
+    name: str,
+    room: str,
+    description: str,
+    inputs: Sequence[Any],
+    outputs: Sequence[Any],
+    *,
+    aliases: Sequence[str],
+    advanced: Sequence[str] = (),
+    essentials: str | None = None,
+    **more: Any,
+) -> io.Schema:
+    """A node of the pack.
+
+    What older ComfyUI does not know (aliases, advanced, essentials) is set once all is
+    constructed, where it takes no harm from it.
+
+    Args:
+        name: as people read it; without its spaces it is the id.
+        outputs: are called by their ids.
+        room: below ACTalker in the menu.
+        aliases: other words that a search finds the node by.
+        advanced: ids of widgets that are folded away until they are asked for.
+        essentials: its category among the essential nodes, if it is one; the front end then no
+            longer lists it among those of custom packs, so one node has to do.
+
+    Raises:
+        ValueError: an advanced widget is no input.
+    """
+    for output in outputs:
+        output.display_name = output.id  # ComfyUI would show its type
+    unknown = set(advanced) - {one.id for one in inputs}
+    if unknown:
+        raise ValueError(f"{name}: expected ids of its inputs as advanced, got {sorted(unknown)}.")
+    for one in inputs:
+        one.advanced = one.id in advanced or None
+    made = io.Schema(
+        node_id=f"ACTalker_{name.replace(' ', '')}",
+        display_name=f"{name} (ACTalker)",
+        category=f"ACTalker/{room}",
+        description=description,
+        inputs=list(inputs),
+        outputs=list(outputs),
+        **more,
+    )
+    made.search_aliases, made.essentials_category = list(aliases), essentials
+    return made
+
+
+def curve_input(id: str, tooltip: str) -> Any:
+    """A curve of this pack, or one drawn in ComfyUI's Curve Editor where there is one."""
+    if hasattr(io, "Curve"):
+        return io.MultiType.Input(id, [Curve, io.Curve], optional=True, tooltip=tooltip)
+    return Curve.Input(id, optional=True, tooltip=tooltip)
+
+
+def frames_input(id: str, tooltip: str, optional: bool = False) -> Any:
+    """Frames from any loader: an IMAGE batch, or a VIDEO, which knows its own frame rate."""
+    return io.MultiType.Input(id, [io.Image, io.Video], optional=optional, tooltip=tooltip)
+
+
+def fps_input(id: str, default: float, tooltip: str) -> io.Float.Input:
+    """Frames per second."""
+    return io.Float.Input(id, default=default, **limits.FPS.widget, step=0.01, tooltip=tooltip)
+
+
+def fraction_input(
+    id: str, default: float, least: float, most: float, tooltip: str, step: float = 0.01
+) -> io.Float.Input:
+    """A number with two decimals."""
+    return io.Float.Input(id, default=default, min=least, max=most, step=step, tooltip=tooltip)
+
+
+def noise_inputs() -> list[Any]:
+    """Seed and steps."""
+    return [
+        io.Int.Input(
+            "seed",
+            default=0,
+            **limits.SEED.widget,
+            control_after_generate=True,
+            tooltip="Of the noise: the same seed gives the same video.",
+        ),
+        io.Int.Input(
+            "steps",
+            default=25,
+            **limits.STEPS.widget,
+            tooltip="25 is usual, 12 for the built-in model; fewer are faster.",
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Nodes of the face, whatever the model: portraits, regions and curves."""

@@ -1,0 +1,238 @@
+"""Portraits in, frames back into the picture."""
+
+import torch
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core import limits
+from ...actalker_core.control import regions
+from ...actalker_core.errors import FaceError, check_choice
+from ...actalker_core.faces import Box, Face, FaceFinder, choose, find_chosen
+from ...actalker_core.faces.box import check, whole
+from ...actalker_core.faces.face import ORDERS, box_of_mask, boxed_face
+from ...actalker_core.faces.portrait import Portrait, fit, paste_back
+from ...actalker_core.text import Piece, as_text
+from ..common import convert, sockets
+from ..common.files import face_finder
+from ..common.progress import Bar
+
+INDEX, WHOLE = "index", "whole picture"
+FACE_CHOICES = (*ORDERS, INDEX, WHOLE)
+PASTED_AT_ONCE = 8
+
+
+WHICH = (
+    "Which face, if there are several. whole picture takes the picture as it is, for drawn faces "
+    "that nothing finds."
+)
+
+
+def face_inputs(which: str = WHICH) -> list:
+    """Which face is meant."""
+    return [
+        io.Combo.Input(
+            "face",
+            options=list(FACE_CHOICES),
+            default=ORDERS[0],
+            tooltip=which,
+        ),
+        io.Int.Input(
+            "face_index", default=0, min=0, max=99, tooltip="For index: counted from the left."
+        ),
+    ]
+
+
+class PreparePortrait(io.ComfyNode):
+    """IMAGE -> portrait, sized and cropped, with its face."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Prepare Portrait",
+            "portrait",
+            "Finds the face, crops if asked, and sizes the picture for the model.",
+            [
+                io.Image.Input("image", tooltip="The picture to animate; the first of a batch."),
+                io.Int.Input(
+                    "short_side_px",
+                    default=576,
+                    **limits.SHORT_SIDE_PX.widget,
+                    step=64,
+                    tooltip="Shorter side of the result. 576 for the released model, 128 for the "
+                    "built-in one.",
+                ),
+                *face_inputs(),
+                sockets.fraction_input(
+                    "expand",
+                    0.0,
+                    0.0,
+                    limits.EXPAND.most,
+                    "Cut the face box enlarged so many times: 2 is a "
+                    "close-up. 0 keeps the whole picture.",
+                    0.1,
+                ),
+                sockets.fraction_input(
+                    "aspect",
+                    0.0,
+                    0.0,
+                    limits.ASPECT.most,
+                    "Width to height of what is cut. 0 keeps that of the "
+                    "picture, or square if the face is cut out.",
+                ),
+                io.Mask.Input(
+                    "face_mask", optional=True, tooltip="The face in white, instead of finding it."
+                ),
+                io.String.Input(
+                    "face_box",
+                    default="",
+                    optional=True,
+                    tooltip="x0,y0,x1,y1 in pixels, instead of finding it. Empty finds it.",
+                ),
+            ],
+            [
+                sockets.Portrait.Output(
+                    "portrait", tooltip="Picture, face and crop, for all nodes that follow."
+                ),
+                io.Image.Output("prepared_image", tooltip="The portrait as it is animated."),
+                io.Mask.Output("face_region", tooltip="The enlarged face box in it."),
+                io.Int.Output("face_count", tooltip="How many faces were found."),
+            ],
+            aliases=[
+                "crop face",
+                "detect face",
+                "face crop",
+                "resize portrait",
+                "portrait animation",
+            ],
+            advanced=["face_index", "aspect", "face_box"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        image: Tensor,
+        short_side_px: int,
+        face: str,
+        face_index: int,
+        expand: float,
+        aspect: float,
+        face_mask: Tensor | None = None,
+        face_box: str = "",
+    ) -> io.NodeOutput:
+        """Find, then fit."""
+        picture = convert.picture(image)
+        given = given_face(picture, face, face_mask, face_box)
+        faces = face_finder().find(picture) if given is None else [given]
+        size = (int(picture.shape[1]), int(picture.shape[2]))
+        chosen = given or choose(faces, named(face, face_index), size, "picture")
+        portrait = fit(picture, chosen, short_side_px, expand=expand or None, aspect=aspect or None)
+        region = regions.region("face", portrait.face, portrait.height, portrait.width)
+        shown = convert.to_image(portrait.image[None])
+        return io.NodeOutput(portrait, shown, convert.to_mask(region), len(faces))
+
+
+def find_face(picture: Tensor, face: str, index: int) -> Face:
+    """The face that is meant.
+
+    Raises:
+        FaceError: none is found. InputError: an unknown choice.
+    """
+    given = given_face(picture, face, None, "")
+    return given or find_chosen(face_finder(), picture, named(face, index), "picture")
+
+
+def named(face: str, index: int) -> str:
+    """What the two widgets mean, as the core names it."""
+    return str(index) if face == INDEX else face
+
+
+def given_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
+    """A face that need not be looked for.
+
+    Raises:
+        InputError: an unknown choice, or a box that cannot be read.
+    """
+    check_choice("face", face, FACE_CHOICES)
+    size = (int(picture.shape[1]), int(picture.shape[2]))
+    given = given_box(size, mask, box)
+    if given is not None:
+        return boxed_face(picture, given, optional_finder())
+    return Face(whole(size[1], size[0]), confidence=1.0) if face == WHOLE else None
+
+
+def given_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
+    """A box drawn or written by hand."""
+    if as_text("Face box", box).strip():
+        return check(_numbers(box), size[1], size[0], "picture")
+    drawn = convert.masks(mask)
+    return None if drawn is None else box_of_mask(drawn[0, 0], size)
+
+
+def _numbers(text: str) -> Box:
+    whole_text = Piece.of("Face box", text)
+    parts = whole_text.split(",")
+    if len(parts) != 4:
+        raise whole_text.error("x0,y0,x1,y1 in pixels")
+    x0, y0, x1, y1 = (part.number() for part in parts)
+    return x0, y0, x1, y1
+
+
+def optional_finder() -> FaceFinder | None:
+    """What finds faces, where boxes can do without."""
+    try:
+        return face_finder()
+    except FaceError:
+        return None
+
+
+class PasteBack(io.ComfyNode):
+    """Frames -> the picture that the portrait was cut from."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        return sockets.schema(
+            "Paste Back",
+            "portrait",
+            "Puts the frames back into the picture that their portrait was cut from. Outside the "
+            "crop and the mask every pixel stays as it is.",
+            [
+                sockets.frames_input("frames", "Of Decode, or a VIDEO of the portrait's size."),
+                io.Image.Input("original", tooltip="The picture that Prepare Portrait was given."),
+                sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
+                io.Int.Input(
+                    "feather_px",
+                    default=16,
+                    **limits.FEATHER_PX.widget,
+                    tooltip="How softly the border blends in. 16 is usual, 0 is a hard edge.",
+                ),
+                io.Mask.Input(
+                    "mask",
+                    optional=True,
+                    tooltip="Where frames may show: over picture or portrait.",
+                ),
+            ],
+            [io.Image.Output("pasted", tooltip="Frames of the picture's size.")],
+            aliases=["composite face", "stitch", "uncrop", "paste face"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        frames: object,
+        original: Tensor,
+        portrait: Portrait,
+        feather_px: int,
+        mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        """One call."""
+        clip, drawn = convert.frames(frames, fps=1.0).pictures, convert.masks(mask)
+        bar, found, done = Bar(len(clip)), [], 0
+        chunks = iter(clip.split(PASTED_AT_ONCE))
+        picture = convert.picture(original)
+        for pasted in paste_back(chunks, picture, portrait.crop, feather_px, drawn):
+            found.append(convert.to_image(pasted))
+            done += len(pasted)
+            bar.counted(done)
+        return io.NodeOutput(torch.cat(found))

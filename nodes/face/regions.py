@@ -1,0 +1,144 @@
+"""Who owns which part of the picture."""
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core import limits
+from ...actalker_core.control import regions
+from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.faces import Face, Track
+from ...actalker_core.faces.portrait import Portrait, fit_mask
+from ...actalker_core.models.actalker.plan import faces_of
+from ...actalker_core.text import as_text
+from ..common import convert, sockets
+
+BOTH, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
+SIGNALS = (BOTH, AUDIO_ONLY, EXPRESSION_ONLY)
+
+
+class RegionMasks(io.ComfyNode):
+    """Portrait -> audio mask, expression mask."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        """Sockets."""
+        parts = ", ".join(regions.PARTS)
+        return sockets.schema(
+            "Region Masks",
+            "control",
+            "Gives each signal its part of the face. Where two regions overlap, both act.",
+            [
+                sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
+                io.Combo.Input(
+                    "style",
+                    options=list(regions.STYLES),
+                    default="paper",
+                    tooltip="released: everything for both. face: the face box for both. paper: a "
+                    "box around the mouth, and the rest of the face. halves: below and above the "
+                    "nose. landmarks: the lips' shape, and the rest of the face's oval.",
+                ),
+                io.Combo.Input(
+                    "signals",
+                    options=list(SIGNALS),
+                    tooltip="A single signal owns the whole face; the other one's mask is empty.",
+                ),
+                io.Int.Input(
+                    "grow_px",
+                    default=0,
+                    **limits.GROW_PX.widget,
+                    tooltip="How far the regions reach further, in pixels of the portrait; "
+                    "below 0 they shrink. 0 leaves them. Own masks stay as they are.",
+                ),
+                io.String.Input(
+                    "audio_region",
+                    default="",
+                    optional=True,
+                    tooltip=f"Instead of the style: parts joined by + (and), - (without), & (where "
+                    f"both): {parts}. Example: lips, or lower&oval. Empty takes the style.",
+                ),
+                io.String.Input(
+                    "expression_region",
+                    default="",
+                    optional=True,
+                    tooltip="The same for the expression. Example: eyes+brows, or oval-lips.",
+                ),
+                io.Mask.Input(
+                    "own_audio_mask",
+                    optional=True,
+                    tooltip="Any MASK over the picture or the prepared portrait, instead of the "
+                    "above; one, or one per frame.",
+                ),
+                io.Mask.Input(
+                    "own_expression_mask", optional=True, tooltip="The same for the expression."
+                ),
+                sockets.Track.Input(
+                    "face_track",
+                    optional=True,
+                    tooltip="Regions that follow the face of a clip framed as the result, one mask "
+                    "per frame: its size is that of the portrait, its signal_fps the video's fps.",
+                ),
+            ],
+            [
+                io.Mask.Output("audio_mask", tooltip="For Conditioning."),
+                io.Mask.Output("expression_mask", tooltip="For Conditioning."),
+                io.Float.Output(
+                    "overlap_share", tooltip="How much of the smaller region lies in the other."
+                ),
+            ],
+            aliases=["face mask", "mouth mask", "lips mask", "eyes mask", "face parts"],
+            advanced=["grow_px", "audio_region", "expression_region"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        portrait: Portrait,
+        style: str,
+        signals: str,
+        grow_px: int,
+        audio_region: str = "",
+        expression_region: str = "",
+        own_audio_mask: Tensor | None = None,
+        own_expression_mask: Tensor | None = None,
+        face_track: Track | None = None,
+    ) -> io.NodeOutput:
+        """Style, then written regions, then drawn ones."""
+        check_choice("signals", signals, SIGNALS)
+        faces = portrait.face if face_track is None else faces_of(face_track, portrait)
+        styled = regions.style_masks(
+            style,
+            faces,
+            portrait.height,
+            portrait.width,
+            with_audio=signals != EXPRESSION_ONLY,
+            with_expression=signals != AUDIO_ONLY,
+        )
+        written = (audio_region, expression_region)
+        drawn = (own_audio_mask, own_expression_mask)
+        audio, expression = (
+            _region(portrait, faces, mask, text, own, grow_px)
+            for mask, text, own in zip(styled, written, drawn, strict=True)
+        )
+        if len(audio) != len(expression) and 1 not in (len(audio), len(expression)):
+            raise InputError(
+                f"Region Masks: expected one mask or one per frame of the same clip, got "
+                f"{len(audio)} for the audio and {len(expression)} for the expression. Give both "
+                "the same number."
+            )
+        share = regions.overlap_share(audio, expression)
+        return io.NodeOutput(convert.to_mask(audio), convert.to_mask(expression), share)
+
+
+def _region(
+    portrait: Portrait,
+    faces: Face | list[Face],
+    styled: Tensor,
+    written: str,
+    own: Tensor | None,
+    grow_px: int,
+) -> Tensor:
+    if own is not None:
+        return fit_mask(convert.masks(own), portrait.crop)
+    if as_text("Region", written).strip():
+        styled = regions.region(written, faces, portrait.height, portrait.width)
+    return regions.grow(styled, grow_px)

@@ -1,0 +1,1 @@
+"""Times, memory and likeness, as ratios measured in one process."""

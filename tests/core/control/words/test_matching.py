@@ -1,0 +1,223 @@
+"""Words choose entries of a bank: by CLIP, by presets, by their names."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from helpers.banks import (
+    KINDS,
+    WIDTH,
+    WORDS,
+    StubClip,
+    matcher_of,
+    named_bank,
+    phrases,
+    preset_bank,
+    shapes_of,
+    write_clip,
+)
+from helpers.formula import rand, randn
+from numpy.typing import NDArray
+from torch import Tensor
+
+from actalker_core.control.words.bank import Bank
+from actalker_core.control.words.clip import Clip
+from actalker_core.control.words.presets import PRESETS, SYNONYMS
+from actalker_core.control.words.prompt import ClipMatcher, PresetMatcher, WordMatcher
+from actalker_core.errors import InputError
+from actalker_core.faces.blendshapes import NAMES
+
+Floats = NDArray[np.float64]
+
+
+def softmax(x: Floats) -> Floats:
+    return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
+
+
+def matched(t: Tensor, others: Tensor, known: Tensor, temperature: float) -> Floats:
+    """softmax(cos(t − m, e − e̅) / temperature)."""
+    a = np.asarray(t - others.mean(0), np.float64)
+    e = np.asarray(known - known.mean(0), np.float64)
+    cosines = e @ a / np.linalg.norm(e, axis=1) / np.linalg.norm(a)
+    return softmax(cosines / temperature)
+
+
+# Matching by CLIP --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("temperature", [0.03, 0.1, 1.0])
+@pytest.mark.parametrize("text", ["joyful", "something else"])
+def test_captions_are_matched_as_documented(text: str, temperature: float) -> None:
+    stub = StubClip()
+    known = stub.text(phrases(WORDS))
+    found = ClipMatcher(named_bank(), stub, temperature).weights(text)
+    expected = matched(stub.text(phrases([text]))[0], known, known, temperature)
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("temperature", [0.03, 0.1, 1.0])
+@pytest.mark.parametrize("text", ["joyful", "something else"])
+def test_pictures_are_matched_as_documented(text: str, temperature: float) -> None:
+    stub, images = StubClip(), randn(0, "images", 4, WIDTH)
+    bank = Bank(WORDS, torch.eye(4), images=images, clip=stub.fingerprint)
+    found = ClipMatcher(bank, stub, temperature).weights(text)
+    others = stub.text(phrases(list(PRESETS)))
+    expected = matched(stub.text(phrases([text]))[0], others, images, temperature)
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+def test_a_real_clip_is_matched_as_documented(clip: Clip) -> None:
+    known = clip.text(phrases(WORDS))
+    found = ClipMatcher(named_bank(), clip).weights("happy")
+    expected = matched(clip.text(phrases(["happy"]))[0], known, known, 0.1)
+    assert np.allclose(found, expected, atol=1e-3)
+
+
+def test_captions_go_before_pictures() -> None:
+    stub = StubClip()
+    shown = replace(named_bank(), images=randn(0, "images", 4, WIDTH), clip=stub.fingerprint)
+    of_both, of_captions = (ClipMatcher(b, stub).weights("joyful") for b in (shown, named_bank()))
+    assert torch.equal(of_both, of_captions)
+
+
+def test_where_pictures_and_texts_crowd_does_not_matter() -> None:
+    images = randn(0, "images", 4, WIDTH)
+    banks = [Bank(WORDS, torch.eye(4), images=images + far, clip="stub") for far in (0.0, 3.0)]
+    near = ClipMatcher(banks[0], StubClip()).weights("joyful")
+    apart = ClipMatcher(banks[1], StubClip(gap=-3.0)).weights("joyful")
+    assert torch.allclose(near, apart, atol=1e-4)
+
+
+@pytest.mark.parametrize("word", WORDS)
+def test_a_caption_finds_itself(clip: Clip, word: str) -> None:
+    weights = ClipMatcher(named_bank(), clip).weights(word)
+    assert weights.argmax() == WORDS.index(word)
+    assert torch.isclose(weights.sum(), torch.tensor(1.0))
+
+
+def test_a_lower_temperature_chooses_fewer() -> None:
+    most = [
+        ClipMatcher(named_bank(), StubClip(), t).weights("joyful").max().item()
+        for t in (1.0, 0.3, 0.1, 0.01)
+    ]
+    assert most == sorted(most)
+    assert most[-1] == pytest.approx(1)
+
+
+def test_one_entry_gets_all_the_weight() -> None:
+    assert ClipMatcher(named_bank(("joyful",)), StubClip()).weights("sad").tolist() == [1.0]
+
+
+@pytest.mark.parametrize(("theirs", "ours"), [(768, 1024), (1024, 768), (768, 768)])
+def test_towers_of_different_clips_are_named(theirs: int, ours: int) -> None:
+    indexed, asked = f"{theirs}:indexed", f"{ours}:asked"
+    bank = Bank(WORDS, torch.eye(4), images=randn(0, "images", 4, theirs), clip=indexed)
+    with pytest.raises(InputError, match=rf"{theirs}.*{indexed}.*{ours}.*{asked}"):
+        ClipMatcher(bank, StubClip(ours, asked))
+
+
+def test_a_real_clip_of_the_same_width_is_refused(clip: Clip, tmp_path: Path) -> None:
+    other = Clip(write_clip(tmp_path / "other", seed=1))
+    bank = Bank(WORDS, torch.eye(4), images=torch.ones(4, WIDTH), clip=other.fingerprint)
+    with pytest.raises(InputError, match=rf"{other.fingerprint}.*{clip.fingerprint}"):
+        ClipMatcher(bank, clip)
+
+
+def test_a_bank_that_clip_cannot_compare_is_refused() -> None:
+    with pytest.raises(InputError, match="neither captions nor CLIP embeddings"):
+        ClipMatcher(Bank(WORDS, torch.eye(4)), StubClip())
+
+
+# Presets -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_made_of_blendshapes(preset: str) -> None:
+    assert set(PRESETS[preset]) <= set(NAMES[1:])
+    assert all(0 < value <= 1 for value in PRESETS[preset].values())
+
+
+@pytest.mark.parametrize("temperature", [None, 0.1, 1.0])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_finds_itself(preset: str, temperature: float | None) -> None:
+    chosen = {} if temperature is None else {"temperature": temperature}
+    weights = PresetMatcher(preset_bank(), **chosen).weights(preset)
+    assert weights.argmax() == list(PRESETS).index(preset)
+    assert torch.isclose(weights.sum(), torch.tensor(1.0))
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.25, 1.0])
+@pytest.mark.parametrize("preset", ["neutral", "joy", "contempt"])
+def test_presets_are_matched_as_documented(preset: str, temperature: float) -> None:
+    bank = replace(named_bank(), blendshapes=rand(0, "shapes", 4, len(NAMES)))
+    apart = np.asarray(bank.blendshapes, np.float64) - shapes_of(preset)
+    expected = softmax(-np.square(apart[:, 1:]).sum(1) / temperature**2)
+    found = PresetMatcher(bank, temperature).weights(preset)
+    assert np.allclose(found, expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("preset", "synonym"), [(p, word) for p, words in SYNONYMS.items() for word in words]
+)
+@pytest.mark.parametrize("form", ["{}", "a very {}, tall face", "{}!"])
+def test_synonyms_mean_their_preset(preset: str, synonym: str, form: str) -> None:
+    matcher = PresetMatcher(preset_bank())
+    text = form.format(synonym)
+    assert torch.equal(matcher.weights(text), matcher.weights(preset))
+    assert torch.equal(matcher.weights(text.upper()), matcher.weights(preset))
+
+
+def test_no_word_means_two_presets() -> None:
+    words = [*PRESETS, *(word for words in SYNONYMS.values() for word in words)]
+    assert len(words) == len(set(words))
+    assert set(SYNONYMS) <= set(PRESETS)
+
+
+@pytest.mark.parametrize("text", ["quixotic", "joyfulness", "", "…"])
+def test_an_unknown_word_lists_the_presets(text: str) -> None:
+    with pytest.raises(InputError) as caught:
+        PresetMatcher(preset_bank()).weights(text)
+    assert all(preset in str(caught.value) for preset in PRESETS)
+    assert f"'{text}'" in str(caught.value)
+
+
+def test_a_bank_without_blendshapes_has_no_presets() -> None:
+    with pytest.raises(InputError, match="no blendshapes"):
+        PresetMatcher(named_bank())
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [("joyful", "joyful"), ("a very Joyful look", "joyful"), ("happy", "joyful"), ("sad", "sad")],
+)
+def test_words_find_the_entry_that_is_called_so(text: str, found: str) -> None:
+    bank = named_bank()
+    assert WordMatcher(bank).weights(text).tolist() == [float(n == found) for n in bank.names]
+
+
+def test_entries_that_share_most_words_weigh_the_same() -> None:
+    names = ("wide smile", "smile", "smile wide open")
+    bank = Bank(names=names, features=torch.eye(3))
+    assert WordMatcher(bank).weights("wide smile").tolist() == [0.5, 0, 0.5]
+
+
+def test_words_that_no_entry_has_are_named_with_those_that_there_are() -> None:
+    with pytest.raises(InputError, match=r"called 'quixotic'.*joyful.*sad"):
+        WordMatcher(named_bank()).weights("quixotic")
+
+
+@pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_temperature_is_above_zero(kind: str, temperature: float) -> None:
+    with pytest.raises(InputError, match="Temperature: expected"):
+        matcher_of(kind, preset_bank(), temperature)
+
+
+@pytest.mark.parametrize("temperature", [1e-30, 1e-20, 1e-5, 1e5, 1e30])
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_sum_to_one_at_any_temperature(kind: str, temperature: float) -> None:
+    bank = replace(preset_bank(), blendshapes=rand(0, "shapes", len(PRESETS), len(NAMES)))
+    weights = matcher_of(kind, bank, temperature).weights("joy")
+    assert torch.isclose(weights.sum(), torch.tensor(1.0))

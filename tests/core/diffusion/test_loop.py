@@ -1,0 +1,226 @@
+"""Schedule, guidance, windows and the loop."""
+
+import itertools
+from collections.abc import Sequence
+
+import pytest
+import torch
+from helpers.denoiser import SHAPE, FakeDenoiser, noise
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from actalker_core.diffusion.loop import Progress, sample
+from actalker_core.diffusion.schedules import karras_sigmas
+from actalker_core.diffusion.windows import Windows
+from actalker_core.errors import Cancelled, InputError
+from actalker_core.models.actalker.guidance import Guidance, Pass, equal_passes, plan_passes
+
+
+class Unmerged(FakeDenoiser):
+    """The same answers, without telling which passes are equal."""
+
+    def passes(self, frames: Sequence[int]) -> list[Pass]:
+        return list(Pass)
+
+
+# Schedule ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("steps", [2, 3, 10, 25, 50])
+def test_sigmas_are_those_of_diffusers_euler_karras(steps: int) -> None:
+    from diffusers import EulerDiscreteScheduler
+
+    scheduler = EulerDiscreteScheduler(
+        use_karras_sigmas=True,
+        sigma_min=0.002,
+        sigma_max=700.0,
+        prediction_type="v_prediction",
+        timestep_type="continuous",
+    )
+    scheduler.set_timesteps(steps)
+    ours = torch.tensor(karras_sigmas(steps, 0.002, 700.0))
+    assert torch.allclose(ours, scheduler.sigmas, rtol=1e-5)
+
+
+def test_one_step_starts_at_the_top() -> None:
+    assert karras_sigmas(1, 0.002, 700.0) == pytest.approx([700.0, 0.0])
+
+
+# Guidance ----------------------------------------------------------------------------------------
+
+SCALES = st.floats(0, 10)
+
+
+@given(SCALES, SCALES, SCALES)
+def test_weights_are_the_nested_formula(s1: float, s2: float, s3: float) -> None:
+    p = [1.0, -2.0, 5.0, 0.3]
+    nested = p[0] + s1 * (p[1] - p[0]) + s2 * (p[2] - p[1]) + s3 * (p[3] - p[2])
+    weights = Guidance((s1, s1), (s2, s2), (s3, s3)).weights(0, 1)
+    assert sum(weights) == pytest.approx(1)
+    assert sum(w * v for w, v in zip(weights, p, strict=True)) == pytest.approx(nested)
+
+
+def test_scales_move_from_first_to_last_step() -> None:
+    guidance = Guidance((1.5, 2.5), (7.5, 7.5), (2.0, 4.0))
+    assert guidance.weights(0, 3)[0] == pytest.approx(1 - 1.5)
+    assert guidance.weights(1, 3)[3] == pytest.approx(3.0)
+    assert guidance.weights(2, 3)[0] == pytest.approx(1 - 2.5)
+
+
+@pytest.mark.parametrize(
+    ("audio", "expression", "scales", "run"),
+    [
+        (True, True, (2, 7.5, 3), [0, 1, 2, 3]),
+        (True, False, (2, 7.5, 3), [0, 1, 2]),
+        (False, True, (2, 7.5, 3), [0, 1, 3]),
+        (False, False, (2, 7.5, 3), [0, 1]),
+        (True, True, (1, 1, 1), [3]),
+        (True, True, (2, 2, 2), [0, 3]),
+        (True, True, (1, 7.5, 3), [1, 2, 3]),
+        (True, True, (2, 7.5, 0), [0, 1, 2]),
+        (True, True, (0, 0, 0), [0]),
+        (True, False, (2, 2, 5), [0, 2]),
+    ],
+)
+def test_equal_and_weightless_passes_do_not_run(
+    audio: bool, expression: bool, scales: tuple, run: list[int]
+) -> None:
+    guidance = Guidance(*((float(s), float(s)) for s in scales))
+    plan = plan_passes(guidance.weights(0, 1), equal_passes(audio, expression))
+    assert sorted(plan) == run
+    assert sum(plan.values()) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(("audio", "expression"), list(itertools.product([False, True], repeat=2)))
+def test_merged_passes_give_the_unmerged_result(audio: bool, expression: bool) -> None:
+    frames, sigmas = 7, karras_sigmas(4, 0.01, 10.0)
+    arguments = (noise(frames), sigmas, Guidance(), Windows(3, 1, 2))
+    merged, unmerged = FakeDenoiser(7, audio, expression), Unmerged(7, audio, expression)
+    got = sample(merged, *arguments)
+    want = sample(unmerged, *arguments)
+    assert torch.allclose(got, want, rtol=1e-4, atol=1e-4)
+    assert unmerged.calls.total() % 4 == 0
+    assert merged.calls.total() == unmerged.calls.total() // 4 * (2 + audio + expression)
+
+
+# Windows -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["tight", "cyclic"])
+@pytest.mark.parametrize("window", [1, 2, 5, 16, 25])
+def test_windows_cover_every_frame_at_every_step(window: int, mode: str) -> None:
+    for length, overlap in itertools.product(range(1, 201), range(window)):
+        windows = Windows(window, overlap, 7, mode)
+        padded = length + windows.padding
+        for step in (0, 1, 3):
+            found = windows.at(step, padded)
+            assert {i for w in found for i in w} == set(range(padded))
+            assert all(len(w) == min(window, padded) == len(set(w)) for w in found)
+
+
+@given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 39), st.integers(0, 50))
+def test_tight_windows_stay_inside_and_are_few(
+    length: int, window: int, overlap: int, step: int
+) -> None:
+    overlap %= window
+    found = Windows(window, overlap, 7).at(step, length)
+    shift, stride = 7 * step % window, window - overlap
+    assert len(found) <= -(-(length + shift) // stride)
+    assert all(w == list(range(w[0], w[-1] + 1)) for w in found)
+    assert len({tuple(w) for w in found}) == len(found)
+
+
+@pytest.mark.parametrize("length", [1, 10, 24, 25])
+def test_one_window_for_a_clip_that_fits(length: int) -> None:
+    assert all(Windows(25).at(step, length) == [list(range(length))] for step in range(25))
+
+
+def test_cyclic_windows_wrap_and_shift() -> None:
+    windows = Windows(5, 1, 2, "cyclic")
+    assert windows.at(0, 12) == [[0, 1, 2, 3, 4], [4, 5, 6, 7, 8], [8, 9, 10, 11, 0]]
+    assert windows.at(1, 12)[0] == [10, 11, 0, 1, 2]
+    assert windows.at(3, 12)[0] == [11, 0, 1, 2, 3]  # the shift is taken modulo the window
+
+
+@pytest.mark.parametrize(
+    "values", [(0, 0, 7, "tight"), (25, 25, 7, "tight"), (25, -1, 7, "tight"), (25, 0, 7, "loop")]
+)
+def test_impossible_windows_are_refused(values: tuple) -> None:
+    with pytest.raises(InputError, match="Windows: expected"):
+        Windows(*values)
+
+
+def evaluations(windows: Windows, frames: int, *, audio_only: bool, merge: bool) -> int:
+    length = frames + windows.padding
+    kind = FakeDenoiser if merge else Unmerged
+    denoiser = kind(length, expression=not audio_only)
+    sample(denoiser, noise(length), karras_sigmas(25, 0.002, 700.0), Guidance(), windows)
+    return denoiser.calls.total()
+
+
+def test_audio_only_needs_75_evaluations_instead_of_200() -> None:
+    assert evaluations(Windows(), 25, audio_only=True, merge=True) == 75
+    released = Windows(mode="cyclic")
+    assert evaluations(released, 25, audio_only=True, merge=False) == 200
+
+
+# Loop --------------------------------------------------------------------------------------------
+
+
+def test_the_last_step_lands_on_the_guided_answer() -> None:
+    denoiser = FakeDenoiser(4)
+    denoiser.__class__ = type("Exact", (FakeDenoiser,), {"__call__": _exact})
+    guidance = Guidance((2.0, 2.0), (3.0, 3.0), (1.5, 1.5))
+    got = sample(denoiser, noise(4), [5.0, 1.0, 0.0], guidance, Windows())
+    want = sum(w * a for w, a in zip(guidance.weights(0, 1), denoiser.answers, strict=True))
+    assert torch.allclose(got, want, atol=1e-5)
+
+
+def _exact(self: FakeDenoiser, x: Tensor, sigma: float, frames: list[int], which: Pass) -> Tensor:
+    return self.answers[which][list(frames)]
+
+
+def test_any_sigma_list() -> None:
+    sigmas = [700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002, 0.0]
+    assert sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows()).isfinite().all()
+
+
+@pytest.mark.parametrize("sigmas", [[], [1.0], [1.0, 1.0], [1.0, 2.0], [1.0, -1.0]])
+def test_sigmas_that_do_not_fall_are_refused(sigmas: list[float]) -> None:
+    with pytest.raises(InputError, match="Sigmas: expected"):
+        sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows())
+
+
+def test_the_callback_sees_every_step() -> None:
+    seen: list[Progress] = []
+    sigmas = karras_sigmas(5, 0.01, 10.0)
+    sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows(), seen.append)
+    assert [(p.step, p.total) for p in seen] == [(i, 5) for i in range(1, 6)]
+    assert all(p.x0.shape == (4, *SHAPE) for p in seen)
+
+
+def test_the_callback_cancels() -> None:
+    denoiser = FakeDenoiser(4)
+    with pytest.raises(Cancelled, match="after step 2 of 5"):
+        sample(
+            denoiser,
+            noise(4),
+            karras_sigmas(5, 0.01, 10.0),
+            Guidance(),
+            Windows(),
+            lambda progress: progress.step < 2,
+        )
+    assert denoiser.calls[Pass.NOTHING] == 2
+
+
+def test_overlapping_windows_are_averaged() -> None:
+    class ByWindow(FakeDenoiser):
+        def __call__(
+            self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+        ) -> Tensor:
+            return torch.full((len(passes), *x.shape), float(frames[0]))
+
+    unit = Guidance((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
+    got = sample(ByWindow(6), noise(6), [1.0, 0.0], unit, Windows(4, 2))  # starts 0 and 2
+    assert got[:, 0, 0, 0].tolist() == pytest.approx([0, 0, 1, 1, 2, 2], abs=1e-5)

@@ -1,0 +1,244 @@
+"""What is seen of expression and head pose in a clip, whatever its frame rate."""
+
+import itertools
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from helpers.signals import same
+from helpers.tiny import tiny_model
+from torch import Tensor
+
+from actalker_core.control.signals import ExpressionSignal, PoseSignal, Signal, Signals
+from actalker_core.errors import InputError, MediaError
+from actalker_core.media import VideoFrames, read_frames, write_video
+from actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
+from actalker_core.models.actalker.networks import ACTalker
+
+
+@pytest.fixture(scope="module")
+def model() -> ACTalker:
+    return tiny_model()
+
+
+def pictures(count: int) -> Tensor:
+    random = torch.Generator().manual_seed(3)
+    return torch.randint(0, 256, (count, 3, 40, 60), generator=random, dtype=torch.uint8)
+
+
+def whole_frames() -> Iterator[None]:
+    return itertools.repeat(None)
+
+
+def shown(model: ACTalker, frames: Any, boxes: Any = None, **options: Any) -> ExpressionSignal:
+    boxes = whole_frames() if boxes is None else boxes
+    return encode_expression(model.expression_encoder, frames, boxes, rate_hz=25.0, **options)
+
+
+def held(model: ACTalker, frames: Any, box: Any = None, **options: Any) -> PoseSignal:
+    return encode_pose(model.head_pose_encoder, frames, box, rate_hz=25.0, **options)
+
+
+def close(a: Signal, b: Signal) -> bool:
+    """Of two encodings of the same pictures."""
+    alike = {"rtol": 1e-4, "atol": 1e-4}
+    return all(torch.allclose(track, b.tracks[name], **alike) for name, track in a.tracks.items())
+
+
+@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("batch", [1, 3, 7, 8, 100])
+def test_motion_does_not_depend_on_the_batch(
+    model: ACTalker, encode: Callable[..., Signal], batch: int
+) -> None:
+    seen: list[int] = []
+    signal = encode(model, iter(pictures(7)), batch=batch, on_batch=seen.append)
+    assert close(signal, encode(model, pictures(7)))
+    assert seen == [min(n, 7) for n in range(batch, 7 + batch, batch)]
+    assert (len(signal), signal.rate_hz) == (7, 25)
+
+
+@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("batch", [1, 4])
+def test_frames_are_read_when_they_are_needed(
+    model: ACTalker, encode: Callable[..., Signal], batch: int
+) -> None:
+    encoded, ahead = [0], []
+
+    def film() -> Iterator[Tensor]:
+        for number, picture in enumerate(pictures(11), start=1):
+            ahead.append(number - encoded[0])
+            yield picture
+
+    def count(network: Any, inputs: tuple[Tensor], outputs: Any) -> None:
+        encoded[0] += len(inputs[0])
+
+    networks = (model.expression_encoder, model.head_pose_encoder)
+    hooks = [network.register_forward_hook(count) for network in networks]
+    try:
+        encode(model, film(), batch=batch)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    assert encoded == [11]
+    assert max(ahead) <= batch + 1
+
+
+@pytest.mark.parametrize("encode", [shown, held])
+def test_who_watches_may_stop_the_reading(model: ACTalker, encode: Callable[..., Signal]) -> None:
+    film = iter(pictures(9))
+
+    def stop(done: int) -> None:
+        raise InputError(f"stopped at {done}")
+
+    with pytest.raises(InputError, match="stopped at 2"):
+        encode(model, film, batch=2, on_batch=stop)
+    assert len(list(film)) >= 6
+
+
+@pytest.mark.parametrize("encode", [shown, held])
+def test_bytes_and_fractions_are_the_same_picture(
+    model: ACTalker, encode: Callable[..., Signal]
+) -> None:
+    assert close(encode(model, pictures(3)), encode(model, pictures(3) / 255))
+
+
+@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("frames", [[], iter(())])
+def test_a_clip_without_frames_is_refused(
+    model: ACTalker, encode: Callable[..., Signal], frames: Any
+) -> None:
+    with pytest.raises(InputError, match="no frames"):
+        encode(model, frames)
+
+
+@pytest.mark.parametrize(
+    "box", [(60, 0, 90, 30), (0, 40, 30, 60), (-20, -20, 0, 0), (9, 9, 9, 20), (0, math.nan, 9, 9)]
+)
+def test_a_box_outside_the_frames_is_refused(
+    model: ACTalker, box: tuple[float, float, float, float]
+) -> None:
+    with pytest.raises(InputError, match=r"driving clip.*60x40"):
+        shown(model, pictures(2), [(0, 0, 30, 30), box])
+    with pytest.raises(InputError, match=r"driving clip.*60x40"):
+        held(model, pictures(2), box)
+
+
+def test_the_expression_is_seen_in_the_box_of_each_frame(model: ACTalker) -> None:
+    boxes = [(10, 5, 40, 35), None, (-5, 0, 20, 25), (30, 10, 60, 40)]
+    frame = pictures(1)
+    signal = shown(model, frame.expand(4, -1, -1, -1), iter(boxes), batch=3)
+    for i, box in enumerate(boxes):
+        alone = shown(model, frame, [box])
+        assert torch.allclose(signal.features[i], alone.features[0], atol=1e-4)
+    assert torch.cdist(signal.features, signal.features).add(torch.eye(4)).min() > 1e-3
+
+
+def test_the_expression_is_that_of_the_box_alone(model: ACTalker) -> None:
+    frames, box = pictures(2), (20.0, 10.0, 40.0, 30.0)
+    other = frames.clone()
+    other[..., :20], other[:, :, :10], other[:, :, 30:] = 7, 7, 7
+    assert same(shown(model, frames, [box] * 2), shown(model, other, [box] * 2))
+
+
+def test_the_head_is_seen_in_the_same_wide_square_of_every_frame(model: ACTalker) -> None:
+    frames, box = pictures(2), (25.0, 15.0, 33.0, 23.0)  # thrice as large: 17…41, 7…31
+    other = frames.clone()
+    other[..., :17], other[..., 41:], other[:, :, :7], other[:, :, 31:] = 7, 7, 7, 7
+    assert same(held(model, frames, box), held(model, other, box))
+    other[1, :, 7:10, 17:20] = 255 - other[1, :, 7:10, 17:20]
+    changed = held(model, other, box).rotation_degrees != held(model, frames, box).rotation_degrees
+    assert changed.any(1).tolist() == [False, True]
+
+
+def test_a_pose_is_in_range(model: ACTalker) -> None:
+    signal = held(model, pictures(5))
+    assert signal.rotation_degrees.abs().max() <= 180
+    assert signal.translation.abs().max() <= 2
+
+
+# The same clip at other frame rates --------------------------------------------------------------
+
+CLIP_SECONDS = 1.2
+CLIP_RATES = (25, 30, 50)
+
+
+def scene(seconds: float) -> Tensor:
+    """Soft edges that move smoothly: (1, 3, 128, 128)."""
+    y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, 128)], indexing="ij")
+    right = torch.sigmoid(8 * (x - 0.9 * math.cos(2 * seconds)))
+    low = torch.sigmoid(8 * (y - 0.9 * math.sin(2 * seconds - 1.5)))
+    return torch.stack([right, right * low, low])[None]
+
+
+@pytest.fixture(scope="module")
+def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    paths = {fps: folder / f"{fps}.mp4" for fps in CLIP_RATES}
+    for fps, path in paths.items():
+        write_video(path, (scene(i / fps) for i in range(round(CLIP_SECONDS * fps))), fps)
+    return paths
+
+
+@pytest.fixture(scope="module")
+def encoded(model: ACTalker, clips: dict[int, Path]) -> dict[tuple[int, int], Signals]:
+    """The signals of each clip, by its rate and the rate at which it is read."""
+    found = {}
+    for rate, fps in ((25, 25), (30, 25), (50, 25), (50, 50)):
+        frames = list(VideoFrames(clips[rate], fps))
+        face = encode_expression(
+            model.expression_encoder, frames, whole_frames(), rate_hz=float(fps)
+        )
+        head = encode_pose(model.head_pose_encoder, frames, None, rate_hz=float(fps))
+        found[rate, fps] = Signals(expression=face, pose=head)
+    return found
+
+
+def relative_error(a: Tensor, b: Tensor) -> float:
+    """Measured by how much the signal moves."""
+    return float((a - b).norm() / (b - b.mean(0)).norm())
+
+
+def correlation(a: Tensor, b: Tensor) -> float:
+    centred = [(t - t.mean(0)).flatten() for t in (a, b)]
+    return float(torch.corrcoef(torch.stack(centred))[0, 1])
+
+
+@pytest.mark.parametrize(("rate", "fps"), [(30, 25), (50, 25), (50, 50)])
+@pytest.mark.parametrize("kind", ["expression", "pose"])
+def test_the_frame_rate_of_a_clip_does_not_change_its_signal(
+    encoded: dict[tuple[int, int], Signals], rate: int, fps: int, kind: str
+) -> None:
+    want = encoded[25, 25].present[kind]
+    found = encoded[rate, fps].present[kind].resample(25)
+    assert len(found) == len(want) == round(25 * CLIP_SECONDS)
+    for name, track in want.tracks.items():
+        error = relative_error(found.tracks[name], track)
+        assert error < 0.15
+        assert correlation(found.tracks[name], track) > 0.99
+        for shift in (-2, 2):  # it must be the same moment, too
+            moved = want.offset(shift / 25).tracks[name]
+            assert error < 0.7 * relative_error(found.tracks[name], moved)
+
+
+@pytest.mark.parametrize("kind", ["expression", "pose"])
+def test_each_second_frame_of_50_is_what_25_shows(
+    encoded: dict[tuple[int, int], Signals], kind: str
+) -> None:
+    read = encoded[50, 25].present[kind]
+    assert close(encoded[50, 50].present[kind].over(len(read), 25), read)
+
+
+def test_a_video_can_be_watched_again(clips: dict[int, Path]) -> None:
+    frames = VideoFrames(clips[30], 12.5)
+    first, again = list(frames), list(frames)
+    assert len(first) == round(12.5 * CLIP_SECONDS)
+    assert all(map(torch.equal, first, again))
+    assert all(map(torch.equal, first, read_frames(clips[30], 12.5)))
+
+
+def test_a_video_that_is_missing_is_named(tmp_path: Path, model: ACTalker) -> None:
+    with pytest.raises(MediaError, match=r"gone\.mp4"):
+        shown(model, VideoFrames(tmp_path / "gone.mp4", 25))

@@ -1,0 +1,279 @@
+"""The scan in Triton: interpreted and compiled without a GPU, chosen, given up; any scan traced."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import fields, replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from helpers.compiled_kernels import ARCHITECTURES, compiled, spilled_bytes
+from helpers.interpreter import check_interpreted, needs_triton, on_a_gpu
+from helpers.scan_inputs import draw_branch
+from torch import Tensor
+
+from actalker_core.ops import jit
+from actalker_core.ops import selective_scan as room
+from actalker_core.ops.selective_scan import Sequences, in_turn, operator, scan_branches, selective
+
+
+def draw(*shape: int, **options: bool) -> Sequences:
+    return draw_branch(*shape, dtype=torch.float32, **options)
+
+
+# Interpreted -------------------------------------------------------------------------------------
+
+
+@needs_triton
+def test_the_kernels_under_the_interpreter() -> None:
+    check_interpreted("interpreted_scan.py")
+
+
+# Compiled ----------------------------------------------------------------------------------------
+
+
+def scan_code(
+    architecture: int, tokens: str, state: int, channels: int, *, ordered: bool = False
+) -> bytes:
+    """The scan compiled for tokens of a type."""
+    import triton
+
+    from actalker_core.ops.selective_scan.triton import OPTIONS, _scan_kernel
+
+    fixed = {
+        "d": 640,
+        "n": state,
+        "DIRECTIONS": 2,
+        "CHANNELS": channels,
+        "STATES": triton.next_power_of_2(state),
+        "ORDERED": ordered,
+    }
+    kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "places": "*i64", "counts": "*i64"}
+    kinds |= dict.fromkeys(("x", "delta", "B", "C", "planes"), f"*{tokens}")
+    of_both = {f"{name}{i}": kind for name, kind in kinds.items() for i in (0, 1)}
+    return compiled(_scan_kernel, architecture, of_both, fixed, **OPTIONS)
+
+
+@needs_triton
+@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("state", [3, 16])
+@pytest.mark.parametrize("tokens", ["fp32", "bf16"])
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_nothing_is_spilled(
+    architecture: int, tokens: str, state: int, ordered: bool, folder: Path
+) -> None:
+    from actalker_core.ops.selective_scan.triton import CHANNELS
+
+    machine_code = scan_code(architecture, tokens, state, CHANNELS, ordered=ordered)
+    assert not spilled_bytes(machine_code, folder)
+
+
+@needs_triton
+def test_spills_would_be_seen(folder: Path) -> None:
+    assert spilled_bytes(scan_code(90, "fp32", state=16, channels=512), folder)
+
+
+@needs_triton
+@pytest.mark.parametrize("architecture", ARCHITECTURES)
+def test_a_walk_spills_nothing(architecture: int, folder: Path) -> None:
+    from actalker_core.ops.selective_scan.walk import NUMBERS, OPTIONS, _walk_kernel
+
+    kinds = dict.fromkeys(("decay", "states"), "*fp32")
+    machine_code = compiled(_walk_kernel, architecture, kinds, {"NUMBERS": NUMBERS}, **OPTIONS)
+    assert not spilled_bytes(machine_code, folder)
+
+
+# On a GPU ----------------------------------------------------------------------------------------
+
+
+@on_a_gpu
+@pytest.mark.parametrize(
+    ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6), (torch.float16, 2**-9)]
+)
+def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
+    branches = [
+        draw_branch(3, 700, 33, 320, 16, dtype=dtype),
+        draw_branch(3, 250, 2, 320, 16, orders=3, counted=True, dtype=dtype),
+    ]
+    want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
+    got = scan_branches([on(branch, "cuda") for branch in branches])
+    assert jit.is_usable(operator.NAME)
+    for y, z in zip(got, want, strict=True):
+        assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
+
+
+def on(branch: Sequences, place: str | torch.dtype) -> Sequences:
+    """The branch on a device, or its numbers in another type."""
+    moved = {}
+    for field in fields(branch):
+        value = getattr(branch, field.name)
+        if isinstance(value, Tensor) and (isinstance(place, str) or value.is_floating_point()):
+            moved[field.name] = value.to(place)
+    return replace(branch, **moved)
+
+
+# Chosen ------------------------------------------------------------------------------------------
+
+
+class Kernel:
+    """Stands for the room of the kernel; computes the same, or fails."""
+
+    def __init__(self, error: Exception | None = None) -> None:
+        self.calls, self.error = 0, error
+
+    def scan(self, branches: Sequence[Sequences]) -> list[Tensor]:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        return in_turn.scan(branches, "chunked")
+
+
+@pytest.fixture
+def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
+    """Lay a kernel where Triton's is, for tensors of the CPU."""
+
+    def put(kernel: object) -> object:
+        monkeypatch.setattr(jit, "_is_there", True)
+        monkeypatch.setattr(jit, "_failed", set())
+        monkeypatch.setattr(operator, "DEVICE_TYPES", ("cpu",))
+        monkeypatch.setattr(room, "triton", kernel, raising=False)
+        selective.announce.cache_clear()
+        return kernel
+
+    yield put
+    selective.announce.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("backend", "launches"), [("auto", 1), ("triton", 1), ("chunked", 0), ("reference", 0)]
+)
+def test_triton_is_the_first_choice(install, backend: str, launches: int) -> None:
+    kernel = install(Kernel())
+    branches = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)]
+    got = scan_branches(branches, backend)
+    assert kernel.calls == launches
+    for y, z in zip(got, in_turn.scan(branches, "reference"), strict=True):
+        assert torch.allclose(y, z, atol=1e-5)
+
+
+def test_triton_takes_neither_float64_nor_gradients(install) -> None:
+    kernel = install(Kernel())
+    branch = draw(1, 3, 1, 2, 2)
+    learnt = replace(branch, D=branch.D.clone().requires_grad_())
+    scan_branches([draw_branch(1, 3, 1, 2, 2)], "triton")
+    assert scan_branches([branch, learnt], "triton")[1].requires_grad
+    assert kernel.calls == 0
+    with torch.no_grad():
+        scan_branches([branch, learnt])
+    assert kernel.calls == 1
+
+
+def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jit, "_is_there", True)
+    assert not operator.can_scan([draw(1, 3, 1, 2, 2)], "triton")
+
+
+def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCaptureFixture) -> None:
+    kernel = install(Kernel(RuntimeError("Failed to find C compiler.\nAsk someone.")))
+    branches = [draw(2, 5, 1, 3, 2)]
+    with caplog.at_level(logging.INFO):
+        first, again = scan_branches(branches), scan_branches(branches, "triton")
+    assert kernel.calls == 1
+    assert torch.equal(first[0], again[0])
+    assert torch.equal(first[0], in_turn.scan(branches, "auto")[0])
+    lines = [r.message for r in caplog.records if r.levelno == logging.WARNING]
+    assert lines == [
+        "Triton cannot run here: selective scan (RuntimeError: Failed to find C compiler.); "
+        "a slower way is taken"
+    ]
+
+
+def test_a_triton_that_cannot_be_imported_is_given_up(install, monkeypatch) -> None:
+    install(SimpleNamespace())  # without `scan`
+    branches = [draw(2, 5, 1, 3, 2)]
+    assert torch.equal(scan_branches(branches)[0], in_turn.scan(branches, "auto")[0])
+    assert not jit.is_usable(operator.NAME)
+
+
+def test_want_of_memory_is_not_held_against_triton(install) -> None:
+    kernel = install(Kernel(torch.cuda.OutOfMemoryError("full")))
+    for _ in range(2):
+        with pytest.raises(torch.cuda.OutOfMemoryError):
+            scan_branches([draw(2, 5, 1, 3, 2)])
+    assert kernel.calls == 2
+
+
+# Traced ------------------------------------------------------------------------------------------
+
+
+def check_operator(branches: Sequence[Sequences], backend: str) -> None:
+    values = ([getattr(branch, name) for branch in branches] for name in operator._FIELDS)
+    torch.library.opcheck(operator._scan, (*values, backend))
+
+
+def test_the_operator_keeps_torchs_rules(install) -> None:
+    install(Kernel())
+    check_operator([draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)], "auto")
+
+
+def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A backend may put out channels before tokens."""
+    plain = selective.BACKENDS["chunked"]
+
+    def turned(*given) -> Tensor:
+        return plain(*given).mT.contiguous().mT
+
+    monkeypatch.setitem(selective.BACKENDS, "chunked", turned)
+    check_operator([draw(2, 5, 1, 3, 2)], "chunked")
+
+
+def traced(given: Sequences, backend: str, *, whole: bool = True) -> Tensor:
+    """Of a traced graph; where it must be whole, a break is an error."""
+    torch.compiler.reset()
+
+    @torch.compile(backend="eager", fullgraph=whole)
+    def scanned(x: Tensor) -> Tensor:
+        branch = Sequences(
+            x * 2,
+            delta=given.delta,
+            B=given.B,
+            C=given.C,
+            A=given.A,
+            D=given.D,
+            bias=given.bias,
+            tail=given.tail,
+            order=given.order,
+            counts=given.counts,
+        )
+        return scan_branches([branch, branch], backend)[1] + 1
+
+    return scanned(given.x)
+
+
+def test_a_traced_graph_has_no_break(install) -> None:
+    kernel = install(Kernel())
+    given = draw(2, 5, 2, 3, 2, orders=2)
+    want = scan_branches([replace(given, x=given.x * 2)])[0] + 1
+    assert torch.equal(traced(given, "auto"), want)
+    assert kernel.calls == 2
+
+
+@pytest.mark.parametrize("backend", selective.CHOICES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_graph_that_is_traced_without_triton_has_no_break_either(
+    backend: str, dtype: torch.dtype
+) -> None:
+    given = draw_branch(2, 5, 2, 3, 2, orders=2, counted=True, dtype=dtype)
+    want = in_turn.scan([replace(given, x=given.x * 2)], backend)[0] + 1
+    assert torch.equal(traced(given, backend), want)
+
+
+def test_gradients_go_through_what_is_traced() -> None:
+    given = draw(2, 5, 2, 3, 2)
+    learnt, alone = (replace(given, x=given.x.clone().requires_grad_()) for _ in range(2))
+    traced(learnt, "auto", whole=False).square().sum().backward()
+    want = in_turn.scan([replace(alone, x=alone.x * 2)], "auto")[0] + 1
+    want.square().sum().backward()
+    assert learnt.x.grad is not None
+    assert torch.allclose(learnt.x.grad, alone.x.grad)

@@ -1,0 +1,123 @@
+"""A small CLIP of made weights, banks of expressions, and stand-ins for what reads them."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from transformers import CLIPConfig, CLIPModel
+
+from actalker_core.control.words.bank import Bank, Reference
+from actalker_core.control.words.presets import PRESETS
+from actalker_core.control.words.prompt import (
+    TEMPLATE,
+    ClipMatcher,
+    Matcher,
+    PresetMatcher,
+    express,
+    parse_prompt,
+)
+from actalker_core.faces.blendshapes import NAMES
+from actalker_core.faces.box import Box, whole
+from actalker_core.faces.face import Depth, Face
+from helpers.formula import rand, randn
+
+WIDTH = 24
+PICTURE_PX = 32
+WORDS = ("neutral", "joyful", "surprised", "sad")
+FPS = 12.5
+KINDS = ("clip", "preset")
+
+
+def write_clip(folder: Path, seed: int = 0, dtype: torch.dtype = torch.float32) -> Path:
+    """A CLIP of made weights that reads lower-case letters."""
+    letters = [chr(code) for code in range(33, 127)]
+    tokens = [*letters, *(f"{x}</w>" for x in letters), "<|startoftext|>", "<|endoftext|>"]
+    tower = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2}
+    tower |= {"num_attention_heads": 4}
+    start, end = len(tokens) - 2, len(tokens) - 1
+    text = tower | {"vocab_size": len(tokens), "bos_token_id": start, "eos_token_id": end}
+    config = CLIPConfig(
+        text_config=text | {"pad_token_id": end},
+        vision_config=tower | {"image_size": PICTURE_PX, "patch_size": 8},
+        projection_dim=WIDTH,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        CLIPModel(config).to(dtype).save_pretrained(folder)
+    (folder / "vocab.json").write_text(json.dumps({t: i for i, t in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n")
+    return folder
+
+
+class StubClip:
+    """Embeds texts by a formula of their letters, and shows which pictures it was given."""
+
+    image_px = 48
+
+    def __init__(self, width: int = WIDTH, fingerprint: str = "stub", gap: float = 0.0) -> None:
+        self.width, self.fingerprint, self.gap = width, fingerprint, gap
+        self.seen: list[Tensor] = []
+
+    def text(self, texts: list[str]) -> Tensor:
+        return torch.stack([randn(1, text, self.width) for text in texts]) + self.gap
+
+    def image(self, pictures: Tensor) -> Tensor:
+        self.seen.append(pictures)
+        return pictures.mean((2, 3)).repeat(1, self.width // 3)
+
+
+class Named:
+    """Gives all weight to the entry of that name."""
+
+    def __init__(self, bank: Bank) -> None:
+        self.names = bank.names
+
+    def weights(self, text: str) -> Tensor:
+        return F.one_hot(torch.tensor(self.names.index(text)), len(self.names)).float()
+
+
+class WholePicture:
+    """Sees one face that fills each picture, and none in a black one."""
+
+    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+        box = whole(picture.shape[2], picture.shape[1])
+        return [Face(box, 1.0)] if picture.any() else []
+
+    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+        return next(iter(self.find(picture)), None)
+
+
+def references(*names: str, caption: str = "") -> list[Reference]:
+    return [Reference(n, rand(0, n, 3, 40, 64), caption and f"{caption} {n}") for n in names]
+
+
+def phrases(words: tuple[str, ...] | list[str]) -> list[str]:
+    return [TEMPLATE.format(word) for word in words]
+
+
+def shapes_of(preset: str) -> list[float]:
+    return [PRESETS[preset].get(name, 0.0) for name in NAMES]
+
+
+def preset_bank() -> Bank:
+    """The presets themselves, as far from each other as can be."""
+    shapes = torch.tensor([shapes_of(preset) for preset in PRESETS])
+    return Bank(tuple(PRESETS), torch.eye(len(PRESETS)), blendshapes=shapes)
+
+
+def named_bank(names: tuple[str, ...] = WORDS) -> Bank:
+    return Bank(names, torch.eye(len(names)), captions=names)
+
+
+def matcher_of(kind: str, bank: Bank, temperature: float) -> Matcher:
+    if kind == "clip":
+        return ClipMatcher(replace(bank, captions=bank.names), StubClip(), temperature)
+    return PresetMatcher(bank, temperature)
+
+
+def said(text: str, bank: Bank, matcher: Matcher, strength: float = 1.0) -> Tensor:
+    prompt = parse_prompt(text)
+    return express(prompt, bank, matcher, seconds=6, rate_hz=FPS, strength=strength).features

@@ -1,0 +1,24 @@
+"""What was recorded of real faces; only some machines have the pictures and the clip themselves."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+SHARED = Path(__file__).parents[2].parent / "shared"
+TASK = SHARED / "models" / "face_landmarker.task"
+DRIVING, PORTRAIT = SHARED / "media" / "driving.mp4", SHARED / "media" / "portrait.png"
+RECORDED = Path(__file__).parents[1] / "data" / "mediapipe_driving.safetensors"
+
+needs_model = pytest.mark.skipif(not TASK.is_file(), reason="no face_landmarker.task in shared/")
+needs_portrait = pytest.mark.skipif(
+    not (TASK.is_file() and PORTRAIT.is_file()), reason="no portrait or no model in shared/"
+)
+needs_driving = pytest.mark.skipif(
+    not (TASK.is_file() and DRIVING.is_file()), reason="no driving clip or no model in shared/"
+)
+
+Array = NDArray[np.float32]
+Recorded = dict[str, NDArray[Any]]

@@ -1,0 +1,47 @@
+"""Random branches for the tests of the scan."""
+
+import torch
+from torch import Tensor
+
+from actalker_core.ops.selective_scan import Sequences
+
+
+def draw_branch(
+    rows: int,
+    image: int,
+    tail: int,
+    channels: int,
+    state: int,
+    directions: int = 2,
+    *,
+    orders: int = 0,
+    counted: bool = False,
+    dtype: torch.dtype = torch.float64,
+) -> Sequences:
+    """A branch with `orders` orders (0: as stored) in a storage of more tokens than it scans.
+
+    Of the counts of a branch with more than one row, the first is 0.
+    """
+    random = torch.Generator().manual_seed(rows + 7 * image + 31 * tail + channels + state)
+
+    def draw(*shape: int) -> Tensor:
+        return torch.randn(*shape, generator=random, dtype=torch.float64)
+
+    unread = 3 if orders else 0
+    stored = image + unread + tail
+    order = [torch.randperm(image + unread, generator=random)[:image] for _ in range(orders)]
+    counts = torch.randint(0, image + 1, (rows,), generator=random)
+    counts[: rows - 1 and 1] = 0
+    exact = torch.float64 if dtype == torch.float64 else torch.float32
+    return Sequences(
+        draw(rows, stored, channels).to(dtype),
+        draw(directions, rows, stored, channels).to(dtype),
+        draw(directions, rows, stored, state).to(dtype),
+        draw(directions, rows, stored, state).to(dtype),
+        -draw(directions, channels, state).exp().to(exact),
+        draw(directions, channels).to(exact),
+        draw(directions, channels).to(exact),
+        tail,
+        torch.stack(order) if order else None,
+        counts if counted else None,
+    )

@@ -1,0 +1,133 @@
+"""Who imports whom: arrows point down, families stand apart, nothing needs the training."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+CORE, NODES = "actalker_core", "nodes"
+GROUND = {"errors", "limits", "text", "files"}
+"""What every package may import; of each other, those on the left never import those on the right."""
+BELOW = {
+    "errors": set(),
+    "limits": {"errors"},
+    "text": {"errors"},
+    "files": {"errors", "limits", "text"},
+    "media": GROUND,
+    "ops": GROUND,
+    "faces": GROUND | {"media", "ops"},
+    "geometry": GROUND | {"media", "ops", "faces"},
+    "control": GROUND | {"media", "ops", "faces"},
+    "diffusion": GROUND | {"media", "ops", "faces"},
+    "synthetic": GROUND | {"media", "ops", "faces", "control"},
+}
+"""For each package of the toolkit what it may import."""
+TOOLKIT = set(BELOW)
+COMFYUI = {"comfy", "comfy_api", "comfy_execution", "folder_paths", "nodes", "server", "execution"}
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the core and the nodes."""
+    paths = [path for room in (CORE, NODES) for path in sorted((ROOT / room).rglob("*.py"))]
+    return {name_of(path): path for path in paths}
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imports(module: str, path: Path) -> Iterator[str]:
+    """The modules that a module imports, those within functions too."""
+    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.split(".")[: len(package.split(".")) - node.level + 1]
+            source = ".".join([*base * bool(node.level), *filter(None, [node.module])])
+            for alias in node.names:
+                whole = f"{source}.{alias.name}"
+                yield whole if whole in MODULES else source
+
+
+MODULES = modules()
+ARROWS = {module: sorted(set(imports(module, path))) for module, path in MODULES.items()}
+
+
+def own(module: str) -> list[str]:
+    """The imports of a module that are its own house's."""
+    return [target for target in ARROWS[module] if target.split(".")[0] in (CORE, NODES)]
+
+
+def room(module: str) -> str:
+    """`media` of `actalker_core.media.audio`, `models.actalker` of a family's module."""
+    parts = module.split(".")
+    if parts[0] == NODES:
+        return NODES
+    return ".".join(parts[1:3] if parts[1:2] == ["models"] else parts[1:2])
+
+
+def core_modules() -> list[str]:
+    return [module for module in MODULES if module.startswith(f"{CORE}.")]
+
+
+@pytest.mark.parametrize("package", sorted(TOOLKIT))
+def test_the_toolkit_imports_only_what_stands_below(package: str) -> None:
+    wrong = {
+        module: up
+        for module in core_modules()
+        if room(module) == package
+        and (up := [t for t in own(module) if room(t) not in BELOW[package] | {package}])
+    }
+    assert not wrong
+
+
+def test_a_family_imports_the_toolkit_and_itself() -> None:
+    families = {room(module) for module in core_modules() if module.count(".") > 2} - TOOLKIT
+    for module in core_modules():
+        family = room(module)
+        if family.startswith("models.") and family in families:
+            others = {room(target) for target in own(module)}
+            assert others <= TOOLKIT | {family}, module
+
+
+def test_there_is_no_other_package() -> None:
+    others = {room(module).split(".")[0] for module in core_modules()} - TOOLKIT
+    assert others == {"__main__", "cli", "models", "training"}
+
+
+def test_nothing_imports_the_training() -> None:
+    for module in MODULES:
+        if room(module) != "training":
+            assert "training" not in {room(target) for target in own(module)}, module
+
+
+def test_the_core_imports_no_comfyui_and_no_nodes() -> None:
+    for module in core_modules():
+        assert not {target.split(".")[0] for target in ARROWS[module]} & COMFYUI, module
+
+
+def test_the_command_line_is_imported_by_the_program_alone() -> None:
+    users = [m for m in MODULES if room(m) != "cli" and "cli" in {room(t) for t in own(m)}]
+    assert users == [f"{CORE}.__main__"]
+
+
+def test_there_is_no_circle() -> None:
+    entered: list[str] = []
+    done: set[str] = set()
+
+    def enter(module: str) -> None:
+        assert module not in entered, [*entered[entered.index(module) :], module]
+        if module in done:
+            return
+        entered.append(module)
+        for target in own(module):
+            # A package's face stands for what it hands on.
+            if target in MODULES and target != module:
+                enter(target)
+        done.add(entered.pop())
+
+    for module in MODULES:
+        enter(module)
