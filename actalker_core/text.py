@@ -15,7 +15,7 @@ NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 WHOLE_NUMBER = re.compile(r"[+-]?[0-9]{1,20}")
 
 
-def as_text(kind: str, value: object) -> str:
+def check_text(kind: str, value: object) -> str:
     """What should be a text, as ComfyUI's links and its HTTP API bring anything.
 
     Args:
@@ -43,7 +43,7 @@ def as_text(kind: str, value: object) -> str:
     return value
 
 
-def number_in(text: str) -> float | None:
+def parse_number(text: str) -> float | None:
     """A finite number in ASCII digits, such as `2`, `.5` or `1e-3`; None for all else.
 
     Python itself also reads `1_0`, digits of other scripts, `nan` and `inf`.
@@ -52,7 +52,7 @@ def number_in(text: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def whole_number_in(text: str) -> int | None:
+def parse_whole_number(text: str) -> int | None:
     """A whole number in at most 20 ASCII digits; None for all else."""
     return int(text) if WHOLE_NUMBER.fullmatch(text) else None
 
@@ -76,8 +76,8 @@ class Piece(NamedTuple):
 
     @classmethod
     def of(cls, kind: str, whole: str) -> "Piece":
-        """All of a text; raises as `as_text` does."""
-        return cls(kind, as_text(kind, whole), 0, len(whole))._part(0, len(whole))
+        """All of a text; raises as `check_text` does."""
+        return cls(kind, check_text(kind, whole), 0, len(whole))._part(0, len(whole))
 
     @property
     def text(self) -> str:
@@ -111,7 +111,7 @@ class Piece(NamedTuple):
 
     def number(self) -> float:
         """The part as a finite number."""
-        value = number_in(self.text)
+        value = parse_number(self.text)
         if value is None:
             raise self.error("a number")
         return value

@@ -13,16 +13,16 @@ import torch
 
 from ..control import curves
 from ..control.edits import parse_edit
-from ..control.monitor import Monitored, draw_monitor
+from ..control.monitor import MonitorRows, draw_monitor
 from ..control.signals import KINDS, Signals, load_signals, save_signals
 from ..control.words.bank import Bank, bank_of_signal, build_bank, references_in, save_bank
-from ..control.words.clip import Clip
+from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
-from ..diffusion.guidance_cache import Shortcuts
+from ..diffusion.guidance_cache import GuidanceInterval
 from ..diffusion.windows import Windows
 from ..errors import InputError, quoted
 from ..faces import Box, Track, download_landmarker, open_finder
-from ..faces.face import ordered
+from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
 from ..files.writing import check_suffix, try_place
 from ..media import check_image_place, check_video_place, load_image, save_image, write_video
@@ -72,7 +72,7 @@ def run_inspect(options: argparse.Namespace) -> None:
         planned = make_plan(model, inputs, settings, bars.report)
     pose, faces = planned.signals.pose, inputs.driving_face
     picture = draw_monitor(
-        Monitored(
+        MonitorRows(
             frames=planned.frames,
             fps=planned.fps,
             audio=planned.sound,
@@ -102,7 +102,7 @@ def run_signals(options: argparse.Namespace) -> None:
     """Media -> signals, edited and saved."""
     _check_tensors_place(options.out)
     edits = [parse_edit(text) for text in options.edit]
-    curves.check(options.blend_curve)
+    curves.check_curve(options.blend_curve)
     if options.text is not None:
         parse_prompt(options.text)
     model = _model(options)
@@ -131,7 +131,7 @@ def _blended(signals: Signals, others: Signals, curve: str) -> Signals:
     for name in KINDS:
         mine, theirs = signals.present.get(name), others.present.get(name)
         if mine is not None and theirs is not None:
-            share = curves.parse(curve, len(mine), mine.rate_hz)
+            share = curves.parse_curve(curve, len(mine), mine.rate_hz)
             blended[name] = mine.blend(theirs, share, mine.rate_hz)
     return Signals(**blended)
 
@@ -154,7 +154,7 @@ def _bank_of_pictures(options: argparse.Namespace) -> Bank:
     if options.folder is None:
         raise InputError("bank: expected a folder of face pictures, or --signals with --captions.")
     references = references_in(options.folder)
-    clip = None if options.clip is None else Clip(options.clip)
+    clip = None if options.clip is None else CLIPEncoder(options.clip)
     model = _model(options)
     with Bars() as bars:
         return build_bank(
@@ -194,7 +194,7 @@ def run_faces(options: argparse.Namespace) -> None:
             "confidence": round(face.confidence, 3),
             "landmarks": 0 if face.landmarks is None else len(face.landmarks),
         }
-        for face in ordered(found)
+        for face in sort_faces(found)
     ]
     sys.stdout.write(json.dumps(rows, indent=1) + "\n")
 
@@ -333,7 +333,7 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
         ),
         schedule=options.schedule,
         shortcuts=_chosen(
-            Shortcuts(),
+            GuidanceInterval(),
             guide_from=options.guide_from,
             guide_to=options.guide_to,
             reuse_every=options.reuse_guidance,
@@ -343,7 +343,7 @@ def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
     )
 
 
-T = TypeVar("T", Guidance, Windows, Shortcuts)
+T = TypeVar("T", Guidance, Windows, GuidanceInterval)
 
 
 def _chosen(default: T, **values: Any) -> T:

@@ -12,22 +12,22 @@ import torch
 from torch import Tensor
 
 from ..control import curves
-from ..control.regions import read_region
+from ..control.regions import parse_region
 from ..control.signals import ExpressionSignal, Signals, load_signals
 from ..control.words.bank import Bank, load_bank
-from ..control.words.clip import Clip
+from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import (
     ClipMatcher,
     Matcher,
     PresetMatcher,
     WordMatcher,
-    express,
+    express_words,
     parse_prompt,
 )
 from ..errors import FaceError, InputError
-from ..faces import Box, Face, FaceFinder, Track, find_chosen, open_finder, track
-from ..faces.box import check
-from ..faces.face import box_of_mask, boxed_face, first_face
+from ..faces import Box, Face, FaceFinder, Track, find_face, open_finder, track_face
+from ..faces.box import check_box
+from ..faces.face import box_of_mask, face_in_box, find_first_face
 from ..media import Audio, VideoFrames, load_audio, load_image
 from ..models.actalker.encoders.audio import seconds_needed
 from ..models.actalker.networks import ACTalker
@@ -107,8 +107,10 @@ class Reader:
         if box is None and options.face_mask is not None:
             box = box_of_mask(load_image(options.face_mask).mean(0), (height, width))
         if box is not None:
-            return boxed_face(portrait, check(box, width, height, "portrait"), self.optional_finder)
-        return find_chosen(self.finder, portrait, options.face, "portrait")
+            return face_in_box(
+                portrait, check_box(box, width, height, "portrait"), self.optional_finder
+            )
+        return find_face(self.finder, portrait, options.face, "portrait")
 
     def driving_face(self, frames: VideoFrames) -> Track | Box | None:
         """Boxed by hand, else followed; None for whole frames."""
@@ -122,12 +124,12 @@ class Reader:
         box: Box | None = self.options.head_box
         if box is not None:
             return None if box == WHOLE else box
-        return first_face(self.finder, frames, self.options.driving_face, "head clip").box
+        return find_first_face(self.finder, frames, self.options.driving_face, "head clip").box
 
     def tracked(self, frames: Iterable[Tensor], where: str) -> Track:
         """One face through a clip."""
         most = self.options.frames
-        return track(
+        return track_face(
             self.finder,
             islice(frames, most),
             self.options.driving_face,
@@ -179,7 +181,7 @@ def text_signal(options: argparse.Namespace, seconds: float, fps: float) -> Expr
     if options.bank is None:
         raise InputError("--text needs --bank: build one with python -m actalker_core bank.")
     bank = load_bank(options.bank)
-    return express(
+    return express_words(
         parse_prompt(options.text),
         bank,
         _matcher(bank, options),
@@ -193,15 +195,15 @@ def _matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
     chosen = {} if options.temperature is None else {"temperature": options.temperature}
     if options.clip is None:
         return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **chosen)
-    return ClipMatcher(bank, Clip(options.clip), **chosen)
+    return ClipMatcher(bank, CLIPEncoder(options.clip), **chosen)
 
 
 def check_written(options: argparse.Namespace) -> None:
     """Refuse texts that cannot be read before anything large is loaded."""
     for gate in (options.audio_gate, options.expression_gate):
-        curves.check(gate)
+        curves.check_curve(gate)
     for region in (options.audio_mask, options.expression_mask):
         if isinstance(region, str):
-            read_region(region)
+            parse_region(region)
     if options.text is not None:
         parse_prompt(options.text)

@@ -12,7 +12,7 @@ from ..faces import Box
 from ..faces.face import ORDERS
 from ..limits import ASPECT, GUIDANCE, Limits
 from ..models.actalker.guidance import Scale
-from ..text import number_in, whole_number_in
+from ..text import parse_number, parse_whole_number
 
 WHOLE: Box = (0.0, 0.0, math.inf, math.inf)
 """Stands for the whole picture until its size is known."""
@@ -22,7 +22,7 @@ def box(text: str) -> Box:
     """`x0,y0,x1,y1` in pixels, or `whole`."""
     if text == "whole":
         return WHOLE
-    edges = [number_in(edge.strip()) for edge in text[:LONGEST_BOX].split(",")]
+    edges = [parse_number(edge.strip()) for edge in text[:LONGEST_BOX].split(",")]
     if len(edges) != 4 or None in edges or len(text) > LONGEST_BOX:
         raise _refused("x0,y0,x1,y1 in pixels, or whole", text)
     x0, y0, x1, y1 = (edge for edge in edges if edge is not None)
@@ -36,7 +36,7 @@ LONGEST_BOX = 200
 def scale(text: str) -> Scale:
     """A number, or `start:end`."""
     first, _, last = text.partition(":")
-    start, end = number_in(first), number_in(last or first)
+    start, end = parse_number(first), parse_number(last or first)
     if start is None or end is None or not (GUIDANCE.hold(start) and GUIDANCE.hold(end)):
         raise _refused(f"{GUIDANCE.expected}, or start:end", text)
     return start, end
@@ -45,7 +45,7 @@ def scale(text: str) -> Scale:
 def aspect(text: str) -> float:
     """`16:9`, or width divided by height."""
     width, _, height = text.partition(":")
-    w, h = number_in(width), number_in(height or "1")
+    w, h = parse_number(width), parse_number(height or "1")
     value = w / h if w is not None and h else math.nan
     if not ASPECT.hold(value):
         raise _refused(f"width:height, {ASPECT.expected}", text)
@@ -56,7 +56,7 @@ def within(limits: Limits) -> Callable[[str], float]:
     """A number between its limits."""
 
     def read(text: str) -> float:
-        value = number_in(text)
+        value = parse_number(text)
         if value is None or not limits.hold(value):
             raise _refused(limits.expected, text)
         return value
@@ -68,7 +68,7 @@ def whole(limits: Limits) -> Callable[[str], int]:
     """A whole number between its limits."""
 
     def read(text: str) -> int:
-        value = whole_number_in(text)
+        value = parse_whole_number(text)
         if value is None or not limits.hold(value):
             raise _refused(limits.expected, text)
         return value
@@ -78,7 +78,7 @@ def whole(limits: Limits) -> Callable[[str], int]:
 
 def face(text: str) -> str:
     """One of several faces."""
-    if text not in ORDERS and whole_number_in(text) is None:
+    if text not in ORDERS and parse_whole_number(text) is None:
         raise _refused(f"{', '.join(ORDERS)}, or an index from the left", text)
     return text
 

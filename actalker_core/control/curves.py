@@ -50,12 +50,12 @@ class Key:
     ease: str = "linear"
 
 
-def constant(value: float, frames: int) -> Tensor:
+def constant_curve(value: float, frames: int) -> Tensor:
     """The same strength in every frame."""
     return torch.full((frames,), float(value))
 
 
-def numbers(values: Sequence[float], frames: int) -> Tensor:
+def curve_of_numbers(values: Sequence[float], frames: int) -> Tensor:
     """One number per frame; the last one holds where they end, surplus ones are not used.
 
     Raises:
@@ -67,7 +67,7 @@ def numbers(values: Sequence[float], frames: int) -> Tensor:
     return torch.cat([curve, curve[-1:].expand(frames - len(curve))])
 
 
-def keyframes(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
+def curve_of_keys(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
     """A curve through keys; before the first and after the last one it holds.
 
     Raises:
@@ -95,7 +95,7 @@ def keyframes(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
     return torch.from_numpy(values[before] + share * (values[after] - values[before])).float()
 
 
-def envelope(
+def loudness_envelope(
     audio: Audio,
     frames: int,
     fps: float,
@@ -135,17 +135,17 @@ def _share(seconds: float, fps: float) -> float:
     return 1.0 if seconds == 0 else 1 - math.exp(-1 / (seconds * fps))
 
 
-def multiply(*curves: Tensor) -> Tensor:
+def multiply_curves(*curves: Tensor) -> Tensor:
     """Open only where all are."""
     return reduce(torch.mul, curves)
 
 
-def invert(curve: Tensor) -> Tensor:
+def invert_curve(curve: Tensor) -> Tensor:
     """Open where the curve is shut."""
     return 1 - curve
 
 
-def clamp(curve: Tensor, lowest: float = 0.0, highest: float = 1.0) -> Tensor:
+def clamp_curve(curve: Tensor, lowest: float = 0.0, highest: float = 1.0) -> Tensor:
     """The curve kept between two values."""
     return curve.clamp(lowest, highest)
 
@@ -153,16 +153,16 @@ def clamp(curve: Tensor, lowest: float = 0.0, highest: float = 1.0) -> Tensor:
 # As text -----------------------------------------------------------------------------------------
 
 
-def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Tensor:
+def parse_curve(text: str, frames: int, fps: float, audio: Audio | None = None) -> Tensor:
     """A gate written as text.
 
     A term is a strength (`0.5`), one number per frame (`0 0 1 1`), keys (`0:1, 2.5s:0 hold,
     40f:1`, in seconds, or in frames with an f; the word after a strength says how the curve goes
-    on), or `envelope` with its values (`envelope attack=0.1 release=0.3 threshold=0.05`).
-    `invert` may stand before a term; terms are multiplied by `*`.
+    on), or `loudness_envelope` with its values (`envelope attack=0.1 release=0.3 threshold=0.05`).
+    `invert_curve` may stand before a term; terms are multiplied by `*`.
 
     Args:
-        audio: what `envelope` follows.
+        audio: what `loudness_envelope` follows.
 
     Raises:
         InputError: says which part cannot be read and where it stands.
@@ -174,7 +174,7 @@ def parse(text: str, frames: int, fps: float, audio: Audio | None = None) -> Ten
     terms = whole.split(r"\*")
     if len(terms) <= products:
         raise whole.error("a strength, keys or envelope on each side of *")
-    return clamp(multiply(*(_term(term, frames, fps, audio) for term in terms)))
+    return clamp_curve(multiply_curves(*(_term(term, frames, fps, audio) for term in terms)))
 
 
 @dataclass(frozen=True)
@@ -182,9 +182,9 @@ class Curve:
     """A curve that is laid over a clip once its length is known.
 
     Attributes:
-        text: see `parse`.
-        audio: what `envelope` follows.
-        strengths: one per frame, multiplied with the text; see `numbers`.
+        text: see `parse_curve`.
+        audio: what `loudness_envelope` follows.
+        strengths: one per frame, multiplied with the text; see `curve_of_numbers`.
 
     Raises:
         InputError: a strength outside 0…1.
@@ -204,8 +204,10 @@ class Curve:
             )
 
     def over(self, frames: int, fps: float) -> Tensor:
-        """(frames,) in 0…1; raises as `parse` does."""
-        return parse(self.text, frames, fps, self.audio) * numbers(self.strengths, frames)
+        """(frames,) in 0…1; raises as `parse_curve` does."""
+        return parse_curve(self.text, frames, fps, self.audio) * curve_of_numbers(
+            self.strengths, frames
+        )
 
 
 @dataclass(frozen=True)
@@ -229,7 +231,7 @@ class DrawnCurve:
             raise InputError(
                 "Curve: expected finite values, got NaN or infinity. Draw the curve anew."
             )
-        return clamp(torch.from_numpy(values).float())
+        return clamp_curve(torch.from_numpy(values).float())
 
 
 def report_experimental(name: str, gate: Tensor) -> None:
@@ -245,10 +247,10 @@ def report_experimental(name: str, gate: Tensor) -> None:
         )
 
 
-def check(text: str) -> None:
+def check_curve(text: str) -> None:
     """Refuse a gate that cannot be read, before there is anything to gate."""
     silence = Audio(np.zeros((1, 1), np.float32), 16_000)
-    parse(text, 1, UNUSUAL_FPS, silence)
+    parse_curve(text, 1, UNUSUAL_FPS, silence)
 
 
 def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
@@ -256,7 +258,7 @@ def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
     while (inverted := term.after("invert")) is not None:
         term, is_inverted = inverted, not is_inverted
     curve = _plain_term(term, frames, fps, audio)
-    return invert(curve) if is_inverted else curve
+    return invert_curve(curve) if is_inverted else curve
 
 
 def _plain_term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
@@ -264,13 +266,13 @@ def _plain_term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Te
     if enveloped is not None:
         if audio is None:
             raise term.error("keys or a number, as there is no audio whose envelope to take")
-        return envelope(audio, frames, fps, **_options(enveloped))
+        return loudness_envelope(audio, frames, fps, **_options(enveloped))
     if ":" in term.text:
-        return keyframes(_keys(term, fps), frames, fps)
+        return curve_of_keys(_keys(term, fps), frames, fps)
     values = [_strength(part) for part in term.split(r"[\s,;]+")]
     if not values:
         raise term.error("a strength, keys or envelope")
-    return numbers(values, frames)
+    return curve_of_numbers(values, frames)
 
 
 def _keys(term: Piece, fps: float) -> list[Key]:
@@ -288,7 +290,7 @@ def _keys(term: Piece, fps: float) -> list[Key]:
 
 
 def _options(words: Piece) -> dict[str, float]:
-    """`attack=0.1 release=0.2` as arguments of `envelope`."""
+    """`attack=0.1 release=0.2` as arguments of `loudness_envelope`."""
     names = {"attack": "attack_seconds", "release": "release_seconds", "threshold": "threshold"}
     expected = " or ".join(f"{name}=number" for name in names)
     found = {}

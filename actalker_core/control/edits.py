@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..text import Piece
-from .signals import KINDS, Signal, Signals
+from .signals import KINDS, DrivingSignal, Signals
 
-Change = Callable[..., Signal]
+Change = Callable[..., DrivingSignal]
 
 EDITS: dict[str, tuple[Change, int, str]] = {
     "trim": (lambda s, start, end: s.trim(start, end), 2, "start:end"),

@@ -22,7 +22,7 @@ WAVEFORM_POINTS = 4000
 
 
 @dataclass(frozen=True)
-class Monitored:
+class MonitorRows:
     """What is shown; all of it covers the same frames.
 
     Attributes:
@@ -45,7 +45,7 @@ class Monitored:
     track: Track | None = None
 
 
-def draw_monitor(shown: Monitored) -> Tensor:
+def draw_monitor(shown: MonitorRows) -> Tensor:
     """The picture: (3, H, W) in 0…1.
 
     Raises:
@@ -72,7 +72,7 @@ def draw_monitor(shown: Monitored) -> Tensor:
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
 
-def _share_frames(axes: Sequence[Any], shown: Monitored) -> None:
+def _share_frames(axes: Sequence[Any], shown: MonitorRows) -> None:
     """All rows below the thumbnails have one axis of frames, with seconds above it."""
     for axis in axes:
         axis.set_xlim(-0.5, shown.frames - 0.5)
@@ -85,7 +85,7 @@ def _share_frames(axes: Sequence[Any], shown: Monitored) -> None:
     above.set_xlabel("seconds")
 
 
-def _draw_masks(axis: Any, shown: Monitored) -> None:
+def _draw_masks(axis: Any, shown: MonitorRows) -> None:
     chosen = thumbnail_frames(shown)
     pictures = [_overlaid(shown, frame) for frame in chosen]
     axis.imshow(np.concatenate(pictures, axis=1))
@@ -96,7 +96,7 @@ def _draw_masks(axis: Any, shown: Monitored) -> None:
     axis.set_title("blue: audio · orange: expression · both where they overlap", fontsize="small")
 
 
-def thumbnail_frames(shown: Monitored) -> list[int]:
+def thumbnail_frames(shown: MonitorRows) -> list[int]:
     """One frame if the masks stand still, else some that are spread over the clip."""
     if all(len(mask) == 1 for mask in shown.masks.values()):
         return [0]
@@ -104,7 +104,7 @@ def thumbnail_frames(shown: Monitored) -> list[int]:
     return [int(frame) for frame in dict.fromkeys(spread.round().astype(int))]
 
 
-def _overlaid(shown: Monitored, frame: int) -> NDArray[np.float32]:
+def _overlaid(shown: MonitorRows, frame: int) -> NDArray[np.float32]:
     """The portrait with its masks in colour: (h, w, 3)."""
     from matplotlib.colors import to_rgb
 
@@ -119,7 +119,7 @@ def _overlaid(shown: Monitored, frame: int) -> NDArray[np.float32]:
     return np.asarray(picture.clamp(0, 1).permute(1, 2, 0).numpy(), np.float32)
 
 
-def _draw_sound(axis: Any, shown: Monitored) -> None:
+def _draw_sound(axis: Any, shown: MonitorRows) -> None:
     axis.set_ylabel("audio")
     axis.set_ylim(-1, 1)
     if shown.audio is None:
@@ -132,7 +132,7 @@ def _draw_sound(axis: Any, shown: Monitored) -> None:
     axis.fill_between(at, low, high, color=COLOURS["audio"], linewidth=0.3)
 
 
-def _draw_gates(axis: Any, shown: Monitored) -> None:
+def _draw_gates(axis: Any, shown: MonitorRows) -> None:
     for name, gate in shown.gates.items():
         edges = np.arange(shown.frames + 1) - 0.5
         axis.stairs(gate.cpu(), edges, baseline=None, color=COLOURS[name], label=name)
@@ -141,7 +141,7 @@ def _draw_gates(axis: Any, shown: Monitored) -> None:
     _name_lines(axis)
 
 
-def _draw_rotation(axis: Any, shown: Monitored) -> None:
+def _draw_rotation(axis: Any, shown: MonitorRows) -> None:
     assert shown.rotation_degrees is not None
     for i, values in enumerate(shown.rotation_degrees.T, start=1):
         axis.plot(values.cpu(), label=f"angle {i}")
@@ -149,7 +149,7 @@ def _draw_rotation(axis: Any, shown: Monitored) -> None:
     _name_lines(axis)
 
 
-def _draw_head(axis: Any, shown: Monitored) -> None:
+def _draw_head(axis: Any, shown: MonitorRows) -> None:
     rotation = measure.head_rotation_degrees(_landmarks(shown))
     for name, values in zip(("pitch", "yaw", "roll"), rotation.T, strict=True):
         axis.plot(values, label=name)
@@ -158,7 +158,7 @@ def _draw_head(axis: Any, shown: Monitored) -> None:
     _name_lines(axis)
 
 
-def _draw_eyes(axis: Any, shown: Monitored) -> None:
+def _draw_eyes(axis: Any, shown: MonitorRows) -> None:
     left, right = measure.eye_openness(_landmarks(shown)).T
     axis.plot(left, label="left eye")
     axis.plot(right, label="right eye")
@@ -168,7 +168,7 @@ def _draw_eyes(axis: Any, shown: Monitored) -> None:
     _name_lines(axis)
 
 
-def _draw_mouth(axis: Any, shown: Monitored) -> None:
+def _draw_mouth(axis: Any, shown: MonitorRows) -> None:
     axis.plot(measure.mouth_openness(_landmarks(shown)), color="tab:red")
     _mark_missed(axis, shown)
     axis.set_ylim(bottom=0)
@@ -179,13 +179,13 @@ def _name_lines(axis: Any) -> None:
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
 
 
-def _landmarks(shown: Monitored) -> NDArray[np.float32]:
+def _landmarks(shown: MonitorRows) -> NDArray[np.float32]:
     assert shown.track is not None
     assert shown.track.landmarks is not None
     return shown.track.landmarks[: shown.frames]
 
 
-def _mark_missed(axis: Any, shown: Monitored) -> None:
+def _mark_missed(axis: Any, shown: MonitorRows) -> None:
     assert shown.track is not None
     for frame in shown.track.missed:
         axis.axvspan(frame - 0.5, frame + 0.5, color="tab:grey", alpha=0.3)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import FaceError, check_choice
 from ..faces import topology
-from ..faces.box import Box, centre, enlarged, part
+from ..faces.box import Box, box_centre, box_part, enlarge_box
 from ..faces.face import Face
 from ..limits import GROW_PX
 from ..text import Piece
@@ -53,16 +53,16 @@ def mouth_box(face: Face) -> Box:
     """From below the nose to above the chin, wider than the lips: room for a mouth that opens."""
     points = face.landmarks
     if points is None:
-        return part(face.box, MOUTH_IN_FACE)
+        return box_part(face.box, MOUTH_IN_FACE)
     lips = points[list(topology.LIPS), :2]
     (x0, y0), (x1, y1) = lips.min(0).tolist(), lips.max(0).tolist()
     nose, chin = float(points[topology.NOSE_BASE, 1]), float(points[topology.CHIN, 1])
-    x0, _, x1, _ = enlarged((x0, y0, x1, y1), MOUTH_WIDENED)
+    x0, _, x1, _ = enlarge_box((x0, y0, x1, y1), MOUTH_WIDENED)
     return x0, (min(nose, y0) + y0) / 2, x1, (max(chin, y1) + y1) / 2
 
 
 def _box_of_face(face: Face, height: int, width: int) -> Tensor:
-    return box_mask(enlarged(face.box, FACE_ENLARGED), height, width)
+    return box_mask(enlarge_box(face.box, FACE_ENLARGED), height, width)
 
 
 def _box_of_mouth(face: Face, height: int, width: int) -> Tensor:
@@ -71,8 +71,8 @@ def _box_of_mouth(face: Face, height: int, width: int) -> Tensor:
 
 def _half(face: Face, height: int, width: int, *, upper: bool) -> Tensor:
     """The face box above or below its middle, which is the nose where landmarks tell."""
-    x0, y0, x1, y1 = enlarged(face.box, FACE_ENLARGED)
-    middle = centre(face.box)[1]
+    x0, y0, x1, y1 = enlarge_box(face.box, FACE_ENLARGED)
+    middle = box_centre(face.box)[1]
     if face.landmarks is not None:
         middle = float(face.landmarks[topology.NOSE_TIP, 1])
     return box_mask((x0, y0, x1, middle) if upper else (x0, middle, x1, y1), height, width)
@@ -117,7 +117,7 @@ MOST_PARTS = 100
 """Of a written region."""
 
 
-def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
+def draw_region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
     """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
 
     Args:
@@ -130,15 +130,15 @@ def region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> 
         InputError: says which part is unknown.
         FaceError: a part needs landmarks that the face lacks.
     """
-    names, signs = read_region(text)
+    names, signs = parse_region(text)
     drawn = {name: _drawn(name, faces, height, width) for name in dict.fromkeys(names)}
     mask = drawn[names[0]]
     for sign, name in zip(signs, names[1:], strict=True):
-        mask = {"+": union, "-": without, "&": intersect}[sign](mask, drawn[name])
+        mask = {"+": unite_masks, "-": subtract_mask, "&": intersect_masks}[sign](mask, drawn[name])
     return mask
 
 
-def read_region(text: str) -> tuple[list[str], list[str]]:
+def parse_region(text: str) -> tuple[list[str], list[str]]:
     """The parts of a written region, and the signs between them.
 
     Raises:
@@ -167,22 +167,22 @@ def _several(faces: Face | Sequence[Face]) -> Sequence[Face]:
 # Masks of masks ----------------------------------------------------------------------------------
 
 
-def intersect(a: Tensor, b: Tensor) -> Tensor:
+def intersect_masks(a: Tensor, b: Tensor) -> Tensor:
     """Where both are."""
     return torch.minimum(a, b)
 
 
-def union(a: Tensor, b: Tensor) -> Tensor:
+def unite_masks(a: Tensor, b: Tensor) -> Tensor:
     """Where either is."""
     return torch.maximum(a, b)
 
 
-def without(a: Tensor, b: Tensor) -> Tensor:
+def subtract_mask(a: Tensor, b: Tensor) -> Tensor:
     """Where the first is and the second is not."""
     return torch.minimum(a, 1 - b)
 
 
-def grow(mask: Tensor, pixels: int) -> Tensor:
+def grow_mask(mask: Tensor, pixels: int) -> Tensor:
     """The mask widened by a number of pixels all around; a number below 0 shrinks it.
 
     Raises:
@@ -227,7 +227,7 @@ def overlap_share(a: Tensor, b: Tensor) -> float:
 # Who owns what -----------------------------------------------------------------------------------
 
 
-def style_masks(
+def draw_style_masks(
     style: str,
     faces: Face | Sequence[Face],
     height: int,
@@ -252,13 +252,13 @@ def style_masks(
         FaceError: `landmarks` without landmarks.
     """
     check_choice("Masks", style, STYLES)
-    draw = partial(region, faces=faces, height=height, width=width)
+    draw = partial(draw_region, faces=faces, height=height, width=width)
     if not (with_audio and with_expression):
         whole = draw("oval" if style == "landmarks" else "face")
         return whole * with_audio, whole * with_expression
     if style == "landmarks":
         lips = torch.cat([_reaching_lips(face, height, width) for face in _several(faces)])
-        return lips, without(draw("oval"), lips)
+        return lips, subtract_mask(draw("oval"), lips)
     audio, expression = {
         "released": ("all", "all"),
         "face": ("face", "face"),
@@ -270,4 +270,4 @@ def style_masks(
 
 def _reaching_lips(face: Face, height: int, width: int) -> Tensor:
     reach_px = max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
-    return grow(_drawn("lips", face, height, width), reach_px)
+    return grow_mask(_drawn("lips", face, height, width), reach_px)

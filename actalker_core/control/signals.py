@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ..errors import InputError, MediaError, quoted
 from ..files.archive import LARGEST_BYTES, read_archive, write_archive
-from ..text import number_in
+from ..text import parse_number
 
-S = TypeVar("S", bound="Signal")
+S = TypeVar("S", bound="DrivingSignal")
 
 FULL_TURN_DEGREES = 360.0
 LONGEST_SMOOTHING_SECONDS = 600.0
@@ -34,7 +34,7 @@ def longest(numbers: int) -> int:
 
 
 @dataclass(frozen=True)
-class Signal:
+class DrivingSignal:
     """Features over time.
 
     Attributes:
@@ -234,7 +234,7 @@ class Signal:
         """In one value."""
         return sum(track[0].numel() for track in self.tracks.values())
 
-    def _check_alike(self, other: "Signal") -> None:
+    def _check_alike(self, other: "DrivingSignal") -> None:
         shapes = [{n: tuple(t.shape[1:]) for n, t in s.tracks.items()} for s in (self, other)]
         if type(self) is not type(other) or shapes[0] != shapes[1]:
             raise InputError(
@@ -244,7 +244,7 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class AudioSignal(Signal):
+class AudioSignal(DrivingSignal):
     """Speech as Whisper hears it.
 
     Attributes:
@@ -257,7 +257,7 @@ class AudioSignal(Signal):
 
 
 @dataclass(frozen=True)
-class ExpressionSignal(Signal):
+class ExpressionSignal(DrivingSignal):
     """What a face expresses.
 
     Attributes:
@@ -269,7 +269,7 @@ class ExpressionSignal(Signal):
 
 
 @dataclass(frozen=True)
-class PoseSignal(Signal):
+class PoseSignal(DrivingSignal):
     """How a head is held.
 
     Attributes:
@@ -357,12 +357,14 @@ class Signals:
     pose: PoseSignal | None = None
 
     @property
-    def present(self) -> dict[str, Signal]:
+    def present(self) -> dict[str, DrivingSignal]:
         """Those that are there, by name."""
         named = {"audio": self.audio, "expression": self.expression, "pose": self.pose}
         return {name: signal for name, signal in named.items() if signal is not None}
 
-    def changed(self, change: Callable[[Signal], Signal], name: str | None = None) -> "Signals":
+    def changed(
+        self, change: Callable[[DrivingSignal], DrivingSignal], name: str | None = None
+    ) -> "Signals":
         """One edit on one signal, or on all."""
         names = [name] if name else list(self.present)
         if name and name not in self.present:
@@ -371,7 +373,7 @@ class Signals:
         return replace(self, **edited)
 
 
-KINDS: dict[str, type[Signal]] = {
+KINDS: dict[str, type[DrivingSignal]] = {
     "audio": AudioSignal,
     "expression": ExpressionSignal,
     "pose": PoseSignal,
@@ -417,7 +419,7 @@ def load_signals(path: Path) -> Signals:
 def _signal_in(name: str, texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Any:
     kind = KINDS[name]
     tracks: Mapping[str, Any] = {track: tensors[f"{name}.{track}"] for track in kind.TRACKS}
-    rate_hz = number_in(texts[f"{name}.rate_hz"])
+    rate_hz = parse_number(texts[f"{name}.rate_hz"])
     if rate_hz is None:
         raise InputError(
             f"{kind.__name__}: expected a rate such as 12.5, got "

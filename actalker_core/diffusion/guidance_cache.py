@@ -15,7 +15,7 @@ Expect = Callable[[list[Pass]], Iterable[Tensor]]
 
 
 @dataclass(frozen=True)
-class Shortcuts:
+class GuidanceInterval:
     """By default nothing is left out.
 
     Attributes:
@@ -50,14 +50,14 @@ class Shortcuts:
 
 
 @dataclass
-class Frugal:
+class GuidanceCache:
     """Decides what runs, step by step and window by window.
 
     Attributes:
         known: frames to which guidance has added something that may be used again.
     """
 
-    shortcuts: Shortcuts
+    shortcuts: GuidanceInterval
     known: set[int] = field(default_factory=set)
 
     def computes(self, step: int, sigma: float, frames: Sequence[int]) -> bool:

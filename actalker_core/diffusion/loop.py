@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import Cancelled, InputError
 from ..models.actalker.guidance import Guidance, Pass
 from ..ops.finite import check_step
-from .guidance_cache import Frugal, Shortcuts
+from .guidance_cache import GuidanceCache, GuidanceInterval
 from .windows import Windows
 
 
@@ -53,7 +53,7 @@ def sample(
     guidance: Guidance,
     windows: Windows,
     callback: Callback | None = None,
-    shortcuts: Shortcuts | None = None,
+    shortcuts: GuidanceInterval | None = None,
 ) -> Tensor:
     """Walk from the noisiest latents to clean ones with Euler steps.
 
@@ -76,7 +76,7 @@ def sample(
     steps = list(pairwise(float(s) for s in sigmas))
     _check(steps)
     x = noise
-    frugal = Frugal(shortcuts or Shortcuts())
+    frugal = GuidanceCache(shortcuts or GuidanceInterval())
     guided = Guided(denoiser, guidance, frugal, len(steps), torch.zeros_like(noise))
     for step, (sigma, following) in enumerate(steps):
         cuts = windows.at(step, x.shape[0])
@@ -107,7 +107,7 @@ class Guided:
 
     denoiser: Denoises
     guidance: Guidance
-    frugal: Frugal
+    frugal: GuidanceCache
     steps: int
     added: Tensor
 

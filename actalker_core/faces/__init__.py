@@ -1,9 +1,9 @@
 """Faces in pictures and clips: finding, choosing, following and measuring them."""
 
 from .box import Box
-from .face import Depth, Face, FaceFinder, choose, find_chosen
+from .face import Depth, Face, FaceFinder, choose_face, find_face
 from .finder import DEFAULT_PATH, download_landmarker, open_finder
-from .track import Track, track
+from .track import Track, track_face
 
 __all__ = [
     "DEFAULT_PATH",
@@ -12,9 +12,9 @@ __all__ = [
     "Face",
     "FaceFinder",
     "Track",
-    "choose",
+    "choose_face",
     "download_landmarker",
-    "find_chosen",
+    "find_face",
     "open_finder",
-    "track",
+    "track_face",
 ]

@@ -13,49 +13,49 @@ FARTHEST_PX = 100_000
 """No edge of a box by hand lies further from the picture's corner."""
 
 
-def whole(width: int, height: int) -> Box:
+def image_box(width: int, height: int) -> Box:
     """The box of a whole picture."""
     return 0.0, 0.0, float(width), float(height)
 
 
-def square(box: Box) -> Box:
+def squared_box(box: Box) -> Box:
     """The square with the same centre whose side is the longer edge."""
     side = max(box[2] - box[0], box[3] - box[1])
     return _around(box, side, side)
 
 
-def enlarged(box: Box, factor: float) -> Box:
+def enlarge_box(box: Box, factor: float) -> Box:
     """The box scaled about its centre."""
     return _around(box, factor * (box[2] - box[0]), factor * (box[3] - box[1]))
 
 
 def _around(box: Box, width: float, height: float) -> Box:
-    x, y = centre(box)
+    x, y = box_centre(box)
     return x - width / 2, y - height / 2, x + width / 2, y + height / 2
 
 
-def part(box: Box, shares: Box) -> Box:
+def box_part(box: Box, shares: Box) -> Box:
     """A part of a box; `shares` are its edges in 0…1 of the box's width and height."""
     width, height = box[2] - box[0], box[3] - box[1]
     x0, y0, x1, y1 = shares
     return box[0] + x0 * width, box[1] + y0 * height, box[0] + x1 * width, box[1] + y1 * height
 
 
-def overlap(a: Box, b: Box) -> float:
+def box_overlap(a: Box, b: Box) -> float:
     """Intersection over union of two boxes: 0 apart, 1 equal."""
     width = min(a[2], b[2]) - max(a[0], b[0])
     height = min(a[3], b[3]) - max(a[1], b[1])
     shared = max(width, 0) * max(height, 0)
-    union = area(a) + area(b) - shared
+    union = box_area(a) + box_area(b) - shared
     return shared / union if union > 0 else 0.0
 
 
 def is_same(a: Box, b: Box) -> bool:
     """Whether two boxes are around one face: they overlap, or the smaller lies on the larger."""
-    smaller, larger = sorted((a, b), key=area)
-    x, y = centre(smaller)
+    smaller, larger = sorted((a, b), key=box_area)
+    x, y = box_centre(smaller)
     lies_on = larger[0] < x < larger[2] and larger[1] < y < larger[3]
-    return lies_on or overlap(a, b) > SAME_OVERLAP
+    return lies_on or box_overlap(a, b) > SAME_OVERLAP
 
 
 def longer_side(box: Box) -> float:
@@ -63,17 +63,17 @@ def longer_side(box: Box) -> float:
     return max(box[2] - box[0], box[3] - box[1])
 
 
-def area(box: Box) -> float:
+def box_area(box: Box) -> float:
     """In square pixels."""
     return (box[2] - box[0]) * (box[3] - box[1])
 
 
-def centre(box: Box) -> tuple[float, float]:
+def box_centre(box: Box) -> tuple[float, float]:
     """Its middle, x and y."""
     return (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
 
 
-def check(box: Box, width: int, height: int, where: str) -> Box:
+def check_box(box: Box, width: int, height: int, where: str) -> Box:
     """The box itself, if it has an area and touches the picture.
 
     Raises:

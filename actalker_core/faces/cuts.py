@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .box import Box, whole
+from .box import Box, image_box
 from .face import Array, Face
 
 SIDE_PX, SAMPLES = 16, 64
@@ -47,7 +47,7 @@ class Look:
 
 def look_at(frame: Tensor, face: Face | None) -> Look:
     """What is remembered of a frame (3, H, W), uint8 or in 0…1."""
-    around = whole(frame.shape[2], frame.shape[1])
+    around = image_box(frame.shape[2], frame.shape[1])
     return Look(_thumbnail(frame, around), None if face is None else _thumbnail(frame, face.box))
 
 

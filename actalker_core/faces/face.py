@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import FaceError, InputError, quoted
-from ..text import whole_number_in
-from .box import Box, area, centre, is_same
+from ..text import parse_whole_number
+from .box import Box, box_area, box_centre, is_same
 
 Array = NDArray[np.float32]
 
@@ -53,7 +53,7 @@ class FaceFinder(Protocol):
         """The face that is at or close to a box, or None."""
 
 
-def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str) -> Face:
+def choose_face(found: Sequence[Face], choice: str, size: tuple[int, int], where: str) -> Face:
     """The face that is meant.
 
     Args:
@@ -70,8 +70,8 @@ def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str
             f"No face is found in the {where} of {size[1]}x{size[0]} pixels. Give its box "
             "(x0,y0,x1,y1), which also serves drawn and stylised faces, or choose another file."
         )
-    from_left = ordered(found)
-    index = whole_number_in(choice)
+    from_left = sort_faces(found)
+    index = parse_whole_number(choice)
     if index is not None:
         return _by_index(from_left, index, where)
     if choice not in ORDERS:
@@ -81,14 +81,14 @@ def choose(found: Sequence[Face], choice: str, size: tuple[int, int], where: str
     if choice == "centre":
         return min(found, key=lambda face: _from_centre(face, size))
     if choice == LARGEST:
-        return max(found, key=lambda face: area(face.box))
+        return max(found, key=lambda face: box_area(face.box))
     return from_left[0 if choice == "left" else -1]
 
 
-def find_chosen(finder: FaceFinder, picture: Tensor, choice: str, where: str) -> Face:
-    """Look for faces as long as a choice needs, and choose; see `choose`."""
+def find_face(finder: FaceFinder, picture: Tensor, choice: str, where: str) -> Face:
+    """Look for faces as long as a choice needs, and choose_face; see `choose_face`."""
     size = (int(picture.shape[1]), int(picture.shape[2]))
-    return choose(finder.find(picture, depth_for(choice)), choice, size, where)
+    return choose_face(finder.find(picture, depth_for(choice)), choice, size, where)
 
 
 def depth_for(choice: str) -> Depth:
@@ -96,26 +96,28 @@ def depth_for(choice: str) -> Depth:
     return "largest" if choice == LARGEST else "all"
 
 
-def ordered(found: Iterable[Face]) -> list[Face]:
+def sort_faces(found: Iterable[Face]) -> list[Face]:
     """Faces as they are counted: from the left, and from the top where one is above another."""
     columns: list[list[Face]] = []
-    for face in sorted(found, key=lambda face: centre(face.box)[0]):
+    for face in sorted(found, key=lambda face: box_centre(face.box)[0]):
         if columns and _is_below(face.box, columns[-1][0].box):
             columns[-1].append(face)
         else:
             columns.append([face])
-    return [f for column in columns for f in sorted(column, key=lambda face: centre(face.box)[1])]
+    return [
+        f for column in columns for f in sorted(column, key=lambda face: box_centre(face.box)[1])
+    ]
 
 
 def _is_below(box: Box, other: Box) -> bool:
     """Whether they are as far from the left, as nearly as a finder tells."""
-    return centre(box)[0] - centre(other)[0] < SAME_COLUMN * (other[2] - other[0])
+    return box_centre(box)[0] - box_centre(other)[0] < SAME_COLUMN * (other[2] - other[0])
 
 
-def distinct(found: Iterable[Face]) -> list[Face]:
+def distinct_faces(found: Iterable[Face]) -> list[Face]:
     """Each face once, the largest first; what lies on a larger one is a part of it."""
     kept: list[Face] = []
-    for face in sorted(found, key=lambda face: (-area(face.box), face.box)):
+    for face in sorted(found, key=lambda face: (-box_area(face.box), face.box)):
         if not any(is_same(face.box, other.box) for other in kept):
             kept.append(face)
     return kept
@@ -131,18 +133,18 @@ def _by_index(from_left: Sequence[Face], index: int, where: str) -> Face:
 
 
 def _from_centre(face: Face, size: tuple[int, int]) -> float:
-    x, y = centre(face.box)
+    x, y = box_centre(face.box)
     return float(np.hypot(x - size[1] / 2, y - size[0] / 2))
 
 
-def pixels_of(picture: Tensor) -> NDArray[np.uint8]:
+def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
     """(3, H, W), uint8 or in 0…1 -> (H, W, 3) uint8."""
     if picture.is_floating_point():
         picture = (picture.nan_to_num().clamp(0, 1) * 255).round().byte()
     return np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy())
 
 
-def boxed_face(picture: Tensor, box: Box, finder: FaceFinder | None) -> Face:
+def face_in_box(picture: Tensor, box: Box, finder: FaceFinder | None) -> Face:
     """A face boxed by hand, with landmarks if a finder recognises it there."""
     near = None if finder is None else finder.find_near(picture, box)
     return Face(box, 1.0, None if near is None else near.landmarks)
@@ -167,7 +169,7 @@ def box_of_mask(mask: Tensor, size: tuple[int, int]) -> Box:
     return x0, float(rows.min()), x1, float(rows.max()) + 1
 
 
-def glimpse(finder: FaceFinder, frame: Tensor, number: int, choice: str) -> list[Face]:
+def find_in_frame(finder: FaceFinder, frame: Tensor, number: int, choice: str) -> list[Face]:
     """The faces of a frame that a choice is among, while a clip has shown none yet.
 
     Args:
@@ -179,16 +181,16 @@ def glimpse(finder: FaceFinder, frame: Tensor, number: int, choice: str) -> list
     return finder.find(frame, depth_for(choice))
 
 
-def first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, where: str) -> Face:
+def find_first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, where: str) -> Face:
     """The face in the first frame that shows any, as `track` chooses it.
 
     Raises:
         FaceError: no frame does.
     """
     for number, frame in enumerate(frames):
-        seen = glimpse(finder, frame, number, choice)
+        seen = find_in_frame(finder, frame, number, choice)
         if seen:
-            return choose(seen, choice, (int(frame.shape[1]), int(frame.shape[2])), where)
+            return choose_face(seen, choice, (int(frame.shape[1]), int(frame.shape[2])), where)
     raise FaceError(
         f"No face is found in the {where}. Give its box (x0,y0,x1,y1), or choose another clip."
     )

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CheckpointError, FaceError
-from ..files.writing import replacing, try_place
-from .box import Box, overlap
-from .face import Depth, Face, FaceFinder, distinct, pixels_of
+from ..files.writing import replace_file, try_place
+from .box import Box, box_overlap
+from .face import Depth, Face, FaceFinder, distinct_faces, to_pixels
 from .landmarker import Landmarker
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,7 @@ class Haar:
 
     def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         """The faces; the cascade gives no confidence, so it is 0.5 throughout."""
-        grey = cv2.cvtColor(pixels_of(picture), cv2.COLOR_RGB2GRAY)
+        grey = cv2.cvtColor(to_pixels(picture), cv2.COLOR_RGB2GRAY)
         found = [] if depth == "all" else self._at_least(grey, LARGE_SHARE)
         return found if found or depth == "whole" else self._at_least(grey, LEAST_SHARE)
 
@@ -56,12 +56,12 @@ class Haar:
         """The faces of such a share of the picture's shorter side, and larger ones."""
         least = max(int(min(grey.shape) * share), LEAST_PX)
         found = self._cascade.detectMultiScale(grey, 1.1, 5, minSize=(least, least))
-        return distinct(Face(_box(*map(float, place)), 0.5) for place in found)
+        return distinct_faces(Face(_box(*map(float, place)), 0.5) for place in found)
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The face that overlaps a box most."""
-        found = [face for face in self.find(picture) if overlap(face.box, box) > 0]
-        return max(found, key=lambda face: overlap(face.box, box), default=None)
+        found = [face for face in self.find(picture) if box_overlap(face.box, box) > 0]
+        return max(found, key=lambda face: box_overlap(face.box, box), default=None)
 
 
 def _box(x: float, y: float, width: float, height: float) -> Box:
@@ -113,6 +113,6 @@ def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str =
         raise CheckpointError(
             f"{url}: expected SHA-256 {sha256}, got {found}; nothing was written. Try again later."
         )
-    with replacing(path, CheckpointError) as part:
+    with replace_file(path, CheckpointError) as part:
         part.write_bytes(content)
     return path

@@ -22,16 +22,16 @@ from .blendshapes import Blendshapes
 from .box import (
     SAME_OVERLAP,
     Box,
-    area,
-    centre,
-    enlarged,
+    box_area,
+    box_centre,
+    box_overlap,
+    enlarge_box,
+    image_box,
     is_same,
     longer_side,
-    overlap,
-    square,
-    whole,
+    squared_box,
 )
-from .face import Array, Depth, Face, distinct, pixels_of
+from .face import Array, Depth, Face, distinct_faces, to_pixels
 from .task_file import read_networks
 
 Pixels = NDArray[np.uint8]
@@ -111,7 +111,7 @@ class Landmarker:
         Those of an eighth of the smallest tile and larger: 16 to 32 pixels in pictures of up to
         2048 pixels, at most 48 in those of up to 6144.
         """
-        pixels = pixels_of(picture)
+        pixels = to_pixels(picture)
         found: list[Face] = []
         searches = _searches(pixels.shape[0], pixels.shape[1])
         for level, tiles in enumerate(islice(searches, 1 if depth == "whole" else None)):
@@ -124,15 +124,15 @@ class Landmarker:
             least = SURE_SHARE * (tiles[0][2] - tiles[0][0])
             if depth == "largest" and any(longer_side(face.box) >= least for face in found):
                 break
-        return distinct(found)
+        return distinct_faces(found)
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The face at a box; a drawn face may only be recognised this way."""
-        pixels = pixels_of(picture)
+        pixels = to_pixels(picture)
         nearest = self._nearest(pixels, box, 2)
         if nearest is not None and _is_at(nearest.box, box):
             return self._meshed(pixels, nearest)
-        return self._mesh_at(pixels, enlarged(box, MESH_MARGIN / 1.2), 0.0)
+        return self._mesh_at(pixels, enlarge_box(box, MESH_MARGIN / 1.2), 0.0)
 
     def _looked_again(self, pixels: Pixels, detection: Detection) -> Detection | None:
         """The same face as the detector sees it best, unless it no longer sees one there."""
@@ -143,8 +143,8 @@ class Landmarker:
 
     def _nearest(self, pixels: Pixels, box: Box, factor: float) -> Detection | None:
         """The detection that overlaps a box most, in a square so many times as large."""
-        found = self._detect(pixels, [square(enlarged(box, factor))])
-        return max(found, key=lambda d: overlap(d.box, box), default=None)
+        found = self._detect(pixels, [squared_box(enlarge_box(box, factor))])
+        return max(found, key=lambda d: box_overlap(d.box, box), default=None)
 
     def _detect(self, pixels: Pixels, tiles: list[Box]) -> list[Detection]:
         """Faces in square parts of a picture, the surest first."""
@@ -169,13 +169,15 @@ class Landmarker:
             yield Detection(float(chances[i]), scaled)
 
     def _meshed(self, pixels: Pixels, detection: Detection) -> Face | None:
-        box = enlarged(square(detection.box), MESH_MARGIN)
+        box = enlarge_box(squared_box(detection.box), MESH_MARGIN)
         face = self._mesh_at(pixels, box, detection.tilt)
         return face and Face(face.box, detection.score, face.landmarks)
 
     def _mesh_at(self, pixels: Pixels, box: Box, tilt: float) -> Face | None:
         """The landmarks in a turned square, unless no face is there."""
-        part, to_picture = _turned_crop(pixels, square(box), tilt, MESH_PX, cv2.BORDER_REPLICATE)
+        part, to_picture = _turned_crop(
+            pixels, squared_box(box), tilt, MESH_PX, cv2.BORDER_REPLICATE
+        )
         self._mesh.setInput(cv2.dnn.blobFromImage(part, 1 / 255))
         presence, numbers = self._mesh.forward(["Identity_1", "Identity"])
         chance = float(1 / (1 + np.exp(-presence.item())))
@@ -190,14 +192,14 @@ class Landmarker:
 
 def _is_at(found: Box, given: Box) -> bool:
     """Whether a face is the one in a box given by hand, which may be much larger or smaller."""
-    x, y = centre(found)
+    x, y = box_centre(found)
     inside = given[0] <= x <= given[2] and given[1] <= y <= given[3]
-    return inside or overlap(found, given) > LEAST_OVERLAP
+    return inside or box_overlap(found, given) > LEAST_OVERLAP
 
 
 def _shows(face: Box, detected: Box) -> bool:
     """Whether a detection is of a face that is known; a much larger one may be what it is in."""
-    return is_same(face, detected) and 2 * area(face) > area(detected)
+    return is_same(face, detected) and 2 * box_area(face) > box_area(detected)
 
 
 def around(landmarks: Array) -> Box:
@@ -234,7 +236,7 @@ def _anchors() -> Array:
 
 def _searches(height: int, width: int) -> Iterator[list[Box]]:
     """The squares to look at: first the whole picture, then smaller and smaller parts."""
-    yield [square(whole(width, height))]
+    yield [squared_box(image_box(width, height))]
     for parts, least_px in SEARCHES[1:]:
         side = max(height, width) / parts
         if side < least_px:
@@ -258,7 +260,7 @@ def _turned_crop(
     """A square box turned about its centre, and the matrix (2, 3) from the crop to the picture."""
     scale = (box[2] - box[0]) / side_px
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    shift = np.array(centre(box)) - turn @ (side_px / 2, side_px / 2)
+    shift = np.array(box_centre(box)) - turn @ (side_px / 2, side_px / 2)
     to_picture = np.column_stack([turn, shift])
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     part = cv2.warpAffine(pixels, to_picture, (side_px, side_px), flags=flags, borderMode=border)
@@ -269,7 +271,7 @@ def _merged(found: list[Detection]) -> list[Detection]:
     """One detection per face: the mean of those that overlap its surest, weighted by score."""
     kept = []
     while found:
-        alike = [overlap(found[0].box, d.box) > SAME_OVERLAP for d in found]
+        alike = [box_overlap(found[0].box, d.box) > SAME_OVERLAP for d in found]
         same = list(compress(found, alike))
         scores = np.array([d.score for d in same], np.float32)
         points = np.tensordot(scores / scores.sum(), np.stack([d.points for d in same]), 1)

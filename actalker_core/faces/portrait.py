@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import InputError, quoted
 from ..limits import ASPECT, EXPAND, FEATHER_PX, LONGEST_TO_SHORTEST, SHORT_SIDE_PX
-from .box import Box, centre, enlarged
+from .box import Box, box_centre, enlarge_box
 from .face import Face
 
 SIDE_MULTIPLE_PX = 64
@@ -76,7 +76,7 @@ class Portrait:
         return int(self.image.shape[2])
 
 
-def fit(
+def prepare_portrait(
     image: Tensor,
     face: Face,
     short_side_px: int,
@@ -98,7 +98,7 @@ def fit(
     Raises:
         InputError: values that cannot be met.
     """
-    image = as_rgb(image)
+    image = to_rgb(image)
     _check(short_side_px, expand, aspect)
     height, width = int(image.shape[1]), int(image.shape[2])
     if min(height, width) < LEAST_SIDE_PX:
@@ -108,7 +108,7 @@ def fit(
         )
     wanted_w, wanted_h = float(width), float(height)
     if expand is not None:
-        x0, y0, x1, y1 = enlarged(face.box, expand)
+        x0, y0, x1, y1 = enlarge_box(face.box, expand)
         wanted_w, wanted_h = _with_aspect(x1 - x0, y1 - y0, aspect or 1.0)
     shape = _target(wanted_w, wanted_h, short_side_px, aspect)
     box = _placed(face, wanted_w, wanted_h, shape, (height, width))
@@ -116,7 +116,7 @@ def fit(
     return Portrait(crop.cut(image[None])[0].clamp(0, 1), crop.to_portrait(face), crop)
 
 
-def as_rgb(image: Tensor) -> Tensor:
+def to_rgb(image: Tensor) -> Tensor:
     """A picture (1, 3 or 4 channels, H, W) as three channels in 0…1; what is no number is black.
 
     Raises:
@@ -163,7 +163,7 @@ def _placed(
     """The largest box of the target's aspect within a size and within the picture."""
     scale = min(width / shape[1], height / shape[0], source[1] / shape[1], source[0] / shape[0])
     cut_h, cut_w = max(round(shape[0] * scale), 1), max(round(shape[1] * scale), 1)
-    x, y = centre(face.box)
+    x, y = box_centre(face.box)
     left = min(max(round(x - cut_w / 2), 0), source[1] - cut_w)
     top = min(max(round(y - cut_h / 2), 0), source[0] - cut_h)
     return left, top, left + cut_w, top + cut_h
@@ -176,7 +176,7 @@ def _resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
     return F.interpolate(images, shape, mode="bicubic", antialias=True, align_corners=False)
 
 
-def fit_mask(mask: Tensor, crop: Crop) -> Tensor:
+def resize_mask(mask: Tensor, crop: Crop) -> Tensor:
     """Masks drawn over the picture or over the portrait, at the portrait's size.
 
     Args:
@@ -201,7 +201,7 @@ def fit_mask(mask: Tensor, crop: Crop) -> Tensor:
     )
 
 
-def feathered(shape: tuple[int, int], feather_px: int) -> Tensor:
+def feather_mask(shape: tuple[int, int], feather_px: int) -> Tensor:
     """A mask (height, width) that is 1 inside and falls to 0 towards the borders.
 
     Args:
@@ -244,9 +244,9 @@ def paste_back(
     Raises:
         InputError: sizes that do not belong together.
     """
-    original = as_rgb(original)
+    original = to_rgb(original)
     left, top, right, bottom = crop.box
-    weight = feathered((bottom - top, right - left), feather_px)
+    weight = feather_mask((bottom - top, right - left), feather_px)
     if mask is not None:
         weight = weight * _over_crop(mask, crop)
     for frames in chunks:
@@ -264,7 +264,7 @@ def _over_crop(mask: Tensor, crop: Crop) -> Tensor:
     left, top, right, bottom = crop.box
     if tuple(mask.shape[2:]) == crop.source_shape:
         return mask[0, 0, top:bottom, left:right].clamp(0, 1)
-    shown = fit_mask(mask, crop)
+    shown = resize_mask(mask, crop)
     return F.interpolate(shown, (bottom - top, right - left), mode="bilinear")[0, 0].clamp(0, 1)
 
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import FaceError
-from .box import centre
+from .box import box_centre
 from .cuts import Look, find_cuts, look_at
-from .face import Array, Face, FaceFinder, choose, glimpse
+from .face import Array, Face, FaceFinder, choose_face, find_in_frame
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +56,7 @@ class Track:
         return Face((x0, y0, x1, y1), float(self.confidence[i]), landmarks)
 
 
-def track(
+def track_face(
     finder: FaceFinder,
     frames: Iterable[Tensor],
     choice: str = "largest",
@@ -68,7 +68,7 @@ def track(
 
     Args:
         frames: (3, H, W) uint8 or in 0…1, read one at a time.
-        choice: which face in the first frame that shows any; see `choose`.
+        choice: which face in the first frame that shows any; see `choose_face`.
         on_frame: called with the number of frames done.
         fps: of the frames, so that warnings can name seconds.
 
@@ -104,9 +104,9 @@ def track(
 def _begin(
     finder: FaceFinder, picture: Tensor, choice: str, where: str, number: int
 ) -> Face | None:
-    seen = glimpse(finder, picture, number, choice)
+    seen = find_in_frame(finder, picture, number, choice)
     size = (int(picture.shape[1]), int(picture.shape[2]))
-    return choose(seen, choice, size, where) if seen else None
+    return choose_face(seen, choice, size, where) if seen else None
 
 
 def _go_on(finder: FaceFinder, picture: Tensor, last: Face, missed: int) -> Face | None:
@@ -121,7 +121,7 @@ def _go_on(finder: FaceFinder, picture: Tensor, last: Face, missed: int) -> Face
 
 def _step(face: Face, last: Face) -> float:
     """How far a face moved, in sides of its box."""
-    away = np.subtract(centre(face.box), centre(last.box))
+    away = np.subtract(box_centre(face.box), box_centre(last.box))
     side = max(last.box[2] - last.box[0], last.box[3] - last.box[1], 1.0)
     return float(np.hypot(*away) / side)
 

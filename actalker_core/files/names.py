@@ -14,7 +14,7 @@ RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[1-9¹²³])(
 """Windows keeps these for devices, with any ending."""
 
 
-def parts_of_name(kind: str, name: object, forbidden: str = ":\\") -> Sequence[str]:
+def split_name(kind: str, name: object, forbidden: str = ":\\") -> Sequence[str]:
     """The folders and the name of a relative path with forward slashes.
 
     Args:
@@ -36,7 +36,7 @@ def parts_of_name(kind: str, name: object, forbidden: str = ":\\") -> Sequence[s
 
 
 def is_plain_name(name: str) -> bool:
-    """Whether `parts_of_name` takes it."""
+    """Whether `split_name` takes it."""
     return not any(_wrong(part, ":\\") for part in name.split("/"))
 
 

@@ -58,7 +58,7 @@ Kind = type[ACTalkerError]
 
 
 @contextmanager
-def replacing(path: Path, kind: Kind = MediaError) -> Iterator[Path]:
+def replace_file(path: Path, kind: Kind = MediaError) -> Iterator[Path]:
     """A file to be written that takes the place of `path` if the block ends well.
 
     A link stays, and what it points to is replaced. The file gets the permissions of any new file.
@@ -72,20 +72,20 @@ def replacing(path: Path, kind: Kind = MediaError) -> Iterator[Path]:
     Raises:
         ACTalkerError: of that kind; it cannot be written, or `path` is no file.
     """
-    with naming(path, kind), staging(target_of(path, kind).parent) as folder:
+    with name_errors(path, kind), staging_folder(resolve_target(path, kind).parent) as folder:
         yield folder / PART
-        put(folder / PART, path, kind)
+        move_into_place(folder / PART, path, kind)
 
 
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str], kind: Kind = MediaError
 ) -> None:
-    """Write a `.safetensors` as `replacing` does, whatever the version of safetensors.
+    """Write a `.safetensors` as `replace_file` does, whatever the version of safetensors.
 
     Raises:
         ACTalkerError: of that kind; it cannot be written.
     """
-    with replacing(path, kind) as part:
+    with replace_file(path, kind) as part:
         try:
             save_file(dict(tensors), part, dict(texts))
         except SafetensorError as error:
@@ -102,7 +102,7 @@ def try_place(path: Path, kind: Kind = MediaError, size_bytes: int = 0) -> None:
     Raises:
         ACTalkerError: of that kind; it cannot.
     """
-    with naming(path, kind), staging(target_of(path, kind).parent) as folder:
+    with name_errors(path, kind), staging_folder(resolve_target(path, kind).parent) as folder:
         space = shutil.disk_usage(folder)
         if space.total and space.free < size_bytes:
             raise kind(
@@ -129,13 +129,13 @@ def check_suffix(path: Path, suffixes: Iterable[str], kind: Kind = MediaError) -
         )
 
 
-def target_of(path: Path, kind: Kind = MediaError) -> Path:
+def resolve_target(path: Path, kind: Kind = MediaError) -> Path:
     """The file that a path stands for: what a link points to, else itself; it may be missing.
 
     Raises:
         ACTalkerError: of that kind; there is something that is no file or may not be changed.
     """
-    with naming(path, kind):
+    with name_errors(path, kind):
         try:
             mode = path.stat().st_mode
         except FileNotFoundError:
@@ -159,7 +159,7 @@ def target_of(path: Path, kind: Kind = MediaError) -> Path:
 
 
 @contextmanager
-def noting() -> Iterator[list[Path]]:
+def note_files() -> Iterator[list[Path]]:
     """The files that take their places during the block."""
     files: list[Path] = []
     token = _noted.set(files)
@@ -170,7 +170,7 @@ def noting() -> Iterator[list[Path]]:
 
 
 @contextmanager
-def naming(path: Path, kind: Kind = MediaError) -> Iterator[None]:
+def name_errors(path: Path, kind: Kind = MediaError) -> Iterator[None]:
     """Errors of the system become some of ours, which name the path and say what to do."""
     try:
         yield
@@ -184,7 +184,7 @@ def naming(path: Path, kind: Kind = MediaError) -> Iterator[None]:
 
 
 @contextmanager
-def staging(folder: Path) -> Iterator[Path]:
+def staging_folder(folder: Path) -> Iterator[Path]:
     """A hidden folder within a folder, for files that are not finished; gone after the block.
 
     Folders that had to be made for it go as well, unless something has come into them.
@@ -226,8 +226,8 @@ def _uninterrupted() -> Iterator[None]:
             usual(*asked[0])
 
 
-def put(part: Path, path: Path, kind: Kind = MediaError) -> None:
-    """Let a finished file of a `staging` folder take its place.
+def move_into_place(part: Path, path: Path, kind: Kind = MediaError) -> None:
+    """Let a finished file of a `staging_folder` folder take its place.
 
     Raises:
         OSError: it cannot.
@@ -238,7 +238,7 @@ def put(part: Path, path: Path, kind: Kind = MediaError) -> None:
         part.chmod(usual)  # safetensors may write for the owner alone
     with part.open("r+b") as file:
         os.fsync(file.fileno())
-    target = target_of(path, kind)
+    target = resolve_target(path, kind)
     os.replace(part, target)
     noted = _noted.get()
     if noted is not None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import MediaError
-from ..files.writing import check_suffix, replacing, try_place
+from ..files.writing import check_suffix, replace_file, try_place
 from .opening import Words, require
 from .sizes import claimed_size, is_cut_off
 from .video import read_frames
@@ -94,7 +94,7 @@ def save_image(path: Path, picture: Tensor) -> None:
     check_suffix(path, WRITTEN)
     pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     content = encode_image(pixels, path.suffix.lower())
-    with replacing(path) as part:
+    with replace_file(path) as part:
         part.write_bytes(content)
 
 

@@ -14,7 +14,14 @@ import torch
 from torch import Tensor
 
 from ..errors import MediaError
-from ..files.writing import naming, put, replacing, staging, target_of, try_place
+from ..files.writing import (
+    move_into_place,
+    name_errors,
+    replace_file,
+    resolve_target,
+    staging_folder,
+    try_place,
+)
 from .audio import Audio
 from .film import AAC, H264, OPUS, VP9, Pixels, SoundCodec, VideoCodec, encode_film
 from .gif import MOST_FPS, encode_gif
@@ -74,7 +81,7 @@ def write_video(
     if chosen is None:
         return _write_numbered(path, _pixels(chunks))
     rate = Fraction(fps).limit_denominator(1001)
-    with replacing(path) as part:
+    with replace_file(path) as part:
         try:
             with av.open(local(part), "w", format=chosen.container) as container:
                 if chosen.video is None:
@@ -153,12 +160,12 @@ def _numbered(path: Path, number: int) -> Path:
 def _write_numbered(path: Path, frames: Iterator[Pixels]) -> int:
     """All pictures are written aside first: a run that is stopped leaves none."""
     count = 0
-    with naming(path), staging(path.parent) as folder:
+    with name_errors(path), staging_folder(path.parent) as folder:
         for count, pixels in enumerate(frames, 1):
             (folder / str(count)).write_bytes(encode_image(pixels, NUMBERED))
         _refuse_nothing(path, count)
         for i in range(count):
-            put(folder / str(i + 1), _numbered(path, FIRST_NUMBER + i))
+            move_into_place(folder / str(i + 1), _numbered(path, FIRST_NUMBER + i))
     later = _numbered(path, FIRST_NUMBER + count)
     if later.exists():
         log.warning("%s and after: of an earlier, longer sequence; they stay.", later)
@@ -172,4 +179,4 @@ def _refuse_other_than_files(path: Path) -> None:
     if path.parent.is_dir():
         for name in os.listdir(path.parent):
             if wanted.fullmatch(name):
-                target_of(path.with_name(name))
+                resolve_target(path.with_name(name))

@@ -23,7 +23,7 @@ def is_usable(name: str) -> bool:
     return _is_there and name not in _failed
 
 
-def either(name: str, kernel: Callable[[], Found], other: Callable[[], Found]) -> Found:
+def run_or_fall_back(name: str, kernel: Callable[[], Found], other: Callable[[], Found]) -> Found:
     """What a kernel of Triton finds, or another way where that cannot run."""
     if is_usable(name):
         try:

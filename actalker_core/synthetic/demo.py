@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..faces.box import Box
-from ..files.writing import replacing, try_place
+from ..files.writing import replace_file, try_place
 from ..media import Audio, save_image, write_video
 from .motion import random_motion
 from .people import HEAD, State, draw_person, towards
@@ -35,7 +35,7 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
         try_place(path)
     write_video(driving, [film(SECONDS)], FPS)
     save_image(image, portrait())
-    with replacing(sound) as part:
+    with replace_file(sound) as part:
         _write_wav(part, speech(SECONDS))
     return image, sound, driving
 

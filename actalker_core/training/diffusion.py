@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..control.regions import box_mask
-from ..faces.box import enlarged
+from ..faces.box import enlarge_box
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.pose_guider import PoseGuider
 from ..models.actalker.encoders.projections import (
@@ -161,7 +161,7 @@ class Diffusion:
     def _pose_images(self, faces: Tensor) -> Tensor:
         """(b, 3, 128, 128) as the pipeline draws them."""
         factor = self.config.sampling.face_enlarged
-        boxes = [enlarged((a, b, c, d), factor) for a, b, c, d in faces.tolist()]
+        boxes = [enlarge_box((a, b, c, d), factor) for a, b, c, d in faces.tolist()]
         drawn = torch.cat([box_mask(box, SIDE_PX, SIDE_PX) for box in boxes])
         return drawn.expand(-1, 3, -1, -1).to(faces.device)
 

@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..media import Audio
 from ..models.actalker.config import ModelConfig
-from ..models.actalker.encoders.audio import audio_windows, encode_audio
+from ..models.actalker.encoders.audio import encode_audio, window_audio_states
 from ..models.actalker.encoders.identity import encode_identity
 from ..models.actalker.encoders.motion import encode_expression, encode_pose
 from ..models.actalker.networks import ACTalker
@@ -60,7 +60,9 @@ class Heard:
     def part(self, first: int, frames: int, fps: float, reach: int) -> Said:
         """Some frames of it; `reach` is how many states each frame hears."""
         mouth = self.speech.mouth_at((first + np.arange(frames)) / fps)
-        return Said(mouth, audio_windows(self.states, first + frames, fps, reach)[first:].half())
+        return Said(
+            mouth, window_audio_states(self.states, first + frames, fps, reach)[first:].half()
+        )
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from ..models.actalker.encoders.audio import (
     PIECE_SAMPLES,
     STATES_PER_SECOND,
     WhisperEncoder,
+    count_states,
     log_mel,
-    states_in,
 )
 from ..synthetic.speech import RATE_HZ, Speech, random_speech
 from .stage import Batch, Recipe, held_out_generator
@@ -66,7 +66,7 @@ def _piece(rng: np.random.Generator, mel_bins: int) -> Batch:
     seconds = rng.uniform(1, 15, 2)
     said = [random_speech(rng, float(s)) for s in seconds]
     samples = torch.from_numpy(np.concatenate([s.samples for s in said]))[:PIECE_SAMPLES]
-    mouth = np.concatenate([mouth_at_states(s) for s in said])[: states_in(len(samples))]
+    mouth = np.concatenate([mouth_at_states(s) for s in said])[: count_states(len(samples))]
     return {"mel": log_mel(samples, mel_bins), "mouth": torch.from_numpy(mouth).float()}
 
 

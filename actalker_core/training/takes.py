@@ -99,7 +99,7 @@ def random_portrait(rng: np.random.Generator) -> tuple[Person, State]:
 def setup_masks(setup: str, face: Box) -> tuple[Tensor, Tensor]:
     """Audio and expression mask (1, 1, 128, 128), drawn as for anybody's portrait."""
     style = setup if setup in regions.STYLES else "face"
-    return regions.style_masks(
+    return regions.draw_style_masks(
         style,
         Face(face, 1.0),
         SIDE_PX,

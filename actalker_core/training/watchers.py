@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..faces.box import Box, square, whole
+from ..faces.box import Box, image_box, squared_box
 from ..faces.portrait import crop_resized
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.identity import INPUT_PX as HEAD_PX
@@ -107,7 +107,7 @@ class Task:
 
 TASKS = {
     "expression": Task(
-        "expression_encoder", square, INPUT_PX, lambda person, state: expression_of(state)
+        "expression_encoder", squared_box, INPUT_PX, lambda person, state: expression_of(state)
     ),
     "head_pose": Task(
         "head_pose_encoder",
@@ -245,7 +245,7 @@ def _parts(drawn: Drawn) -> Tensor:
 def loosely(rng: np.random.Generator, box: Box) -> Box:
     """A box as a finder or a hand may draw it: moved by up to 8 %, sized within 10 %, or all."""
     if rng.random() < WHOLE_SHARE:
-        return whole(SIDE_PX, SIDE_PX)
+        return image_box(SIDE_PX, SIDE_PX)
     width, height = box[2] - box[0], box[3] - box[1]
     x, y = rng.uniform(-0.08, 0.08, 2) * (width, height)
     grow_x, grow_y = rng.uniform(-0.05, 0.05, 2) * (width, height)

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...actalker_core.control.curves import Curve
-from ...actalker_core.control.signals import Signal
+from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.pipeline import condition
 from ...actalker_core.models.actalker.plan import Plan, lay_out
@@ -69,9 +69,9 @@ class Conditioning(io.ComfyNode):
         fps: float,
         max_frames: int,
         extend: str,
-        audio_signal: Signal | None = None,
-        expression_signal: Signal | None = None,
-        pose_signal: Signal | None = None,
+        audio_signal: DrivingSignal | None = None,
+        expression_signal: DrivingSignal | None = None,
+        pose_signal: DrivingSignal | None = None,
         audio_mask: Tensor | None = None,
         expression_mask: Tensor | None = None,
         gates: tuple[Curve, Curve] | None = None,

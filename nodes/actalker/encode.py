@@ -6,7 +6,7 @@ from torch import Tensor
 from ...actalker_core import limits
 from ...actalker_core.control.signals import AudioSignal, ExpressionSignal, PoseSignal
 from ...actalker_core.errors import InputError, check_choice
-from ...actalker_core.faces import Box, Track, track
+from ...actalker_core.faces import Box, Track, track_face
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.encoders.audio import CUTS, encode_audio
 from ...actalker_core.models.actalker.encoders.identity import encode_identity
@@ -203,7 +203,7 @@ def follow(clip: convert.Frames, face: str, index: int) -> Track:
     check_choice("face", face, FACE_CHOICES)
     bar = Bar(len(clip.pictures))
     choice = named(face, index)
-    return track(face_finder(), clip.pictures, choice, on_frame=bar.counted, fps=clip.fps)
+    return track_face(face_finder(), clip.pictures, choice, on_frame=bar.counted, fps=clip.fps)
 
 
 def watch(

@@ -5,7 +5,7 @@ import math
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ...actalker_core.diffusion.guidance_cache import Shortcuts
+from ...actalker_core.diffusion.guidance_cache import GuidanceInterval
 from ...actalker_core.limits import REUSE_STEPS, SIGMA
 from ..common import sockets
 from .bridge.model import own, with_shortcuts
@@ -68,5 +68,5 @@ class Faster(io.ComfyNode):
         """One call."""
         own(model)
         first = math.inf if guide_from_sigma >= ALWAYS else guide_from_sigma
-        shortcuts = Shortcuts(first, guide_to_sigma, reuse_every_steps)
+        shortcuts = GuidanceInterval(first, guide_to_sigma, reuse_every_steps)
         return io.NodeOutput(with_shortcuts(model, shortcuts))

@@ -7,9 +7,9 @@ from ...actalker_core import limits
 from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.signals import (
     AudioSignal,
+    DrivingSignal,
     ExpressionSignal,
     PoseSignal,
-    Signal,
     Signals,
 )
 from ...actalker_core.faces.portrait import Portrait
@@ -29,7 +29,9 @@ def signal_inputs(where: str) -> list:
     ]
 
 
-def gathered(audio: Signal | None, expression: Signal | None, pose: Signal | None) -> Signals:
+def gathered(
+    audio: DrivingSignal | None, expression: DrivingSignal | None, pose: DrivingSignal | None
+) -> Signals:
     """The signals of three inputs.
 
     Raises:

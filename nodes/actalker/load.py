@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ...actalker_core.errors import InputError, check_choice, quoted
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN, convert
 from ...actalker_core.ops.selective_scan import CHOICES
-from ...actalker_core.text import as_text
+from ...actalker_core.text import check_text
 from ..common import files, sockets
 from ..common.node_text import show
 from ..common.progress import Bar
@@ -140,7 +140,7 @@ class ConvertCheckpoint(io.ComfyNode):
 
 def _checkpoint(name: str) -> str:
     try:
-        return folder_paths.get_full_path_or_raise("checkpoints", as_text("svd", name))
+        return folder_paths.get_full_path_or_raise("checkpoints", check_text("svd", name))
     except FileNotFoundError:  # it repeats the name as it is, which ComfyUI's log may not take
         raise InputError(
             f"svd: expected a file of models/checkpoints, got {quoted(name)}. Put it there."

@@ -13,7 +13,7 @@ from ...actalker_core import limits
 from ...actalker_core.diffusion.windows import MODES
 from ...actalker_core.diffusion.windows import Windows as Cut
 from ...actalker_core.models.actalker.conditioning import Conditioning
-from ...actalker_core.models.actalker.cost import Cost, count
+from ...actalker_core.models.actalker.cost import CostEstimate, estimate_cost
 from ...actalker_core.models.actalker.denoiser import velocity
 from ...actalker_core.models.actalker.guidance import Guidance, Pass
 from ..common import sockets
@@ -252,7 +252,7 @@ class Preflight(io.ComfyNode):
         own(model)
         clip, windows = conditioning_of(conditioning), windows_of(model)
         sigmas = Schedule(steps).sigmas(model).tolist()
-        cost = count(clip, windows, guidance_of(scales), sigmas, shortcuts_of(model))
+        cost = estimate_cost(clip, windows, guidance_of(scales), sigmas, shortcuts_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
             passes = list(Pass)[-cost.passes :]
@@ -261,7 +261,7 @@ class Preflight(io.ComfyNode):
         return io.NodeOutput(report, ui=show(cls, report))
 
 
-def counted_lines(cost: Cost) -> list[str]:
+def counted_lines(cost: CostEstimate) -> list[str]:
     """Frames, windows and passes."""
     return [
         f"{cost.frames} frames, {cost.steps} steps, {cost.windows / cost.steps:.1f} windows a step",
@@ -269,7 +269,7 @@ def counted_lines(cost: Cost) -> list[str]:
     ]
 
 
-def memory_lines(model: ModelPatcher, clip: Conditioning, cost: Cost) -> list[str]:
+def memory_lines(model: ModelPatcher, clip: Conditioning, cost: CostEstimate) -> list[str]:
     """Weights, activations of a step, and what is free."""
     manage = comfy.model_management
     frames = clip.frames + windows_of(model).padding
@@ -305,7 +305,7 @@ def seconds_per_evaluation(
     return seconds / len(passes)
 
 
-def time_line(cost: Cost, seconds: float) -> str:
+def time_line(cost: CostEstimate, seconds: float) -> str:
     """How long sampling will take."""
     whole = round(cost.evaluations * seconds)
     return f"sampling about {whole // 60} min {whole % 60} s ({seconds:.2f} s per evaluation)"

@@ -5,8 +5,8 @@ from torch import Tensor
 
 from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.edits import EDITS
-from ...actalker_core.control.monitor import Monitored, draw_monitor
-from ...actalker_core.control.signals import Signal, load_signals, save_signals
+from ...actalker_core.control.monitor import MonitorRows, draw_monitor
+from ...actalker_core.control.signals import DrivingSignal, load_signals, save_signals
 from ...actalker_core.errors import check_choice
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
@@ -60,7 +60,9 @@ class EditSignal(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, signal: Signal, edit: str, value: float, second_value: float) -> io.NodeOutput:
+    def execute(
+        cls, signal: DrivingSignal, edit: str, value: float, second_value: float
+    ) -> io.NodeOutput:
         """One call."""
         check_choice("edit", edit, EDITS)
         change, count, _ = EDITS[edit]
@@ -93,8 +95,8 @@ class MixSignals(io.ComfyNode):
     @classmethod
     def execute(
         cls,
-        first_signal: Signal,
-        second_signal: Signal,
+        first_signal: DrivingSignal,
+        second_signal: DrivingSignal,
         amount: float,
         curve: object | None = None,
     ) -> io.NodeOutput:
@@ -135,9 +137,9 @@ class SaveSignals(io.ComfyNode):
     def execute(
         cls,
         filename_prefix: str,
-        audio_signal: Signal | None = None,
-        expression_signal: Signal | None = None,
-        pose_signal: Signal | None = None,
+        audio_signal: DrivingSignal | None = None,
+        expression_signal: DrivingSignal | None = None,
+        pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
         """One call."""
         signals = gathered(audio_signal, expression_signal, pose_signal)
@@ -219,9 +221,9 @@ class SignalMonitor(io.ComfyNode):
         fps: float,
         max_frames: int,
         extend: str,
-        audio_signal: Signal | None = None,
-        expression_signal: Signal | None = None,
-        pose_signal: Signal | None = None,
+        audio_signal: DrivingSignal | None = None,
+        expression_signal: DrivingSignal | None = None,
+        pose_signal: DrivingSignal | None = None,
         audio: dict | None = None,
         gates: tuple[Curve, Curve] | None = None,
         audio_mask: Tensor | None = None,
@@ -240,7 +242,7 @@ class SignalMonitor(io.ComfyNode):
         pose = planned.signals.pose
         rotation = None if pose is None else pose.over(planned.frames, fps).rotation_degrees
         picture = draw_monitor(
-            Monitored(
+            MonitorRows(
                 frames=planned.frames,
                 fps=fps,
                 audio=planned.sound,

@@ -10,11 +10,11 @@ from torch import Tensor
 from ...actalker_core import limits
 from ...actalker_core.control.regions import STYLES
 from ...actalker_core.control.signals import Signals
-from ...actalker_core.faces.portrait import fit
+from ...actalker_core.faces.portrait import prepare_portrait
 from ...actalker_core.models.actalker.pipeline import default_guidance
 from ...actalker_core.models.actalker.plan import EXTENSIONS, Inputs, lay_out
 from ..common import convert, sockets
-from ..face.portrait import WHOLE, face_inputs, find_face
+from ..face.portrait import WHOLE, face_inputs, find_portrait_face
 from .bridge.guider import NestedGuider, Schedule, sample
 from .bridge.load import EncoderBox
 from .bridge.model import own
@@ -126,8 +126,8 @@ class Talk(io.ComfyNode):
         """What the single nodes do, one after another."""
         own(model)
         picture = convert.picture(portrait_image)
-        found = find_face(picture, face, face_index)
-        portrait = fit(picture, found, short_side_px)
+        found = find_portrait_face(picture, face, face_index)
+        portrait = prepare_portrait(picture, found, short_side_px)
         sound = None if audio is None else convert.audio(audio, "Talk")
         signals = Signals(audio=None if sound is None else hear(encoders, sound))
         if driving_frames is not None:

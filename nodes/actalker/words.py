@@ -5,21 +5,21 @@ from collections.abc import Iterator
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...actalker_core.control.signals import ExpressionSignal, Signal
+from ...actalker_core.control.signals import DrivingSignal, ExpressionSignal
 from ...actalker_core.control.words.bank import Bank, Reference, bank_of_signal, build_bank
-from ...actalker_core.control.words.clip import Clip
+from ...actalker_core.control.words.clip import CLIPEncoder
 from ...actalker_core.control.words.prompt import (
     ClipMatcher,
     Matcher,
     PresetMatcher,
     WordMatcher,
-    express,
+    express_words,
     parse_prompt,
 )
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Box, Depth, Face, FaceFinder
-from ...actalker_core.faces.box import whole
-from ...actalker_core.text import as_text
+from ...actalker_core.faces.box import image_box
+from ...actalker_core.text import check_text
 from ..common import convert, files, sockets
 from ..common.progress import Bar
 from ..face.portrait import WHOLE
@@ -35,7 +35,7 @@ class WholePicture:
     def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         """One face as large as the picture."""
         height, width = picture.shape[1:]
-        return [Face(whole(width, height), confidence=1.0)]
+        return [Face(image_box(width, height), confidence=1.0)]
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
         """The same."""
@@ -97,7 +97,7 @@ class ExpressionBank(io.ComfyNode):
 
 
 def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
-    captions = as_text("Captions", captions)
+    captions = check_text("Captions", captions)
     lines = [line.strip() for line in captions.strip().splitlines()]
     if lines and len(lines) != len(pictures):
         raise InputError(
@@ -122,8 +122,8 @@ def _finder(face: str) -> FaceFinder:
     return WholePicture() if face == WHOLE else files.face_finder()
 
 
-def _clip(folder: str) -> Clip | None:
-    return None if folder == files.NONE else Clip(files.model_path(folder))
+def _clip(folder: str) -> CLIPEncoder | None:
+    return None if folder == files.NONE else CLIPEncoder(files.model_path(folder))
 
 
 class BankOfSignal(io.ComfyNode):
@@ -149,7 +149,7 @@ class BankOfSignal(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, expression_signal: Signal, moments: str) -> io.NodeOutput:
+    def execute(cls, expression_signal: DrivingSignal, moments: str) -> io.NodeOutput:
         """One call."""
         given = convert.present(expression_signal, "Bank Of Signal")
         signal = convert.signal(given, ExpressionSignal, "expression_signal")
@@ -228,7 +228,9 @@ class TextExpression(io.ComfyNode):
         matcher = _matcher(bank, match_by, clip_folder, temperature)
         moments = parse_prompt(text)
         return io.NodeOutput(
-            express(moments, bank, matcher, seconds=seconds, rate_hz=signal_fps, strength=strength)
+            express_words(
+                moments, bank, matcher, seconds=seconds, rate_hz=signal_fps, strength=strength
+            )
         )
 
 

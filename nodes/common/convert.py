@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ...actalker_core.control.curves import Curve, DrawnCurve
-from ...actalker_core.control.signals import Signal
+from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.errors import InputError
 from ...actalker_core.limits import FPS
 from ...actalker_core.media import Audio, VideoFrames, as_float, nominal_fps
@@ -228,7 +228,7 @@ def curve(given: Any, where: str) -> Curve | DrawnCurve | None:
     return DrawnCurve(drawn.interp_array)
 
 
-def signal(given: Signal | None, kind: type[Signal], where: str) -> Any:
+def signal(given: DrivingSignal | None, kind: type[DrivingSignal], where: str) -> Any:
     """A signal of the kind that an input reads, or None.
 
     Raises:
@@ -236,14 +236,14 @@ def signal(given: Signal | None, kind: type[Signal], where: str) -> Any:
     """
     if given is None or isinstance(given, kind):
         return given
-    source = f" ({given.source})" if isinstance(given, Signal) else ""
+    source = f" ({given.source})" if isinstance(given, DrivingSignal) else ""
     raise InputError(
         f"{where}: expected {kind.__name__}, got {type(given).__name__}{source}. "
         "Connect the output of the same name."
     )
 
 
-def present(given: Signal | None, where: str) -> Signal:
+def present(given: DrivingSignal | None, where: str) -> DrivingSignal:
     """A signal that must be there.
 
     Raises:
@@ -255,4 +255,4 @@ def present(given: Signal | None, where: str) -> Signal:
             f"{where}: expected a signal, got none. Load Signals gives an empty output for a kind "
             "that its file does not hold: connect another output or choose another file."
         )
-    return signal(given, Signal, where)
+    return signal(given, DrivingSignal, where)

@@ -11,7 +11,7 @@ import folder_paths
 from ...actalker_core.errors import InputError, MediaError, quoted
 from ...actalker_core.faces import FaceFinder, open_finder
 from ...actalker_core.files.archive import format_name, format_of
-from ...actalker_core.files.names import NEW, is_plain_name, parts_of_name
+from ...actalker_core.files.names import NEW, is_plain_name, split_name
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN
 from ...actalker_core.models.actalker.checkpoint.single import FORMAT
 
@@ -103,7 +103,7 @@ def model_path(name: str) -> Path:
     Raises:
         InputError: no such file or folder there.
     """
-    parts = parts_of_name("Name", name)
+    parts = split_name("Name", name)
     for root in map(Path, folder_paths.get_folder_paths(KIND)):
         path = _within(root, parts)
         if path is not None:
@@ -120,13 +120,13 @@ def new_model_path(name: str) -> Path:
     Raises:
         InputError: a name that is no plain file name.
     """
-    if len(parts_of_name("File name", name, NEW)) != 1:
+    if len(split_name("File name", name, NEW)) != 1:
         raise InputError(
             f"File name: expected a name without folders, got {quoted(name)}. Change it."
         )
     root = Path(folder_paths.get_folder_paths(KIND)[-1])
     whole = name if name.endswith(".safetensors") else f"{name}.safetensors"
-    return root.joinpath(*parts_of_name("File name", whole, NEW))
+    return root.joinpath(*split_name("File name", whole, NEW))
 
 
 def saved_signals() -> list[str]:
@@ -151,7 +151,7 @@ def signals_path(name: str) -> Path:
     root = _output() if marked else folder_paths.get_input_directory()
     where = "output" if marked else "input"
     bare = name.removesuffix(OUTPUT_MARK) if marked else name
-    path = _within(Path(root), parts_of_name(f"Signals of the {where} folder", bare))
+    path = _within(Path(root), split_name(f"Signals of the {where} folder", bare))
     if path is None or path.suffix != ".safetensors":
         raise MediaError(
             f"{quoted(name)}: expected a .safetensors in ComfyUI's {where} folder. Choose one of "
@@ -166,7 +166,7 @@ def new_signals_path(prefix: str) -> Path:
     Raises:
         InputError: a name that some system refuses, or one that leaves the folder.
     """
-    parts_of_name("Prefix in the output folder", _followed(prefix), NEW)
+    split_name("Prefix in the output folder", _followed(prefix), NEW)
     folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, _output())
     while (path := Path(folder, f"{name}_{counter:05}_.safetensors")).exists():
         counter += 1

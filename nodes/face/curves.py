@@ -44,7 +44,7 @@ class Curve(io.ComfyNode):
     ) -> io.NodeOutput:
         """Refuses here what cannot be read, with the place in the text."""
         sound = None if audio is None else convert.audio(audio, "Curve")
-        curves.check(curve_text)
+        curves.check_curve(curve_text)
         if sound is None and "envelope" in curve_text:
             raise InputError("Curve: envelope follows a sound: connect audio.")
         return io.NodeOutput(curves.Curve(curve_text, sound, _strengths(numbers)))

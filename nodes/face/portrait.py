@@ -7,11 +7,11 @@ from torch import Tensor
 from ...actalker_core import limits
 from ...actalker_core.control import regions
 from ...actalker_core.errors import FaceError, check_choice
-from ...actalker_core.faces import Box, Face, FaceFinder, choose, find_chosen
-from ...actalker_core.faces.box import check, whole
-from ...actalker_core.faces.face import ORDERS, box_of_mask, boxed_face
-from ...actalker_core.faces.portrait import Portrait, fit, paste_back
-from ...actalker_core.text import Piece, as_text
+from ...actalker_core.faces import Box, Face, FaceFinder, choose_face, find_face
+from ...actalker_core.faces.box import check_box, image_box
+from ...actalker_core.faces.face import ORDERS, box_of_mask, face_in_box
+from ...actalker_core.faces.portrait import Portrait, paste_back, prepare_portrait
+from ...actalker_core.text import Piece, check_text
 from ..common import convert, sockets
 from ..common.files import face_finder
 from ..common.progress import Bar
@@ -125,21 +125,23 @@ class PreparePortrait(io.ComfyNode):
         given = given_face(picture, face, face_mask, face_box)
         faces = face_finder().find(picture) if given is None else [given]
         size = (int(picture.shape[1]), int(picture.shape[2]))
-        chosen = given or choose(faces, named(face, face_index), size, "picture")
-        portrait = fit(picture, chosen, short_side_px, expand=expand or None, aspect=aspect or None)
-        region = regions.region("face", portrait.face, portrait.height, portrait.width)
+        chosen = given or choose_face(faces, named(face, face_index), size, "picture")
+        portrait = prepare_portrait(
+            picture, chosen, short_side_px, expand=expand or None, aspect=aspect or None
+        )
+        region = regions.draw_region("face", portrait.face, portrait.height, portrait.width)
         shown = convert.to_image(portrait.image[None])
         return io.NodeOutput(portrait, shown, convert.to_mask(region), len(faces))
 
 
-def find_face(picture: Tensor, face: str, index: int) -> Face:
+def find_portrait_face(picture: Tensor, face: str, index: int) -> Face:
     """The face that is meant.
 
     Raises:
         FaceError: none is found. InputError: an unknown choice.
     """
     given = given_face(picture, face, None, "")
-    return given or find_chosen(face_finder(), picture, named(face, index), "picture")
+    return given or find_face(face_finder(), picture, named(face, index), "picture")
 
 
 def named(face: str, index: int) -> str:
@@ -157,14 +159,14 @@ def given_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Fac
     size = (int(picture.shape[1]), int(picture.shape[2]))
     given = given_box(size, mask, box)
     if given is not None:
-        return boxed_face(picture, given, optional_finder())
-    return Face(whole(size[1], size[0]), confidence=1.0) if face == WHOLE else None
+        return face_in_box(picture, given, optional_finder())
+    return Face(image_box(size[1], size[0]), confidence=1.0) if face == WHOLE else None
 
 
 def given_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
     """A box drawn or written by hand."""
-    if as_text("Face box", box).strip():
-        return check(_numbers(box), size[1], size[0], "picture")
+    if check_text("Face box", box).strip():
+        return check_box(_numbers(box), size[1], size[0], "picture")
     drawn = convert.masks(mask)
     return None if drawn is None else box_of_mask(drawn[0, 0], size)
 

@@ -7,9 +7,9 @@ from ...actalker_core import limits
 from ...actalker_core.control import regions
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Face, Track
-from ...actalker_core.faces.portrait import Portrait, fit_mask
+from ...actalker_core.faces.portrait import Portrait, resize_mask
 from ...actalker_core.models.actalker.plan import faces_of
-from ...actalker_core.text import as_text
+from ...actalker_core.text import check_text
 from ..common import convert, sockets
 
 BOTH, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
@@ -105,7 +105,7 @@ class RegionMasks(io.ComfyNode):
         """Style, then written regions, then drawn ones."""
         check_choice("signals", signals, SIGNALS)
         faces = portrait.face if face_track is None else faces_of(face_track, portrait)
-        styled = regions.style_masks(
+        styled = regions.draw_style_masks(
             style,
             faces,
             portrait.height,
@@ -138,7 +138,7 @@ def _region(
     grow_px: int,
 ) -> Tensor:
     if own is not None:
-        return fit_mask(convert.masks(own), portrait.crop)
-    if as_text("Region", written).strip():
-        styled = regions.region(written, faces, portrait.height, portrait.width)
-    return regions.grow(styled, grow_px)
+        return resize_mask(convert.masks(own), portrait.crop)
+    if check_text("Region", written).strip():
+        styled = regions.draw_region(written, faces, portrait.height, portrait.width)
+    return regions.grow_mask(styled, grow_px)

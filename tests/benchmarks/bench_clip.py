@@ -16,9 +16,9 @@ from torch import Tensor
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
-from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.conditioning import Conditioning, GatedCondition
 from actalker_core.models.actalker.config import ModelConfig
-from actalker_core.models.actalker.cost import count
+from actalker_core.models.actalker.cost import estimate_cost
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.unet.unet import UNet
@@ -38,9 +38,9 @@ class ReleasedDenoiser(Denoiser):
         return list(Pass)
 
 
-def computed(branch: Branch) -> Branch:
+def computed(branch: GatedCondition) -> GatedCondition:
     """The same numbers, so that a shut gate is computed as tokens of 0."""
-    return Branch(
+    return GatedCondition(
         branch.tokens * branch.gate[:, None, None],
         branch.absent * branch.gate[0],
         torch.ones_like(branch.gate),
@@ -81,7 +81,7 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
     theirs, own = median_seconds(peers, repeats).values()
     sigmas = karras_sigmas(steps, config.sampling.sigma_min, config.sampling.sigma_max)
     tight, cyclic = (
-        count(clip, Windows(config.unet.num_frames, mode=mode), Guidance(), sigmas)
+        estimate_cost(clip, Windows(config.unet.num_frames, mode=mode), Guidance(), sigmas)
         for mode in ("tight", "cyclic")
     )
     say(f"{frames} frames × {steps} steps, audio only, a small model at {SIDE_PX}²")

@@ -23,7 +23,7 @@ from actalker_core.models.actalker.config import VARIANTS, ModelConfig
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.vae import build_vae, decode_frames
-from actalker_core.ops.selective_scan import Sequences, mamba_ssm_cuda, scan_branches
+from actalker_core.ops.selective_scan import ScanInput, mamba_ssm_cuda, scan_branches
 from actalker_core.training.report import put_into
 from benchmarks.harness import REPEATS, median_seconds, say, seconds_of
 from benchmarks.harness import table as markdown
@@ -81,7 +81,7 @@ def setup() -> Setup:
 # Scan --------------------------------------------------------------------------------------------
 
 
-def scan_inputs(s: Setup, passes: int, tails: Sequence[int]) -> list[Sequences]:
+def scan_inputs(s: Setup, passes: int, tails: Sequence[int]) -> list[ScanInput]:
     """Branches of the finest layer that own every token; each scans a tail of its own length."""
     unet = s.config.unet
     side = s.sizes_px[SIZE_PX] // 8
@@ -91,9 +91,9 @@ def scan_inputs(s: Setup, passes: int, tails: Sequence[int]) -> list[Sequences]:
     def draw(*shape: int, dtype: torch.dtype = s.dtype) -> Tensor:
         return torch.randn(*shape, device=s.device, dtype=dtype)
 
-    def branch(tail: int) -> Sequences:
+    def branch(tail: int) -> ScanInput:
         tokens = side * side + tail
-        return Sequences(
+        return ScanInput(
             x=draw(b, tokens, width),
             delta=draw(k, b, tokens, width),
             B=draw(k, b, tokens, n),
@@ -117,7 +117,7 @@ def scan_rows(s: Setup) -> Iterator[Row]:
 
 
 def compare_scans(
-    s: Setup, name: str, branches: Sequence[Sequences], asked: tuple[str, str]
+    s: Setup, name: str, branches: Sequence[ScanInput], asked: tuple[str, str]
 ) -> Iterator[Row]:
     """Ours, and as a ratio mamba-ssm's."""
     peers: Calls = {"ours": lambda: scan_branches(branches)}
@@ -134,7 +134,7 @@ def compare_scans(
     yield f"{name}, share of an H200's exponential bound", share, asked[1]
 
 
-def mamba_ssm_call(given: Sequences) -> Callable[[], object]:
+def mamba_ssm_call(given: ScanInput) -> Callable[[], object]:
     """mamba-ssm's kernel over the same tokens in each direction, outputs added."""
     delta = F.softplus(given.delta + given.bias[:, None, None].to(given.delta))
 

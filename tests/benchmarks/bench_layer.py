@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from actalker_core.models.actalker.config import VARIANTS
-from actalker_core.models.actalker.token_regions import TokenRegion, tokens_of
+from actalker_core.models.actalker.token_regions import TokenRegion, token_region
 from actalker_core.models.actalker.unet import mamba
-from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba
-from actalker_core.ops.selective_scan import Sequences
+from actalker_core.ops.selective_scan import ScanInput
 from benchmarks.harness import median_seconds, say
 from benchmarks.released import released_layer
 
@@ -36,7 +36,7 @@ def owned(shares: tuple[float, float], side: int) -> list[TokenRegion]:
     masks = torch.zeros(2, 1, side, side)
     masks[0, :, : rows[0]] = 1
     masks[1, :, side - rows[1] :] = 1
-    return [tokens_of(mask[None], (side, side)) for mask in masks]
+    return [token_region(mask[None], (side, side)) for mask in masks]
 
 
 def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Callable[[], Tensor]]:
@@ -50,7 +50,7 @@ def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Ca
         for tokens, size in ((side * side, channels), (1, width), (32, width), (1, width))
     )
     regions = owned(shares, side)
-    given = x, identity, Signal(audio, regions[0]), Signal(expression, regions[1])
+    given = x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
 
     def without_scans() -> Tensor:
         with mock.patch.object(mamba, "scan_branches", unscanned):
@@ -64,7 +64,7 @@ def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Ca
     }
 
 
-def unscanned(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
+def unscanned(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """The image tokens as they are."""
     return [branch.x[:, : branch.image_tokens] for branch in branches]
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import torch
 
 from actalker_core.models.actalker.config import VARIANTS
-from actalker_core.models.actalker.memory import activation_bytes, scanned_shares
+from actalker_core.models.actalker.memory import estimate_activation_bytes, scanned_shares
 from actalker_core.models.actalker.token_regions import Regions
 from actalker_core.models.actalker.unet.unet import UNet
 from benchmarks.harness import say
@@ -26,7 +26,7 @@ def rows(unet: UNet, name: str) -> Iterator[str]:
     ):
         run = mode.passes[-passes:]
         found = window_peak_bytes(unet, mode, CONFIG.num_frames, SIDE_PX, run)
-        told = activation_bytes(CONFIG, grid, CONFIG.num_frames, passes, share, 2)
+        told = estimate_activation_bytes(CONFIG, grid, CONFIG.num_frames, passes, share, 2)
         verdict = "within" if found + weights <= limit * 1e9 else "OVER"
         yield (
             f"   {name:<22}{way:<14}{(found + weights) / 1e9:>6.2f} GB, {verdict} {limit} GB; "

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from actalker_core.diffusion.guidance_cache import Shortcuts
+from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.models.actalker.checkpoint import load_built_in
-from actalker_core.models.actalker.networks import ACTalker, weight_dtype
+from actalker_core.models.actalker.networks import ACTalker, choose_weight_dtype
 from actalker_core.ops.layers import lay_channels_last
 from actalker_core.synthetic.people import State, draw_person
 from actalker_core.training.evaluate import (
@@ -68,7 +68,7 @@ class Amount:
 def weights_in_8_bits(model: ACTalker) -> None:
     """What fp8 keeps of the weights; here they compute as before."""
     for name, weight in model.unet.named_parameters():
-        kept = weight_dtype(f"unet.{name}", torch.float8_e4m3fn, weight.ndim)
+        kept = choose_weight_dtype(f"unet.{name}", torch.float8_e4m3fn, weight.ndim)
         weight.data = weight.data.to(kept).to(weight.dtype)
 
 
@@ -77,9 +77,9 @@ WAYS = {
     EXACT: Way(),
     "6 of 12 steps": Way({"steps": 6}),
     "6 steps, align-your-steps": Way({"steps": 6, "schedule": "align-your-steps"}),
-    "guidance from 10 to 0.1": Way({"shortcuts": Shortcuts(guide_from=10.0, guide_to=0.1)}),
-    "guidance of every 2nd step": Way({"shortcuts": Shortcuts(reuse_every=2)}),
-    "guidance of every 3rd step": Way({"shortcuts": Shortcuts(reuse_every=3)}),
+    "guidance from 10 to 0.1": Way({"shortcuts": GuidanceInterval(guide_from=10.0, guide_to=0.1)}),
+    "guidance of every 2nd step": Way({"shortcuts": GuidanceInterval(reuse_every=2)}),
+    "guidance of every 3rd step": Way({"shortcuts": GuidanceInterval(reuse_every=3)}),
     "channels-last": Way(prepare=lambda model: lay_channels_last(model.unet)),
     "torch.compile": Way(prepare=lambda model: model.unet.compile()),
     "weights in 8 bits": Way(prepare=weights_in_8_bits),

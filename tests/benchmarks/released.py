@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba, SelectiveScanUnit
 from actalker_core.ops.selective_scan import selective_scan
 
@@ -75,8 +75,8 @@ def released_layer(
     layer: ParallelControlMamba,
     x: Tensor,
     identity: Tensor,
-    audio: Signal,
-    expression: Signal,
+    audio: RegionCondition,
+    expression: RegionCondition,
     scan: Scan = plain_scan,
 ) -> Tensor:
     """As `layer(x, identity, audio, expression)`, for regions that are the same in all rows."""

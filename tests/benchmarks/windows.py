@@ -7,9 +7,9 @@ from unittest.mock import patch
 import torch
 from torch import Tensor, nn
 
-from actalker_core.control.regions import box_mask, style_masks
+from actalker_core.control.regions import box_mask, draw_style_masks
 from actalker_core.faces import Face
-from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.conditioning import Conditioning, GatedCondition
 from actalker_core.models.actalker.config import UNetConfig
 from actalker_core.models.actalker.denoiser import velocity
 from actalker_core.models.actalker.guidance import Pass, equal_passes
@@ -18,7 +18,7 @@ from actalker_core.models.actalker.token_regions import Regions
 from actalker_core.models.actalker.unet.attention import Ops
 from actalker_core.models.actalker.unet.unet import UNet
 from actalker_core.ops.selective_scan import operator
-from actalker_core.ops.selective_scan.sequences import Sequences
+from actalker_core.ops.selective_scan.sequences import ScanInput
 from benchmarks.harness import peak_bytes
 
 FACE_SHARE = (0.208, 0.104, 0.800, 0.696)
@@ -54,7 +54,7 @@ def face_masks(mode: Mode, side_px: int) -> tuple[Tensor, Tensor]:
     if mode.style == "face":
         face = box_mask((x0, y0, x1, y1), side_px, side_px)
         return face * mode.audio, face * mode.expression
-    return style_masks(
+    return draw_style_masks(
         mode.style,
         Face((x0, y0, x1, y1), 1.0),
         side_px,
@@ -73,8 +73,10 @@ def conditioning(
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, device=like.device, dtype=like.dtype)
 
-    def branch(tokens: int, *, speaks: bool) -> Branch:
-        known = Branch(torch.ones(frames, 1, 1), torch.zeros(1, 1, 1), torch.ones(frames) * speaks)
+    def branch(tokens: int, *, speaks: bool) -> GatedCondition:
+        known = GatedCondition(
+            torch.ones(frames, 1, 1), torch.zeros(1, 1, 1), torch.ones(frames) * speaks
+        )
         made = replace(
             known,
             tokens=draw(frames, tokens, width),
@@ -152,7 +154,7 @@ class FusedAttention:
         return torch.empty_like(q)
 
 
-def fused_scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
+def fused_scan(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """The scan as a GPU does it, but for the kernel."""
     from actalker_core.ops.selective_scan import triton
 

@@ -7,7 +7,12 @@ from pathlib import Path
 import torch
 
 from actalker_core.control.words.bank import Bank, load_bank, save_bank
-from actalker_core.control.words.prompt import PresetMatcher, WordMatcher, express, parse_prompt
+from actalker_core.control.words.prompt import (
+    PresetMatcher,
+    WordMatcher,
+    express_words,
+    parse_prompt,
+)
 from actalker_core.faces.blendshapes import NAMES
 from fuzz import mutations
 from fuzz.saved_signals import bytes_of
@@ -46,7 +51,9 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     found = load_bank(path)
     assert 0 <= found.neutral < len(found)
     matcher = WordMatcher(found) if found.blendshapes is None else PresetMatcher(found)
-    said = express(parse_prompt("0s: neutral; 1s: joyful"), found, matcher, seconds=2, rate_hz=5)
+    said = express_words(
+        parse_prompt("0s: neutral; 1s: joyful"), found, matcher, seconds=2, rate_hz=5
+    )
     assert said.features.isfinite().all()
     save_bank(outside / "again.safetensors", found)
     assert load_bank(outside / "again.safetensors").names == found.names

@@ -10,7 +10,7 @@ from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.media import Audio
-from actalker_core.text import Piece, as_text, number_in
+from actalker_core.text import Piece, check_text, parse_number
 
 NUMBERS = ("0", "1", "0.5", ".25", "1e-3", "-1", "2", "1e400", "nan", "inf", "1_0", "१", "0x1", "")
 SPACES = ("", " ", "  ", "\n", "\t", "\u3000", "\u00a0", "\u2028", "\r")
@@ -95,7 +95,7 @@ def strewn(rng: random.Random, text: str) -> str:
 
 def _read_gate(text: str) -> None:
     frames = 30
-    curve = curves.parse(text, frames, 12.5, SOUND)
+    curve = curves.parse_curve(text, frames, 12.5, SOUND)
     assert curve.shape == (frames,)
     assert bool(((curve >= 0) & (curve <= 1)).all())
 
@@ -108,7 +108,7 @@ def _read_prompt(text: str) -> None:
 
 
 def _read_number(text: str) -> None:
-    value = number_in(as_text("Number", text)[:400])
+    value = parse_number(check_text("Number", text)[:400])
     assert value is None or abs(value) < float("inf")
     Piece.of("Number", text).number()
 
@@ -117,7 +117,7 @@ READERS = (
     (gate, _read_gate),
     (prompt, _read_prompt),
     (edit, parse_edit),
-    (region, regions.read_region),
+    (region, regions.parse_region),
     (name, lambda text: parts_of_name("Name", text)),
     (_number, _read_number),
 )

@@ -16,11 +16,11 @@ from actalker_core.control.words.prompt import (
     ClipMatcher,
     Matcher,
     PresetMatcher,
-    express,
+    express_words,
     parse_prompt,
 )
 from actalker_core.faces.blendshapes import NAMES
-from actalker_core.faces.box import Box, whole
+from actalker_core.faces.box import Box, image_box
 from actalker_core.faces.face import Depth, Face
 from helpers.formula import rand, randn
 
@@ -83,7 +83,7 @@ class WholePicture:
     """Sees one face that fills each picture, and none in a black one."""
 
     def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
-        box = whole(picture.shape[2], picture.shape[1])
+        box = image_box(picture.shape[2], picture.shape[1])
         return [Face(box, 1.0)] if picture.any() else []
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
@@ -120,4 +120,4 @@ def matcher_of(kind: str, bank: Bank, temperature: float) -> Matcher:
 
 def said(text: str, bank: Bank, matcher: Matcher, strength: float = 1.0) -> Tensor:
     prompt = parse_prompt(text)
-    return express(prompt, bank, matcher, seconds=6, rate_hz=FPS, strength=strength).features
+    return express_words(prompt, bank, matcher, seconds=6, rate_hz=FPS, strength=strength).features

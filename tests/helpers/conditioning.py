@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from actalker_core.control.regions import box_mask
-from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.conditioning import Conditioning, GatedCondition
 from actalker_core.models.actalker.token_regions import Regions
 from helpers.tiny import TINY
 
@@ -18,9 +18,9 @@ def draw(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def branch(seed: int, gate: list[float], tokens: int = 1) -> Branch:
+def branch(seed: int, gate: list[float], tokens: int = 1) -> GatedCondition:
     width = CONFIG.cross_attention_dim
-    return Branch(
+    return GatedCondition(
         draw(seed, len(gate), tokens, width), draw(99, 1, tokens, width), torch.tensor(gate)
     )
 

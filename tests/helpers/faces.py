@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from actalker_core.faces import Box, Depth, Face, topology
-from actalker_core.faces.box import overlap
+from actalker_core.faces.box import box_overlap
 
 HEIGHT, WIDTH = 60, 80
 Shown = Mapping[int, Sequence[Face]]
@@ -34,8 +34,8 @@ class Script:
         return [*large, *(small if is_sought else [])]
 
     def find_near(self, picture: Tensor, box: Box) -> Face | None:
-        near = [face for face in self.find(picture) if overlap(face.box, box) > 0]
-        return max(near, key=lambda face: overlap(face.box, box), default=None)
+        near = [face for face in self.find(picture) if box_overlap(face.box, box) > 0]
+        return max(near, key=lambda face: box_overlap(face.box, box), default=None)
 
 
 def greys(count: int) -> list[Tensor]:

@@ -65,8 +65,8 @@ def test_added(shape: tuple[int, ...]) -> None:
     x, y, bias = torch.randn(shape), torch.randn(shape), torch.randn(shape[1])
     want = x.double() + y + bias.view(-1, *[1] * (x.ndim - 2))
     for a, b in ((x, channels_last(y)), (channels_last(x), y)):
-        assert close(triton.added(a, b, bias), want)
-        assert close(triton.added(a, b, None), x.double() + y)
+        assert close(triton.add_with_bias(a, b, bias), want)
+        assert close(triton.add_with_bias(a, b, None), x.double() + y)
 
 
 @pytest.mark.parametrize("shape", [(3, 5, 10), (7, 320), (2, 3, 640), (1, 2560)])

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from actalker_core.ops.selective_scan import Sequences, in_turn, trainable, triton
+from actalker_core.ops.selective_scan import ScanInput, in_turn, trainable, triton
 from actalker_core.ops.selective_scan.walk import walk
 from helpers.interpreter import skip_without_interpreter
 from helpers.scan_inputs import draw_branch
@@ -14,7 +14,7 @@ from helpers.scan_inputs import draw_branch
 skip_without_interpreter()
 
 
-def exact(branch: Sequences) -> Sequences:
+def exact(branch: ScanInput) -> ScanInput:
     """The same numbers in float64."""
     values = {field.name: getattr(branch, field.name) for field in fields(branch)}
     floating = {
@@ -25,7 +25,7 @@ def exact(branch: Sequences) -> Sequences:
     return replace(branch, **floating)
 
 
-def check(branches: list[Sequences], tolerance: float) -> None:
+def check(branches: list[ScanInput], tolerance: float) -> None:
     got = triton.scan(branches)
     want = in_turn.scan([exact(branch) for branch in branches], "reference")
     for y, z, branch in zip(got, want, branches, strict=True):
@@ -35,7 +35,7 @@ def check(branches: list[Sequences], tolerance: float) -> None:
         assert torch.allclose(y.double(), z, rtol=0, atol=tolerance * scale)
 
 
-def draw(*shape: int, dtype: torch.dtype = torch.float32, **options: object) -> Sequences:
+def draw(*shape: int, dtype: torch.dtype = torch.float32, **options: object) -> ScanInput:
     return draw_branch(*shape, dtype=dtype, **options)
 
 

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from actalker_core.ops.selective_scan import Sequences
+from actalker_core.ops.selective_scan import ScanInput
 
 
 def draw_branch(
@@ -17,7 +17,7 @@ def draw_branch(
     orders: int = 0,
     counted: bool = False,
     dtype: torch.dtype = torch.float64,
-) -> Sequences:
+) -> ScanInput:
     """A branch with `orders` orders (0: as stored) in a storage of more tokens than it scans.
 
     Of the counts of a branch with more than one row, the first is 0.
@@ -33,7 +33,7 @@ def draw_branch(
     counts = torch.randint(0, image + 1, (rows,), generator=random)
     counts[: rows - 1 and 1] = 0
     exact = torch.float64 if dtype == torch.float64 else torch.float32
-    return Sequences(
+    return ScanInput(
         draw(rows, stored, channels).to(dtype),
         draw(directions, rows, stored, channels).to(dtype),
         draw(directions, rows, stored, state).to(dtype),

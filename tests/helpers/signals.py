@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor
 
-from actalker_core.control.signals import AudioSignal, ExpressionSignal, PoseSignal, Signal, Signals
+from actalker_core.control.signals import (
+    AudioSignal,
+    DrivingSignal,
+    ExpressionSignal,
+    PoseSignal,
+    Signals,
+)
 
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
@@ -44,7 +50,7 @@ def bits(tensor: Tensor) -> tuple[torch.dtype, torch.Size, bytes]:
     return tensor.dtype, tensor.shape, content
 
 
-def same(a: Signal, b: Signal) -> bool:
+def same(a: DrivingSignal, b: DrivingSignal) -> bool:
     """Equal to the last bit."""
     tracks = [{name: bits(track) for name, track in s.tracks.items()} for s in (a, b)]
     return type(a) is type(b) and (a.rate_hz, a.source, tracks[0]) == (

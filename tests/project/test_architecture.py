@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CORE, NODES = "actalker_core", "nodes"
 GROUND = {"errors", "limits", "text", "files"}
-"""What every package may import; of each other, those on the left never import those on the right."""
+"""What every package may import."""
 BELOW = {
     "errors": set(),
     "limits": {"errors"},

@@ -14,7 +14,7 @@ from helpers.tiny import TINY
 from torch import Tensor
 
 from actalker_core.models.actalker.config import VARIANTS
-from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba
 from actalker_core.models.actalker.unet.unet import UNet
 
@@ -40,7 +40,7 @@ def test_the_released_way_is_the_same_layer(scan, shares) -> None:
         for tokens, width in ((36, 8), (1, 6), (5, 6), (2, 6))
     )
     regions = owned(shares, 6)
-    given = x, identity, Signal(audio, regions[0]), Signal(expression, regions[1])
+    given = x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
     with torch.no_grad():
         assert close(released_layer(layer, *given, scan), layer(*given))
 

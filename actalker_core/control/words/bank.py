@@ -12,17 +12,17 @@ from torch import Tensor
 
 from ...errors import InputError, MediaError, quoted
 from ...faces.blendshapes import NAMES
-from ...faces.box import enlarged, square
-from ...faces.face import LARGEST, Face, FaceFinder, find_chosen
+from ...faces.box import enlarge_box, squared_box
+from ...faces.face import LARGEST, Face, FaceFinder, find_face
 from ...faces.landmarker import Landmarker
 from ...faces.portrait import crop_resized
 from ...files.archive import read_archive, write_archive
 from ...files.headers import parse_json
 from ...media import load_image
 from ...models.actalker.encoders.motion import HeadExpression, encode_expression
-from ...text import LONGEST_TEXT, as_text
+from ...text import LONGEST_TEXT, check_text
 from ..signals import FLOATS, ExpressionSignal
-from .clip import Clip
+from .clip import CLIPEncoder
 
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
 HEAD_ENLARGED = 1.5
@@ -56,7 +56,7 @@ class Bank:
         """Refuse parts of different lengths, and what no network or person could have made."""
         parts = (self.names, self.features, self.images, self.blendshapes, self.captions or None)
         for text in (*self.names, *self.captions, self.clip):
-            as_text("Bank, text", text)
+            check_text("Bank, text", text)
         for name in PARTS:
             if getattr(self, name) is not None:
                 object.__setattr__(self, name, _checked(name, getattr(self, name)))
@@ -129,7 +129,7 @@ def _caption(picture: Path) -> str:
         return ""
     try:
         with file.open(encoding="utf-8") as text:
-            return as_text(f"Caption {file}", text.read(LONGEST_TEXT + 1)).strip()
+            return check_text(f"Caption {file}", text.read(LONGEST_TEXT + 1)).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise MediaError(f"{file}: expected a caption in UTF-8 ({error}). Save it so.") from error
 
@@ -138,7 +138,7 @@ def build_bank(
     references: Iterable[Reference],
     network: HeadExpression,
     finder: FaceFinder,
-    clip: Clip | None = None,
+    clip: CLIPEncoder | None = None,
     on_reference: Callable[[int], None] | None = None,
 ) -> Bank:
     """Encode pictures of faces, one at a time.
@@ -159,7 +159,7 @@ def build_bank(
         captions.append(reference.caption)
         features.append(signal.features)
         if clip is not None:
-            box = square(enlarged(face.box, HEAD_ENLARGED))
+            box = squared_box(enlarge_box(face.box, HEAD_ENLARGED))
             images.append(clip.image(crop_resized(reference.picture[None], box, clip.image_px)))
         if isinstance(finder, Landmarker) and face.landmarks is not None:
             shapes.append(torch.from_numpy(finder.blendshapes(face.landmarks[None])))
@@ -185,7 +185,7 @@ def _all(features: Sequence[Tensor], names: Sequence[str]) -> Tensor:
 
 
 def _face(finder: FaceFinder, reference: Reference) -> Face:
-    return find_chosen(finder, reference.picture, LARGEST, f"picture '{reference.name}'")
+    return find_face(finder, reference.picture, LARGEST, f"picture '{reference.name}'")
 
 
 def bank_of_signal(signal: ExpressionSignal, captions: Mapping[float, str]) -> Bank:

@@ -20,7 +20,7 @@ FINGERPRINT_VALUES = 1000
 """How many of each layer's weights tell one CLIP from another."""
 
 
-class Clip:
+class CLIPEncoder:
     """A CLIP model of transformers. Source: Radford et al., arXiv 2103.00020.
 
     Args:

@@ -15,7 +15,7 @@ from ...limits import FPS, STRENGTH, TEMPERATURE
 from ...text import Piece
 from ..signals import ExpressionSignal, longest
 from .bank import NEUTRAL, Bank
-from .clip import Clip
+from .clip import CLIPEncoder
 from .presets import PRESETS, SYNONYMS
 
 TEMPLATE = "a photo of a {} face"
@@ -46,7 +46,9 @@ class ClipMatcher:
             `limits.TEMPERATURE`.
     """
 
-    def __init__(self, bank: Bank, clip: Clip, temperature: float = CLIP_TEMPERATURE) -> None:
+    def __init__(
+        self, bank: Bank, clip: CLIPEncoder, temperature: float = CLIP_TEMPERATURE
+    ) -> None:
         TEMPERATURE.check(temperature)
         self._clip, self._temperature = clip, temperature
         if bank.captions:
@@ -67,7 +69,7 @@ def _phrases(words: Sequence[str] | dict[str, dict[str, float]]) -> list[str]:
     return [TEMPLATE.format(word) for word in words]
 
 
-def _images(bank: Bank, clip: Clip) -> Tensor:
+def _images(bank: Bank, clip: CLIPEncoder) -> Tensor:
     if bank.images is None:
         raise InputError(
             "This bank has neither captions nor CLIP embeddings. Build it again with a CLIP, add "
@@ -195,7 +197,7 @@ def parse_prompt(text: str) -> list[Moment]:
     return sorted(moments.values(), key=lambda moment: moment.seconds)
 
 
-def express(
+def express_words(
     prompt: Sequence[Moment],
     bank: Bank,
     matcher: Matcher,

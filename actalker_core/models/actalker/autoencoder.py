@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .config import VAEConfig
-from .unet.attention import attention
+from .unet.attention import scaled_dot_product_attention
 from .unet.resnets import AlphaBlender
 
 GROUPS, EPS, TEMPORAL_EPS = 32, 1e-6, 1e-5
@@ -160,7 +160,9 @@ class ImageAttention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) of the same shape."""
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)
-        seen = attention(self.to_q(tokens), self.to_k(tokens), self.to_v(tokens), 1)
+        seen = scaled_dot_product_attention(
+            self.to_q(tokens), self.to_k(tokens), self.to_v(tokens), 1
+        )
         out: Tensor = x + self.to_out[0](seen).transpose(1, 2).reshape(x.shape)
         return out
 

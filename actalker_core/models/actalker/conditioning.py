@@ -14,7 +14,7 @@ from .token_regions import Regions
 
 
 @dataclass(frozen=True)
-class Branch:
+class GatedCondition:
     """One signal over a clip of n frames.
 
     Attributes:
@@ -36,15 +36,15 @@ class Branch:
                 f"{tuple(self.gate.shape)}. Make its curve as long as the signal."
             )
 
-    def padded(self, frames: int) -> "Branch":
+    def padded(self, frames: int) -> "GatedCondition":
         """The clip followed by frames without the signal; the gate holds its last value."""
         tokens = torch.cat([self.tokens, self.absent.expand(frames, -1, -1)])
         gate = F.pad(self.gate[None], (0, frames), mode="replicate")[0]
         return replace(self, tokens=tokens, gate=gate)
 
-    def to(self, device: torch.device) -> "Branch":
+    def to(self, device: torch.device) -> "GatedCondition":
         """The same branch on another device."""
-        return Branch(self.tokens.to(device), self.absent.to(device), self.gate.to(device))
+        return GatedCondition(self.tokens.to(device), self.absent.to(device), self.gate.to(device))
 
     def speaks(self, frames: Sequence[int]) -> bool:
         """Whether on some of these frames the signal differs from being absent."""
@@ -83,8 +83,8 @@ class Conditioning:
 
     image_latent: Tensor
     identity: Tensor
-    audio: Branch
-    expression: Branch
+    audio: GatedCondition
+    expression: GatedCondition
     regions: Regions | None
     pose: Tensor
     time_ids: Tensor

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...diffusion.guidance_cache import Frugal, Shortcuts
+from ...diffusion.guidance_cache import GuidanceCache, GuidanceInterval
 from ...diffusion.windows import Windows
 from .conditioning import Conditioning
 from .denoiser import passes_on
@@ -13,7 +13,7 @@ ALL_PASSES = 4
 
 
 @dataclass(frozen=True)
-class Cost:
+class CostEstimate:
     """How often the denoiser runs over one window.
 
     Attributes:
@@ -32,22 +32,22 @@ class Cost:
     passes: int
 
 
-def count(
+def estimate_cost(
     conditioning: Conditioning,
     windows: Windows,
     guidance: Guidance,
     sigmas: Sequence[float],
-    shortcuts: Shortcuts | None = None,
-) -> Cost:
+    shortcuts: GuidanceInterval | None = None,
+) -> CostEstimate:
     """Count the evaluations of a clip; arguments as in `sampler.denoise.sample`."""
     clip, steps = conditioning.padded(windows.padding), len(sigmas) - 1
-    frugal = Frugal(shortcuts or Shortcuts())
+    frugal = GuidanceCache(shortcuts or GuidanceInterval())
     per_window = []
     for step, frames in _all_windows(windows, clip.frames, steps):
         amplified, plain = guidance.plans(step, steps, passes_on(clip, frames))
         computes = frugal.computes(step, sigmas[step], frames)
         per_window.append(len(amplified if computes else plain))
-    return Cost(
+    return CostEstimate(
         frames=conditioning.frames,
         steps=steps,
         windows=len(per_window),

@@ -26,7 +26,7 @@ USABLE = 0.9
 """Of the memory that is free; the rest is lost between tensors."""
 
 
-def activation_bytes(
+def estimate_activation_bytes(
     config: UNetConfig,
     grid: Grid,
     frames: int,
@@ -60,7 +60,7 @@ def scanned_shares(regions: Regions | None) -> list[float]:
     ]
 
 
-def fitting_passes(unet: UNet, conditioning: Conditioning, windows: Windows) -> int:
+def passes_that_fit(unet: UNet, conditioning: Conditioning, windows: Windows) -> int:
     """How many guidance passes fit together into the memory that is free; on a CPU, all."""
     like = unet.conv_in.bias  # weights may be kept in fewer bits
     if like.device.type != "cuda":
@@ -69,7 +69,9 @@ def fitting_passes(unet: UNet, conditioning: Conditioning, windows: Windows) -> 
     frames = min(windows.frames, conditioning.frames + windows.padding)
     scanned = scanned_shares(conditioning.regions)
     sizes = [
-        activation_bytes(unet.config, (height, width), frames, passes, scanned, like.element_size())
+        estimate_activation_bytes(
+            unet.config, (height, width), frames, passes, scanned, like.element_size()
+        )
         for passes in range(1, len(Pass) + 1)
     ]
     return most_within(sizes, USABLE * _free_bytes(like.device))

@@ -67,7 +67,7 @@ class ACTalker(Encoders):
         self.vae = build_vae(config.vae)
 
 
-def weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.dtype:
+def choose_weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.dtype:
     """The type that a parameter of the bundle is kept in.
 
     The UNet takes `unet_dtype`, all else and the scan parameters are float32: the small networks
@@ -82,7 +82,7 @@ def weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.d
     return unet_dtype
 
 
-def stored_dtype(name: str, wanted: torch.dtype, kind: torch.dtype) -> torch.dtype:
+def choose_stored_dtype(name: str, wanted: torch.dtype, kind: torch.dtype) -> torch.dtype:
     """The type that a tensor of the bundle is written in; one of whole numbers stays what it is.
 
     Args:

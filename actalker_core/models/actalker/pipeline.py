@@ -13,23 +13,23 @@ from ...diffusion.loop import Progress, sample
 from ...diffusion.schedules import SCHEDULES
 from ...diffusion.windows import Windows
 from ...errors import InputError, check_choice
-from ...faces.box import enlarged
+from ...faces.box import enlarge_box
 from ...faces.portrait import Crop
 from ...media import Audio
-from .conditioning import Branch, Conditioning, check_conditioning
+from .conditioning import Conditioning, GatedCondition, check_conditioning
 from .config import ModelConfig
 from .denoiser import Denoiser
-from .encoders.audio import STATES_PER_SECOND, audio_windows
+from .encoders.audio import STATES_PER_SECOND, window_audio_states
 from .encoders.identity import encode_identity
 from .guidance import Guidance
-from .memory import fitting_passes
+from .memory import passes_that_fit
 from .networks import ACTalker, Encoders
-from .plan import Inputs, Plan, Report, Settings, make_plan, silent
+from .plan import Inputs, Plan, Report, Settings, make_plan, report_nothing
 from .token_regions import Regions
 from .vae import decode_frames, encode_image
 
 __all__ = [
-    "Clip",
+    "GeneratedVideo",
     "Inputs",
     "Settings",
     "condition",
@@ -40,7 +40,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Clip:
+class GeneratedVideo:
     """The result; its pictures are decoded while they are read.
 
     Attributes:
@@ -68,8 +68,11 @@ def default_windows(config: ModelConfig) -> Windows:
 
 
 def generate(
-    model: ACTalker, inputs: Inputs, settings: Settings | None = None, report: Report = silent
-) -> Clip:
+    model: ACTalker,
+    inputs: Inputs,
+    settings: Settings | None = None,
+    report: Report = report_nothing,
+) -> GeneratedVideo:
     """Animate a portrait.
 
     Raises:
@@ -92,7 +95,7 @@ def generate(
         Denoiser(
             model.unet,
             conditioning.padded(windows.padding),
-            settings.passes_at_once or fitting_passes(model.unet, conditioning, windows),
+            settings.passes_at_once or passes_that_fit(model.unet, conditioning, windows),
         ),
         _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
         SCHEDULES[settings.schedule](
@@ -103,7 +106,7 @@ def generate(
         lambda progress: _report_step(report, progress),
         settings.shortcuts,
     )
-    return Clip(
+    return GeneratedVideo(
         chunks=decode_frames(model.vae, latents[: planned.frames], sampling.decode_frames),
         frames=planned.frames,
         fps=planned.fps,
@@ -129,7 +132,7 @@ def condition(
         NotFiniteError: something of it is NaN or infinite; names what made it.
     """
     sampling, portrait = model.config.sampling, planned.portrait
-    face = enlarged(portrait.face.box, sampling.face_enlarged)
+    face = enlarge_box(portrait.face.box, sampling.face_enlarged)
     pose_image = regions.box_mask(face, portrait.height, portrait.width).expand(-1, 3, -1, -1)
     with torch.inference_mode():
         conditioning = Conditioning(
@@ -153,18 +156,20 @@ def condition(
     return conditioning
 
 
-def _audio_branch(model: Encoders, planned: Plan) -> Branch:
+def _audio_branch(model: Encoders, planned: Plan) -> GatedCondition:
     sizes = model.config.audio_projection
     absent = model.audio_tokens(torch.zeros(1, sizes.seq_len, sizes.blocks, sizes.channels))
     signal = planned.signals.audio
     if signal is None:
         return _absent(absent, planned.frames)
     states = _checked(signal, (sizes.blocks, sizes.channels)).resample(STATES_PER_SECOND).states
-    windows = audio_windows(states, planned.frames, planned.fps, sizes.seq_len)
-    return Branch(model.audio_tokens(windows), absent, planned.gates["audio"].to(model.device))
+    windows = window_audio_states(states, planned.frames, planned.fps, sizes.seq_len)
+    return GatedCondition(
+        model.audio_tokens(windows), absent, planned.gates["audio"].to(model.device)
+    )
 
 
-def _expression_branch(model: Encoders, planned: Plan) -> Branch:
+def _expression_branch(model: Encoders, planned: Plan) -> GatedCondition:
     width = model.config.expression_projection.input_dim
     absent = model.expression_tokens(torch.zeros(1, width), torch.zeros(1, 3))
     expression, pose = planned.signals.expression, planned.signals.pose
@@ -177,7 +182,7 @@ def _expression_branch(model: Encoders, planned: Plan) -> Branch:
     if pose is not None:
         rotation_degrees = pose.over(planned.frames, planned.fps).rotation_degrees
     tokens = model.expression_tokens(features, rotation_degrees)
-    return Branch(tokens, absent, planned.gates["expression"].to(model.device))
+    return GatedCondition(tokens, absent, planned.gates["expression"].to(model.device))
 
 
 FeatureSignal = TypeVar("FeatureSignal", AudioSignal, ExpressionSignal)
@@ -194,8 +199,8 @@ def _checked(signal: FeatureSignal, sizes: tuple[int, ...]) -> FeatureSignal:
     return signal
 
 
-def _absent(token: Tensor, frames: int) -> Branch:
-    return Branch(token.expand(frames, -1, -1), token, token.new_zeros(frames))
+def _absent(token: Tensor, frames: int) -> GatedCondition:
+    return GatedCondition(token.expand(frames, -1, -1), token, token.new_zeros(frames))
 
 
 def _noise(conditioning: Conditioning, frames: int, seed: int, model: ACTalker) -> Tensor:

@@ -9,13 +9,13 @@ from itertools import islice, repeat
 from torch import Tensor
 
 from ...control import curves, regions
-from ...control.signals import Signal, Signals
-from ...diffusion.guidance_cache import Shortcuts
+from ...control.signals import DrivingSignal, Signals
+from ...diffusion.guidance_cache import GuidanceInterval
 from ...diffusion.windows import Windows
 from ...errors import InputError, check_choice
 from ...faces import Box, Face, Track
-from ...faces.box import check, whole
-from ...faces.portrait import Portrait, as_rgb, fit, fit_mask
+from ...faces.box import check_box, image_box
+from ...faces.portrait import Portrait, prepare_portrait, resize_mask, to_rgb
 from ...limits import FPS, FRAMES, GROW_PX, PASSES, SEED, STEPS
 from ...media import Audio
 from .encoders.audio import encode_audio
@@ -29,7 +29,7 @@ Report = Callable[[str, int, int | None], None]
 """Called with a stage, how much of it is done, and how much there is if that is known."""
 
 
-EXTENSIONS: dict[str, Callable[[Signal, float], Signal]] = {
+EXTENSIONS: dict[str, Callable[[DrivingSignal, float], DrivingSignal]] = {
     "hold": lambda signal, seconds: signal.hold(seconds),
     "loop": lambda signal, seconds: signal.loop(seconds),
     "ping-pong": lambda signal, seconds: signal.ping_pong(seconds),
@@ -113,7 +113,7 @@ class Settings:
     guidance: Guidance | None = None
     windows: Windows | None = None
     schedule: str = "karras"
-    shortcuts: Shortcuts | None = None
+    shortcuts: GuidanceInterval | None = None
     passes_at_once: int | None = None
 
     def __post_init__(self) -> None:
@@ -150,11 +150,13 @@ class Plan:
     sound: Audio | None
 
 
-def silent(stage: str, done: int, total: int | None) -> None:
+def report_nothing(stage: str, done: int, total: int | None) -> None:
     """Report nothing."""
 
 
-def make_plan(model: Encoders, inputs: Inputs, settings: Settings, report: Report = silent) -> Plan:
+def make_plan(
+    model: Encoders, inputs: Inputs, settings: Settings, report: Report = report_nothing
+) -> Plan:
     """Cut the portrait, encode the signals, and lay out gates and regions over time."""
     sampling = model.config.sampling
     fps = settings.fps or sampling.fps
@@ -199,11 +201,13 @@ def lay_out(
 
 def prepare(inputs: Inputs, settings: Settings, short_side_px: int) -> Portrait:
     """The portrait as it will be animated."""
-    image = as_rgb(inputs.portrait)
+    image = to_rgb(inputs.portrait)
     height, width = image.shape[1:]
-    face = inputs.face or Face(whole(width, height), confidence=1.0)
-    check(face.box, width, height, "portrait")
-    return fit(image, face, short_side_px, expand=settings.expand, aspect=settings.aspect)
+    face = inputs.face or Face(image_box(width, height), confidence=1.0)
+    check_box(face.box, width, height, "portrait")
+    return prepare_portrait(
+        image, face, short_side_px, expand=settings.expand, aspect=settings.aspect
+    )
 
 
 def _gates(
@@ -221,7 +225,7 @@ def _gates(
         for name, gate in written.items()
     }
     return {
-        name: curve.over(frames, fps) if there[name] else curves.constant(0, frames)
+        name: curve.over(frames, fps) if there[name] else curves.constant_curve(0, frames)
         for name, curve in gate_curves.items()
     }
 
@@ -230,7 +234,7 @@ def _gates(
 
 
 def encode(
-    model: Encoders, inputs: Inputs, settings: Settings, fps: float, report: Report = silent
+    model: Encoders, inputs: Inputs, settings: Settings, fps: float, report: Report = report_nothing
 ) -> Signals:
     """The signals of all media, and those that were encoded before where a medium is missing."""
     signals, most = inputs.signals, settings.frames
@@ -312,7 +316,7 @@ def _masks(
     """Audio and expression mask (n, 1, H, W) of the prepared portrait."""
     shape = portrait.height, portrait.width
     faces = portrait.face if inputs.mask_track is None else faces_of(inputs.mask_track, portrait)
-    styled = regions.style_masks(
+    styled = regions.draw_style_masks(
         settings.masks,
         faces,
         *shape,
@@ -325,11 +329,11 @@ def _masks(
         ("expression", settings.expression_region),
     ):
         if text is not None:
-            found[name] = regions.region(text, faces, *shape)
-    found = {name: regions.grow(mask, settings.grow_px) for name, mask in found.items()}
+            found[name] = regions.draw_region(text, faces, *shape)
+    found = {name: regions.grow_mask(mask, settings.grow_px) for name, mask in found.items()}
     for name, mask in (("audio", inputs.audio_mask), ("expression", inputs.expression_mask)):
         if mask is not None:
-            found[name] = fit_mask(mask, portrait.crop)
+            found[name] = resize_mask(mask, portrait.crop)
     found = {name: _over_frames(mask, frames, name) for name, mask in found.items()}
     share = regions.overlap_share(found["audio"], found["expression"])
     if share > 0:

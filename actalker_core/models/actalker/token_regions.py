@@ -83,7 +83,7 @@ class Regions:
                     f"The {name} mask: expected (n, 1, height, width), got {tuple(mask.shape)}."
                 )
         grids = [_halved(latent, level) for level in range(levels)]
-        return cls({g: (tokens_of(audio, g), tokens_of(expression, g)) for g in grids})
+        return cls({g: (token_region(audio, g), token_region(expression, g)) for g in grids})
 
     def at(self, grid: Grid) -> tuple[TokenRegion, TokenRegion]:
         """Audio and expression region of a token grid."""
@@ -100,7 +100,7 @@ class Regions:
         return Regions({g: (a.to(device), e.to(device)) for g, (a, e) in self.grids.items()})
 
 
-def tokens_of(mask: Tensor, grid: Grid) -> TokenRegion:
+def token_region(mask: Tensor, grid: Grid) -> TokenRegion:
     """Resize masks (n, 1, H, W) to a token grid as the release does and list the kept tokens.
 
     Bicubic without antialiasing; the scan keeps the tokens that reach 1, attention keeps the

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from .. import jit
 
-__all__ = ["added", "geglu", "group_norm", "layer_norm"]
+__all__ = ["add_with_bias", "geglu", "group_norm", "layer_norm"]
 
 WeightsOf = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
 TYPES = (torch.float16, torch.bfloat16)
@@ -47,9 +47,9 @@ def geglu(x: Tensor) -> Tensor:
     return _run("geglu", _geglu, x)
 
 
-def added(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
+def add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
     """X + y (n, c, …) + bias (c,)."""
-    return _run("added", _added, x, y, bias)
+    return _run("add_with_bias", _added, x, y, bias)
 
 
 def _run(name: str, plain: Callable[..., Tensor], *given: object) -> Tensor:
@@ -59,7 +59,11 @@ def _run(name: str, plain: Callable[..., Tensor], *given: object) -> Tensor:
         found: Tensor = getattr(triton, name)(*given)
         return found
 
-    return jit.either(name, fused, lambda: plain(*given)) if _is_taken(given) else plain(*given)
+    return (
+        jit.run_or_fall_back(name, fused, lambda: plain(*given))
+        if _is_taken(given)
+        else plain(*given)
+    )
 
 
 def _is_taken(given: tuple[object, ...]) -> bool:

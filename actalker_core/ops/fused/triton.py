@@ -69,7 +69,7 @@ def group_norm(
     return y.movedim(-1, 1)
 
 
-def added(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
+def add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
     """Pictures, pixel by pixel."""
     x, rows, pixels, channels = _channels_last(x)
     y = _channels_last(y)[0]

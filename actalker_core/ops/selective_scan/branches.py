@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from . import in_turn, operator
-from .sequences import Sequences
+from .sequences import ScanInput
 
-__all__ = ["Sequences", "scan_branches"]
+__all__ = ["ScanInput", "scan_branches"]
 
 
-def scan_branches(branches: Sequence[Sequences], backend: str = "auto") -> list[Tensor]:
+def scan_branches(branches: Sequence[ScanInput], backend: str = "auto") -> list[Tensor]:
     """Scan all branches, in one launch where Triton runs.
 
     Args:

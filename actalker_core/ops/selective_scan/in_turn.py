@@ -9,16 +9,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from .selective import selective_scan
-from .sequences import Sequences
+from .sequences import ScanInput
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # tracing unrolls all tokens
-def scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
+def scan(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """As `scan_branches`, one direction of one branch after the other."""
     return [_scan_branch(branch, backend) for branch in branches]
 
 
-def _scan_branch(branch: Sequences, backend: str) -> Tensor:
+def _scan_branch(branch: ScanInput, backend: str) -> Tensor:
     padding = branch.padding()
     x = branch.in_order(branch.x)
     outputs = [_scan_direction(branch, k, x, padding, backend) for k in range(branch.A.shape[0])]
@@ -27,7 +27,7 @@ def _scan_branch(branch: Sequences, backend: str) -> Tensor:
 
 
 def _scan_direction(
-    branch: Sequences, k: int, x: Tensor, padding: Tensor | None, backend: str
+    branch: ScanInput, k: int, x: Tensor, padding: Tensor | None, backend: str
 ) -> Tensor:
     backward = k % 2 == 1
     image = branch.image_tokens

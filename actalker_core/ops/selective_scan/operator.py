@@ -14,34 +14,34 @@ from torch import Tensor
 from .. import jit
 from . import in_turn
 from .selective import announce
-from .sequences import Sequences
+from .sequences import ScanInput
 
 NAME = "selective scan"
 DEVICE_TYPES = ("cuda", "meta")
 """Of the tensors that are given to Triton; those without values are asked for their shapes only."""
 
-_FIELDS = tuple(field.name for field in fields(Sequences))
+_FIELDS = tuple(field.name for field in fields(ScanInput))
 
 
-def can_scan(branches: Sequence[Sequences], backend: str) -> bool:
+def can_scan(branches: Sequence[ScanInput], backend: str) -> bool:
     """Whether the operator serves: where Triton runs, and in a traced graph, to keep it whole."""
     if not branches or any(map(_wants_gradients, branches)):
         return False
     return torch.compiler.is_compiling() or _is_for_triton(branches, backend)
 
 
-def scan(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
+def scan(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """As `scan_branches`, in one node of a traced graph; not differentiable."""
     values = ([getattr(branch, name) for branch in branches] for name in _FIELDS)
     outputs: list[Tensor] = _scan(*values, backend)
     return outputs
 
 
-def _wants_gradients(branch: Sequences) -> bool:
+def _wants_gradients(branch: ScanInput) -> bool:
     return torch.is_grad_enabled() and any(t.requires_grad for t in branch.differentiable())
 
 
-def _is_for_triton(branches: Sequence[Sequences], backend: str) -> bool:
+def _is_for_triton(branches: Sequence[ScanInput], backend: str) -> bool:
     """Whether Triton is wanted, has not failed yet, and takes these tensors."""
     return (
         backend in ("auto", "triton")
@@ -57,21 +57,21 @@ def _is_for_triton(branches: Sequence[Sequences], backend: str) -> bool:
     "Tensor[] bias, SymInt[] tail, Tensor?[] order, Tensor?[] counts, str backend) -> Tensor[]",
 )
 def _scan(*values: Any) -> list[Tensor]:
-    """The fields of all branches, in the order of `Sequences`, and the backend."""
+    """The fields of all branches, in the order of `ScanInput`, and the backend."""
     *given, backend = values
     branches = _branches(given)
     one_by_one = partial(_in_turn, branches, backend)
     if _is_for_triton(branches, backend):
-        return jit.either(NAME, lambda: _fused(branches), one_by_one)
+        return jit.run_or_fall_back(NAME, lambda: _fused(branches), one_by_one)
     return one_by_one()
 
 
-def _in_turn(branches: Sequence[Sequences], backend: str) -> list[Tensor]:
+def _in_turn(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """Laid out as a traced graph was told, whatever the backend makes."""
     return [y.contiguous() for y in in_turn.scan(branches, backend)]
 
 
-def _fused(branches: Sequence[Sequences]) -> list[Tensor]:
+def _fused(branches: Sequence[ScanInput]) -> list[Tensor]:
     from . import triton
 
     outputs = triton.scan(branches)
@@ -87,5 +87,5 @@ def _(*values: Any) -> list[Tensor]:
     ]
 
 
-def _branches(values: Sequence[Sequence[Any]]) -> list[Sequences]:
-    return [Sequences(*branch) for branch in zip(*values, strict=True)]
+def _branches(values: Sequence[Sequence[Any]]) -> list[ScanInput]:
+    return [ScanInput(*branch) for branch in zip(*values, strict=True)]

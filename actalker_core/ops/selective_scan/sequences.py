@@ -7,7 +7,7 @@ from torch import Tensor
 
 
 @dataclass(frozen=True)
-class Sequences:
+class ScanInput:
     """What a branch scans: image tokens and, after them, a tail whose own outputs are not wanted.
 
     Letters: k directions (even ones forwards, odd ones backwards), b rows, m image tokens, t tail

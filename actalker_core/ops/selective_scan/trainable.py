@@ -79,7 +79,9 @@ def _walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
         walk(decay, states, reverse)
 
     if states.is_cuda and states.dtype == torch.float32:
-        jit.either("walk of the scan", at_once, lambda: _step_by_step(decay, states, reverse))
+        jit.run_or_fall_back(
+            "walk of the scan", at_once, lambda: _step_by_step(decay, states, reverse)
+        )
     else:
         _step_by_step(decay, states, reverse)
 

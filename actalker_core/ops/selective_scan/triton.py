@@ -16,7 +16,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from .sequences import Sequences
+from .sequences import ScanInput
 
 CHANNELS = 64
 """Of a program: they share what is read of B and C, and their states still fit the registers."""
@@ -25,11 +25,11 @@ OPTIONS = {"num_warps": 1, "num_stages": 1, "enable_fp_fusion": True}
 """A second warp would make both wait for each other at every token. The kernel reads ahead by
 itself. Fused multiply-adds are Triton's default up to 3.9 only."""
 
-Part = tuple[Sequences, Tensor]
+Part = tuple[ScanInput, Tensor]
 """A branch and the planes (k, b, m, d) that its directions write."""
 
 
-def scan(branches: Sequence[Sequences]) -> list[Tensor]:
+def scan(branches: Sequence[ScanInput]) -> list[Tensor]:
     """As `scan_branches`, on a device that Triton knows; not differentiable."""
     parts = [(branch, _planes(branch)) for branch in branches]
     with torch.cuda.device_of(branches[0].x):
@@ -38,7 +38,7 @@ def scan(branches: Sequence[Sequences]) -> list[Tensor]:
     return [reduce(torch.add, planes.unbind()) for _, planes in parts]
 
 
-def _planes(branch: Sequences) -> Tensor:
+def _planes(branch: ScanInput) -> Tensor:
     rows, _, channels = branch.x.shape
     shape = (branch.A.shape[0], rows, branch.image_tokens, channels)
     return branch.x.new_empty(shape) if branch.counts is None else branch.x.new_zeros(shape)
@@ -75,7 +75,7 @@ def _launch(parts: Sequence[Part]) -> None:
     )
 
 
-def _arguments(branch: Sequences, planes: Tensor, ordered: bool) -> tuple[Tensor | int, ...]:
+def _arguments(branch: ScanInput, planes: Tensor, ordered: bool) -> tuple[Tensor | int, ...]:
     """What the kernel reads of a branch, in the kernel's order."""
     rows, stored, _ = branch.x.shape
     counts = branch.counts

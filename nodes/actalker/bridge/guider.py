@@ -11,7 +11,7 @@ import torch
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ....actalker_core.diffusion.guidance_cache import Frugal
+from ....actalker_core.diffusion.guidance_cache import GuidanceCache
 from ....actalker_core.diffusion.windows import Windows
 from ....actalker_core.errors import InputError, check_choice
 from ....actalker_core.limits import DENOISE, STEPS
@@ -77,7 +77,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
         **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
-        self.frugal, self.added = Frugal(shortcuts_of(self.model_patcher)), torch.zeros(())
+        self.frugal, self.added = GuidanceCache(shortcuts_of(self.model_patcher)), torch.zeros(())
         entries = [cond for conds in self.conds.values() for cond in conds]
         moved = entries[0][CONDITIONING_KEY].to(device)
         for cond in entries:

@@ -15,14 +15,14 @@ import comfy.supported_models_base
 import torch
 from torch import Tensor, nn
 
-from ....actalker_core.diffusion.guidance_cache import Shortcuts
+from ....actalker_core.diffusion.guidance_cache import GuidanceInterval
 from ....actalker_core.diffusion.windows import Windows
 from ....actalker_core.errors import InputError
 from ....actalker_core.models.actalker.conditioning import Conditioning
 from ....actalker_core.models.actalker.config import ModelConfig
 from ....actalker_core.models.actalker.denoiser import clip_velocity
 from ....actalker_core.models.actalker.guidance import Pass
-from ....actalker_core.models.actalker.memory import activation_bytes, scanned_shares
+from ....actalker_core.models.actalker.memory import estimate_activation_bytes, scanned_shares
 from ....actalker_core.models.actalker.pipeline import default_windows
 from ....actalker_core.models.actalker.unet.unet import UNet
 from ....actalker_core.ops.finite import check_latents, check_step, is_finite
@@ -219,7 +219,9 @@ class ClipModel(comfy.model_base.BaseModel):
         passes = max(round(input_shape[0] / frames), 1)
         grid = (input_shape[-2], input_shape[-1])
         number_bytes = (self.manual_cast_dtype or self.get_dtype()).itemsize
-        return activation_bytes(self.config.unet, grid, int(window), passes, scanned, number_bytes)
+        return estimate_activation_bytes(
+            self.config.unet, grid, int(window), passes, scanned, number_bytes
+        )
 
 
 def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
@@ -288,14 +290,14 @@ def with_windows(
     return _with_option(patcher, WINDOWS_KEY, windows)
 
 
-def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> Shortcuts:
+def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> GuidanceInterval:
     """What sampling may leave out."""
     options = patcher.model_options.get("transformer_options", {})
-    return options.get(SHORTCUTS_KEY, Shortcuts())
+    return options.get(SHORTCUTS_KEY, GuidanceInterval())
 
 
 def with_shortcuts(
-    patcher: comfy.model_patcher.ModelPatcher, shortcuts: Shortcuts
+    patcher: comfy.model_patcher.ModelPatcher, shortcuts: GuidanceInterval
 ) -> comfy.model_patcher.ModelPatcher:
     """The same model whose sampling may leave something out."""
     return _with_option(patcher, SHORTCUTS_KEY, shortcuts)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.control import curves
-from actalker_core.control.curves import Key, envelope, keyframes
+from actalker_core.control.curves import Key, curve_of_keys, loudness_envelope
 from actalker_core.errors import InputError, quoted
 from actalker_core.media import Audio
 
@@ -62,7 +62,7 @@ def written(keys: Keyed, fps: float, unit: Unit) -> str:
 
 
 def keyed(keys: Keyed, fps: float, unit: Unit) -> Tensor:
-    return curves.parse(written(keys, fps, unit), LAST_FRAME + 5, fps)
+    return curves.parse_curve(written(keys, fps, unit), LAST_FRAME + 5, fps)
 
 
 def neighbours(keys: Keyed) -> list[tuple[int, int]]:
@@ -120,7 +120,7 @@ def test_linear_has_one_slope_between_two_keys(keys: Keyed, fps: float) -> None:
 
 @pytest.mark.parametrize(("first", "last"), [(0.0, 1.0), (1.0, 0.25)])
 def test_ease_starts_and_ends_slowly_and_is_even(first: float, last: float) -> None:
-    eased = curves.parse(f"0:{first} ease, 20f:{last}", 21, MODEL_FPS)
+    eased = curves.parse_curve(f"0:{first} ease, 20f:{last}", 21, MODEL_FPS)
     steps = eased.diff().abs()
     assert torch.allclose(steps, steps.flip(0), atol=1e-6)
     assert (steps[:10].diff() > 0).all()
@@ -139,8 +139,8 @@ def test_keys_may_be_written_in_any_order(keys: Keyed, fps: float, random: Any) 
 @pytest.mark.parametrize("separator", [",", ";", "\n", " , ", ";\n", ",\n  "])
 def test_keys_may_be_separated_in_any_way(separator: str) -> None:
     keys = ["0:0", "0.4s : 1 hold", "10 f:.5 ease", "1.6:1"]
-    want = curves.parse(", ".join(keys), 30, MODEL_FPS)
-    assert torch.equal(curves.parse(separator.join(keys), 30, MODEL_FPS), want)
+    want = curves.parse_curve(", ".join(keys), 30, MODEL_FPS)
+    assert torch.equal(curves.parse_curve(separator.join(keys), 30, MODEL_FPS), want)
 
 
 @steadily
@@ -149,7 +149,7 @@ def test_a_shorter_clip_has_the_beginning_of_the_same_gate(
     keys: Keyed, fps: float, frames: int
 ) -> None:
     whole = keyed(keys, fps, in_frames)
-    part = curves.parse(written(keys, fps, in_frames), frames, fps)
+    part = curves.parse_curve(written(keys, fps, in_frames), frames, fps)
     assert torch.equal(part, whole[:frames])
 
 
@@ -164,7 +164,7 @@ def test_a_shorter_clip_has_the_beginning_of_the_same_gate(
 )
 def test_keys_that_make_no_curve_are_refused(keys: list[Key]) -> None:
     with pytest.raises(InputError, match="Keyframes: expected"):
-        keyframes(keys, 5, MODEL_FPS)
+        curve_of_keys(keys, 5, MODEL_FPS)
 
 
 # Numbers -----------------------------------------------------------------------------------------
@@ -173,9 +173,9 @@ def test_keys_that_make_no_curve_are_refused(keys: list[Key]) -> None:
 @steadily
 @given(STRENGTHS, st.integers(0, 40))
 def test_one_strength_is_constant(value: float, frames: int) -> None:
-    gate = curves.parse(f" {value!r}\n", frames, MODEL_FPS)
+    gate = curves.parse_curve(f" {value!r}\n", frames, MODEL_FPS)
     assert torch.equal(gate, torch.full((frames,), value))
-    assert torch.equal(gate, curves.constant(value, frames))
+    assert torch.equal(gate, curves.constant_curve(value, frames))
 
 
 @steadily
@@ -183,15 +183,15 @@ def test_one_strength_is_constant(value: float, frames: int) -> None:
 def test_numbers_are_those_of_the_frames_and_the_last_one_holds(
     values: list[float], frames: int, separator: str
 ) -> None:
-    gate = curves.parse(separator.join(map(repr, values)), frames, MODEL_FPS)
+    gate = curves.parse_curve(separator.join(map(repr, values)), frames, MODEL_FPS)
     assert gate.tolist() == [values[min(i, len(values) - 1)] for i in range(frames)]
-    assert torch.equal(gate, curves.numbers(values, frames))
+    assert torch.equal(gate, curves.curve_of_numbers(values, frames))
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [0, math.inf], [0, 0, 0, -math.inf]])
 def test_numbers_that_are_none_are_refused(values: list[float]) -> None:
     with pytest.raises(InputError, match="Curve: expected finite numbers"):
-        curves.numbers(values, 3)
+        curves.curve_of_numbers(values, 3)
 
 
 # Envelope ----------------------------------------------------------------------------------------
@@ -212,13 +212,15 @@ def steps(levels: list[float], rate_hz: int = 8000, channels: int = 1, fps: floa
 
 
 def direct(audio: Audio, frames: int, fps: float = 25, threshold: float = 0.0) -> Tensor:
-    return envelope(audio, frames, fps, attack_seconds=0, release_seconds=0, threshold=threshold)
+    return loudness_envelope(
+        audio, frames, fps, attack_seconds=0, release_seconds=0, threshold=threshold
+    )
 
 
 @pytest.mark.parametrize("text", ["envelope", "envelope attack=0 release=0 threshold=0"])
 def test_silence_shuts_the_gate(text: str) -> None:
-    assert curves.parse(text, 9, 25, steps([0.0] * 9)).tolist() == [0] * 9
-    assert curves.parse(f"invert {text}", 9, 25, steps([0.0] * 9)).tolist() == [1] * 9
+    assert curves.parse_curve(text, 9, 25, steps([0.0] * 9)).tolist() == [0] * 9
+    assert curves.parse_curve(f"invert {text}", 9, 25, steps([0.0] * 9)).tolist() == [1] * 9
 
 
 @steadily
@@ -233,7 +235,7 @@ def test_the_envelope_is_the_loudness_as_a_share_of_the_loudest(levels: list[flo
 def test_without_attack_the_loudest_frame_is_1(
     levels: list[float], release: float, threshold: float
 ) -> None:
-    curve = envelope(
+    curve = loudness_envelope(
         steps(levels),
         len(levels),
         25,
@@ -252,7 +254,7 @@ def test_a_longer_release_is_never_below_a_shorter_one(
 ) -> None:
     audio, frames = steps(levels), len(levels) + 5
     short, long = (
-        envelope(audio, frames, 25, attack_seconds=attack, release_seconds=release)
+        loudness_envelope(audio, frames, 25, attack_seconds=attack, release_seconds=release)
         for release in sorted([one, other])
     )
     assert (long - short >= -1e-6).all()
@@ -265,7 +267,7 @@ def test_a_longer_attack_is_never_above_a_shorter_one(
 ) -> None:
     audio, frames = steps(levels), len(levels) + 5
     short, long = (
-        envelope(audio, frames, 25, attack_seconds=attack, release_seconds=release)
+        loudness_envelope(audio, frames, 25, attack_seconds=attack, release_seconds=release)
         for attack in sorted([one, other])
     )
     assert (long - short <= 1e-6).all()
@@ -273,7 +275,7 @@ def test_a_longer_attack_is_never_above_a_shorter_one(
 
 def test_attack_and_release_take_their_time_to_63_percent() -> None:
     audio = steps([1.0] * 50 + [0.0] * 50)
-    curve = envelope(audio, 100, 25, attack_seconds=0.4, release_seconds=0.8)
+    curve = loudness_envelope(audio, 100, 25, attack_seconds=0.4, release_seconds=0.8)
     assert (curve[:50].diff() > 0).all()
     assert (curve[50:].diff() < 0).all()
     assert curve[9].item() == pytest.approx(1 - math.exp(-1), abs=1e-4)
@@ -303,8 +305,8 @@ def test_the_envelope_is_alike_at_any_rate_and_number_of_channels(
     rate_hz: int, channels: int, fps: float
 ) -> None:
     levels = [0.0, 0.2, 0.9, 0.6, 0.0, 0.03, 0.5, 0.1]
-    want = envelope(steps(levels, 8000, 1, fps), 10, fps)
-    got = envelope(steps(levels, rate_hz, channels, fps), 10, fps)
+    want = loudness_envelope(steps(levels, 8000, 1, fps), 10, fps)
+    got = loudness_envelope(steps(levels, rate_hz, channels, fps), 10, fps)
     assert torch.allclose(got, want, atol=1e-4)
 
 
@@ -323,8 +325,10 @@ def test_frames_that_hold_no_whole_number_of_samples(fps: float) -> None:
 def test_volume_changes_nothing(levels: list[float], volume: float, attack: float) -> None:
     audio, frames = steps(levels), len(levels) + 2
     other = Audio(audio.samples * np.float32(volume), audio.rate_hz)
-    want = envelope(audio, frames, 25, attack_seconds=attack)
-    assert torch.allclose(envelope(other, frames, 25, attack_seconds=attack), want, atol=1e-5)
+    want = loudness_envelope(audio, frames, 25, attack_seconds=attack)
+    assert torch.allclose(
+        loudness_envelope(other, frames, 25, attack_seconds=attack), want, atol=1e-5
+    )
 
 
 @pytest.mark.parametrize(
@@ -342,22 +346,24 @@ def test_volume_changes_nothing(levels: list[float], volume: float, attack: floa
 )
 def test_an_envelope_that_cannot_be_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(InputError, match="Envelope: expected"):
-        envelope(steps([1.0]), 3, 25, **wrong)
+        loudness_envelope(steps([1.0]), 3, 25, **wrong)
 
 
 def test_the_text_of_an_envelope_gives_its_values() -> None:
     audio = steps([0.1, 0.9, 0.3, 0.0, 0.7])
-    got = curves.parse("envelope  threshold=.2 attack=1e-1\nrelease=0.3", 8, 25, audio)
-    want = envelope(audio, 8, 25, attack_seconds=0.1, release_seconds=0.3, threshold=0.2)
+    got = curves.parse_curve("envelope  threshold=.2 attack=1e-1\nrelease=0.3", 8, 25, audio)
+    want = loudness_envelope(audio, 8, 25, attack_seconds=0.1, release_seconds=0.3, threshold=0.2)
     assert torch.equal(got, want)
-    assert torch.equal(curves.parse("envelope", 8, 25, audio), envelope(audio, 8, 25))
+    assert torch.equal(
+        curves.parse_curve("envelope", 8, 25, audio), loudness_envelope(audio, 8, 25)
+    )
 
 
 @pytest.mark.parametrize("text", ["envelope", "1 * envelope", "invert envelope attack=1"])
 def test_an_envelope_of_no_sound_is_refused(text: str) -> None:
     where = text.index("envelope") + 1
     with pytest.raises(InputError, match=rf"at character {where}\b.*envelope"):
-        curves.parse(text, 5, 25)
+        curves.parse_curve(text, 5, 25)
 
 
 # Algebra -----------------------------------------------------------------------------------------
@@ -368,30 +374,32 @@ def test_an_envelope_of_no_sound_is_refused(text: str) -> None:
 def test_multiplying_is_commutative_and_never_opens(
     a: list[float], b: list[float], c: list[float]
 ) -> None:
-    x, y, z = (curves.numbers(values, 8) for values in (a, b, c))
-    product = curves.multiply(x, y, z)
-    assert torch.allclose(product, curves.multiply(z, curves.multiply(y, x)), atol=1e-6)
+    x, y, z = (curves.curve_of_numbers(values, 8) for values in (a, b, c))
+    product = curves.multiply_curves(x, y, z)
+    assert torch.allclose(
+        product, curves.multiply_curves(z, curves.multiply_curves(y, x)), atol=1e-6
+    )
     assert (product <= torch.stack([x, y, z]).amin(0)).all()
-    assert torch.equal(curves.multiply(x, torch.ones(8)), x)
-    assert not curves.multiply(x, torch.zeros(8)).any()
+    assert torch.equal(curves.multiply_curves(x, torch.ones(8)), x)
+    assert not curves.multiply_curves(x, torch.zeros(8)).any()
 
 
 @steadily
 @given(CURVES)
 def test_inverting_twice_changes_nothing(values: list[float]) -> None:
-    curve = curves.numbers(values, 8)
-    assert torch.allclose(curves.invert(curves.invert(curve)), curve, atol=1e-6)
-    assert torch.allclose(curves.invert(curve) + curve, torch.ones(8))
+    curve = curves.curve_of_numbers(values, 8)
+    assert torch.allclose(curves.invert_curve(curves.invert_curve(curve)), curve, atol=1e-6)
+    assert torch.allclose(curves.invert_curve(curve) + curve, torch.ones(8))
 
 
 @given(st.lists(st.floats(-9, 9, width=32), min_size=1, max_size=8), STRENGTHS, STRENGTHS)
 def test_clamping_keeps_what_is_inside(values: list[float], one: float, other: float) -> None:
     lowest, highest = sorted([one, other])
     curve = torch.tensor(values)
-    clamped = curves.clamp(curve, lowest, highest)
+    clamped = curves.clamp_curve(curve, lowest, highest)
     inside = (curve >= lowest) & (curve <= highest)
     assert torch.equal(clamped[inside], curve[inside])
-    assert torch.equal(curves.clamp(clamped, lowest, highest), clamped)
+    assert torch.equal(curves.clamp_curve(clamped, lowest, highest), clamped)
     assert clamped.min() >= torch.tensor(lowest)
     assert clamped.max() <= torch.tensor(highest)
 
@@ -413,7 +421,7 @@ TERMS = st.one_of(PLAIN_TERMS, PLAIN_TERMS.map(lambda term: f"invert {term}"))
 @steadily
 @given(st.lists(TERMS, min_size=1, max_size=4), st.integers(0, 12))
 def test_every_gate_is_a_strength_for_each_frame(terms: list[str], frames: int) -> None:
-    gate = curves.parse(" * ".join(terms), frames, MODEL_FPS, SOUND)
+    gate = curves.parse_curve(" * ".join(terms), frames, MODEL_FPS, SOUND)
     assert gate.shape == (frames,)
     assert gate.dtype == torch.float32
     assert ((gate >= 0) & (gate <= 1)).all()
@@ -423,7 +431,7 @@ def test_every_gate_is_a_strength_for_each_frame(terms: list[str], frames: int) 
 @given(TERMS, TERMS)
 def test_written_operations_are_those_of_curves(a: str, b: str) -> None:
     x, y, product, inverted = (
-        curves.parse(text, 12, MODEL_FPS, SOUND) for text in (a, b, f"{a}*{b}", f"invert {a}")
+        curves.parse_curve(text, 12, MODEL_FPS, SOUND) for text in (a, b, f"{a}*{b}", f"invert {a}")
     )
     assert torch.allclose(product, x * y, atol=1e-6)
     assert torch.allclose(inverted, 1 - x, atol=1e-6)
@@ -492,12 +500,12 @@ def test_what_cannot_be_read_is_shown_where_it_stands(marked: str, expected: str
     place = rf"{marked.index('|') + 1}" if "|" in marked else r"\d+"
     said = rf"expected .*{expected or ''}.* at character {place}, got"
     with pytest.raises(InputError, match=rf"Gate {re.escape(quoted(text))}: {said}"):
-        curves.parse(text, 5, MODEL_FPS, SOUND)
+        curves.parse_curve(text, 5, MODEL_FPS, SOUND)
 
 
 def test_a_second_ease_is_not_called_an_unknown_one() -> None:
     with pytest.raises(InputError, match=r"Gate '0:1 linear hold': .* at character \d+") as raised:
-        curves.parse("0:1 linear hold", 5, MODEL_FPS)
+        curves.parse_curve("0:1 linear hold", 5, MODEL_FPS)
     assert "expected linear or hold or ease at character 5, got 'linear'" not in str(raised.value)
 
 
@@ -514,13 +522,13 @@ def test_a_second_ease_is_not_called_an_unknown_one() -> None:
 )
 def test_what_cannot_be_met_is_shown_where_it_stands(text: str) -> None:
     with pytest.raises(InputError, match=r"Gate '.*': expected .* at character \d+"):
-        curves.parse(text, 5, MODEL_FPS, SOUND)
+        curves.parse_curve(text, 5, MODEL_FPS, SOUND)
 
 
 @pytest.mark.parametrize("text", ["1 *", "* 1", "1 ** 0.5", "envelope * "])
 def test_a_product_without_a_factor_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="Gate"):
-        curves.parse(text, 5, MODEL_FPS, SOUND)
+        curves.parse_curve(text, 5, MODEL_FPS, SOUND)
 
 
 # Checking ----------------------------------------------------------------------------------------
@@ -532,14 +540,14 @@ SCRIBBLES = st.lists(st.sampled_from(SCRAPS + WORDS), max_size=8).map("".join)
 
 def is_read(text: str, frames: int, fps: float) -> bool:
     with suppress(InputError):
-        curves.parse(text, frames, fps, SOUND)
+        curves.parse_curve(text, frames, fps, SOUND)
         return True
     return False
 
 
 def is_good(text: str) -> bool:
     with suppress(InputError):
-        curves.check(text)
+        curves.check_curve(text)
         return True
     return False
 
@@ -558,7 +566,7 @@ def test_checking_refuses_what_reading_refuses_and_nothing_else(
 @steadily
 @given(st.lists(TERMS, min_size=1, max_size=4).map(" * ".join))
 def test_checking_accepts_every_gate(text: str) -> None:
-    curves.check(text)
+    curves.check_curve(text)
 
 
 @pytest.mark.parametrize(
@@ -574,8 +582,8 @@ def test_checking_does_not_guess_a_frame_rate(text: str, fps: float) -> None:
 
 def told(caplog: pytest.LogCaptureFixture, text: str) -> list[str]:
     with caplog.at_level(logging.INFO, logger="actalker_core.control.curves"):
-        curves.check(text)
-        gate = curves.parse(text, 5, 25, steps([0.5] * 5))
+        curves.check_curve(text)
+        gate = curves.parse_curve(text, 5, 25, steps([0.5] * 5))
         curves.report_experimental("audio", gate)
     records = [r for r in caplog.records if r.name == "actalker_core.control.curves"]
     assert all(r.levelno == logging.INFO for r in records)

@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.control.edits import EDITS, Edit, parse_edit
-from actalker_core.control.signals import AudioSignal, ExpressionSignal, Signal, Signals
+from actalker_core.control.signals import AudioSignal, DrivingSignal, ExpressionSignal, Signals
 from actalker_core.errors import InputError
 
 RATES_HZ = [7.3, 12.5, 25.0, 29.97, 50.0]
@@ -55,7 +55,7 @@ IDENTITIES: dict[str, Change] = {
 
 @each_kind
 @pytest.mark.parametrize("edit", IDENTITIES)
-def test_edits_that_change_nothing(make: Callable[..., Signal], edit: str) -> None:
+def test_edits_that_change_nothing(make: Callable[..., DrivingSignal], edit: str) -> None:
     for count, rate_hz in itertools.product([1, 2, 41], RATES_HZ):
         signal = make(count, rate_hz)
         assert same(IDENTITIES[edit](signal), signal)
@@ -99,7 +99,7 @@ def test_a_still_head_stays_still(edit: str, degrees: float) -> None:
 
 @each_kind
 @pytest.mark.parametrize("edit", CHANGES)
-def test_edits_leave_the_signal_itself_alone(make: Callable[..., Signal], edit: str) -> None:
+def test_edits_leave_the_signal_itself_alone(make: Callable[..., DrivingSignal], edit: str) -> None:
     signal = make(60)
     changed = CHANGES[edit](signal)
     assert same(signal, make(60))
@@ -165,7 +165,7 @@ def test_an_offset_moves_an_event_later() -> None:
 @each_kind
 @pytest.mark.parametrize("times", [2, 3, 8])
 def test_resampling_to_a_multiple_and_back_is_exact(
-    make: Callable[..., Signal], times: int
+    make: Callable[..., DrivingSignal], times: int
 ) -> None:
     signal = make()
     finer = signal.resample(times * signal.rate_hz)
@@ -185,7 +185,7 @@ def test_resampling_keeps_course_and_duration(rate_hz: float, wanted_hz: float) 
 
 
 @each_kind
-def test_50_hz_over_25_fps_is_every_second_value(make: Callable[..., Signal]) -> None:
+def test_50_hz_over_25_fps_is_every_second_value(make: Callable[..., DrivingSignal]) -> None:
     signal = make(80, 50.0)
     frames = signal.over(40, 25)
     assert frames.rate_hz == 25
@@ -204,7 +204,7 @@ def test_frames_beyond_the_signal_hold_its_last_value(frames: int) -> None:
 @each_kind
 @pytest.mark.parametrize("neutral", [0, 7, 39])
 def test_scaled_to_0_is_the_neutral_value_everywhere(
-    make: Callable[..., Signal], neutral: int
+    make: Callable[..., DrivingSignal], neutral: int
 ) -> None:
     signal = make()
     scaled = signal.scale(0, neutral / signal.rate_hz)
@@ -243,7 +243,7 @@ def test_a_pulse_becomes_a_bell_of_the_width_where_it_was(seconds: float) -> Non
 @each_kind
 @pytest.mark.parametrize("share", [0, 1])
 def test_a_blend_of_0_or_1_is_either_signal_exactly(
-    make: Callable[..., Signal], share: int
+    make: Callable[..., DrivingSignal], share: int
 ) -> None:
     pair = make(seed=5), make(seed=6)
     for rate_hz in (1.0, 12.5, 400.0):
@@ -284,7 +284,7 @@ def test_a_blend_is_as_long_as_the_shorter(mine: int, theirs: int) -> None:
         pytest.param(ExpressionSignal(25.0, "", noise(40, 6)), id="width"),
     ],
 )
-def test_unlike_signals_are_not_blended(other: Signal) -> None:
+def test_unlike_signals_are_not_blended(other: DrivingSignal) -> None:
     with pytest.raises(InputError, match=EXPECTED_GOT):
         expression().blend(other, torch.tensor([0.5]), 1.0)
 

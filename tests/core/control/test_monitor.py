@@ -12,7 +12,7 @@ import torch
 from helpers.formula import rand
 from torch import Tensor
 
-from actalker_core.control.monitor import Monitored, draw_monitor, thumbnail_frames
+from actalker_core.control.monitor import MonitorRows, draw_monitor, thumbnail_frames
 from actalker_core.control.regions import box_mask
 from actalker_core.errors import InputError
 from actalker_core.faces import Track
@@ -36,8 +36,8 @@ def box(x0: int, y0: int, x1: int, y1: int) -> Tensor:
     return box_mask((x0, y0, x1, y1), HEIGHT, WIDTH)
 
 
-def shown_over(frames: int) -> Monitored:
-    return Monitored(
+def shown_over(frames: int) -> MonitorRows:
+    return MonitorRows(
         frames=frames,
         fps=FPS,
         audio=tone(frames / FPS),
@@ -173,11 +173,11 @@ def test_it_needs_no_pyplot_no_display_and_no_main_thread(
 # Everything is seen ------------------------------------------------------------------------------
 
 
-def with_gate(name: str, gate: Tensor) -> Monitored:
+def with_gate(name: str, gate: Tensor) -> MonitorRows:
     return replace(PLAIN, gates=PLAIN.gates | {name: gate})
 
 
-def with_mask(name: str, mask: Tensor) -> Monitored:
+def with_mask(name: str, mask: Tensor) -> MonitorRows:
     return replace(PLAIN, masks=PLAIN.masks | {name: mask})
 
 

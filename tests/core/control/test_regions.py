@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.control import regions
-from actalker_core.control.regions import grow, overlap_share, region, style_masks
+from actalker_core.control.regions import draw_region, draw_style_masks, grow_mask, overlap_share
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import FaceError, InputError
 from actalker_core.faces import Box, Face, topology
-from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.conditioning import Conditioning, GatedCondition
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.guidance import Guidance
 from actalker_core.models.actalker.token_regions import Regions, TokenRegion
@@ -88,11 +88,11 @@ ANY_FACES = st.builds(lambda box, full: face_in(box, with_landmarks=full), BOXES
 
 
 def drawn(text: str, faces: Face | Sequence[Face] = FULL) -> Tensor:
-    return region(text, faces, *SIZE)
+    return draw_region(text, faces, *SIZE)
 
 
 def both(style: str, faces: Face | Sequence[Face]) -> tuple[Tensor, Tensor]:
-    return style_masks(style, faces, *SIZE, with_audio=True, with_expression=True)
+    return draw_style_masks(style, faces, *SIZE, with_audio=True, with_expression=True)
 
 
 def face_box(face: Face) -> Tensor:
@@ -130,7 +130,7 @@ def test_as_released_both_signals_own_everything(face: Face) -> None:
 @FACES
 def test_one_signal_owns_the_enlarged_face_box(style: str, face: Face) -> None:
     for with_audio in (True, False):
-        audio, expression = style_masks(
+        audio, expression = draw_style_masks(
             style, face, *SIZE, with_audio=with_audio, with_expression=not with_audio
         )
         owned, other = (audio, expression) if with_audio else (expression, audio)
@@ -140,7 +140,7 @@ def test_one_signal_owns_the_enlarged_face_box(style: str, face: Face) -> None:
 
 @pytest.mark.parametrize("style", regions.STYLES)
 def test_no_signal_owns_nothing(style: str) -> None:
-    found = style_masks(style, FULL, *SIZE, with_audio=False, with_expression=False)
+    found = draw_style_masks(style, FULL, *SIZE, with_audio=False, with_expression=False)
     assert [mask.shape for mask in found] == [(1, 1, *SIZE)] * 2
     assert not any(mask.any() for mask in found)
 
@@ -149,7 +149,7 @@ def test_no_signal_owns_nothing(style: str) -> None:
 def test_one_signal_owns_the_oval_where_shapes_are_asked(
     with_audio: bool, with_expression: bool
 ) -> None:
-    audio, expression = style_masks(
+    audio, expression = draw_style_masks(
         "landmarks", FULL, *SIZE, with_audio=with_audio, with_expression=with_expression
     )
     assert torch.equal(audio, drawn("oval") * with_audio)
@@ -248,7 +248,7 @@ def test_the_style_of_shapes_without_landmarks_names_the_file_that_is_missing(
     audio: bool, expression: bool
 ) -> None:
     with pytest.raises(FaceError, match=r"face_landmarker\.task"):
-        style_masks("landmarks", BARE, *SIZE, with_audio=audio, with_expression=expression)
+        draw_style_masks("landmarks", BARE, *SIZE, with_audio=audio, with_expression=expression)
 
 
 @pytest.mark.parametrize("part", SHAPED_PARTS)
@@ -339,11 +339,11 @@ def test_the_order_of_operations_matters() -> None:
 )
 def test_soft_masks_keep_the_algebra(a: list[float], b: list[float]) -> None:
     one, other = (torch.tensor(values).view(1, 1, 2, 2) for values in (a, b))
-    assert is_inside(torch.maximum(one, other), regions.union(one, other))
-    assert is_inside(regions.intersect(one, other), torch.minimum(one, other))
-    assert is_inside(regions.without(one, other), one)
-    assert not regions.without(one, torch.ones_like(one)).any()
-    assert torch.equal(regions.without(one, torch.zeros_like(one)), one)
+    assert is_inside(torch.maximum(one, other), regions.unite_masks(one, other))
+    assert is_inside(regions.intersect_masks(one, other), torch.minimum(one, other))
+    assert is_inside(regions.subtract_mask(one, other), one)
+    assert not regions.subtract_mask(one, torch.ones_like(one)).any()
+    assert torch.equal(regions.subtract_mask(one, torch.zeros_like(one)), one)
 
 
 @pytest.mark.parametrize(
@@ -396,7 +396,9 @@ def test_each_face_has_its_own_region(text: str) -> None:
 @pytest.mark.parametrize("signals", [(True, True), (True, False), (False, True)], ids=str)
 def test_each_face_has_its_own_masks(style: str, signals: tuple[bool, bool]) -> None:
     def found(faces: Face | Sequence[Face]) -> tuple[Tensor, Tensor]:
-        return style_masks(style, faces, *SIZE, with_audio=signals[0], with_expression=signals[1])
+        return draw_style_masks(
+            style, faces, *SIZE, with_audio=signals[0], with_expression=signals[1]
+        )
 
     for i, mask in enumerate(found(TRACK)):
         assert torch.equal(mask, torch.cat([found(face)[i] for face in TRACK]))
@@ -432,31 +434,31 @@ def test_grown_masks_contain_and_shrunk_ones_are_contained(
     seed: int, reach: int, soft: bool
 ) -> None:
     mask = scattered(seed, soft=soft)
-    assert is_inside(mask, grow(mask, reach))
-    assert is_inside(grow(mask, -reach), mask)
-    assert is_inside(grow(mask, reach), grow(mask, reach + 1))
-    assert grow(mask, reach).shape == grow(mask, -reach).shape == mask.shape
-    assert grow(mask, reach).max() <= 1
-    assert grow(mask, -reach).min() >= 0
+    assert is_inside(mask, grow_mask(mask, reach))
+    assert is_inside(grow_mask(mask, -reach), mask)
+    assert is_inside(grow_mask(mask, reach), grow_mask(mask, reach + 1))
+    assert grow_mask(mask, reach).shape == grow_mask(mask, -reach).shape == mask.shape
+    assert grow_mask(mask, reach).max() <= 1
+    assert grow_mask(mask, -reach).min() >= 0
 
 
 @quickly
 @given(SEEDS, REACHES)
 def test_growing_is_shrinking_what_is_around(seed: int, reach: int) -> None:
     mask = scattered(seed)
-    assert torch.equal(grow(1 - mask, reach), 1 - grow(mask, -reach))
+    assert torch.equal(grow_mask(1 - mask, reach), 1 - grow_mask(mask, -reach))
 
 
 def test_growing_by_nothing_changes_nothing() -> None:
     mask = scattered(1, soft=True)
-    assert torch.equal(grow(mask, 0), mask)
+    assert torch.equal(grow_mask(mask, 0), mask)
 
 
 @pytest.mark.parametrize("reach", [1, 2, 5])
 def test_growing_reaches_so_many_pixels_to_all_sides(reach: int) -> None:
     mask = torch.zeros(1, 1, 21, 21)
     mask[..., 10, 10] = 1
-    grown = grow(mask, reach)[0, 0]
+    grown = grow_mask(mask, reach)[0, 0]
     assert grown[10].nonzero().flatten().tolist() == list(range(10 - reach, 11 + reach))
     assert grown[:, 10].nonzero().flatten().tolist() == list(range(10 - reach, 11 + reach))
     assert grown.any(0).sum() == grown.any(1).sum() == 2 * reach + 1
@@ -466,21 +468,21 @@ def test_growing_reaches_so_many_pixels_to_all_sides(reach: int) -> None:
 @pytest.mark.parametrize("reach", [3, -3])
 def test_each_frame_grows_alone(reach: int) -> None:
     clip = scattered(3, count=4)
-    alone = torch.cat([grow(frame[None], reach) for frame in clip])
-    assert torch.equal(grow(clip, reach), alone)
+    alone = torch.cat([grow_mask(frame[None], reach) for frame in clip])
+    assert torch.equal(grow_mask(clip, reach), alone)
 
 
 @pytest.mark.parametrize("reach", [2, -2, 40, -40])
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_nothing_and_everything_stay_what_they_are(value: float, reach: int) -> None:
     mask = torch.full((1, 1, 9, 9), value)
-    assert torch.equal(grow(mask, reach), mask)
+    assert torch.equal(grow_mask(mask, reach), mask)
 
 
 def test_views_grow_like_their_copies() -> None:
     mask = scattered(4)
     for view in (mask[:1].expand(3, -1, -1, -1), mask.transpose(2, 3), mask[..., ::2], mask > 0):
-        assert torch.equal(grow(view, 1), grow(view.contiguous().float().clone(), 1))
+        assert torch.equal(grow_mask(view, 1), grow_mask(view.contiguous().float().clone(), 1))
 
 
 # Overlap -----------------------------------------------------------------------------------------
@@ -540,8 +542,8 @@ def same_tokens(clip: TokenRegion, per_frame: TokenRegion, rows: int) -> bool:
 def test_equal_masks_per_frame_give_the_tokens_of_the_clip(
     face: Face, style: str, frames: list[int], reach: int
 ) -> None:
-    single = [grow(mask, reach) for mask in both(style, face)]
-    clip = [grow(mask, reach) for mask in both(style, [face] * FRAMES)]
+    single = [grow_mask(mask, reach) for mask in both(style, face)]
+    clip = [grow_mask(mask, reach) for mask in both(style, [face] * FRAMES)]
     one = Regions.from_masks(*single, (12, 10), 3).select(frames)
     several = Regions.from_masks(*clip, (12, 10), 3).select(frames)
     assert list(one.grids) == list(several.grids)
@@ -554,9 +556,11 @@ def draw(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def branch(seed: int, tokens: int) -> Branch:
+def branch(seed: int, tokens: int) -> GatedCondition:
     width = CONFIG.cross_attention_dim
-    return Branch(draw(seed, FRAMES, tokens, width), draw(99, 1, tokens, width), torch.ones(FRAMES))
+    return GatedCondition(
+        draw(seed, FRAMES, tokens, width), draw(99, 1, tokens, width), torch.ones(FRAMES)
+    )
 
 
 def conditioning(audio: Tensor, expression: Tensor) -> Conditioning:
@@ -590,7 +594,7 @@ def latents(
 
 def owned(style: str, frames: int | None = None) -> tuple[Tensor, Tensor]:
     faces = face_in(SMALL) if frames is None else [face_in(SMALL)] * frames
-    return style_masks(style, faces, 64, 64, with_audio=True, with_expression=True)
+    return draw_style_masks(style, faces, 64, 64, with_audio=True, with_expression=True)
 
 
 @pytest.mark.parametrize(
@@ -628,9 +632,10 @@ def test_each_frame_reads_its_own_mask(unet: UNet) -> None:
     frames = [face_in(moved(SMALL, 8 * i, 0)) for i in range(FRAMES)]
     both_act = {"with_audio": True, "with_expression": True}
     alone = Windows(1, 0, 0)
-    together = latents(unet, *style_masks("paper", frames, 64, 64, **both_act), alone)
+    together = latents(unet, *draw_style_masks("paper", frames, 64, 64, **both_act), alone)
     singles = [
-        latents(unet, *style_masks("paper", face, 64, 64, **both_act), alone) for face in frames
+        latents(unet, *draw_style_masks("paper", face, 64, 64, **both_act), alone)
+        for face in frames
     ]
     for i, single in enumerate(singles):
         assert torch.allclose(together[i], single[i], rtol=1e-3, atol=1e-4)

@@ -19,12 +19,12 @@ from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
 from actalker_core.control.words.bank import references_in
 from actalker_core.control.words.prompt import parse_prompt
-from actalker_core.diffusion.guidance_cache import Shortcuts
+from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import LONGEST_MESSAGE, MOST_QUOTED, InputError, one_line, quoted
 from actalker_core.models.actalker.guidance import Guidance
 from actalker_core.models.actalker.plan import Settings
-from actalker_core.text import LONGEST_TEXT, Piece, as_text, number_in, whole_number_in
+from actalker_core.text import LONGEST_TEXT, Piece, check_text, parse_number, parse_whole_number
 
 SOON_SECONDS = 5.0
 """Of the processor; what was quadratic took minutes."""
@@ -91,28 +91,28 @@ NO_NUMBERS = [
 
 @pytest.mark.parametrize("text", [*NO_NUMBERS, "1\u00a0", "1\n", "1e", "--1", "9" * 400])
 def test_what_only_python_takes_for_a_number_is_none(text: str) -> None:
-    assert number_in(text) is None
+    assert parse_number(text) is None
 
 
 @pytest.mark.parametrize("text", [*NO_NUMBERS, "1.0", "1e3", "9" * 21, "9" * 5000])
 def test_what_only_python_takes_for_a_whole_number_is_none(text: str) -> None:
-    assert whole_number_in(text) is None
+    assert parse_whole_number(text) is None
 
 
 @quick
 @given(st.floats(allow_nan=False, allow_infinity=False), st.integers(-(10**19), 10**19))
 def test_numbers_are_read_as_python_writes_them(value: float, count: int) -> None:
-    assert number_in(repr(value)) == value
-    assert whole_number_in(str(count)) == count
+    assert parse_number(repr(value)) == value
+    assert parse_whole_number(str(count)) == count
 
 
 @pytest.mark.parametrize("number", NO_NUMBERS[2:])
 @pytest.mark.parametrize(
     ("read", "form"),
     [
-        (lambda text: curves.parse(text, 3, 25), "0:{}"),
-        (lambda text: curves.parse(text, 3, 25), "{}s:1"),
-        (lambda text: curves.parse(text, 3, 25), "{}f:1"),
+        (lambda text: curves.parse_curve(text, 3, 25), "0:{}"),
+        (lambda text: curves.parse_curve(text, 3, 25), "{}s:1"),
+        (lambda text: curves.parse_curve(text, 3, 25), "{}f:1"),
         (parse_edit, "smooth={}"),
         (parse_prompt, "{}s: joyful"),
     ],
@@ -147,12 +147,12 @@ NAN = float("nan")
         lambda: Settings(seed=-1),
         lambda: Settings(seed=2**64),
         *(lambda v=v: Guidance(audio=(1.0, v)) for v in (NAN, 1e300, -1.0)),
-        *(lambda v=v: Shortcuts(guide_from=v) for v in (NAN, 1e300)),
-        lambda: Shortcuts(guide_to=NAN),
-        lambda: Shortcuts(reuse_every=10**9),
+        *(lambda v=v: GuidanceInterval(guide_from=v) for v in (NAN, 1e300)),
+        lambda: GuidanceInterval(guide_to=NAN),
+        lambda: GuidanceInterval(reuse_every=10**9),
         *(lambda v=v: Windows(v) for v in (10**9, 2.5)),
         lambda: Windows(shift_per_step=10**9),
-        lambda: regions.grow(torch.zeros(1, 1, 8, 8), 20_000),
+        lambda: regions.grow_mask(torch.zeros(1, 1, 8, 8), 20_000),
     ],
 )
 def test_absurd_numbers_are_refused_by_the_core(make: Callable) -> None:
@@ -198,10 +198,10 @@ def keys(count: int) -> str:
 
 
 READERS = {
-    "gate": curves.check,
+    "gate": curves.check_curve,
     "prompt": parse_prompt,
     "edit": parse_edit,
-    "region": regions.read_region,
+    "region": regions.parse_region,
 }
 LONG = [
     ("gate", keys(20_000)),
@@ -230,8 +230,8 @@ def test_long_texts_are_read_or_refused_soon(name: str, text: str) -> None:
 
 
 def test_2000_inversions_are_none_and_one_more_is_one() -> None:
-    assert curves.parse("invert " * 2_000 + "0.25", 1, 25).item() == 0.25
-    assert curves.parse("invert " * 2_001 + "0.25", 1, 25).item() == 0.75
+    assert curves.parse_curve("invert " * 2_000 + "0.25", 1, 25).item() == 0.25
+    assert curves.parse_curve("invert " * 2_001 + "0.25", 1, 25).item() == 0.75
 
 
 @pytest.mark.parametrize("value", [None, 5, 1.5, ["a"], {"a": 1}, b"text", True])
@@ -244,7 +244,7 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 @pytest.mark.parametrize("wrong", ["\ud800", "\0"], ids=ascii)
 def test_what_cannot_be_written_is_refused_where_it_stands(wrong: str) -> None:
     with pytest.raises(InputError, match=rf"'ab{re.escape(quoted(wrong)[1:])}.* at character 3\."):
-        as_text("Prompt", f"ab{wrong}")
+        check_text("Prompt", f"ab{wrong}")
 
 
 @quick
@@ -277,13 +277,13 @@ def test_a_disc_widens_as_opencv_does_it() -> None:
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
         wanted = (cv2.dilate if pixels > 0 else cv2.erode)(plane, disc)
         assert np.array_equal(
-            regions.grow(torch.from_numpy(plane)[None, None], pixels)[0, 0], wanted
+            regions.grow_mask(torch.from_numpy(plane)[None, None], pixels)[0, 0], wanted
         )
 
 
 def test_the_widest_disc_takes_no_longer_than_a_blink() -> None:
     start = time.process_time()
-    regions.grow(torch.zeros(1, 1, 288, 288), 256)
+    regions.grow_mask(torch.zeros(1, 1, 288, 288), 256)
     assert time.process_time() - start < 1.0  # 3 s when a disc was taken at once
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actalker_core.diffusion.guidance_cache import Shortcuts
+from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import (
     ALIGNED_FOR_SVD,
@@ -38,7 +38,7 @@ class Adding(FakeDenoiser):
 
 
 def run(
-    shortcuts: Shortcuts | None,
+    shortcuts: GuidanceInterval | None,
     windows: Windows | None = None,
     guidance: Guidance | None = None,
 ) -> tuple[Tensor, FakeDenoiser]:
@@ -54,13 +54,13 @@ def run(
 @pytest.mark.parametrize("windows", WINDOWS)
 def test_by_default_nothing_is_left_out(windows: Windows) -> None:
     want, every = run(None, windows)
-    found, all_of_them = run(Shortcuts(), windows)
+    found, all_of_them = run(GuidanceInterval(), windows)
     assert torch.equal(found, want)
     assert all_of_them.calls == every.calls
 
 
 def test_without_guidance_the_pass_that_sees_all_runs_alone() -> None:
-    found, denoiser = run(Shortcuts(guide_from=0.0))
+    found, denoiser = run(GuidanceInterval(guide_from=0.0))
     assert set(denoiser.calls) == {Pass.EXPRESSION}
     unit = Guidance((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
     assert torch.allclose(found, run(None, guidance=unit)[0], atol=1e-5)
@@ -69,7 +69,7 @@ def test_without_guidance_the_pass_that_sees_all_runs_alone() -> None:
 @pytest.mark.parametrize("where", range(len(SIGMAS) - 1))
 def test_guidance_runs_within_its_interval(where: int) -> None:
     level = SIGMAS[where]
-    _, denoiser = run(Shortcuts(level, level))
+    _, denoiser = run(GuidanceInterval(level, level))
     assert denoiser.calls[Pass.NOTHING] == 1
     assert denoiser.calls[Pass.EXPRESSION] == len(SIGMAS) - 1
 
@@ -79,33 +79,39 @@ def test_guidance_runs_within_its_interval(where: int) -> None:
 def test_differences_that_stay_may_be_reused(windows: Windows, every: int) -> None:
     """Those of the noise do here, for each frame, wherever its windows lie."""
     want, _ = run(None, windows)
-    found, denoiser = run(Shortcuts(reuse_every=every), windows)
+    found, denoiser = run(GuidanceInterval(reuse_every=every), windows)
     assert torch.allclose(found, want, atol=1e-3, rtol=1e-4)
     assert denoiser.calls[Pass.NOTHING] < denoiser.calls[Pass.EXPRESSION]
 
 
 def test_what_was_never_guided_is_guided_first() -> None:
     """The interval opens at a step between two full ones."""
-    _, denoiser = run(Shortcuts(guide_from=SIGMAS[1], reuse_every=4))
+    _, denoiser = run(GuidanceInterval(guide_from=SIGMAS[1], reuse_every=4))
     assert denoiser.calls[Pass.NOTHING] == 2  # at step 1, where it opens, and at step 4
 
 
-@pytest.mark.parametrize("shortcuts", [Shortcuts(guide_from=0.0), Shortcuts(reuse_every=3)])
-def test_a_signal_without_strength_stays_unseen(shortcuts: Shortcuts) -> None:
+@pytest.mark.parametrize(
+    "shortcuts", [GuidanceInterval(guide_from=0.0), GuidanceInterval(reuse_every=3)]
+)
+def test_a_signal_without_strength_stays_unseen(shortcuts: GuidanceInterval) -> None:
     _, denoiser = run(shortcuts, guidance=Guidance(expression=(0.0, 0.0)))
     assert Pass.EXPRESSION not in denoiser.calls
     assert denoiser.calls[Pass.AUDIO] == len(SIGMAS) - 1
 
 
 STRENGTHS = st.sampled_from([0.0, 0.5, 1.0, 3.0])
-SHORTCUTS = [Shortcuts(guide_from=2.0), Shortcuts(guide_to=2.0), Shortcuts(5.0, 0.2, 2)]
+SHORTCUTS = [
+    GuidanceInterval(guide_from=2.0),
+    GuidanceInterval(guide_to=2.0),
+    GuidanceInterval(5.0, 0.2, 2),
+]
 
 
 @pytest.mark.parametrize("shortcuts", SHORTCUTS)
 @settings(deadline=None, max_examples=30)
 @given(st.tuples(STRENGTHS, STRENGTHS, STRENGTHS))
 def test_what_a_signal_without_strength_adds_changes_nothing(
-    shortcuts: Shortcuts, strengths: tuple[float, float, float]
+    shortcuts: GuidanceInterval, strengths: tuple[float, float, float]
 ) -> None:
     """A pass that sees it may run, but only beside another that takes away what it adds."""
     guidance = Guidance(*((strength, strength) for strength in strengths))
@@ -136,7 +142,7 @@ def test_without_guidance_strengths_count_at_most_as_1(s1: float, s2: float, s3:
 @pytest.mark.parametrize("values", [(1.0, 2.0, 1), (1.0, -1.0, 1), (math.inf, 0.0, 0)])
 def test_shortcuts_that_lead_nowhere_are_refused(values: tuple[float, float, int]) -> None:
     with pytest.raises(InputError, match="expected noise levels guide_from ≥ guide_to ≥ 0"):
-        Shortcuts(*values)
+        GuidanceInterval(*values)
 
 
 @pytest.mark.parametrize("name", SCHEDULES)

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import Depth, Face, choose
+from actalker_core.faces import Depth, Face, choose_face
 from actalker_core.faces.face import (
     box_of_mask,
-    boxed_face,
     depth_for,
-    distinct,
-    first_face,
-    ordered,
+    distinct_faces,
+    face_in_box,
+    find_first_face,
+    sort_faces,
 )
 
 # Choosing ----------------------------------------------------------------------------------------
@@ -29,44 +29,44 @@ THREE = (face_at(52, side=12), face_at(2, side=26), face_at(34, 25, 10))
     [("0", 1), ("1", 2), ("2", 0), ("largest", 1), ("left", 1), ("right", 0), ("centre", 2)],
 )
 def test_a_face_is_chosen_by_place_or_size(choice: str, expected: int) -> None:
-    assert choose(THREE, choice, (HEIGHT, WIDTH), "portrait") is THREE[expected]
+    assert choose_face(THREE, choice, (HEIGHT, WIDTH), "portrait") is THREE[expected]
 
 
 def test_the_centre_is_that_of_a_wide_picture() -> None:
     tall_centre, wide_centre = face_at(90, 190), face_at(190, 90)
     found = [tall_centre, wide_centre]
-    assert choose(found, "centre", (200, 400), "portrait") is wide_centre
-    assert choose(found, "centre", (400, 200), "portrait") is tall_centre
+    assert choose_face(found, "centre", (200, 400), "portrait") is wide_centre
+    assert choose_face(found, "centre", (400, 200), "portrait") is tall_centre
 
 
 @given(st.permutations(range(6)), st.lists(st.floats(-0.4, 0.4), min_size=6, max_size=6))
 def test_faces_are_counted_by_columns(order: list[int], jitter: list[float]) -> None:
     """Three columns of two; a finder tells places to within a small part of a face."""
     grid = [face_at(30 * (i // 2) + jitter[i], 40 * (i % 2) + jitter[-i]) for i in range(6)]
-    assert ordered(grid[i] for i in order) == grid
+    assert sort_faces(grid[i] for i in order) == grid
 
 
 def test_a_staircase_is_counted_from_the_left() -> None:
     """No face is in one column with all others, however little each is aside of the next."""
     stairs = [face_at(3 * i, 400 - 40 * i) for i in range(8)]
-    assert ordered(reversed(stairs)) == stairs
+    assert sort_faces(reversed(stairs)) == stairs
 
 
 @pytest.mark.parametrize("choice", ["3", "-1", "99"])
 def test_an_index_beyond_the_faces_says_how_many_there_are(choice: str) -> None:
     with pytest.raises(FaceError, match=rf"{choice} of the portrait.*0 to 2"):
-        choose(THREE, choice, (HEIGHT, WIDTH), "portrait")
+        choose_face(THREE, choice, (HEIGHT, WIDTH), "portrait")
 
 
 @pytest.mark.parametrize("choice", ["biggest", "", "1.0", "--1", "²", "1-"])
 def test_an_unknown_choice_names_the_known_ones(choice: str) -> None:
     with pytest.raises(InputError, match="largest, left, right, centre"):
-        choose(THREE, choice, (HEIGHT, WIDTH), "portrait")
+        choose_face(THREE, choice, (HEIGHT, WIDTH), "portrait")
 
 
 def test_no_face_to_choose_from_names_the_picture() -> None:
     with pytest.raises(FaceError, match="portrait of 80x60"):
-        choose([], "largest", (HEIGHT, WIDTH), "portrait")
+        choose_face([], "largest", (HEIGHT, WIDTH), "portrait")
 
 
 # A face given by hand ----------------------------------------------------------------------------
@@ -76,14 +76,14 @@ HAND_DRAWN = (8.0, 16.0, 32.0, 44.0)
 
 def test_a_boxed_face_keeps_its_box() -> None:
     seen = face_at(10)
-    boxed = boxed_face(greys(1)[0], HAND_DRAWN, Script({0: [face_at(50), seen]}))
+    boxed = face_in_box(greys(1)[0], HAND_DRAWN, Script({0: [face_at(50), seen]}))
     assert (boxed.box, boxed.confidence) == (HAND_DRAWN, 1)
     assert np.array_equal(boxed.landmarks, seen.landmarks)
 
 
 @pytest.mark.parametrize("helper", [None, Script({}), Script({0: [face_at(50)]})])
 def test_a_boxed_face_needs_no_finder_to_see_it(helper: Script | None) -> None:
-    boxed = boxed_face(greys(1)[0], HAND_DRAWN, helper)
+    boxed = face_in_box(greys(1)[0], HAND_DRAWN, helper)
     assert boxed.box == HAND_DRAWN
     assert boxed.landmarks is None
 
@@ -107,14 +107,14 @@ def test_a_mask_of_nothing_or_of_another_size_is_refused(mask: Tensor) -> None:
 
 def test_the_first_face_is_that_of_the_first_frame_with_one() -> None:
     script = Script({2: [face_at(10), face_at(50)], 3: [face_at(30)]})
-    assert first_face(script, greys(4), "right", "head clip").box == face_at(50).box
+    assert find_first_face(script, greys(4), "right", "head clip").box == face_at(50).box
 
 
 def test_a_clip_chooses_among_the_small_faces_of_its_first_frame_too() -> None:
     """The first frame that shows a large one is searched for small ones too."""
     script = Script({2: [face_at(30)]}, {2: [face_at(5, side=4)]})
-    assert first_face(script, greys(4), "left", "head clip").box == face_at(5, side=4).box
-    assert first_face(script, greys(4), "largest", "head clip").box == face_at(30).box
+    assert find_first_face(script, greys(4), "left", "head clip").box == face_at(5, side=4).box
+    assert find_first_face(script, greys(4), "largest", "head clip").box == face_at(30).box
 
 
 @pytest.mark.parametrize("choice", ["largest", "left"])
@@ -128,7 +128,7 @@ def test_a_late_face_is_waited_for_with_glances(choice: str) -> None:
             depths.append(depth)
             return script.find(picture, depth)
 
-    first_face(Counting({}), greys(80), choice, "head clip")
+    find_first_face(Counting({}), greys(80), choice, "head clip")
     assert depths.count("whole") == 58
     assert len(depths) - depths.count("whole") == 4
 
@@ -144,15 +144,17 @@ def test_a_part_of_a_face_is_no_face() -> None:
     """Overlapping, lying on another, and apart."""
     large, shifted, mouth = face_at(10, side=40), face_at(18, 24, 40), face_at(25, 40, 8)
     beside = face_at(45, 20, 40)
-    assert distinct([mouth, beside, shifted, large]) == [large, beside]
+    assert distinct_faces([mouth, beside, shifted, large]) == [large, beside]
 
 
 def test_the_first_face_may_be_small_and_come_late() -> None:
     hidden = {i: [face_at(10)] for i in range(1, 60)}
-    assert first_face(Script({}, hidden), greys(60), "left", "head clip").box == face_at(10).box
+    assert (
+        find_first_face(Script({}, hidden), greys(60), "left", "head clip").box == face_at(10).box
+    )
 
 
 @pytest.mark.parametrize("frames", [0, 3])
 def test_no_first_face_names_the_clip(frames: int) -> None:
     with pytest.raises(FaceError, match="head clip"):
-        first_face(Script({}), greys(frames), "left", "head clip")
+        find_first_face(Script({}), greys(frames), "left", "head clip")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from helpers.recorded_faces import DRIVING, PORTRAIT, SHARED, TASK, needs_driving, needs_portrait
 from torch import Tensor
 
-from actalker_core.faces import Box, Depth, Face, track
+from actalker_core.faces import Box, Depth, Face, track_face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.media import load_image, read_frames
 from actalker_core.synthetic import demo
@@ -39,7 +39,7 @@ class Boxed:
 def followed(finder: object, frames: list[Tensor], said: pytest.LogCaptureFixture) -> list[int]:
     """The frames that a warning names; what it says last is where counting begins."""
     with said.at_level(logging.WARNING, "actalker_core.faces.track"):
-        track(finder, frames)
+        track_face(finder, frames)
     messages = [r.getMessage() for r in said.records if "cuts to" in r.getMessage()]
     assert len(messages) <= 1
     return [int(number) for message in messages for number in re.findall(r"\d+", message)][:-1]
@@ -88,7 +88,7 @@ def test_a_warning_names_frame_second_clip_and_remedy(
     films: list[list[Tensor]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        track(Boxed(), films[0][:15] + films[1], where="head clip", fps=12.5)
+        track_face(Boxed(), films[0][:15] + films[1], where="head clip", fps=12.5)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "head clip cuts to another person" in record.getMessage()
@@ -101,7 +101,7 @@ def test_very_many_cuts_are_counted(
 ) -> None:
     frames = (films[0][:5] + films[1][:5]) * 15
     with caplog.at_level(logging.WARNING):
-        track(Boxed(), frames)
+        track_face(Boxed(), frames)
     assert "and 9 more" in caplog.text
     assert len(caplog.text) < 500
 

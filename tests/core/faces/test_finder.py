@@ -22,7 +22,7 @@ from helpers.recorded_faces import TASK, needs_model
 from numpy.typing import NDArray
 
 from actalker_core.errors import ACTalkerError, CheckpointError, FaceError
-from actalker_core.faces import DEFAULT_PATH, download_landmarker, finder, open_finder, track
+from actalker_core.faces import DEFAULT_PATH, download_landmarker, finder, open_finder, track_face
 from actalker_core.faces.landmarker import Landmarker
 
 NETWORKS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
@@ -149,7 +149,7 @@ def test_without_the_file_a_cascade_finds_boxes_and_says_so(
 
 
 def test_a_cascade_follows_boxes(cascade: type[Cascade]) -> None:
-    followed = track(open_finder(), greys(3), "right")
+    followed = track_face(open_finder(), greys(3), "right")
     assert followed.missed == []
     assert followed.landmarks is None
     assert np.allclose(followed.boxes, (50, 20, 70, 40))

@@ -21,11 +21,11 @@ from helpers.recorded_faces import (
 from numpy.typing import NDArray
 from torch import Tensor
 
-from actalker_core.faces import Box, Face, Track, choose, measure, topology, track
+from actalker_core.faces import Box, Face, Track, choose_face, measure, topology, track_face
 from actalker_core.faces.blendshapes import INPUTS, NAMES
-from actalker_core.faces.box import enlarged, part
+from actalker_core.faces.box import box_part, enlarge_box
 from actalker_core.faces.cuts import find_cuts, look_at
-from actalker_core.faces.face import boxed_face
+from actalker_core.faces.face import face_in_box
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.faces.tflite import half_tensors
 from actalker_core.media import load_image, read_frames
@@ -52,7 +52,7 @@ def couple(landmarker: Landmarker, portrait: Tensor) -> list[Face]:
 
 @pytest.fixture(scope="module")
 def driving(landmarker: Landmarker) -> Track:
-    return track(landmarker, read_frames(DRIVING, 25))
+    return track_face(landmarker, read_frames(DRIVING, 25))
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,7 @@ def test_a_dark_frame_in_a_real_clip_is_bridged(
     landmarker: Landmarker, recorded_frames: list[Tensor]
 ) -> None:
     first, _, last = recorded_frames
-    followed = track(landmarker, [first, torch.zeros_like(first), last])
+    followed = track_face(landmarker, [first, torch.zeros_like(first), last])
     assert followed.missed == [1]
     expected = (followed.landmarks[0] + followed.landmarks[2]) / 2
     assert np.allclose(followed.landmarks[1], expected, atol=1e-2)
@@ -322,14 +322,14 @@ def test_landmarks_turn_with_the_picture(
 def test_both_of_two_faces_are_found(couple: list[Face], face: Face) -> None:
     assert len(couple) == 2
     size = (1024, 2048)
-    left, right = (choose(couple, choice, size, "portrait") for choice in ("left", "right"))
+    left, right = (choose_face(couple, choice, size, "portrait") for choice in ("left", "right"))
     tolerance = 0.1 * eyes_px(face.landmarks)
     x0, y0, x1, y1 = left.box
     assert left.box == pytest.approx(face.box, abs=tolerance)
     assert right.box == pytest.approx((2048 - x1, y0, 2048 - x0, y1), abs=tolerance)
     assert all(found.confidence > 0.5 for found in couple)
-    assert choose(couple, "0", size, "portrait") is left
-    assert choose(couple, "1", size, "portrait") is right
+    assert choose_face(couple, "0", size, "portrait") is left
+    assert choose_face(couple, "1", size, "portrait") is right
 
 
 @needs_portrait
@@ -378,8 +378,8 @@ def test_nothing_is_found_where_there_is_nothing(
 def test_a_rough_box_leads_to_the_same_landmarks(
     landmarker: Landmarker, portrait: Tensor, face: Face, factor: float, x: float, y: float
 ) -> None:
-    box = enlarged(part(face.box, (x, y, x + 1, y + 1)), factor)
-    boxed = boxed_face(portrait, box, landmarker)
+    box = enlarge_box(box_part(face.box, (x, y, x + 1, y + 1)), factor)
+    boxed = face_in_box(portrait, box, landmarker)
     assert boxed.box == box
     assert farthest(boxed.landmarks, face.landmarks) < 0.03
 
@@ -389,7 +389,7 @@ def test_a_rough_box_leads_to_the_same_landmarks(
 def test_a_box_around_head_and_shoulders_leads_to_the_face(
     landmarker: Landmarker, portrait: Tensor, face: Face, factor: float
 ) -> None:
-    boxed = boxed_face(portrait, enlarged(face.box, factor), landmarker)
+    boxed = face_in_box(portrait, enlarge_box(face.box, factor), landmarker)
     assert boxed.landmarks is not None
     assert farthest(boxed.landmarks, face.landmarks) < 0.03
 
@@ -400,7 +400,7 @@ def test_no_face_is_near_a_box_beside_it(
     landmarker: Landmarker, portrait: Tensor, box: Box
 ) -> None:
     assert landmarker.find_near(portrait, box) is None
-    assert boxed_face(portrait, box, landmarker).landmarks is None
+    assert face_in_box(portrait, box, landmarker).landmarks is None
 
 
 @needs_portrait
@@ -413,8 +413,8 @@ def test_a_boxed_face_is_not_its_neighbour(
     x0, x1 = int(face.box[0]) - 5, int(face.box[2]) + 5
     tight = portrait[:, :, x0:x1]
     picture = torch.cat([tight, tight.flip(2)], dim=2)
-    meant = choose(landmarker.find(picture), side, (1024, 2 * (x1 - x0)), "portrait")
-    boxed = boxed_face(picture, enlarged(meant.box, factor), landmarker)
+    meant = choose_face(landmarker.find(picture), side, (1024, 2 * (x1 - x0)), "portrait")
+    boxed = face_in_box(picture, enlarge_box(meant.box, factor), landmarker)
     assert farthest(boxed.landmarks, meant.landmarks) < 0.1
 
 
@@ -424,7 +424,7 @@ def test_the_chosen_of_two_real_faces_is_followed(landmarker: Landmarker, portra
     picture = torch.cat([small, small.flip(2)], dim=2)
     only_left = picture.clone()
     only_left[:, :, 384:] = 0
-    followed = track(landmarker, [picture, only_left, picture], "right")
+    followed = track_face(landmarker, [picture, only_left, picture], "right")
     assert followed.missed == [1]
-    right = choose(landmarker.find(picture), "right", (384, 768), "portrait")
+    right = choose_face(landmarker.find(picture), "right", (384, 768), "portrait")
     assert np.allclose(followed.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))

@@ -14,15 +14,15 @@ from torch import Tensor
 
 from actalker_core.errors import InputError
 from actalker_core.faces import Box, Face
-from actalker_core.faces.box import centre, enlarged
+from actalker_core.faces.box import box_centre, enlarge_box
 from actalker_core.faces.portrait import (
     Crop,
     Portrait,
     crop_resized,
-    feathered,
-    fit,
-    fit_mask,
+    feather_mask,
     paste_back,
+    prepare_portrait,
+    resize_mask,
 )
 
 quickly = settings(max_examples=40, deadline=None)
@@ -55,7 +55,7 @@ def pictures(draw: st.DrawFn) -> tuple[Tensor, Face]:
 def fitted(draw: st.DrawFn) -> tuple[Tensor, Face, Portrait]:
     image, face = draw(pictures())
     options = {"expand": draw(EXPANDS), "aspect": draw(ASPECTS)}
-    return image, face, fit(image, face, draw(SHORT_SIDES), **options)
+    return image, face, prepare_portrait(image, face, draw(SHORT_SIDES), **options)
 
 
 def noise(seed: int, *shape: int) -> Tensor:
@@ -84,7 +84,7 @@ def is_within(box: Corners, height: int, width: int) -> bool:
 def test_the_portrait_has_the_asked_short_side_and_multiples_of_64(
     picture: tuple[Tensor, Face], short: int, expand: float | None, aspect: float | None
 ) -> None:
-    portrait = fit(*picture, short, expand=expand, aspect=aspect)
+    portrait = prepare_portrait(*picture, short, expand=expand, aspect=aspect)
     sides = sorted([portrait.height, portrait.width])
     assert portrait.image.shape == (3, *portrait.crop.shape)
     assert sides[0] == short
@@ -99,7 +99,7 @@ def test_the_portrait_has_the_asked_short_side_and_multiples_of_64(
 def test_the_long_side_is_as_near_to_the_aspect_as_multiples_of_64_allow(
     picture: tuple[Tensor, Face], short: int, expand: float | None, aspect: float
 ) -> None:
-    portrait = fit(*picture, short, expand=expand, aspect=aspect)
+    portrait = prepare_portrait(*picture, short, expand=expand, aspect=aspect)
     long = short * max(aspect, 1 / aspect)
     assert long - 64 < max(portrait.height, portrait.width) <= long + 1e-3
     if portrait.height != portrait.width:
@@ -139,7 +139,7 @@ def test_the_face_stays_in_the_middle_as_far_as_the_borders_allow(
     height, width = size_of(image)
     left, top, right, bottom = portrait.crop.box
     for middle, low, high, end in zip(
-        centre(face.box), (left, top), (right, bottom), (width, height), strict=True
+        box_centre(face.box), (left, top), (right, bottom), (width, height), strict=True
     ):
         assert low <= middle <= high or not 0 <= middle <= end
         away = (low + high) / 2 - middle
@@ -151,7 +151,7 @@ def test_the_face_stays_in_the_middle_as_far_as_the_borders_allow(
 def test_without_expanding_the_crop_holds_as_much_of_the_picture_as_it_can(
     picture: tuple[Tensor, Face], short: int, aspect: float | None
 ) -> None:
-    portrait = fit(*picture, short, aspect=aspect)
+    portrait = prepare_portrait(*picture, short, aspect=aspect)
     left, top, right, bottom = portrait.crop.box
     assert right - left == picture[0].shape[2] or bottom - top == picture[0].shape[1]
 
@@ -162,8 +162,8 @@ def test_expanding_cuts_the_enlarged_face_out_as_a_square(
     picture: tuple[Tensor, Face], short: int, expand: float
 ) -> None:
     image, face = picture
-    portrait = fit(image, face, short, expand=expand)
-    x0, y0, x1, y1 = enlarged(face.box, expand)
+    portrait = prepare_portrait(image, face, short, expand=expand)
+    x0, y0, x1, y1 = enlarge_box(face.box, expand)
     side = min(max(x1 - x0, y1 - y0), *size_of(image))
     left, top, right, bottom = portrait.crop.box
     assert right - left == bottom - top == pytest.approx(side, abs=0.5 + 1e-6)
@@ -173,8 +173,8 @@ def test_expanding_cuts_the_enlarged_face_out_as_a_square(
 @pytest.mark.parametrize("aspect", [0.5, 1.0, 2.0, 3.0])
 def test_an_expanded_face_is_held_at_an_aspect_that_64_divides(aspect: float) -> None:
     image, face = noise(1, 3, 300, 300), Face((130, 140, 160, 170), 1.0)
-    left, top, right, bottom = fit(image, face, 64, expand=1.5, aspect=aspect).crop.box
-    x0, y0, x1, y1 = enlarged(face.box, 1.5)
+    left, top, right, bottom = prepare_portrait(image, face, 64, expand=1.5, aspect=aspect).crop.box
+    x0, y0, x1, y1 = enlarge_box(face.box, 1.5)
     slack = 0.5 + 1e-6
     assert left - slack <= x0
     assert top - slack <= y0
@@ -186,7 +186,7 @@ def test_an_expanded_face_is_held_at_an_aspect_that_64_divides(aspect: float) ->
 @pytest.mark.parametrize(("height", "width"), [(128, 192), (64, 64), (192, 64)])
 def test_a_picture_of_the_right_size_is_not_touched(height: int, width: int) -> None:
     image = noise(1, 3, height, width)
-    portrait = fit(image, whole(height, width), min(height, width))
+    portrait = prepare_portrait(image, whole(height, width), min(height, width))
     assert torch.equal(portrait.image, image)
     assert portrait.face == whole(height, width)
     assert portrait.crop == Crop((0, 0, width, height), (height, width), (height, width))
@@ -198,17 +198,17 @@ def test_a_picture_of_the_right_size_is_not_touched(height: int, width: int) -> 
 )
 def test_extreme_pictures_are_cut(height: int, width: int, shape: tuple[int, int]) -> None:
     face = Face(box_at(width, height, 0.8, 0.8, 0.01, 0.01), 1.0)
-    portrait = fit(noise(1, 3, height, width), face, 64)
+    portrait = prepare_portrait(noise(1, 3, height, width), face, 64)
     assert portrait.crop.shape == shape
     left, top, right, bottom = portrait.crop.box
-    x, y = centre(face.box)
+    x, y = box_centre(face.box)
     assert left <= x <= right
     assert top <= y <= bottom
 
 
 def test_a_huge_picture_is_scaled() -> None:
     image = torch.full((1, 1, 1), 128, dtype=torch.uint8).expand(1, 6000, 6000)
-    portrait = fit(image, Face((1000, 1000, 4000, 5000), 1.0), 64)
+    portrait = prepare_portrait(image, Face((1000, 1000, 4000, 5000), 1.0), 64)
     assert portrait.crop.box == (0, 0, 6000, 6000)
     assert (portrait.image - 128 / 255).abs().max() < 1e-5
 
@@ -288,7 +288,7 @@ def test_the_corners_of_the_crop_are_those_of_the_portrait(
 @pytest.mark.parametrize("size", [0, -64, 1, 32, 63, 65, 100])
 def test_a_size_that_64_does_not_divide_is_refused(size: int) -> None:
     with pytest.raises(InputError, match=rf"multiple of 64.*got {size}\b"):
-        fit(noise(1, 3, 100, 100), whole(100, 100), size)
+        prepare_portrait(noise(1, 3, 100, 100), whole(100, 100), size)
 
 
 @pytest.mark.parametrize(
@@ -296,19 +296,19 @@ def test_a_size_that_64_does_not_divide_is_refused(size: int) -> None:
 )
 def test_a_picture_that_shows_no_face_is_refused(height: int, width: int) -> None:
     with pytest.raises(InputError, match=rf"at least 16 pixels.*{width}x{height}"):
-        fit(noise(1, 3, height, width), whole(height, width), 64)
+        prepare_portrait(noise(1, 3, height, width), whole(height, width), 64)
 
 
 @pytest.mark.parametrize("aspect", [0.0, -1.0, 0.33, 3.01, math.nan, math.inf])
 def test_an_aspect_that_cannot_be_is_refused(aspect: float) -> None:
     with pytest.raises(InputError, match="Aspect: expected"):
-        fit(noise(1, 3, 64, 64), whole(64, 64), 64, aspect=aspect)
+        prepare_portrait(noise(1, 3, 64, 64), whole(64, 64), 64, aspect=aspect)
 
 
 @pytest.mark.parametrize("expand", [0.0, -1.0, 0.99, 20.1, math.nan, math.inf])
 def test_an_expansion_that_cannot_be_is_refused(expand: float) -> None:
     with pytest.raises(InputError, match="Expand: expected"):
-        fit(noise(1, 3, 64, 64), whole(64, 64), 64, expand=expand)
+        prepare_portrait(noise(1, 3, 64, 64), whole(64, 64), 64, expand=expand)
 
 
 @pytest.mark.parametrize(
@@ -318,14 +318,14 @@ def test_an_expansion_that_cannot_be_is_refused(expand: float) -> None:
 )
 def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(InputError, match=r"Picture: expected .*channels.*Give one picture"):
-        fit(torch.zeros(shape), whole(64, 64), 64)
+        prepare_portrait(torch.zeros(shape), whole(64, 64), 64)
 
 
 # Repairs -----------------------------------------------------------------------------------------
 
 
 def prepared(image: Tensor) -> Tensor:
-    return fit(image, Face((20, 10, 60, 70), 1.0), 64, aspect=1).image
+    return prepare_portrait(image, Face((20, 10, 60, 70), 1.0), 64, aspect=1).image
 
 
 IMAGE = noise(7, 3, 90, 100)
@@ -379,7 +379,7 @@ def test_masks_of_ones_stay_ones_and_of_zeros_zeros(
 ) -> None:
     crop = found[2].crop
     drawn = torch.full((2, 1, *(crop.source_shape if over_picture else crop.shape)), value)
-    mask = fit_mask(drawn, crop)
+    mask = resize_mask(drawn, crop)
     assert mask.shape == (2, 1, *crop.shape)
     assert (mask == value).all()
 
@@ -392,7 +392,7 @@ def test_masks_over_the_picture_are_cut_like_it(
     crop = found[2].crop
     assume(crop.shape != crop.source_shape)
     drawn = noise(seed, 2, 1, *crop.source_shape)
-    mask = fit_mask(drawn, crop)
+    mask = resize_mask(drawn, crop)
     assert (mask - crop.cut(drawn).clamp(0, 1)).abs().max() <= 0.5 / 255 + 1e-6
     assert torch.allclose(mask * 255, (mask * 255).round(), atol=1e-3)
 
@@ -404,7 +404,7 @@ def test_masks_over_the_portrait_are_taken_as_they_are(
 ) -> None:
     crop = found[2].crop
     drawn = noise(seed, 3, 1, *crop.shape)
-    assert torch.equal(fit_mask(drawn, crop), drawn)
+    assert torch.equal(resize_mask(drawn, crop), drawn)
 
 
 PIECE = Crop((10, 20, 74, 148), (200, 120), (128, 64))
@@ -414,7 +414,7 @@ HALVED = Crop((10, 20, 74, 84), (200, 120), (128, 128))
 @pytest.mark.parametrize("size", [(64, 128), (120, 200), (128, 65), (1, 1), (400, 240), (256, 128)])
 def test_masks_of_other_sizes_are_refused(size: tuple[int, int]) -> None:
     with pytest.raises(InputError, match=rf"expected 120x200.*64x128.*got {size[1]}x{size[0]}"):
-        fit_mask(torch.ones(1, 1, *size), PIECE)
+        resize_mask(torch.ones(1, 1, *size), PIECE)
     with pytest.raises(InputError, match=rf"got {size[1]}x{size[0]}"):
         list(
             paste_back(
@@ -428,7 +428,7 @@ def test_a_mask_of_both_sizes_means_one_thing() -> None:
     crop = Crop((0, 0, 64, 64), (128, 128), (128, 128))
     drawn = torch.zeros(1, 1, 128, 128)
     drawn[..., :64, :64] = 1
-    over_portrait = fit_mask(drawn, crop)
+    over_portrait = resize_mask(drawn, crop)
     frames, original = torch.ones(1, 3, 128, 128), torch.zeros(3, 128, 128)
     shown = pasted([frames], original, crop, 0, drawn)[0, 0, :64, :64]
     assert shown.mean().item() == pytest.approx(over_portrait.mean().item(), abs=0.02)
@@ -442,7 +442,7 @@ def test_a_mask_of_both_sizes_means_one_thing() -> None:
 def test_a_feather_falls_from_the_middle_to_each_border(
     height: int, width: int, feather: int
 ) -> None:
-    weight = feathered((height, width), feather)
+    weight = feather_mask((height, width), feather)
     assert weight.shape == (height, width)
     assert ((weight >= 0) & (weight <= 1)).all()
     assert torch.equal(weight, weight.flip(0))
@@ -456,7 +456,7 @@ def test_a_feather_falls_from_the_middle_to_each_border(
 
 @pytest.mark.parametrize("feather", [4, 16])
 def test_a_feather_is_as_wide_as_asked(feather: int) -> None:
-    row = feathered((200, 200), feather)[100, :100]
+    row = feather_mask((200, 200), feather)[100, :100]
     assert int((row < 1).sum()) == feather
     assert row[0] < 0.05
     assert row[feather // 2 - 1] < 0.5 < row[feather // 2]
@@ -465,7 +465,7 @@ def test_a_feather_is_as_wide_as_asked(feather: int) -> None:
 @pytest.mark.parametrize("feather", [-1, -16])
 def test_a_negative_feather_is_refused(feather: int) -> None:
     with pytest.raises(InputError, match=f"Feather: expected.*got {feather}"):
-        feathered((10, 10), feather)
+        feather_mask((10, 10), feather)
     with pytest.raises(InputError, match="Feather"):
         pasted([frames_of(PIECE)], original_of(PIECE), PIECE, feather)
 
@@ -621,7 +621,7 @@ def test_the_unchanged_crop_changes_nothing(crop: Crop, feather: int, data: st.D
 def test_frames_are_whole_beyond_the_feather_and_blend_within_it(crop: Crop, feather: int) -> None:
     frames, original = frames_of(crop, 1), original_of(crop)
     result = cut_out(pasted([frames], original, crop, feather), crop)[0]
-    behind, weight = cut_out(original, crop), feathered(crop.shape, feather)
+    behind, weight = cut_out(original, crop), feather_mask(crop.shape, feather)
     assert torch.allclose(result, behind + weight * (frames[0] - behind), atol=1e-6)
     inner = (slice(None), *(slice(feather, side - feather) for side in crop.shape))
     if 2 * feather < min(crop.shape):

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actalker_core.cli import main
-from actalker_core.faces import Box, Face, choose, find_chosen, track
-from actalker_core.faces.box import area, longer_side, overlap
-from actalker_core.faces.face import ORDERS, first_face, ordered
+from actalker_core.faces import Box, Face, choose_face, find_face, track_face
+from actalker_core.faces.box import box_area, box_overlap, longer_side
+from actalker_core.faces.face import ORDERS, find_first_face, sort_faces
 from actalker_core.faces.landmarker import SEARCHES, Landmarker, _searches
 from actalker_core.media import load_image
 
@@ -58,9 +58,9 @@ def pasted(onto: Pixels, head: Pixels, face_px: int, x: int, y: int, mirrored: b
 def assert_found(found: list[Face], there: list[Box]) -> None:
     """All that are there, each once, nothing else, in the order of counting."""
     assert len(found) == len(there)
-    expected = ordered(Face(box, 1.0) for box in there)
-    for face, other in zip(ordered(found), expected, strict=True):
-        assert overlap(face.box, other.box) > 0.5
+    expected = sort_faces(Face(box, 1.0) for box in there)
+    for face, other in zip(sort_faces(found), expected, strict=True):
+        assert box_overlap(face.box, other.box) > 0.5
 
 
 SEVERAL = (
@@ -92,7 +92,7 @@ def test_faces_of_four_sizes_are_found(
 
 
 def test_the_largest_comes_first(found: list[Face]) -> None:
-    sizes = [area(face.box) for face in found]
+    sizes = [box_area(face.box) for face in found]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -106,34 +106,36 @@ def test_the_largest_comes_first(found: list[Face]) -> None:
 def test_every_choice_is_among_all(
     found: list[Face], several: tuple[Tensor, list[Box]], choice: str, expected: int
 ) -> None:
-    meant = choose(found, choice, (1080, 1920), "portrait")
-    assert overlap(meant.box, several[1][expected]) > 0.5
+    meant = choose_face(found, choice, (1080, 1920), "portrait")
+    assert box_overlap(meant.box, several[1][expected]) > 0.5
 
 
 @pytest.mark.parametrize("choice", ["largest", "left"])
 def test_a_choice_is_searched_for_as_deep_as_it_needs(
     landmarker: Landmarker, several: tuple[Tensor, list[Box]], choice: str
 ) -> None:
-    meant = find_chosen(landmarker, several[0], choice, "portrait")
-    assert overlap(meant.box, several[1][ORDERS.index(choice)]) > 0.5
+    meant = find_face(landmarker, several[0], choice, "portrait")
+    assert box_overlap(meant.box, several[1][ORDERS.index(choice)]) > 0.5
 
 
 def test_a_clip_chooses_among_all_faces_of_its_first_frame(
     landmarker: Landmarker, several: tuple[Tensor, list[Box]]
 ) -> None:
     picture, there = several
-    followed = track(landmarker, [picture] * 2, "left")
+    followed = track_face(landmarker, [picture] * 2, "left")
     assert followed.missed == []
-    assert all(overlap(tuple(box), there[1]) > 0.5 for box in followed.boxes.tolist())
-    assert overlap(first_face(landmarker, [picture], "left", "head clip").box, there[1]) > 0.5
+    assert all(box_overlap(tuple(box), there[1]) > 0.5 for box in followed.boxes.tolist())
+    assert (
+        box_overlap(find_first_face(landmarker, [picture], "left", "head clip").box, there[1]) > 0.5
+    )
 
 
 def test_the_largest_of_small_ones_is_found(landmarker: Landmarker, head: Pixels) -> None:
     pixels = canvas(1920, 1080)
     sizes = [(36, 200), (60, 600), (48, 1000), (40, 1400)]
     there = [pasted(pixels, head, face_px, x, 500) for face_px, x in sizes]
-    meant = find_chosen(landmarker, as_picture(pixels), "largest", "portrait")
-    assert overlap(meant.box, there[1]) > 0.5
+    meant = find_face(landmarker, as_picture(pixels), "largest", "portrait")
+    assert box_overlap(meant.box, there[1]) > 0.5
 
 
 @pytest.mark.parametrize("gap_px", [0, 30])
@@ -184,7 +186,7 @@ def test_one_large_face_is_one_at_any_size(landmarker: Landmarker, side: int) ->
     resized = as_picture(cv2.resize(picture, (side, side), interpolation=shrinks))
     (face,) = landmarker.find(resized)
     (quick,) = landmarker.find(resized, "largest")
-    assert overlap(face.box, quick.box) > 0.95
+    assert box_overlap(face.box, quick.box) > 0.95
 
 
 def test_a_face_that_fills_the_picture_is_one(landmarker: Landmarker, head: Pixels) -> None:
@@ -244,9 +246,9 @@ def test_a_small_face_left_of_a_large_one_is_listed_and_chosen(
 ) -> None:
     assert main(["faces", str(GROUP), "--landmarker", str(TASK)]) == 0
     left, right = (row["box"] for row in json.loads(capsys.readouterr().out))
-    assert overlap(left, (151, 477, 272, 620)) > 0.8
-    assert overlap(right, (971, 435, 1390, 924)) > 0.8
+    assert box_overlap(left, (151, 477, 272, 620)) > 0.8
+    assert box_overlap(right, (971, 435, 1390, 924)) > 0.8
     picture = load_image(GROUP)
     for choice, box in (("left", left), ("0", left), ("1", right), ("centre", right)):
-        meant = find_chosen(landmarker, picture, choice, "portrait")
+        meant = find_face(landmarker, picture, choice, "portrait")
         assert meant.box == pytest.approx(box, abs=0.1)

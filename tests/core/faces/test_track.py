@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import Face, Track, track
+from actalker_core.faces import Face, Track, track_face
 
 
 def lefts(followed: Track) -> list[float]:
@@ -22,7 +22,7 @@ def lefts(followed: Track) -> list[float]:
 def test_a_face_seen_in_every_frame_is_kept_as_found(caplog: pytest.LogCaptureFixture) -> None:
     faces = [face_at(10 + 2 * i) for i in range(5)]
     with caplog.at_level(logging.DEBUG):
-        followed = track(Script({i: [face] for i, face in enumerate(faces)}), greys(5))
+        followed = track_face(Script({i: [face] for i, face in enumerate(faces)}), greys(5))
     assert len(followed) == 5
     assert followed.missed == []
     assert followed.size == (HEIGHT, WIDTH)
@@ -33,14 +33,14 @@ def test_a_face_seen_in_every_frame_is_kept_as_found(caplog: pytest.LogCaptureFi
 
 
 def test_a_track_is_a_list_of_faces() -> None:
-    followed = track(Script({0: [face_at(10)], 2: [face_at(14)]}), greys(3))
+    followed = track_face(Script({0: [face_at(10)], 2: [face_at(14)]}), greys(3))
     assert [face.box for face in followed.faces] == [face_at(x).box for x in (10, 12, 14)]
     assert [face.confidence for face in followed.faces] == pytest.approx([0.9, 0, 0.9])
     assert np.array_equal(followed.faces[2].landmarks, face_at(14).landmarks)
 
 
 def test_missed_frames_are_filled_from_their_neighbours() -> None:
-    followed = track(Script({2: [face_at(10)], 6: [face_at(18, 24)]}), greys(9))
+    followed = track_face(Script({2: [face_at(10)], 6: [face_at(18, 24)]}), greys(9))
     assert followed.missed == [0, 1, 3, 4, 5, 7, 8]
     assert lefts(followed) == pytest.approx([10, 10, 10, 12, 14, 16, 18, 18, 18])
     assert followed.boxes[:, 1].tolist() == pytest.approx([20, 20, 20, 21, 22, 23, 24, 24, 24])
@@ -52,7 +52,7 @@ def test_missed_frames_are_filled_from_their_neighbours() -> None:
 @settings(deadline=None, max_examples=30)
 @given(st.dictionaries(st.integers(0, 11), st.floats(10, 20), min_size=1))
 def test_whatever_is_missed_a_track_is_whole(places: dict[int, float]) -> None:
-    followed = track(Script({i: [face_at(x)] for i, x in places.items()}), greys(12))
+    followed = track_face(Script({i: [face_at(x)] for i, x in places.items()}), greys(12))
     at = sorted(places)
     between = np.interp(range(12), at, [places[i] for i in at])
     assert followed.missed == [i for i in range(12) if i not in places]
@@ -63,7 +63,7 @@ def test_whatever_is_missed_a_track_is_whole(places: dict[int, float]) -> None:
 def test_missed_frames_are_reported(caplog: pytest.LogCaptureFixture) -> None:
     shown = {i: [face_at(10)] for i in range(30) if i not in (3, 11, 12, 13)}
     with caplog.at_level(logging.WARNING, "actalker_core.faces.track"):
-        track(Script(shown), greys(30), where="head clip")
+        track_face(Script(shown), greys(30), where="head clip")
     assert [record.name for record in caplog.records] == ["actalker_core.faces.track"]
     assert re.search(r"head clip.*4 of 30 frames.*\b3\b.*\b11\b.*\b13\b", caplog.text)
 
@@ -71,12 +71,12 @@ def test_missed_frames_are_reported(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("frames", [0, 1, 30])
 def test_a_clip_without_a_face_is_named(frames: int) -> None:
     with pytest.raises(FaceError, match="head clip"):
-        track(Script({}), greys(frames), where="head clip")
+        track_face(Script({}), greys(frames), where="head clip")
 
 
 def test_boxes_are_followed_without_landmarks() -> None:
     shown = {0: [face_at(10, known=False)], 2: [face_at(14, known=False)]}
-    followed = track(Script(shown), greys(3))
+    followed = track_face(Script(shown), greys(3))
     assert followed.landmarks is None
     assert lefts(followed) == pytest.approx([10, 12, 14])
     assert all(face.landmarks is None for face in followed.faces)
@@ -84,14 +84,14 @@ def test_boxes_are_followed_without_landmarks() -> None:
 
 def test_another_face_far_away_does_not_take_over() -> None:
     here, there = face_at(2), face_at(55)
-    followed = track(Script({0: [here], 1: [there], 2: [there], 3: [here, there]}), greys(4))
+    followed = track_face(Script({0: [here], 1: [there], 2: [there], 3: [here, there]}), greys(4))
     assert followed.missed == [1, 2]
     assert np.allclose(lefts(followed), 2)
 
 
 def test_a_face_that_never_comes_back_is_held() -> None:
     shown = {i: [face_at(55)] for i in range(1, 10)}
-    followed = track(Script({0: [face_at(2)], **shown}), greys(10))
+    followed = track_face(Script({0: [face_at(2)], **shown}), greys(10))
     assert followed.missed == list(range(1, 10))
     assert np.allclose(lefts(followed), 2)
 
@@ -101,7 +101,7 @@ def test_the_chosen_face_is_followed_among_two(choice: str, start: int) -> None:
     """Both move to the right by more than the half of what parts them, and change order."""
     pairs = [[face_at(10 + 3 * i), face_at(50 + 3 * i)] for i in range(10)]
     shown = {i: pair[:: 1 - 2 * (i % 2)] for i, pair in enumerate(pairs)}
-    followed = track(Script(shown), greys(10), choice)
+    followed = track_face(Script(shown), greys(10), choice)
     assert followed.missed == []
     assert lefts(followed) == [start + 3 * i for i in range(10)]
 
@@ -109,14 +109,14 @@ def test_the_chosen_face_is_followed_among_two(choice: str, start: int) -> None:
 def test_a_face_that_moved_on_while_it_was_missed_is_found_again() -> None:
     """It is alone and moves by a tenth of its side per frame, before, meanwhile and after."""
     shown = {i: [face_at(2 + 2 * i)] for i in range(20) if not 5 <= i <= 12}
-    followed = track(Script(shown), greys(20))
+    followed = track_face(Script(shown), greys(20))
     assert followed.missed == list(range(5, 13))
     assert lefts(followed) == pytest.approx([2 + 2 * i for i in range(20)])
 
 
 def test_the_largest_face_stays_chosen_when_another_outgrows_it() -> None:
     shown = {i: [face_at(5, side=20), face_at(50, 10, 10 + 5 * i)] for i in range(5)}
-    followed = track(Script(shown), greys(5), "largest")
+    followed = track_face(Script(shown), greys(5), "largest")
     assert np.allclose(lefts(followed), 5)
 
 
@@ -124,7 +124,7 @@ def test_a_face_touching_the_chosen_one_does_not_take_over() -> None:
     """Cheek to cheek, one is hidden for a moment; faces are taller than wide."""
     chosen, other = Face((10, 10, 30, 34), 0.9), Face((30, 10, 50, 34), 0.9)
     shown = {i: [other] if i == 2 else [chosen, other] for i in range(5)}
-    followed = track(Script(shown), greys(5), "left")
+    followed = track_face(Script(shown), greys(5), "left")
     assert followed.missed == [2]
     assert np.allclose(lefts(followed), 10)
 
@@ -132,21 +132,21 @@ def test_a_face_touching_the_chosen_one_does_not_take_over() -> None:
 def test_a_face_lost_in_the_whole_picture_is_looked_for_where_it_was() -> None:
     other = face_at(50)
     hidden = {i: [face_at(5 + i)] for i in range(8)}
-    followed = track(Script({i: [other] for i in range(8)}, hidden), greys(8), "left")
+    followed = track_face(Script({i: [other] for i in range(8)}, hidden), greys(8), "left")
     assert followed.missed == []
     assert lefts(followed) == [5 + i for i in range(8)]
 
 
 def test_a_small_face_after_a_dark_beginning_is_found() -> None:
     hidden = {i: [face_at(10)] for i in range(3, 60)}
-    followed = track(Script({}, hidden), greys(60))
+    followed = track_face(Script({}, hidden), greys(60))
     assert len(followed) == 60
     assert 59 not in followed.missed
 
 
 def test_who_is_chosen_is_settled_by_the_first_frame_with_faces() -> None:
     shown = {2: [face_at(50), face_at(10)], 3: [face_at(10)], 4: [face_at(50)]}
-    followed = track(Script(shown), greys(5), "1")
+    followed = track_face(Script(shown), greys(5), "1")
     assert followed.missed == [0, 1, 3]
     assert np.allclose(lefts(followed), 50)
 
@@ -154,7 +154,7 @@ def test_who_is_chosen_is_settled_by_the_first_frame_with_faces() -> None:
 @pytest.mark.parametrize(("choice", "error"), [("2", FaceError), ("tallest", InputError)])
 def test_a_clip_refuses_a_choice_that_cannot_be_met(choice: str, error: type[Exception]) -> None:
     with pytest.raises(error):
-        track(Script({1: [face_at(10), face_at(50)]}), greys(3), choice)
+        track_face(Script({1: [face_at(10), face_at(50)]}), greys(3), choice)
 
 
 def test_frames_are_read_one_at_a_time() -> None:
@@ -165,5 +165,5 @@ def test_frames_are_read_one_at_a_time() -> None:
             assert done == list(range(1, i + 1))
             yield picture
 
-    track(Script({0: [face_at(10)]}), frames(), on_frame=done.append)
+    track_face(Script({0: [face_at(10)]}), frames(), on_frame=done.append)
     assert done == [1, 2, 3, 4, 5, 6]

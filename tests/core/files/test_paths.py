@@ -17,8 +17,8 @@ from actalker_core.control.signals import (
     save_signals,
 )
 from actalker_core.control.words.bank import Bank, load_bank, references_in, save_bank
-from actalker_core.control.words.clip import Clip
-from actalker_core.control.words.prompt import WordMatcher, express, parse_prompt
+from actalker_core.control.words.clip import CLIPEncoder
+from actalker_core.control.words.prompt import WordMatcher, express_words, parse_prompt
 from actalker_core.errors import ACTalkerError, InputError, MediaError
 from actalker_core.faces import open_finder
 from actalker_core.media import VideoFrames, load_audio, load_image, save_image, write_video
@@ -36,7 +36,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "signals": load_signals,
     "bank": load_bank,
     "pictures": references_in,
-    "clip": Clip,
+    "clip": CLIPEncoder,
     "landmarker": open_finder,
 }
 WRITERS: dict[str, Callable[[Path], object]] = {
@@ -88,7 +88,7 @@ def test_a_signal_that_no_file_could_hold_is_refused(edit: str) -> None:
 def test_words_for_longer_than_a_file_could_hold_are_refused() -> None:
     bank = Bank(("joyful",), torch.zeros(1, 100_000))
     with pytest.raises(InputError, match="Text: expected"):
-        express(parse_prompt("joyful"), bank, WordMatcher(bank), seconds=30_000, rate_hz=25)
+        express_words(parse_prompt("joyful"), bank, WordMatcher(bank), seconds=30_000, rate_hz=25)
 
 
 @pytest.mark.parametrize(("suffix", "width"), [(".webp", 16_400), (".jpg", 65_600)])

@@ -17,7 +17,11 @@ from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import InputError, NotFiniteError
 from actalker_core.media import Audio
-from actalker_core.models.actalker.conditioning import Branch, Conditioning, check_conditioning
+from actalker_core.models.actalker.conditioning import (
+    Conditioning,
+    GatedCondition,
+    check_conditioning,
+)
 from actalker_core.models.actalker.encoders.audio import encode_audio
 from actalker_core.models.actalker.encoders.identity import encode_identity
 from actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
@@ -80,7 +84,7 @@ def test_windows_that_wrap_around_are_named_too() -> None:
 
 
 def conditioning(**parts: Tensor) -> Conditioning:
-    branch = Branch(torch.ones(2, 1, 4), torch.zeros(1, 1, 4), torch.ones(2))
+    branch = GatedCondition(torch.ones(2, 1, 4), torch.zeros(1, 1, 4), torch.ones(2))
     found = Conditioning(
         image_latent=torch.zeros(1, 4, 8, 8),
         identity=torch.zeros(1, 1, 4),

@@ -75,8 +75,8 @@ def test_weights_are_read_as_ops_say() -> None:
 
 def test_a_bias_is_one_number_for_each_channel() -> None:
     x, y, bias = torch.randn(2, 3, 4, 5), torch.randn(2, 3, 4, 5), torch.randn(3)
-    assert torch.allclose(kernels.added(x, y, bias), x + y + bias[:, None, None])
-    assert torch.equal(kernels.added(x, y, None), x + y)
+    assert torch.allclose(kernels.add_with_bias(x, y, bias), x + y + bias[:, None, None])
+    assert torch.equal(kernels.add_with_bias(x, y, None), x + y)
 
 
 def test_gradients_flow() -> None:
@@ -86,7 +86,7 @@ def test_gradients_flow() -> None:
 
     def run(x: Tensor, shift: Tensor, bias: Tensor) -> Tensor:
         y = kernels.group_norm(layer, x, weights_of, shift, activated=True)
-        return kernels.geglu(kernels.added(x, y, bias).transpose(1, 2))
+        return kernels.geglu(kernels.add_with_bias(x, y, bias).transpose(1, 2))
 
     assert torch.autograd.gradcheck(run, leaves)
 

@@ -6,7 +6,7 @@ from helpers.scan_inputs import draw_branch
 from torch import Tensor
 
 from actalker_core.errors import InputError
-from actalker_core.ops.selective_scan import Sequences, scan_branches
+from actalker_core.ops.selective_scan import ScanInput, scan_branches
 
 SHAPES = [
     # rows, image tokens, tail
@@ -17,7 +17,7 @@ SHAPES = [
 ]
 
 
-def by_hand(branch: Sequences) -> Tensor:
+def by_hand(branch: ScanInput) -> Tensor:
     """The definition, token by token."""
     image, (rows, _, channels) = branch.image_tokens, branch.x.shape
     y = branch.x.new_zeros(rows, image, channels)
@@ -35,7 +35,7 @@ def by_hand(branch: Sequences) -> Tensor:
     return y
 
 
-def walked(branch: Sequences, row: int, backward: bool) -> list[tuple[int, int]]:
+def walked(branch: ScanInput, row: int, backward: bool) -> list[tuple[int, int]]:
     """Positions among image and tail, and where their tokens are stored."""
     image = branch.image_tokens
     count = image if branch.counts is None else int(branch.counts[row])
@@ -96,7 +96,7 @@ def test_gradients_reach_every_part() -> None:
     rest = branch.tail, branch.order, branch.counts
     leaves = [leaf.requires_grad_() for leaf in branch.differentiable()]
     assert torch.autograd.gradcheck(
-        lambda *parts: scan_branches([Sequences(*parts, *rest)]), leaves
+        lambda *parts: scan_branches([ScanInput(*parts, *rest)]), leaves
     )
 
 

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from actalker_core.ops import jit
 from actalker_core.ops import selective_scan as room
-from actalker_core.ops.selective_scan import Sequences, in_turn, operator, scan_branches, selective
+from actalker_core.ops.selective_scan import ScanInput, in_turn, operator, scan_branches, selective
 
 
-def draw(*shape: int, **options: bool) -> Sequences:
+def draw(*shape: int, **options: bool) -> ScanInput:
     return draw_branch(*shape, dtype=torch.float32, **options)
 
 
@@ -103,7 +103,7 @@ def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
         assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
 
 
-def on(branch: Sequences, place: str | torch.dtype) -> Sequences:
+def on(branch: ScanInput, place: str | torch.dtype) -> ScanInput:
     """The branch on a device, or its numbers in another type."""
     moved = {}
     for field in fields(branch):
@@ -122,7 +122,7 @@ class Kernel:
     def __init__(self, error: Exception | None = None) -> None:
         self.calls, self.error = 0, error
 
-    def scan(self, branches: Sequence[Sequences]) -> list[Tensor]:
+    def scan(self, branches: Sequence[ScanInput]) -> list[Tensor]:
         self.calls += 1
         if self.error is not None:
             raise self.error
@@ -207,7 +207,7 @@ def test_want_of_memory_is_not_held_against_triton(install) -> None:
 # Traced ------------------------------------------------------------------------------------------
 
 
-def check_operator(branches: Sequence[Sequences], backend: str) -> None:
+def check_operator(branches: Sequence[ScanInput], backend: str) -> None:
     values = ([getattr(branch, name) for branch in branches] for name in operator._FIELDS)
     torch.library.opcheck(operator._scan, (*values, backend))
 
@@ -228,13 +228,13 @@ def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> 
     check_operator([draw(2, 5, 1, 3, 2)], "chunked")
 
 
-def traced(given: Sequences, backend: str, *, whole: bool = True) -> Tensor:
+def traced(given: ScanInput, backend: str, *, whole: bool = True) -> Tensor:
     """Of a traced graph; where it must be whole, a break is an error."""
     torch.compiler.reset()
 
     @torch.compile(backend="eager", fullgraph=whole)
     def scanned(x: Tensor) -> Tensor:
-        branch = Sequences(
+        branch = ScanInput(
             x * 2,
             delta=given.delta,
             B=given.B,

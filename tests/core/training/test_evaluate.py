@@ -57,7 +57,7 @@ class Oracle(Studio):
         mouth = np.zeros((scene.frames, 3))
         if speech is not None:
             mouth = speech.mouth_at(np.arange(scene.frames) / scene.fps)
-        opened = curves.parse(audio_gate, scene.frames, scene.fps).numpy()
+        opened = curves.parse_curve(audio_gate, scene.frames, scene.fps).numpy()
         setup = "paper" if speech else "expression"
         shares = np.stack([opened * (speech is not None), np.ones(scene.frames)], axis=1)
         states = Take(scene.person, scene.rest, acted, mouth, shares, setup).states()

@@ -12,7 +12,7 @@ from torch import Tensor
 from ....errors import CheckpointError
 from ....files.writing import try_place
 from ..config import VARIANTS, ModelConfig
-from ..networks import ACTalker, stored_dtype
+from ..networks import ACTalker, choose_stored_dtype
 from .files import check_keys, names_in, read_pickle, read_weights, tensors_of
 from .ldm_vae import LDM_PREFIX, from_ldm, is_ldm
 from .single import save, size_bytes
@@ -119,7 +119,7 @@ def convert(
         misfits = {}
         for key, value in found.items():
             name = f"{part.name}.{key}"
-            if what := misfit(value, stored_dtype(name, dtype, expected[name].dtype)):
+            if what := misfit(value, choose_stored_dtype(name, dtype, expected[name].dtype)):
                 misfits[key] = what
             weights[name] = value
         refuse(misfits, path)

@@ -15,7 +15,7 @@ from ....errors import ACTalkerError, CheckpointError, InputError, quoted
 from ....files.headers import parse_json
 from ....files.writing import save_tensors
 from ..config import ModelConfig, from_dict, to_dict
-from ..networks import ACTalker, stored_dtype, weight_dtype
+from ..networks import ACTalker, choose_stored_dtype, choose_weight_dtype
 from ..sizes import check_sizes
 from ..unet.attention import Ops
 from .files import check_keys, first_line, open_safetensors
@@ -59,14 +59,14 @@ def save(
 def size_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
     """How large a file `save` writes, but for its header; the tensors may be without memory."""
     sizes = (
-        tensor.numel() * stored_dtype(name, dtype, tensor.dtype).itemsize
+        tensor.numel() * choose_stored_dtype(name, dtype, tensor.dtype).itemsize
         for name, tensor in weights.items()
     )
     return sum(sizes)
 
 
 def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(stored_dtype(name, dtype, tensor.dtype)).contiguous()
+    return tensor.to(choose_stored_dtype(name, dtype, tensor.dtype)).contiguous()
 
 
 def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -108,7 +108,9 @@ def load(
         weights, misfits = {}, {}
         for key, value in expected.items():
             kind = (
-                weight_dtype(key, dtype, value.ndim) if value.is_floating_point() else value.dtype
+                choose_weight_dtype(key, dtype, value.ndim)
+                if value.is_floating_point()
+                else value.dtype
             )
             stored = file.get_tensor(key)
             if what := misfit(stored, kind):

@@ -12,7 +12,7 @@ from ....errors import InputError, quoted
 from ....media import Audio
 from ....ops.finite import check_encoded
 from ..config import WhisperConfig
-from ..unet.attention import Ops, attention
+from ..unet.attention import Ops, scaled_dot_product_attention
 
 SAMPLE_RATE_HZ = 16_000
 STATES_PER_SECOND = 50
@@ -85,7 +85,7 @@ class WhisperAttention(nn.Module):
     def __init__(self, width: int, heads: int, ops: Ops = nn) -> None:
         super().__init__()
         self.heads = heads
-        self.attend = getattr(ops, "attend", attention)
+        self.attend = getattr(ops, "attend", scaled_dot_product_attention)
         self.k_proj = ops.Linear(width, width, bias=False)
         self.v_proj = ops.Linear(width, width)
         self.q_proj = ops.Linear(width, width)
@@ -166,7 +166,7 @@ def hidden_states(
     if cut not in CUTS:
         raise InputError(f"Cut: expected {' or '.join(CUTS)}, got {quoted(cut)}.")
     total = samples.shape[0]
-    if not states_in(total):
+    if not count_states(total):
         raise InputError(
             f"The audio is too short: expected at least 640 samples at 16 kHz (40 ms), got "
             f"{total}. Give a longer recording, or none at all."
@@ -178,7 +178,7 @@ def hidden_states(
     heard = _hear(encoder, [*pieces, *bridges], batch, on_piece)
     states = torch.cat(heard[: len(pieces)])
     for border, bridge in zip(borders, heard[len(pieces) :], strict=True):
-        _fade_over(states, bridge, states_in(border))
+        _fade_over(states, bridge, count_states(border))
     return states
 
 
@@ -192,7 +192,7 @@ def _hear(
         some = pieces[start : start + batch]
         mel = torch.cat([log_mel(piece, encoder.config.num_mel_bins) for piece in some])
         states = encoder(mel.to(like.device, like.dtype)).float().cpu()
-        heard += [s[: states_in(len(piece))] for s, piece in zip(states, some, strict=True)]
+        heard += [s[: count_states(len(piece))] for s, piece in zip(states, some, strict=True)]
         if on_piece is not None:
             on_piece(len(heard), len(pieces))
     return heard
@@ -208,7 +208,7 @@ def _fade_over(states: Tensor, bridge: Tensor, border: int) -> None:
     stretch += share[: len(stretch)] * (bridge[: len(stretch)] - stretch)
 
 
-def states_in(samples: int) -> int:
+def count_states(samples: int) -> int:
     """How many hidden states a number of 16-kHz samples has."""
     return 2 * (samples // (2 * SAMPLES_PER_STATE))
 
@@ -224,12 +224,12 @@ def _samples_for(seconds: float) -> int:
     return math.ceil(heard / PIECE_SAMPLES) * PIECE_SAMPLES + PIECE_SAMPLES // 2
 
 
-def frames_in(states: int, fps: float) -> int:
+def count_frames(states: int, fps: float) -> int:
     """How many whole video frames a number of hidden states covers."""
     return math.floor(states * fps / STATES_PER_SECOND + 1e-6)
 
 
-def audio_windows(states: Tensor, frames: int, fps: float, length: int = 10) -> Tensor:
+def window_audio_states(states: Tensor, frames: int, fps: float, length: int = 10) -> Tensor:
     """The states around each frame: frame i at 12.5 fps reads 4i − 4 … 4i + 5.
 
     Args:

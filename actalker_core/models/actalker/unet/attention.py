@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ....ops.fused import geglu
 from ..token_regions import TokenRegion
-from .tokens import add_at, per_row, take
+from .tokens import gather_tokens, repeat_per_video, scatter_add_tokens
 
 Ops = Any
 """A namespace of layer classes: `torch.nn`, or one that casts and streams weights.
@@ -23,7 +23,7 @@ the bias that a layer computes with. Otherwise torch's attention and the plain w
 
 
 @dataclass(frozen=True)
-class Signal:
+class RegionCondition:
     """What one branch adds to a block: its tokens and where they apply.
 
     Attributes:
@@ -35,7 +35,7 @@ class Signal:
     region: TokenRegion | None
 
 
-def attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
+def scaled_dot_product_attention(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
     """Scaled dot-product attention of (n, l, c) queries over (n, s, c) keys and values."""
     q, k, v = (x.unflatten(2, (heads, -1)).transpose(1, 2) for x in (q, k, v))
     return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
@@ -52,7 +52,7 @@ class Attention(nn.Module):
     def __init__(self, channels: int, context_channels: int, heads: int, ops: Ops = nn) -> None:
         super().__init__()
         self.heads = heads
-        self.attend = getattr(ops, "attend", attention)
+        self.attend = getattr(ops, "attend", scaled_dot_product_attention)
         self.to_q = ops.Linear(channels, channels, bias=False)
         self.to_k = ops.Linear(context_channels, channels, bias=False)
         self.to_v = ops.Linear(context_channels, channels, bias=False)
@@ -95,7 +95,7 @@ class ControlledAttention(Attention):
             self.processor = SignalProjections(channels, context_channels, len(scales), ops)
 
     def forward(
-        self, x: Tensor, context: Tensor | None = None, signals: tuple[Signal, ...] = ()
+        self, x: Tensor, context: Tensor | None = None, signals: tuple[RegionCondition, ...] = ()
     ) -> Tensor:
         """Attend from (n, l, c) to the identity (n, s, c') and to every signal that speaks.
 
@@ -119,16 +119,16 @@ class ControlledAttention(Attention):
     ) -> Tensor:
         """`out` with the term of one signal."""
         places = None if region is None or tokens.shape[1] == 1 else region.reached
-        read = x if places is None else take(x, places)
+        read = x if places is None else gather_tokens(x, places)
         term = scale * self._weigh(read, tokens, *self.processor.pair(which))
         term = F.linear(term, self.weights_of(self.to_out[0], x)[0])
         if region is None:
             return out + term
-        weight = per_row(region.weight, len(x)).to(term)
+        weight = repeat_per_video(region.weight, len(x)).to(term)
         if places is None:
             return torch.addcmul(out, term, weight)
-        term = term * take(weight, places)
-        return add_at(out.expand_as(x).clone(), places, term)
+        term = term * gather_tokens(weight, places)
+        return scatter_add_tokens(out.expand_as(x).clone(), places, term)
 
 
 class SignalProjections(nn.Module):

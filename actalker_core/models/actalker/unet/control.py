@@ -6,7 +6,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from ..token_regions import Regions
-from .attention import Signal
+from .attention import RegionCondition
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Control:
         parted: Tensor = x.unflatten(0, (-1, self.frames))[self.begins].flatten(0, 1)
         return parted
 
-    def spatial(self, grid: tuple[int, int]) -> tuple[Signal, Signal]:
+    def spatial(self, grid: tuple[int, int]) -> tuple[RegionCondition, RegionCondition]:
         """Both signals with their regions on a token grid."""
         audio, expression = (None, None) if self.regions is None else self.regions.at(grid)
-        return Signal(self.audio, audio), Signal(self.expression, expression)
+        return RegionCondition(self.audio, audio), RegionCondition(self.expression, expression)
 
     def temporal(self) -> "Control":
         """Every token set averaged over its video's frames: (n, s, c) -> (b, s, c)."""

@@ -13,10 +13,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....ops.fused import layer_norm
-from ....ops.selective_scan import Sequences, scan_branches
+from ....ops.selective_scan import ScanInput, scan_branches
 from ..token_regions import TokenRegion
-from .attention import Ops, Signal, weights_of
-from .tokens import add_at, per_row, take
+from .attention import Ops, RegionCondition, weights_of
+from .tokens import gather_tokens, repeat_per_video, scatter_add_tokens
 
 SCANNED_AT_ONCE = 2**19
 """Tokens of all rows. With more of them, each branch keeps a GPU busy alone, and they take turns:
@@ -67,8 +67,8 @@ class SelectiveScanUnit(nn.Module):
         tail: Tensor,
         order: Tensor | None = None,
         counts: Tensor | None = None,
-    ) -> Sequences:
-        """What is scanned of (b, m, d) tokens and a tail (b, t, d); see `scan.Sequences`."""
+    ) -> ScanInput:
+        """What is scanned of (b, m, d) tokens and a tail (b, t, d); see `scan.ScanInput`."""
         stored = torch.cat([x, tail], dim=1)
         directions, d_inner, _ = self.dt_projs_weight.shape
         told = F.linear(stored, self.x_proj_weight.flatten(0, 1).to(stored))
@@ -76,7 +76,7 @@ class SelectiveScanUnit(nn.Module):
         dt, B, C = told.split(self.split, dim=3)
         steps = self.dt_projs_weight.to(stored).transpose(1, 2)[:, None]  # k 1 r d
         A = -torch.exp(self.A_logs.to(x.device, torch.float32))
-        return Sequences(
+        return ScanInput(
             x=stored,
             delta=dt @ steps,
             B=B,
@@ -120,20 +120,20 @@ class Branch:
 
     def read(self, x: Tensor) -> Tensor:
         """Its tokens (b, m, d) of (b, l, c)."""
-        own: Tensor = self.in_proj(x if self.kept is None else take(x, self.kept))
+        own: Tensor = self.in_proj(x if self.kept is None else gather_tokens(x, self.kept))
         return own
 
-    def sequences(self, x: Tensor, joined: int) -> Sequences:
+    def sequences(self, x: Tensor, joined: int) -> ScanInput:
         """What its unit scans of (b, l, c); `joined` rows at a time are one sequence."""
         own = self.read(x)
         stored, tail = (t.reshape(-1, joined * t.shape[1], t.shape[2]) for t in (own, self.tail))
         if self.region is None or self.region.valid is None:
             return self.unit.sequences(stored, tail)
-        valid = per_row(self.region.valid, len(own)).reshape(stored.shape[:2])
+        valid = repeat_per_video(self.region.valid, len(own)).reshape(stored.shape[:2])
         order = None if joined == 1 else torch.argsort((~valid).byte(), dim=1, stable=True)
         return self.unit.sequences(stored, tail, order, valid.sum(1))
 
-    def write(self, z: Tensor | None, scanned: Sequences, y: Tensor, rows: int) -> Tensor:
+    def write(self, z: Tensor | None, scanned: ScanInput, y: Tensor, rows: int) -> Tensor:
         """Z (b, l, d), changed in place: what the scan made of its tokens, not what they were."""
         after = _as_stored(y, scanned.order)
         if self.region is None or self.kept is None:
@@ -142,8 +142,8 @@ class Branch:
         assert z is not None  # a region leaves tokens to the projection
         change = (after - scanned.x[:, : after.shape[1]]).reshape(rows, -1, after.shape[2])
         if self.region.valid is not None:
-            change = change * per_row(self.region.valid, rows)[..., None]
-        return add_at(z, self.kept, change)
+            change = change * repeat_per_video(self.region.valid, rows)[..., None]
+        return scatter_add_tokens(z, self.kept, change)
 
 
 class ParallelControlMamba(nn.Module):
@@ -187,7 +187,12 @@ class ParallelControlMamba(nn.Module):
         self.out_proj = ops.Linear(d_inner, channels, bias=False)
 
     def forward(
-        self, x: Tensor, identity: Tensor, audio: Signal, expression: Signal, frames: int = 1
+        self,
+        x: Tensor,
+        identity: Tensor,
+        audio: RegionCondition,
+        expression: RegionCondition,
+        frames: int = 1,
     ) -> Tensor:
         """(b, l, c) with an identity (b, 1, c') and two signals -> (b, l, c).
 
@@ -212,7 +217,7 @@ class ParallelControlMamba(nn.Module):
         in_proj: nn.Module,
         project: nn.Module,
         identity: Tensor,
-        signal: Signal,
+        signal: RegionCondition,
     ) -> Branch:
         tail = identity
         if signal.tokens is not None:

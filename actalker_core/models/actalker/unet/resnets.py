@@ -9,12 +9,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.fused import added, group_norm
+from ....ops.fused import add_with_bias, group_norm
 from ..config import UNetConfig
 from .attention import Ops, weights_of
 
 
-def timestep_embedding(t: Tensor, channels: int) -> Tensor:
+def embed_timesteps(t: Tensor, channels: int) -> Tensor:
     """Sinusoids of (n,) numbers, cosines first: (n, channels). Source: arXiv 1706.03762, 3.5."""
     half = channels // 2
     exponent = torch.arange(half, device=t.device, dtype=torch.float32) / half
@@ -83,7 +83,7 @@ class SpatialResnet(nn.Module):
         h = group_norm(self.norm2, h, self.weights_of, shift, activated=True)
         weight, bias = self.weights_of(self.conv2, h)
         h = F.conv2d(h, weight, padding=1)
-        return added(x if self.conv_shortcut is None else self.conv_shortcut(x), h, bias)
+        return add_with_bias(x if self.conv_shortcut is None else self.conv_shortcut(x), h, bias)
 
 
 class TemporalResnet(nn.Module):
@@ -112,7 +112,7 @@ class TemporalResnet(nn.Module):
         )
         weight, bias = self.weights_of(self.conv2, h)
         assert bias is not None  # these convolutions are made with one
-        return added(x, _across_frames(h, share * weight), share * bias)
+        return add_with_bias(x, _across_frames(h, share * weight), share * bias)
 
 
 def _across_frames(x: Tensor, weight: Tensor) -> Tensor:

@@ -10,10 +10,10 @@ from torch import Tensor, nn
 
 from ....ops.fused import group_norm, layer_norm
 from ..config import UNetConfig
-from .attention import Attention, ControlledAttention, FeedForward, Ops, Signal, weights_of
+from .attention import Attention, ControlledAttention, FeedForward, Ops, RegionCondition, weights_of
 from .control import Context
 from .mamba import ParallelControlMamba
-from .resnets import AlphaBlender, TimestepMLP, timestep_embedding
+from .resnets import AlphaBlender, TimestepMLP, embed_timesteps
 
 
 class SpatialBlock(nn.Module):
@@ -35,7 +35,7 @@ class SpatialBlock(nn.Module):
         out: Tensor = x + self.attn1(layer_norm(self.norm1, x, self.weights_of))
         return out
 
-    def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
+    def forward(self, x: Tensor, identity: Tensor, signals: tuple[RegionCondition, ...]) -> Tensor:
         """What `look` found (n, l, c) -> (n, l, c)."""
         x = x + self.attn2(layer_norm(self.norm2, x, self.weights_of), identity, signals)
         out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
@@ -54,7 +54,7 @@ class TemporalBlock(SpatialBlock):
         self.norm_in = ops.LayerNorm(channels)
         self.ff_in = FeedForward(channels, ops)
 
-    def forward(self, x: Tensor, identity: Tensor, signals: tuple[Signal, ...]) -> Tensor:
+    def forward(self, x: Tensor, identity: Tensor, signals: tuple[RegionCondition, ...]) -> Tensor:
         """(b·l, f, c) -> (b·l, f, c); identity and signals are per video (b, s, c')."""
         x = self.look(x + self.ff_in(layer_norm(self.norm_in, x, self.weights_of)))
         per_video = layer_norm(self.norm2, x, self.weights_of).reshape(
@@ -123,7 +123,7 @@ class SpatioTemporalTransformer(nn.Module):
         Anew in every pass, as a host may change weights between two steps.
         """
         t = torch.arange(frames, device=like.device)
-        position: Tensor = self.time_pos_embed(timestep_embedding(t, like.shape[1]).to(like))
+        position: Tensor = self.time_pos_embed(embed_timesteps(t, like.shape[1]).to(like))
         return position[:, None]
 
 

@@ -10,7 +10,7 @@ from ..config import UNetConfig
 from .attention import Ops, weights_of
 from .blocks import DownBlock, MidBlock, UpBlock
 from .control import Context, Control
-from .resnets import TimestepMLP, timestep_embedding
+from .resnets import TimestepMLP, embed_timesteps
 
 
 class UNet(nn.Module):
@@ -84,8 +84,8 @@ class UNet(nn.Module):
     def _embed_time(self, timestep: Tensor, time_ids: Tensor, like: Tensor) -> Tensor:
         """(v, e) sum of the noise level's embedding and that of the time ids."""
         width = self.config.addition_time_embed_dim
-        noise = timestep_embedding(timestep, self.config.block_out_channels[0])
-        added = timestep_embedding(time_ids.flatten(), width).reshape(time_ids.shape[0], -1)
+        noise = embed_timesteps(timestep, self.config.block_out_channels[0])
+        added = embed_timesteps(time_ids.flatten(), width).reshape(time_ids.shape[0], -1)
         out: Tensor = self.time_embedding(noise.to(like)) + self.add_embedding(added.to(like))
         return out
 

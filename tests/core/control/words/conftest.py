@@ -7,7 +7,7 @@ from helpers.banks import write_clip
 from helpers.formula import filled
 from helpers.tiny import TINY
 
-from actalker_core.control.words.clip import Clip
+from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.models.actalker.encoders.motion import HeadExpression
 
 
@@ -17,8 +17,8 @@ def clip_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def clip(clip_folder: Path) -> Clip:
-    return Clip(clip_folder)
+def clip(clip_folder: Path) -> CLIPEncoder:
+    return CLIPEncoder(clip_folder)
 
 
 @pytest.fixture(scope="session")

@@ -25,10 +25,10 @@ from actalker_core.control.words.bank import (
     references_in,
     save_bank,
 )
-from actalker_core.control.words.clip import Clip
+from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.errors import FaceError, InputError, MediaError
 from actalker_core.faces.blendshapes import NAMES
-from actalker_core.faces.box import whole
+from actalker_core.faces.box import image_box
 from actalker_core.faces.face import Depth, Face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.media import save_image
@@ -44,7 +44,7 @@ class MeshedPicture(Landmarker):
     def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
         value = float(picture.mean())
         landmarks = np.full((478, 3), value, np.float32)
-        return [Face(whole(picture.shape[2], picture.shape[1]), 1.0, landmarks)]
+        return [Face(image_box(picture.shape[2], picture.shape[1]), 1.0, landmarks)]
 
 
 # Building ----------------------------------------------------------------------------------------
@@ -60,7 +60,7 @@ def test_features_are_those_of_the_encoder(network: HeadExpression) -> None:
         assert torch.equal(row, alone.features[0])
 
 
-def test_captions_and_embeddings_are_kept(network: HeadExpression, clip: Clip) -> None:
+def test_captions_and_embeddings_are_kept(network: HeadExpression, clip: CLIPEncoder) -> None:
     bank = build_bank(references("a", "b", caption="joy"), network, WholePicture(), clip)
     assert bank.captions == ("joy a", "joy b")
     assert bank.images.shape == (2, WIDTH)

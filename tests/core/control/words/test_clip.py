@@ -17,8 +17,8 @@ from transformers import CLIPModel, CLIPTokenizer
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from actalker_core.control.words.bank import Reference, build_bank
-from actalker_core.control.words.clip import Clip
-from actalker_core.control.words.prompt import ClipMatcher, express, parse_prompt
+from actalker_core.control.words.clip import CLIPEncoder
+from actalker_core.control.words.prompt import ClipMatcher, express_words, parse_prompt
 from actalker_core.errors import CheckpointError
 from actalker_core.models.actalker.encoders.motion import HeadExpression
 
@@ -29,11 +29,11 @@ def own_folder(clip_folder: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(clip_folder, tmp_path / "clip"))
 
 
-def test_sizes_come_from_the_folder(clip: Clip) -> None:
+def test_sizes_come_from_the_folder(clip: CLIPEncoder) -> None:
     assert (clip.width, clip.image_px) == (WIDTH, PICTURE_PX)
 
 
-def test_both_towers_embed_as_transformers_does(clip: Clip, clip_folder: Path) -> None:
+def test_both_towers_embed_as_transformers_does(clip: CLIPEncoder, clip_folder: Path) -> None:
     pictures, texts = rand(0, "pictures", 2, 3, PICTURE_PX, PICTURE_PX), ["joy", "a sad face"]
     mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
     words = CLIPTokenizer.from_pretrained(clip_folder)(texts, padding=True, return_tensors="pt")
@@ -44,18 +44,18 @@ def test_both_towers_embed_as_transformers_does(clip: Clip, clip_folder: Path) -
     assert torch.allclose(clip.text(texts), expected.text_embeds, atol=1e-5)
 
 
-def test_embeddings_have_length_one(clip: Clip) -> None:
+def test_embeddings_have_length_one(clip: CLIPEncoder) -> None:
     found = [clip.text(["joy", "anger"]), clip.image(rand(0, "p", 2, 3, PICTURE_PX, PICTURE_PX))]
     assert all(torch.allclose(e.norm(dim=1), torch.ones(2), atol=1e-5) for e in found)
 
 
-def test_texts_do_not_depend_on_their_neighbours(clip: Clip) -> None:
+def test_texts_do_not_depend_on_their_neighbours(clip: CLIPEncoder) -> None:
     together = clip.text(["joy", "a face that is a good deal longer"])
     assert torch.allclose(together[:1], clip.text(["joy"]), atol=1e-5)
     assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 
-def test_a_long_text_is_cut_short(clip: Clip) -> None:
+def test_a_long_text_is_cut_short(clip: CLIPEncoder) -> None:
     assert torch.allclose(clip.text(["ab" * 200]), clip.text(["ab" * 300]))
 
 
@@ -63,7 +63,7 @@ def test_nothing_is_fetched(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) 
     asked: list[object] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: asked.append(args) or [])
     monkeypatch.setattr(socket.socket, "connect", lambda _, where: asked.append(where))
-    Clip(clip_folder).text(["joy"])
+    CLIPEncoder(clip_folder).text(["joy"])
     assert asked == []
 
 
@@ -118,11 +118,11 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def test_a_folder_without_a_whole_clip_is_named(own_folder: Path, damage: str) -> None:
     DAMAGES[damage](own_folder)
     with pytest.raises(CheckpointError, match=re.escape(str(own_folder))):
-        Clip(own_folder)
+        CLIPEncoder(own_folder)
 
 
-def test_the_fingerprint_is_that_of_the_weights(clip: Clip, own_folder: Path) -> None:
-    assert Clip(own_folder).fingerprint == clip.fingerprint
+def test_the_fingerprint_is_that_of_the_weights(clip: CLIPEncoder, own_folder: Path) -> None:
+    assert CLIPEncoder(own_folder).fingerprint == clip.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -134,9 +134,11 @@ def test_the_fingerprint_is_that_of_the_weights(clip: Clip, own_folder: Path) ->
         "vision_model.encoder.layers.0.mlp.fc1.weight",
     ],
 )
-def test_other_weights_have_another_fingerprint(clip: Clip, own_folder: Path, part: str) -> None:
+def test_other_weights_have_another_fingerprint(
+    clip: CLIPEncoder, own_folder: Path, part: str
+) -> None:
     rewrite(own_folder, lambda weights: weights | {part: weights[part] + 1})
-    assert Clip(own_folder).fingerprint != clip.fingerprint
+    assert CLIPEncoder(own_folder).fingerprint != clip.fingerprint
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
@@ -144,8 +146,8 @@ def test_other_weights_have_another_fingerprint(clip: Clip, own_folder: Path, pa
 def test_a_clip_saved_in_half_precision_serves(
     tmp_path: Path, dtype: torch.dtype, by: str, network: HeadExpression
 ) -> None:
-    half = Clip(write_clip(tmp_path / "half", dtype=dtype))
+    half = CLIPEncoder(write_clip(tmp_path / "half", dtype=dtype))
     shown = [Reference(w, rand(0, w, 3, 16, 16), w if by == "captions" else "") for w in WORDS]
     bank = build_bank(shown, network, WholePicture(), half)
-    signal = express(parse_prompt("joy"), bank, ClipMatcher(bank, half), seconds=1, rate_hz=2)
+    signal = express_words(parse_prompt("joy"), bank, ClipMatcher(bank, half), seconds=1, rate_hz=2)
     assert signal.features.dtype == torch.float32

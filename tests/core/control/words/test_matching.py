@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actalker_core.control.words.bank import Bank
-from actalker_core.control.words.clip import Clip
+from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.control.words.presets import PRESETS, SYNONYMS
 from actalker_core.control.words.prompt import ClipMatcher, PresetMatcher, WordMatcher
 from actalker_core.errors import InputError
@@ -68,7 +68,7 @@ def test_pictures_are_matched_as_documented(text: str, temperature: float) -> No
     assert np.allclose(found, expected, atol=1e-5)
 
 
-def test_a_real_clip_is_matched_as_documented(clip: Clip) -> None:
+def test_a_real_clip_is_matched_as_documented(clip: CLIPEncoder) -> None:
     known = clip.text(phrases(WORDS))
     found = ClipMatcher(named_bank(), clip).weights("happy")
     expected = matched(clip.text(phrases(["happy"]))[0], known, known, 0.1)
@@ -91,7 +91,7 @@ def test_where_pictures_and_texts_crowd_does_not_matter() -> None:
 
 
 @pytest.mark.parametrize("word", WORDS)
-def test_a_caption_finds_itself(clip: Clip, word: str) -> None:
+def test_a_caption_finds_itself(clip: CLIPEncoder, word: str) -> None:
     weights = ClipMatcher(named_bank(), clip).weights(word)
     assert weights.argmax() == WORDS.index(word)
     assert torch.isclose(weights.sum(), torch.tensor(1.0))
@@ -118,8 +118,8 @@ def test_towers_of_different_clips_are_named(theirs: int, ours: int) -> None:
         ClipMatcher(bank, StubClip(ours, asked))
 
 
-def test_a_real_clip_of_the_same_width_is_refused(clip: Clip, tmp_path: Path) -> None:
-    other = Clip(write_clip(tmp_path / "other", seed=1))
+def test_a_real_clip_of_the_same_width_is_refused(clip: CLIPEncoder, tmp_path: Path) -> None:
+    other = CLIPEncoder(write_clip(tmp_path / "other", seed=1))
     bank = Bank(WORDS, torch.eye(4), images=torch.ones(4, WIDTH), clip=other.fingerprint)
     with pytest.raises(InputError, match=rf"{other.fingerprint}.*{clip.fingerprint}"):
         ClipMatcher(bank, clip)

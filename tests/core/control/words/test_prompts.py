@@ -22,13 +22,13 @@ from helpers.banks import (
 from helpers.formula import randn
 
 from actalker_core.control.words.bank import build_bank, load_bank, save_bank
-from actalker_core.control.words.clip import Clip
+from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.control.words.presets import PRESETS
 from actalker_core.control.words.prompt import (
     ClipMatcher,
     Moment,
     PresetMatcher,
-    express,
+    express_words,
     parse_prompt,
 )
 from actalker_core.errors import InputError, quoted
@@ -88,7 +88,7 @@ def test_neutral_is_the_neutral_entry_and_no_mixture(neutral: str) -> None:
 def test_words_are_reached_at_their_times(rate_hz: float) -> None:
     bank = replace(named_bank(), features=randn(0, "features", 4, 7))
     prompt = parse_prompt("0s: neutral; 2s: joyful; 4s: surprised")
-    signal = express(prompt, bank, Named(bank), seconds=6, rate_hz=rate_hz, strength=0.7)
+    signal = express_words(prompt, bank, Named(bank), seconds=6, rate_hz=rate_hz, strength=0.7)
     assert (len(signal), signal.rate_hz) == (round(6 * rate_hz), rate_hz)
     for seconds, word in ((0, "neutral"), (2, "joyful"), (4, "surprised"), (5, "surprised")):
         exact = said(word, bank, Named(bank), strength=0.7)[0]
@@ -115,7 +115,7 @@ def test_outside_the_words_they_hold() -> None:
 def test_a_time_between_two_values_is_passed_evenly() -> None:
     bank = named_bank()
     prompt = [Moment(0.0, "joyful"), Moment(0.3, "sad"), Moment(1.2, "joyful")]
-    features = express(prompt, bank, Named(bank), seconds=2, rate_hz=2).features
+    features = express_words(prompt, bank, Named(bank), seconds=2, rate_hz=2).features
     sad = features[:, WORDS.index("sad")]
     assert torch.allclose(sad, torch.tensor([0.0, 0.7 / 0.9, 0.2 / 0.9, 0.0]), atol=1e-6)
 
@@ -124,7 +124,7 @@ def test_a_time_between_two_values_is_passed_evenly() -> None:
 def test_a_duration_holds_at_least_one_value_and_ends(seconds: float) -> None:
     bank = named_bank()
     with pytest.raises(InputError):
-        express(parse_prompt("sad"), bank, Named(bank), seconds=seconds, rate_hz=FPS)
+        express_words(parse_prompt("sad"), bank, Named(bank), seconds=seconds, rate_hz=FPS)
 
 
 @pytest.mark.parametrize("strength", [float("nan"), float("inf")])
@@ -189,7 +189,7 @@ def test_a_blank_prompt_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("caption", ["", "a face of"])
 def test_pictures_become_a_signal_that_words_drive(
-    tmp_path: Path, network: HeadExpression, clip: Clip, caption: str
+    tmp_path: Path, network: HeadExpression, clip: CLIPEncoder, caption: str
 ) -> None:
     path = tmp_path / "bank.safetensors"
     save_bank(path, build_bank(references(*WORDS, caption=caption), network, WholePicture(), clip))

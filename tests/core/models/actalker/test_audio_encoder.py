@@ -24,9 +24,9 @@ from actalker_core.models.actalker.encoders.audio import (
     SAMPLE_RATE_HZ,
     STATES_PER_SECOND,
     WhisperEncoder,
-    audio_windows,
     encode_audio,
     hidden_states,
+    window_audio_states,
 )
 
 EXPECTED_GOT = r"(?s)expected.*got"
@@ -163,7 +163,7 @@ def test_the_last_frame_hears_what_follows_it(
 ) -> None:
     frames = math.floor(29.99 * fps)
     part = encode_audio(ear, sound(samples), seconds=frames / fps, cut=cut).states
-    windows = [audio_windows(states, frames, fps) for states in (part, heard[cut])]
+    windows = [window_audio_states(states, frames, fps) for states in (part, heard[cut])]
     assert torch.allclose(*windows, atol=1e-5)
 
 

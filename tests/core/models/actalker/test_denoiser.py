@@ -10,11 +10,11 @@ from helpers.conditioning import CONFIG, FRAMES, GRID, HALFWAY, OPEN, SHUT, cond
 from helpers.formula import filled
 from torch import Tensor, nn
 
-from actalker_core.diffusion.guidance_cache import Shortcuts
+from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
-from actalker_core.models.actalker.cost import count
+from actalker_core.models.actalker.cost import estimate_cost
 from actalker_core.models.actalker.denoiser import Denoiser, clip_velocity, passes_on, velocity
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.unet.unet import UNet
@@ -106,7 +106,10 @@ def test_moving_to_where_it_is_moves_nothing() -> None:
 def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
     unet.conv_in = unet.unet.conv_in
     c = conditioning(OPEN, OPEN)
-    wanted, found = (Denoiser(unet, c, count)(NOISY, 2.0, WHOLE[0], ALL) for count in (4, at_once))
+    wanted, found = (
+        Denoiser(unet, c, passes_at_once)(NOISY, 2.0, WHOLE[0], ALL)
+        for passes_at_once in (4, at_once)
+    )
     assert found.shape == (4, *NOISY.shape)
     assert (found - wanted).norm() < 1e-3 * wanted.norm()
 
@@ -119,20 +122,22 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
 @pytest.mark.parametrize(
     "guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1)), Guidance((2, 0.5), (3, 3), (0, 0))]
 )
-@pytest.mark.parametrize("shortcuts", [None, Shortcuts(guide_to=1.0), Shortcuts(5.0, 0.0, 2)])
+@pytest.mark.parametrize(
+    "shortcuts", [None, GuidanceInterval(guide_to=1.0), GuidanceInterval(5.0, 0.0, 2)]
+)
 def test_preflight_counts_what_will_run(
     unet: Counting,
     gates: tuple,
     windows: Windows,
     guidance: Guidance,
-    shortcuts: Shortcuts | None,
+    shortcuts: GuidanceInterval | None,
 ) -> None:
     c, sigmas = conditioning(*gates), karras_sigmas(3, 0.1, 10.0)
     unet.conv_in = unet.unet.conv_in
     padded = c.padded(windows.padding)
     noise = draw(8, padded.frames, 4, *GRID)
     sample(Denoiser(unet, padded), noise, sigmas, guidance, windows, shortcuts=shortcuts)
-    cost = count(c, windows, guidance, sigmas, shortcuts)
+    cost = estimate_cost(c, windows, guidance, sigmas, shortcuts)
     assert cost.evaluations == unet.seen
     assert cost.unplanned == 4 * cost.windows
     assert cost.passes <= len(set(passes_on(c, range(FRAMES))))

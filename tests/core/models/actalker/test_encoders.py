@@ -14,11 +14,11 @@ from actalker_core.models.actalker.config import WhisperConfig
 from actalker_core.models.actalker.encoders.audio import (
     PIECE_SAMPLES,
     WhisperEncoder,
-    audio_windows,
-    frames_in,
+    count_frames,
+    count_states,
     hidden_states,
     log_mel,
-    states_in,
+    window_audio_states,
 )
 from actalker_core.models.actalker.encoders.identity import encode_identity
 from actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
@@ -56,8 +56,8 @@ def test_whisper_is_transformers_whisper() -> None:
 @pytest.mark.parametrize("samples", [640, 1279, 1280, 16_000, 52_801])
 def test_states_per_sample(model: ACTalker, samples: int) -> None:
     states = hidden_states(model.audio_encoder, noise(samples))
-    assert states.shape == (states_in(samples), 3, 32)
-    assert states_in(samples) == 2 * (samples // 640)
+    assert states.shape == (count_states(samples), 3, 32)
+    assert count_states(samples) == 2 * (samples // 640)
 
 
 def test_released_cut_hears_every_30_seconds_alone(model: ACTalker) -> None:
@@ -76,7 +76,7 @@ def test_too_short_audio(model: ACTalker, samples: int) -> None:
 
 def test_windows_at_12_5_fps_are_the_released_ones() -> None:
     states = torch.arange(1, 41, dtype=torch.float32)[:, None, None]
-    windows = audio_windows(states, 10, 12.5)[..., 0, 0]
+    windows = window_audio_states(states, 10, 12.5)[..., 0, 0]
     assert windows[0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
     assert windows[5].tolist() == list(range(17, 27))
     assert windows[9].tolist() == [33, 34, 35, 36, 37, 38, 39, 40, 0, 0]
@@ -85,7 +85,7 @@ def test_windows_at_12_5_fps_are_the_released_ones() -> None:
 @pytest.mark.parametrize("fps", [8, 12.5, 24, 25, 29.97, 30, 50])
 def test_windows_stay_with_the_sound_at_any_rate(fps: float) -> None:
     states = torch.arange(500, dtype=torch.float32)[:, None, None]
-    windows = audio_windows(states, frames_in(500, fps), fps)
+    windows = window_audio_states(states, count_frames(500, fps), fps)
     centres = windows[2:, 4, 0, 0]
     want = torch.arange(2, len(windows)) / fps * 50
     assert (centres - want).abs().max() <= 0.5 + 1e-4
@@ -95,7 +95,7 @@ def test_windows_stay_with_the_sound_at_any_rate(fps: float) -> None:
     ("states", "fps", "frames"), [(164, 12.5, 41), (100, 25, 50), (3, 12.5, 0)]
 )
 def test_frames_that_states_cover(states: int, fps: float, frames: int) -> None:
-    assert frames_in(states, fps) == frames
+    assert count_frames(states, fps) == frames
 
 
 # Identity and motion -----------------------------------------------------------------------------

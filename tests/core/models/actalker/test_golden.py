@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
-from actalker_core.models.actalker.conditioning import Branch, Conditioning
+from actalker_core.models.actalker.conditioning import Conditioning, GatedCondition
 from actalker_core.models.actalker.config import (
     VARIANTS,
     ArcFaceConfig,
@@ -35,9 +35,9 @@ from actalker_core.models.actalker.config import (
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.encoders.audio import (
     WhisperEncoder,
-    audio_windows,
     hidden_states,
     log_mel,
+    window_audio_states,
 )
 from actalker_core.models.actalker.encoders.identity import ArcFace
 from actalker_core.models.actalker.encoders.motion import HeadExpression, HeadPose
@@ -48,8 +48,8 @@ from actalker_core.models.actalker.encoders.projections import (
     IdentityProjection,
 )
 from actalker_core.models.actalker.guidance import Guidance
-from actalker_core.models.actalker.token_regions import Regions, tokens_of
-from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.token_regions import Regions, token_region
+from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.control import Control
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba, SelectiveScanUnit
 from actalker_core.models.actalker.unet.unet import UNet
@@ -161,8 +161,10 @@ def test_pcm_layer(cases: dict, seed: int) -> None:
     assert channels == case["d_model"]
     assert set(golden) == set(case["cases"])
     for name, masks in case["cases"].items():
-        regions = [tokens_of(mask(m), tuple(case["grid"])) for m in masks]
-        y = layer(x, identity, Signal(audio, regions[0]), Signal(expression, regions[1]))
+        regions = [token_region(mask(m), tuple(case["grid"])) for m in masks]
+        y = layer(
+            x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
+        )
         close(y, golden[name], MODULE)
 
 
@@ -336,7 +338,7 @@ def test_audio(cases: dict, seed: int) -> None:
     close(log_mel(samples, config.num_mel_bins).mean(1), golden["mel_mean"], MODULE)
     states = hidden_states(filled(module, seed), samples, cut="released")
     frames, length = golden["windows"].shape[:2]
-    windows = audio_windows(states, frames, fps, length)
+    windows = window_audio_states(states, frames, fps, length)
     close(windows[..., : case["stored_channels"]], golden["windows"], MODULE)
     close(windows.mean(-1), golden["windows_mean"], MODULE)
 
@@ -391,10 +393,10 @@ def pipeline_conditioning(
     counts = {"audio": cases["unet_tiny"]["audio_tokens"]}
     counts["exp"] = cases["unet_tiny"]["expression_tokens"]
 
-    def branch(kind: str, gate: float) -> Branch:
+    def branch(kind: str, gate: float) -> GatedCondition:
         parts = [randn(seed, f"pipe_{kind}{i}", 1, counts[kind], dim) for i in range(frames)]
         absent = randn(seed, f"pipe_uncond_{kind}", 1, counts[kind], dim)
-        return Branch(torch.cat(parts), absent, torch.full((frames,), float(gate)))
+        return GatedCondition(torch.cat(parts), absent, torch.full((frames,), float(gate)))
 
     image = mask("face").expand(1, 3, -1, -1)
     identity = randn(seed, "pipe_idv", 1, 1, case["identity_dim"])

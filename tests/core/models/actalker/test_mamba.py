@@ -6,9 +6,9 @@ from torch import Tensor
 
 from actalker_core.control.regions import box_mask
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
-from actalker_core.models.actalker.token_regions import TokenRegion, tokens_of
+from actalker_core.models.actalker.token_regions import TokenRegion, token_region
 from actalker_core.models.actalker.unet import mamba
-from actalker_core.models.actalker.unet.attention import Signal
+from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba, use_scan_backend
 
 GRID, SIZE, CHANNELS, CONTEXT, ROWS = (6, 5), (48, 40), 16, 12, 3
@@ -41,7 +41,7 @@ WHOLE, NOTHING = torch.ones_like(MOUTH), torch.zeros_like(MOUTH)
 
 
 def region(mask: Tensor) -> TokenRegion:
-    return tokens_of(mask, GRID)
+    return token_region(mask, GRID)
 
 
 def run(
@@ -52,7 +52,10 @@ def run(
     x: Tensor = X,
     identity: Tensor = IDENTITY,
 ) -> Tensor:
-    signals = (Signal(audio, region(masks[0])), Signal(expression, region(masks[1])))
+    signals = (
+        RegionCondition(audio, region(masks[0])),
+        RegionCondition(expression, region(masks[1])),
+    )
     return layer(x, identity, *signals)
 
 
@@ -92,7 +95,7 @@ def test_a_closed_gate_is_an_absent_branch(layer, masks) -> None:
 
 
 def test_a_full_mask_is_no_mask(layer) -> None:
-    everywhere = layer(X, IDENTITY, Signal(AUDIO, None), Signal(EXPRESSION, None))
+    everywhere = layer(X, IDENTITY, RegionCondition(AUDIO, None), RegionCondition(EXPRESSION, None))
     assert torch.equal(run(layer, AUDIO, EXPRESSION, (WHOLE, WHOLE)), everywhere)
 
 
@@ -178,10 +181,12 @@ def test_without_mask_drop_every_token_is_scanned(layer: ParallelControlMamba) -
 @pytest.mark.parametrize("masks", [(WHOLE, WHOLE), (MOUTH, REST)])
 def test_across_frames_a_frame_hears_the_others(masks: tuple[Tensor, Tensor]) -> None:
     joined = other_layer(across_frames=True)
-    signals = [Signal(t, region(m)) for t, m in zip((AUDIO, EXPRESSION), masks, strict=True)]
+    signals = [
+        RegionCondition(t, region(m)) for t, m in zip((AUDIO, EXPRESSION), masks, strict=True)
+    ]
     changed = AUDIO.clone()
     changed[2] += 1
-    louder = [Signal(changed, signals[0].region), signals[1]]
+    louder = [RegionCondition(changed, signals[0].region), signals[1]]
     for layer_, hears in ((joined, True), (other_layer(), False)):
         before, after = (layer_(X, IDENTITY, *s, frames=ROWS) for s in (signals, louder))
         assert torch.equal(before[0], after[0]) != hears
@@ -189,6 +194,6 @@ def test_across_frames_a_frame_hears_the_others(masks: tuple[Tensor, Tensor]) ->
 
 
 def test_across_frames_one_frame_is_as_ever(layer: ParallelControlMamba) -> None:
-    signals = (Signal(AUDIO, region(MOUTH)), Signal(EXPRESSION, region(REST)))
+    signals = (RegionCondition(AUDIO, region(MOUTH)), RegionCondition(EXPRESSION, region(REST)))
     alone = other_layer(across_frames=True)(X, IDENTITY, *signals, frames=1)
     assert torch.equal(alone, layer(X, IDENTITY, *signals))

@@ -8,9 +8,9 @@ from helpers.conditioning import CONFIG, OPEN, conditioning
 from actalker_core.diffusion.windows import Windows
 from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.memory import (
-    activation_bytes,
-    fitting_passes,
+    estimate_activation_bytes,
     most_within,
+    passes_that_fit,
     scanned_shares,
 )
 from actalker_core.models.actalker.token_regions import Regions
@@ -29,7 +29,7 @@ def test_memory_is_foretold(variant: str, side_px: int, frames: int, dtype: torc
         regions = Regions.from_masks(*face_masks(mode, side_px), grid, config.levels)
         for passes in (mode.passes[-1:], mode.passes):
             counted = window_peak_bytes(unet, mode, frames, side_px, passes)
-            told = activation_bytes(
+            told = estimate_activation_bytes(
                 config, grid, frames, len(passes), scanned_shares(regions), dtype.itemsize
             )
             assert told == pytest.approx(counted, rel=0.15)
@@ -59,4 +59,4 @@ def test_shares_are_those_of_the_masks() -> None:
 def test_as_many_passes_as_fit() -> None:
     sizes = [3, 6, 9, 12]
     assert [most_within(sizes, limit) for limit in (0, 3, 8.9, 9, 100)] == [1, 1, 2, 3, 4]
-    assert fitting_passes(UNet(CONFIG), conditioning(OPEN, OPEN), Windows(3)) == 4
+    assert passes_that_fit(UNet(CONFIG), conditioning(OPEN, OPEN), Windows(3)) == 4

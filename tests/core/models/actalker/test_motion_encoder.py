@@ -12,7 +12,7 @@ from helpers.signals import same
 from helpers.tiny import tiny_model
 from torch import Tensor
 
-from actalker_core.control.signals import ExpressionSignal, PoseSignal, Signal, Signals
+from actalker_core.control.signals import DrivingSignal, ExpressionSignal, PoseSignal, Signals
 from actalker_core.errors import InputError, MediaError
 from actalker_core.media import VideoFrames, read_frames, write_video
 from actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
@@ -42,7 +42,7 @@ def held(model: ACTalker, frames: Any, box: Any = None, **options: Any) -> PoseS
     return encode_pose(model.head_pose_encoder, frames, box, rate_hz=25.0, **options)
 
 
-def close(a: Signal, b: Signal) -> bool:
+def close(a: DrivingSignal, b: DrivingSignal) -> bool:
     """Of two encodings of the same pictures."""
     alike = {"rtol": 1e-4, "atol": 1e-4}
     return all(torch.allclose(track, b.tracks[name], **alike) for name, track in a.tracks.items())
@@ -51,7 +51,7 @@ def close(a: Signal, b: Signal) -> bool:
 @pytest.mark.parametrize("encode", [shown, held])
 @pytest.mark.parametrize("batch", [1, 3, 7, 8, 100])
 def test_motion_does_not_depend_on_the_batch(
-    model: ACTalker, encode: Callable[..., Signal], batch: int
+    model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
 ) -> None:
     seen: list[int] = []
     signal = encode(model, iter(pictures(7)), batch=batch, on_batch=seen.append)
@@ -63,7 +63,7 @@ def test_motion_does_not_depend_on_the_batch(
 @pytest.mark.parametrize("encode", [shown, held])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_frames_are_read_when_they_are_needed(
-    model: ACTalker, encode: Callable[..., Signal], batch: int
+    model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
 ) -> None:
     encoded, ahead = [0], []
 
@@ -87,7 +87,9 @@ def test_frames_are_read_when_they_are_needed(
 
 
 @pytest.mark.parametrize("encode", [shown, held])
-def test_who_watches_may_stop_the_reading(model: ACTalker, encode: Callable[..., Signal]) -> None:
+def test_who_watches_may_stop_the_reading(
+    model: ACTalker, encode: Callable[..., DrivingSignal]
+) -> None:
     film = iter(pictures(9))
 
     def stop(done: int) -> None:
@@ -100,7 +102,7 @@ def test_who_watches_may_stop_the_reading(model: ACTalker, encode: Callable[...,
 
 @pytest.mark.parametrize("encode", [shown, held])
 def test_bytes_and_fractions_are_the_same_picture(
-    model: ACTalker, encode: Callable[..., Signal]
+    model: ACTalker, encode: Callable[..., DrivingSignal]
 ) -> None:
     assert close(encode(model, pictures(3)), encode(model, pictures(3) / 255))
 
@@ -108,7 +110,7 @@ def test_bytes_and_fractions_are_the_same_picture(
 @pytest.mark.parametrize("encode", [shown, held])
 @pytest.mark.parametrize("frames", [[], iter(())])
 def test_a_clip_without_frames_is_refused(
-    model: ACTalker, encode: Callable[..., Signal], frames: Any
+    model: ACTalker, encode: Callable[..., DrivingSignal], frames: Any
 ) -> None:
     with pytest.raises(InputError, match="no frames"):
         encode(model, frames)

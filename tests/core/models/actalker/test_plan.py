@@ -7,12 +7,12 @@ from actalker_core.control.curves import Curve, DrawnCurve
 from actalker_core.control.signals import AudioSignal, ExpressionSignal, Signals
 from actalker_core.errors import InputError
 from actalker_core.faces import Face
-from actalker_core.faces.portrait import fit
+from actalker_core.faces.portrait import prepare_portrait
 from actalker_core.media import Audio
 from actalker_core.models.actalker.plan import Inputs, Plan, Settings, lay_out
 
 FPS = 10.0
-PORTRAIT = fit(torch.rand(3, 64, 64), Face((8, 8, 56, 56), 1.0), 64)
+PORTRAIT = prepare_portrait(torch.rand(3, 64, 64), Face((8, 8, 56, 56), 1.0), 64)
 AUDIO = AudioSignal(50.0, "speech", torch.zeros(100, 2, 3))
 EXPRESSION = ExpressionSignal(10.0, "clip", torch.zeros(15, 4))
 BEAT = Audio(torch.cat([torch.ones(1, 8000), torch.zeros(1, 8000)], dim=1).numpy(), 8000)

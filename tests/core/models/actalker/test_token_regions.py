@@ -6,7 +6,7 @@ from torch import Tensor
 
 from actalker_core.control.regions import box_mask
 from actalker_core.errors import InputError
-from actalker_core.models.actalker.token_regions import Regions, tokens_of
+from actalker_core.models.actalker.token_regions import Regions, token_region
 
 GRID = (8, 6)
 SIZE = (64, 48)
@@ -18,7 +18,7 @@ def box(x0: int, y0: int, x1: int, y1: int) -> Tensor:
 
 
 def test_a_full_mask_keeps_everything_without_a_list() -> None:
-    region = tokens_of(torch.ones(1, 1, *SIZE), GRID)
+    region = token_region(torch.ones(1, 1, *SIZE), GRID)
     assert region.kept is None
     assert not region.is_empty
     assert torch.allclose(region.weight, torch.ones(1, 48, 1))
@@ -26,43 +26,43 @@ def test_a_full_mask_keeps_everything_without_a_list() -> None:
 
 @pytest.mark.parametrize("size", [(64, 48), (100, 75), (512, 384), (61, 50), (8, 6), (3, 2)])
 def test_ones_of_any_size_keep_everything(size: tuple[int, int]) -> None:
-    assert tokens_of(torch.ones(1, 1, *size), GRID).kept is None
+    assert token_region(torch.ones(1, 1, *size), GRID).kept is None
 
 
 def test_an_empty_mask_keeps_nothing() -> None:
-    region = tokens_of(torch.zeros(1, 1, *SIZE), GRID)
+    region = token_region(torch.zeros(1, 1, *SIZE), GRID)
     assert region.is_empty
     assert region.weight.abs().max() == 0
 
 
 def test_a_box_on_the_grid_keeps_its_tokens_in_raster_order() -> None:
-    region = tokens_of(box(16, 8, 32, 24), GRID)  # columns 2, 3 of rows 1, 2
+    region = token_region(box(16, 8, 32, 24), GRID)  # columns 2, 3 of rows 1, 2
     assert region.valid is None
     assert region.kept.tolist() == [[8, 9, 14, 15]]
 
 
 def test_a_soft_mask_weighs_attention_but_scans_nothing() -> None:
-    region = tokens_of(0.5 * torch.ones(1, 1, *SIZE), GRID)
+    region = token_region(0.5 * torch.ones(1, 1, *SIZE), GRID)
     assert region.is_empty
     assert torch.allclose(region.weight, 0.5 * torch.ones(1, 48, 1))
 
 
 def test_a_mask_reaches_as_far_as_it_weighs() -> None:
     masks = torch.cat([box(20, 12, 36, 30), box(0, 0, 8, 8), torch.zeros(1, 1, *SIZE)])
-    region = tokens_of(masks, GRID)
+    region = token_region(masks, GRID)
     for places, weight in zip(region.reached, region.weight[..., 0], strict=True):
         assert len(set(places.tolist())) == len(places)
         assert weight[places].abs().sum() == weight.abs().sum()
-    assert tokens_of(torch.ones(1, 1, *SIZE), GRID).reached is None
-    assert tokens_of(0.5 * torch.ones(1, 1, *SIZE), GRID).reached is None
+    assert token_region(torch.ones(1, 1, *SIZE), GRID).reached is None
+    assert token_region(0.5 * torch.ones(1, 1, *SIZE), GRID).reached is None
 
 
 def test_different_masks_are_filled_up_with_tokens_outside() -> None:
     masks = torch.cat([box(0, 0, 16, 16), box(0, 0, 8, 8), torch.zeros(1, 1, *SIZE)])
-    region = tokens_of(masks, GRID)
+    region = token_region(masks, GRID)
     assert region.valid.sum(1).tolist() == [4, 1, 0]
     for row in range(3):
-        alone = tokens_of(masks[row : row + 1], GRID)
+        alone = token_region(masks[row : row + 1], GRID)
         kept = region.kept[row][region.valid[row]]
         assert kept.tolist() == alone.kept[0].tolist()
         assert len(set(region.kept[row].tolist())) == 4

@@ -12,8 +12,12 @@ from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
 
 from actalker_core.control.regions import box_mask
-from actalker_core.models.actalker.token_regions import Regions, tokens_of
-from actalker_core.models.actalker.unet.attention import ControlledAttention, Signal, attention
+from actalker_core.models.actalker.token_regions import Regions, token_region
+from actalker_core.models.actalker.unet.attention import (
+    ControlledAttention,
+    RegionCondition,
+    scaled_dot_product_attention,
+)
 from actalker_core.models.actalker.unet.blocks import Upsample
 from actalker_core.models.actalker.unet.control import Control
 from actalker_core.models.actalker.unet.unet import UNet
@@ -138,11 +142,15 @@ def test_a_signal_is_read_where_its_mask_reaches(kind: str, tokens: int) -> None
         "everything": torch.ones_like(box),
     }
     attention_layer = filled(ControlledAttention(16, 12, 2, (1.25, 1.25)), 4)
-    region = tokens_of(masks[kind], grid)
+    region = token_region(masks[kind], grid)
     x, identity = draw(0, 3, 30, 16), draw(1, 3, 1, 12)
     said = draw(2, 3, tokens, 12)
-    found = attention_layer(x, identity, (Signal(None, None), Signal(said, region)))
-    everywhere = attention_layer(x, identity, (Signal(None, None), Signal(said, None)))
+    found = attention_layer(
+        x, identity, (RegionCondition(None, None), RegionCondition(said, region))
+    )
+    everywhere = attention_layer(
+        x, identity, (RegionCondition(None, None), RegionCondition(said, None))
+    )
     nowhere = attention_layer(x, identity)
     weight = region.weight.expand(3, -1, -1)
     assert close(found.expand_as(x), torch.lerp(nowhere.expand_as(x), everywhere, weight), 1e-4)
@@ -206,7 +214,7 @@ class CountedOps:
     @staticmethod
     def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
         CountedOps.calls += 1
-        return attention(q, k, v, heads)
+        return scaled_dot_product_attention(q, k, v, heads)
 
 
 def test_every_layer_and_attention_comes_from_ops(unet: UNet) -> None:
@@ -223,13 +231,13 @@ def test_every_layer_and_attention_comes_from_ops(unet: UNet) -> None:
 
 
 def test_half_precision_runs(unet: UNet) -> None:
-    from actalker_core.models.actalker.networks import weight_dtype
+    from actalker_core.models.actalker.networks import choose_weight_dtype
 
     half = UNet(CONFIG)
     half.load_state_dict(unet.state_dict())
     for name, parameter in half.named_parameters():
         parameter.data = parameter.data.to(
-            weight_dtype(f"unet.{name}", torch.bfloat16, parameter.ndim)
+            choose_weight_dtype(f"unet.{name}", torch.bfloat16, parameter.ndim)
         )
     c = control()
     c = replace(
