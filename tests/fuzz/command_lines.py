@@ -97,7 +97,7 @@ def _run(rng: random.Random, inside: Path, outside: Path) -> None:
             ["info", str(file)],
             ["faces", str(file)],
             ["bank", "--signals", str(file), "--captions", words.prompt(rng), "--out", str(out)],
-            ["convert", str(inside), "--out", str(out), "--variant", "tiny"],
+            ["convert", str(inside), "--out", str(out), "--variant", "released"],
         )
     )
     said = io.StringIO()

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 
 import torch
-from actalker_core.files.writing.archive import format_of
 from helpers.tiny import TINY
 
+from actalker_core.files.archive import format_of
 from actalker_core.models.actalker.checkpoint import load, save, summarize
 from actalker_core.models.actalker.networks import ACTalker
 from fuzz.mutations import altered_header, damaged, header_and_body, joined

@@ -210,7 +210,7 @@ def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
     """One case, in this process."""
     from actalker_core.errors import ACTalkerError
 
-    case: Case = importlib.import_module(kind).case
+    case: Case = importlib.import_module(f"fuzz.{kind}").case
     base = Path(tempfile.mkdtemp(prefix="actalker-fuzz-"))
     inside, outside = base / "in", base / "out"
     inside.mkdir()
@@ -237,7 +237,7 @@ def prepare(kind: str) -> str:
 
     unlimited = resource.getrlimit(resource.RLIMIT_AS)[1]
     resource.setrlimit(resource.RLIMIT_AS, (unlimited, unlimited))
-    importlib.import_module(kind).prepare()
+    importlib.import_module(f"fuzz.{kind}").prepare()
     with suppress(OSError):  # only Linux tells
         pages = int(Path("/proc/self/statm").read_text().split()[0])
         most = pages * resource.getpagesize() + MEMORY_BYTES

@@ -4,11 +4,11 @@ import random
 from pathlib import Path
 
 import numpy as np
-from actalker_core.files.writing.names import parts_of_name
 
 from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
 from actalker_core.control.words.prompt import parse_prompt
+from actalker_core.files.names import split_name
 from actalker_core.media import Audio
 from actalker_core.text import Piece, check_text, parse_number
 
@@ -118,7 +118,7 @@ READERS = (
     (prompt, _read_prompt),
     (edit, parse_edit),
     (region, regions.parse_region),
-    (name, lambda text: parts_of_name("Name", text)),
+    (name, lambda text: split_name("Name", text)),
     (_number, _read_number),
 )
 

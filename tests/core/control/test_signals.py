@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from actalker_core.files.writing.archive import write_archive
 from helpers.signals import everything, expression, noise, pose, same
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -27,6 +26,7 @@ from actalker_core.control.signals import (
 )
 from actalker_core.control.words.bank import Bank, save_bank
 from actalker_core.errors import InputError, MediaError
+from actalker_core.files.archive import write_archive
 
 EXPECTED_GOT = r"(?s)expected.*got"
 quick = settings(max_examples=60, deadline=None, database=None)

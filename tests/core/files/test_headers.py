@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from actalker_core.files.writing.archive import format_of
-from actalker_core.files.writing.headers import LONGEST_HEADER_BYTES, parse_json
 from safetensors.torch import save_file
 
 from actalker_core.errors import InputError, quoted
+from actalker_core.files.archive import format_of
+from actalker_core.files.headers import LONGEST_HEADER_BYTES, parse_json
 
 QUICK_SECONDS = 5
 

@@ -13,23 +13,23 @@ from typing import Any
 
 import pytest
 import torch
-from actalker_core.files.writing.writing import (
-    noting,
-    replacing,
-    save_tensors,
-    target_of,
-    try_place,
-)
 from safetensors.torch import load_file
 
 from actalker_core.errors import CheckpointError, MediaError
 from actalker_core.files import writing as files
+from actalker_core.files.writing import (
+    note_files,
+    replace_file,
+    resolve_target,
+    save_tensors,
+    try_place,
+)
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are posix")
 
 
 def write(path: Path, content: bytes = b"new") -> None:
-    with replacing(path) as part:
+    with replace_file(path) as part:
         part.write_bytes(content)
 
 
@@ -52,7 +52,7 @@ def test_a_file_appears_whole_and_alone(tmp_path: Path, old: bytes | None) -> No
     if old is not None:
         path.parent.mkdir(parents=True)
         path.write_bytes(old)
-    with replacing(path) as part:
+    with replace_file(path) as part:
         part.write_bytes(b"ne")
         assert (path.read_bytes() if path.exists() else None) == old
         part.write_bytes(b"new")
@@ -70,7 +70,7 @@ def test_a_failure_leaves_what_was_there(
         path.write_bytes(old)
 
     def fail() -> None:
-        with replacing(path) as part:
+        with replace_file(path) as part:
             part.write_bytes(b"half")
             (part.parent / "of a library").write_bytes(b"half")
             raise error
@@ -99,9 +99,9 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int, old: i
 
 
 def test_what_took_its_place_is_noted(tmp_path: Path) -> None:
-    with noting() as written:
+    with note_files() as written:
         write(tmp_path / "a")
-        with pytest.raises(MediaError), replacing(tmp_path / "b"):
+        with pytest.raises(MediaError), replace_file(tmp_path / "b"):
             raise OSError
         assert written == [tmp_path / "a"]
     write(tmp_path / "c")
@@ -195,7 +195,7 @@ def test_a_protected_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_something_that_came_meanwhile_is_left(tmp_path: Path) -> None:
     def meet() -> None:
-        with replacing(tmp_path / "x") as part:
+        with replace_file(tmp_path / "x") as part:
             part.write_bytes(b"new")
             (tmp_path / "x").mkdir()
 
@@ -251,7 +251,7 @@ def test_trying_leaves_nothing(tmp_path: Path) -> None:
 
 def begin(path: Path, seconds: float = 60) -> None:
     """Another run, half way."""
-    with replacing(path) as part:
+    with replace_file(path) as part:
         part.write_bytes(b"half")
         part.with_name(".of a library").write_bytes(b"half")
         part.with_name("begun").touch()
@@ -386,11 +386,11 @@ def test_a_file_system_without_locks_is_written_and_tidied_by_nobody(
         raise OSError("no locks here")
 
     monkeypatch.setattr(files, "_hold", refuse)
-    with replacing(tmp_path / "x") as part:
+    with replace_file(tmp_path / "x") as part:
         part.write_bytes(b"new")
         write(tmp_path / "y")
     assert names(tmp_path) == ["x", "y"]
 
 
-def test_target_of_a_plain_path_is_itself(tmp_path: Path) -> None:
-    assert target_of(tmp_path / "x") == tmp_path / "x"
+def test_a_plain_path_is_its_own_target(tmp_path: Path) -> None:
+    assert resolve_target(tmp_path / "x") == tmp_path / "x"

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from actalker_core.files.writing.archive import write_archive
 from helpers.banks import WIDTH, StubClip, WholePicture, named_bank, references
 from helpers.formula import rand, randn
 from safetensors.torch import save_file
@@ -31,6 +30,7 @@ from actalker_core.faces.blendshapes import NAMES
 from actalker_core.faces.box import image_box
 from actalker_core.faces.face import Depth, Face
 from actalker_core.faces.landmarker import Landmarker
+from actalker_core.files.archive import write_archive
 from actalker_core.media import save_image
 from actalker_core.models.actalker.encoders.motion import HeadExpression, encode_expression
 
