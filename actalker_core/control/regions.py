@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 STYLES = ("released", "face", "paper", "halves", "landmarks")
 
 FACE_ENLARGED = 1.2
-"""The release enlarges a face box so many times."""
+"""The released model was trained on face boxes enlarged so many times; another may say another."""
 MOUTH_IN_FACE = (0.22, 0.62, 0.78, 0.95)
 """Where the mouth lies in a face box, as shares of its width and height, when no landmarks say."""
 MOUTH_WIDENED = 1.3
@@ -61,17 +61,17 @@ def mouth_box(face: Face) -> Box:
     return x0, (min(nose, y0) + y0) / 2, x1, (max(chin, y1) + y1) / 2
 
 
-def _box_of_face(face: Face, height: int, width: int) -> Tensor:
-    return box_mask(enlarge_box(face.box, FACE_ENLARGED), height, width)
+def _box_of_face(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
+    return box_mask(enlarge_box(face.box, face_enlarged), height, width)
 
 
-def _box_of_mouth(face: Face, height: int, width: int) -> Tensor:
+def _box_of_mouth(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
     return box_mask(mouth_box(face), height, width)
 
 
-def _half(face: Face, height: int, width: int, *, upper: bool) -> Tensor:
+def _half(face: Face, height: int, width: int, face_enlarged: float, *, upper: bool) -> Tensor:
     """The face box above or below its middle, which is the nose where landmarks tell."""
-    x0, y0, x1, y1 = enlarge_box(face.box, FACE_ENLARGED)
+    x0, y0, x1, y1 = enlarge_box(face.box, face_enlarged)
     middle = box_centre(face.box)[1]
     if face.landmarks is not None:
         middle = float(face.landmarks[topology.NOSE_TIP, 1])
@@ -79,7 +79,13 @@ def _half(face: Face, height: int, width: int, *, upper: bool) -> Tensor:
 
 
 def _outlined(
-    face: Face, height: int, width: int, *, outlines: Sequence[Sequence[int]], convex: bool = False
+    face: Face,
+    height: int,
+    width: int,
+    face_enlarged: float,
+    *,
+    outlines: Sequence[Sequence[int]],
+    convex: bool = False,
 ) -> Tensor:
     """Shapes whose outlines are landmarks."""
     if face.landmarks is None:
@@ -94,11 +100,11 @@ def _outlined(
     return torch.from_numpy(canvas)[None, None]
 
 
-def _everything(face: Face, height: int, width: int) -> Tensor:
+def _everything(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
     return torch.ones(1, 1, height, width)
 
 
-Draw = Callable[[Face, int, int], Tensor]
+Draw = Callable[[Face, int, int, float], Tensor]
 
 PARTS: dict[str, Draw] = {
     "all": _everything,
@@ -117,11 +123,18 @@ MOST_PARTS = 100
 """Of a written region."""
 
 
-def draw_region(text: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
+def draw_region(
+    text: str,
+    faces: Face | Sequence[Face],
+    height: int,
+    width: int,
+    face_enlarged: float = FACE_ENLARGED,
+) -> Tensor:
     """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
 
     Args:
         faces: one for the clip, or one per frame.
+        face_enlarged: how many times its box the face is, for `face`, `upper` and `lower`.
 
     Returns:
         (n, 1, height, width), n the number of faces.
@@ -131,7 +144,8 @@ def draw_region(text: str, faces: Face | Sequence[Face], height: int, width: int
         FaceError: a part needs landmarks that the face lacks.
     """
     names, signs = parse_region(text)
-    drawn = {name: _drawn(name, faces, height, width) for name in dict.fromkeys(names)}
+    shape = height, width, face_enlarged
+    drawn = {name: _drawn(name, faces, *shape) for name in dict.fromkeys(names)}
     mask = drawn[names[0]]
     for sign, name in zip(signs, names[1:], strict=True):
         mask = {"+": unite_masks, "-": subtract_mask, "&": intersect_masks}[sign](mask, drawn[name])
@@ -156,8 +170,10 @@ def parse_region(text: str) -> tuple[list[str], list[str]]:
     return [name.text for name in names], signs
 
 
-def _drawn(name: str, faces: Face | Sequence[Face], height: int, width: int) -> Tensor:
-    return torch.cat([PARTS[name](face, height, width) for face in _several(faces)])
+def _drawn(
+    name: str, faces: Face | Sequence[Face], height: int, width: int, face_enlarged: float
+) -> Tensor:
+    return torch.cat([PARTS[name](face, height, width, face_enlarged) for face in _several(faces)])
 
 
 def _several(faces: Face | Sequence[Face]) -> Sequence[Face]:
@@ -235,6 +251,7 @@ def draw_style_masks(
     *,
     with_audio: bool,
     with_expression: bool,
+    face_enlarged: float = FACE_ENLARGED,
 ) -> tuple[Tensor, Tensor]:
     """Audio and expression mask of a portrait: (n, 1, height, width) each.
 
@@ -246,13 +263,16 @@ def draw_style_masks(
 
     Args:
         faces: one for the clip, or one per frame.
+        face_enlarged: how many times its box the face is.
 
     Raises:
         InputError: unknown style.
         FaceError: `landmarks` without landmarks.
     """
     check_choice("Masks", style, STYLES)
-    draw = partial(draw_region, faces=faces, height=height, width=width)
+    draw = partial(
+        draw_region, faces=faces, height=height, width=width, face_enlarged=face_enlarged
+    )
     if not (with_audio and with_expression):
         whole = draw("oval" if style == "landmarks" else "face")
         return whole * with_audio, whole * with_expression
@@ -270,4 +290,4 @@ def draw_style_masks(
 
 def _reaching_lips(face: Face, height: int, width: int) -> Tensor:
     reach_px = max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
-    return grow_mask(_drawn("lips", face, height, width), reach_px)
+    return grow_mask(draw_region("lips", face, height, width), reach_px)
