@@ -8,7 +8,7 @@ from pathlib import Path
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ..errors import ACTalkerError
-from ..files.writing import note_files
+from ..files.writing import record_written_files
 from .parser import parser
 
 log = logging.getLogger("actalker_core")
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
     options = parser().parse_args(arguments)
-    with note_files() as written:
+    with record_written_files() as written:
         try:
             with logging_redirect_tqdm():
                 options.run(options)

@@ -24,8 +24,8 @@ from ..errors import InputError, quoted
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
-from ..files.writing import check_suffix, try_place
-from ..media import check_image_place, check_video_place, load_image, save_image, write_video
+from ..files.writing import check_suffix, check_writable
+from ..media import check_image_path, check_video_path, load_image, save_image, write_video
 from ..models.actalker.checkpoint import BUILT_IN, convert, load, load_built_in, summarize
 from ..models.actalker.config import VARIANTS
 from ..models.actalker.guidance import Guidance
@@ -49,7 +49,7 @@ UNET_DTYPES = {**DTYPES, "fp8": torch.float8_e4m3fn}
 
 def run_generate(options: argparse.Namespace) -> None:
     """Portrait + signals -> video."""
-    check_video_place(options.out, options.fps)
+    check_video_path(options.out, options.fps)
     check_written(options)
     model = _model(options)
     with Bars() as bars:
@@ -64,7 +64,7 @@ def run_generate(options: argparse.Namespace) -> None:
 
 def run_inspect(options: argparse.Namespace) -> None:
     """All that drives a clip -> one picture, without making the clip."""
-    check_image_place(options.out)
+    check_image_path(options.out)
     check_written(options)
     model = _model(options)
     with Bars() as bars:
@@ -182,7 +182,7 @@ def _bank_of_signals(options: argparse.Namespace) -> Bank:
 def _check_tensors_place(path: Path) -> None:
     """Find out whether a `.safetensors` can be written. A name without a suffix is no lie."""
     check_suffix(path, (".safetensors", ""))
-    try_place(path)
+    check_writable(path)
 
 
 def run_faces(options: argparse.Namespace) -> None:
@@ -236,7 +236,7 @@ def run_info(options: argparse.Namespace) -> None:
 def write_demo_media(folder: Path) -> list[str]:
     """Draw and speak the demo's media; the options of `generate` that use them."""
     video = folder / "demo.mp4"
-    check_video_place(video)
+    check_video_path(video)
     portrait, speech, driving = demo.write_demo(folder)
     options = {
         "--portrait": portrait,

@@ -29,7 +29,7 @@ from ..faces import Box, Face, FaceFinder, Track, find_face, open_finder, track_
 from ..faces.box import check_box
 from ..faces.face import box_of_mask, face_in_box, find_first_face
 from ..media import Audio, VideoFrames, load_audio, load_image
-from ..models.actalker.encoders.audio import seconds_needed
+from ..models.actalker.encoders.audio import required_seconds
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import Inputs, Settings
 from .progress import Bars
@@ -82,7 +82,7 @@ class Reader:
     def sound(self, path: Path | None) -> Audio | None:
         """As much of a sound as the frames asked for need."""
         most = self.options.frames
-        seconds = None if most is None else seconds_needed(most / self.fps)
+        seconds = None if most is None else required_seconds(most / self.fps)
         return None if path is None else load_audio(path, seconds)
 
     @cached_property

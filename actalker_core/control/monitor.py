@@ -125,7 +125,7 @@ def _draw_sound(axis: Any, shown: MonitorRows) -> None:
     if shown.audio is None:
         axis.text(0.5, 0.5, "no audio", transform=axis.transAxes, ha="center", va="center")
         return
-    wave = shown.audio.trimmed(shown.frames / shown.fps).samples.mean(0)
+    wave = shown.audio.trim(shown.frames / shown.fps).samples.mean(0)
     edges = np.linspace(0, len(wave), min(WAVEFORM_POINTS, len(wave)), endpoint=False).astype(int)
     at = edges / shown.audio.rate_hz * shown.fps - 0.5
     low, high = np.minimum.reduceat(wave, edges), np.maximum.reduceat(wave, edges)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, MediaError, quoted
-from ..files.archive import LARGEST_BYTES, read_archive, write_archive
+from ..files.archive import MAX_BYTES, read_archive, write_archive
 from ..text import parse_number
 
 S = TypeVar("S", bound="DrivingSignal")
@@ -30,7 +30,7 @@ FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 def longest(numbers: int) -> int:
     """How many values of so many numbers each a signal may have: as many as a file may hold."""
-    return min(LONGEST_SAMPLES, LARGEST_BYTES // (4 * max(numbers, 1)))
+    return min(LONGEST_SAMPLES, MAX_BYTES // (4 * max(numbers, 1)))
 
 
 @dataclass(frozen=True)

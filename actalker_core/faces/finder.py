@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CheckpointError, FaceError
-from ..files.writing import replace_file, try_place
+from ..files.writing import check_writable, replace_file
 from .box import Box, box_overlap
 from .face import Depth, Face, FaceFinder, distinct_faces, to_pixels
 from .landmarker import Landmarker
@@ -100,7 +100,7 @@ def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str =
     Raises:
         CheckpointError: no connection, other content than expected, or it cannot be written.
     """
-    try_place(path, CheckpointError)
+    check_writable(path, CheckpointError)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as answer:
             content = answer.read()

@@ -12,7 +12,7 @@ from .headers import open_tensors
 from .writing import save_tensors
 
 VERSION = "1"
-LARGEST_BYTES = 2**33
+MAX_BYTES = 2**33
 """Some six hours of speech; a larger file is no work of this pack."""
 
 
@@ -34,7 +34,7 @@ def write_archive(
     save_tensors(path, content, metadata)
 
 
-def format_of(path: Path) -> str:
+def read_format(path: Path) -> str:
     """What a `.safetensors` says it is, from its header alone; "" if it says nothing."""
     try:
         with open_tensors(path) as file:
@@ -79,9 +79,9 @@ def _check(path: Path, kind: str, texts: Mapping[str, str]) -> None:
             "another file, or save it again."
         )
     size = path.stat().st_size
-    if size > LARGEST_BYTES:
+    if size > MAX_BYTES:
         raise MediaError(
-            f"{path}: expected saved {kind} of at most {LARGEST_BYTES:,} bytes, got {size:,}. Make "
+            f"{path}: expected saved {kind} of at most {MAX_BYTES:,} bytes, got {size:,}. Make "
             "it of a shorter recording."
         )
 

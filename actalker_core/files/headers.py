@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 
 from ..errors import InputError, quoted
 
-LONGEST_HEADER_BYTES = 2**24
+MAX_HEADER_BYTES = 2**24
 """Forty times that of a released checkpoint; a longer one takes seconds to parse."""
 
 
@@ -28,9 +28,9 @@ def open_tensors(path: Path) -> Iterator[Any]:
         raise OSError("not a regular file")  # opening a pipe would wait for somebody to write
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
-    if length > LONGEST_HEADER_BYTES:
+    if length > MAX_HEADER_BYTES:
         raise SafetensorError(
-            f"its header claims {length:,} bytes, at most {LONGEST_HEADER_BYTES:,} are read"
+            f"its header claims {length:,} bytes, at most {MAX_HEADER_BYTES:,} are read"
         )
     with safe_open(path, framework="pt", device="cpu") as file:
         yield file

@@ -40,7 +40,7 @@ def is_plain_name(name: str) -> bool:
     return not any(_wrong(part, ":\\") for part in name.split("/"))
 
 
-NEW = ':\\<>"|?*'
+FORBIDDEN_IN_NEW_NAMES = ':\\<>"|?*'
 """What the name of a new file may not have: Windows could not read it."""
 
 

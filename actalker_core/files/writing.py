@@ -29,7 +29,7 @@ from ..errors import ACTalkerError, MediaError
 
 LOCK, PART = "lock", "part"
 TRIAL_BYTES = 65_536
-"""What `try_place` writes: more than a full disk takes."""
+"""What `check_writable` writes: more than a full disk takes."""
 ATTEMPTS = 20
 """A new folder may be taken for an abandoned one before its lock is held; then another is made."""
 
@@ -72,7 +72,7 @@ def replace_file(path: Path, kind: Kind = MediaError) -> Iterator[Path]:
     Raises:
         ACTalkerError: of that kind; it cannot be written, or `path` is no file.
     """
-    with name_errors(path, kind), staging_folder(resolve_target(path, kind).parent) as folder:
+    with translate_errors(path, kind), staging_folder(resolve_target(path, kind).parent) as folder:
         yield folder / PART
         move_into_place(folder / PART, path, kind)
 
@@ -93,7 +93,7 @@ def save_tensors(
             raise OSError(int(number[1]) if number else 0, str(error)) from error
 
 
-def try_place(path: Path, kind: Kind = MediaError, size_bytes: int = 0) -> None:
+def check_writable(path: Path, kind: Kind = MediaError, size_bytes: int = 0) -> None:
     """Find out whether a file can be written, before the work that it is to hold. Nothing stays.
 
     Args:
@@ -102,7 +102,7 @@ def try_place(path: Path, kind: Kind = MediaError, size_bytes: int = 0) -> None:
     Raises:
         ACTalkerError: of that kind; it cannot.
     """
-    with name_errors(path, kind), staging_folder(resolve_target(path, kind).parent) as folder:
+    with translate_errors(path, kind), staging_folder(resolve_target(path, kind).parent) as folder:
         space = shutil.disk_usage(folder)
         if space.total and space.free < size_bytes:
             raise kind(
@@ -135,7 +135,7 @@ def resolve_target(path: Path, kind: Kind = MediaError) -> Path:
     Raises:
         ACTalkerError: of that kind; there is something that is no file or may not be changed.
     """
-    with name_errors(path, kind):
+    with translate_errors(path, kind):
         try:
             mode = path.stat().st_mode
         except FileNotFoundError:
@@ -159,7 +159,7 @@ def resolve_target(path: Path, kind: Kind = MediaError) -> Path:
 
 
 @contextmanager
-def note_files() -> Iterator[list[Path]]:
+def record_written_files() -> Iterator[list[Path]]:
     """The files that take their places during the block."""
     files: list[Path] = []
     token = _noted.set(files)
@@ -170,7 +170,7 @@ def note_files() -> Iterator[list[Path]]:
 
 
 @contextmanager
-def name_errors(path: Path, kind: Kind = MediaError) -> Iterator[None]:
+def translate_errors(path: Path, kind: Kind = MediaError) -> Iterator[None]:
     """Errors of the system become some of ours, which name the path and say what to do."""
     try:
         yield

@@ -1,21 +1,21 @@
 """Pictures, sound and video in and out: OpenCV for images, PyAV for the rest."""
 
 from .audio import Audio, as_float
-from .audio_file import load_audio
-from .images import check_image_place, load_image, save_image
-from .video import VideoFrames, nominal_fps, read_frames
-from .writing import check_video_place, write_video
+from .audio_reader import load_audio
+from .images import check_image_path, load_image, save_image
+from .video_reader import VideoFrames, read_frames, read_nominal_fps
+from .video_writer import check_video_path, write_video
 
 __all__ = [
     "Audio",
     "VideoFrames",
     "as_float",
-    "check_image_place",
-    "check_video_place",
+    "check_image_path",
+    "check_video_path",
     "load_audio",
     "load_image",
-    "nominal_fps",
     "read_frames",
+    "read_nominal_fps",
     "save_image",
     "write_video",
 ]

@@ -57,38 +57,38 @@ class Audio:
             samples = samples.clip(-LOUDEST, LOUDEST)
         object.__setattr__(self, "samples", samples)
 
-    def mono_at(self, rate_hz: int) -> Tensor:
+    def to_mono(self, rate_hz: int) -> Tensor:
         """All channels as one, at another rate: (t,); see `downmix.mono`."""
-        mixed = downmix.mono(self.samples, self.layout)
-        return torch.from_numpy(resampled(mixed, self.rate_hz, rate_hz))
+        mixed = downmix.mix_to_mono(self.samples, self.layout)
+        return torch.from_numpy(resample(mixed, self.rate_hz, rate_hz))
 
     def loudness(self, frames: int, fps: float) -> NDArray[np.float64]:
         """(frames,) root mean square of the sound during each video frame; 0 after its end."""
         edges = np.round(np.arange(frames + 1) * self.rate_hz / fps).astype(int)
         samples = self.samples[:, : edges[-1]]
-        sides = samples if len(samples) <= 2 else downmix.stereo(samples, self.layout)
+        sides = samples if len(samples) <= 2 else downmix.mix_to_stereo(samples, self.layout)
         power = np.concatenate([[0.0], np.cumsum((sides.astype(np.float64) ** 2).mean(0))])
         total = np.diff(power[np.minimum(edges, len(power) - 1)])
         mean: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(np.diff(edges), 1)
         return np.asarray(np.sqrt(mean))
 
-    def trimmed(self, seconds: float) -> "Audio":
+    def trim(self, seconds: float) -> "Audio":
         """The beginning, silence added where there is not enough."""
         wanted = round(seconds * self.rate_hz)
         kept = self.samples[:, :wanted]
         padded = np.pad(kept, ((0, 0), (0, wanted - kept.shape[1])))
         return Audio(padded, self.rate_hz, self.layout)
 
-    def playable(self) -> "Audio":
+    def to_playable(self) -> "Audio":
         """One or two channels at a rate that suits AAC."""
         samples = self.samples
         if len(samples) > 2:
-            samples = downmix.stereo(samples, self.layout)
+            samples = downmix.mix_to_stereo(samples, self.layout)
             # Sums may exceed full scale, where they would be cut.
             samples = samples / max(1.0, _peak(samples))
         if self.rate_hz in AAC_RATES_HZ:
             return Audio(samples, self.rate_hz)
-        return Audio(resampled(samples, self.rate_hz, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ)
+        return Audio(resample(samples, self.rate_hz, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ)
 
 
 def as_float(samples: ArrayLike) -> NDArray[np.float32]:
@@ -114,7 +114,7 @@ def _peak(samples: NDArray[np.float32]) -> float:
     return float(np.maximum(samples.max(), -samples.min()))
 
 
-def resampled(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
+def resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
     """(…, t) at another rate."""
     changed = librosa.resample(samples, orig_sr=rate_hz, target_sr=wanted_hz)
     return np.ascontiguousarray(changed, dtype=np.float32)

@@ -43,12 +43,12 @@ IDLE_POWER = 1e-6
 """A channel with a smaller share of the loudest one's power is silent."""
 
 
-def stereo(samples: Samples, layout: tuple[str, ...] | None = None) -> Samples:
+def mix_to_stereo(samples: Samples, layout: tuple[str, ...] | None = None) -> Samples:
     """(c, t) -> (2, t), or (1, t) where it is not known what stands where."""
     return _mixed(samples, _shares(samples, layout))
 
 
-def mono(samples: Samples, layout: tuple[str, ...] | None = None) -> Samples:
+def mix_to_mono(samples: Samples, layout: tuple[str, ...] | None = None) -> Samples:
     """(c, t) -> (t,): the mean of two channels; more are mixed, no louder than the loudest of them.
 
     Channels that cancel out, as where one is inverted, are not mixed: the loudest is taken.

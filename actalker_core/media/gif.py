@@ -8,7 +8,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-MOST_FPS = 50
+MAX_FPS = 50
 """Browsers show a frame of less than 0.02 s for 0.1 s."""
 
 TICK = Fraction(1, 100)

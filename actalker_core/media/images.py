@@ -10,19 +10,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import MediaError
-from ..files.writing import check_suffix, replace_file, try_place
-from .opening import Words, require
-from .sizes import claimed_size, is_cut_off
-from .video import read_frames
+from ..files.writing import check_suffix, check_writable, replace_file
+from .container import FileWarnings, require_file
+from .image_headers import is_truncated, read_image_size
+from .video_reader import read_frames
 
 log = logging.getLogger(__name__)
 
-MOST_PICTURE_PIXELS = 1 << 27
+MAX_IMAGE_PIXELS = 1 << 27
 """A picture may claim 134 million pixels: more than cameras of 100 take, and 2 GB when read."""
-LARGEST_FILE = 1 << 30
+MAX_FILE_BYTES = 1 << 30
 """Bytes."""
 
-WRITTEN = (".png", ".jpg", ".jpeg", ".webp")
+SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """What `save_image` writes, by the end of the name."""
 
 
@@ -32,12 +32,12 @@ def load_image(path: Path) -> Tensor:
     Raises:
         MediaError: missing, not a picture, or of an absurd size.
     """
-    require(path, "picture")
+    require_file(path, "picture")
     content = _content(path)
-    claimed = claimed_size(content)
-    if claimed is not None and claimed[0] * claimed[1] > MOST_PICTURE_PIXELS:
+    claimed = read_image_size(content)
+    if claimed is not None and claimed[0] * claimed[1] > MAX_IMAGE_PIXELS:
         raise MediaError(
-            f"{path}: expected a picture of up to {MOST_PICTURE_PIXELS / 1e6:.0f} million pixels, "
+            f"{path}: expected a picture of up to {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels, "
             f"got one that claims {claimed[0]} × {claimed[1]}. Scale it down."
         )
     rgb = None if claimed is None else _decoded(path, content)
@@ -46,14 +46,14 @@ def load_image(path: Path) -> Tensor:
             f"{path}: expected a picture (PNG, JPEG, WebP …); it cannot be decoded. "
             "Save it anew as PNG."
         )
-    if is_cut_off(content):
+    if is_truncated(content):
         log.warning("%s: is cut off; the missing part is grey or black. Get the whole file.", path)
     return rgb.float().div_(255)
 
 
 def _content(path: Path) -> bytes:
     try:
-        if path.stat().st_size > LARGEST_FILE:
+        if path.stat().st_size > MAX_FILE_BYTES:
             raise MediaError(f"{path}: expected a picture, got a file of over 1 GB.")
         return path.read_bytes()
     except OSError as error:
@@ -70,28 +70,28 @@ def _decoded(path: Path, content: bytes) -> Tensor | None:
     if pixels is not None:
         return torch.from_numpy(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)).permute(2, 0, 1)
     try:
-        return next(read_frames(path, fps=1, words=Words(path, quiet=True)))
+        return next(read_frames(path, fps=1, words=FileWarnings(path, quiet=True)))
     except MediaError:
         return None
 
 
-def check_image_place(path: Path) -> None:
+def check_image_path(path: Path) -> None:
     """Find out whether a picture can be written, before it is made.
 
     Raises:
-        MediaError: its name ends in something else than `WRITTEN`, or the place cannot be used.
+        MediaError: its name ends in something else than `SUFFIXES`, or the place cannot be used.
     """
-    check_suffix(path, WRITTEN)
-    try_place(path)
+    check_suffix(path, SUFFIXES)
+    check_writable(path)
 
 
 def save_image(path: Path, picture: Tensor) -> None:
-    """Write (3, H, W) in 0…1, whole or not at all, in the format of the name (`WRITTEN`).
+    """Write (3, H, W) in 0…1, whole or not at all, in the format of the name (`SUFFIXES`).
 
     Raises:
         MediaError: it cannot be written, or its name ends in something else.
     """
-    check_suffix(path, WRITTEN)
+    check_suffix(path, SUFFIXES)
     pixels = (picture.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
     content = encode_image(pixels, path.suffix.lower())
     with replace_file(path) as part:

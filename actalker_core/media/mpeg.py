@@ -5,7 +5,7 @@ Source: ISO/IEC 11172-3 and 13818-3, the header of an audio frame.
 
 from dataclasses import dataclass
 
-from .opening import Source, head_of
+from .container import Source, read_head
 
 MPEG_SYNC_BYTES = 1 << 20
 """How far into a file the first MPEG audio frame is looked for."""
@@ -35,12 +35,12 @@ class Frame:
 
 def is_mpeg_audio(source: Source) -> bool:
     """Whether two frames of MPEG audio follow each other somewhere, as in an MP3 without a head."""
-    return _first_frame(head_of(source, MPEG_SYNC_BYTES)) is not None
+    return _first_frame(read_head(source, MPEG_SYNC_BYTES)) is not None
 
 
-def mpeg_seconds(source: Source) -> float | None:
+def read_mpeg_seconds(source: Source) -> float | None:
     """How long an MP3's first frame says that all of them last; None if it does not say."""
-    head = head_of(source, MPEG_SYNC_BYTES)
+    head = read_head(source, MPEG_SYNC_BYTES)
     first = _first_frame(head)
     if first is None:
         return None

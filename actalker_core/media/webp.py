@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import MediaError
-from .opening import MOST_FRAME_PIXELS, Source, head_of, name_of
+from .container import MAX_FRAME_PIXELS, Source, name_of, read_head
 
 ANIMATED = 0x02
 ALPHA = 0x10
@@ -48,17 +48,17 @@ class Piece:
 
 def is_animated(source: Source) -> bool:
     """Whether a file is a WebP of several frames."""
-    head = head_of(source, 21)
+    head = read_head(source, 21)
     return head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X" and bool(head[20:] and head[20] & 2)
 
 
-def nominal_fps(source: Source) -> float:
+def read_nominal_fps(source: Source) -> float:
     """Frames per second, on average."""
     lasting = [piece.seconds for piece in _pieces(_content(source))]
     return len(lasting) / sum(lasting) if lasting else 1 / USUAL_SECONDS
 
 
-def frames(source: Source) -> Iterator[tuple[float, Tensor]]:
+def read_frames(source: Source) -> Iterator[tuple[float, Tensor]]:
     """Each picture, (3, H, W) uint8, with the seconds at which it disappears.
 
     Raises:
@@ -66,9 +66,9 @@ def frames(source: Source) -> Iterator[tuple[float, Tensor]]:
     """
     content = _content(source)
     width, height = (_number(content[at : at + 3]) + 1 for at in (24, 27))
-    if width * height > MOST_FRAME_PIXELS:
+    if width * height > MAX_FRAME_PIXELS:
         raise MediaError(
-            f"{name_of(source)}: expected frames of up to {MOST_FRAME_PIXELS / 1e6:.0f} million "
+            f"{name_of(source)}: expected frames of up to {MAX_FRAME_PIXELS / 1e6:.0f} million "
             f"pixels, got {width} × {height}. Scale the animation down."
         )
     canvas, end = np.zeros((height, width, 4), np.uint8), 0.0
@@ -121,7 +121,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 def _decoded(piece: Piece) -> NDArray[np.uint8] | None:
     """(h, w, 4) BGRA."""
-    if piece.width * piece.height > MOST_FRAME_PIXELS:
+    if piece.width * piece.height > MAX_FRAME_PIXELS:
         return None
     chunks = piece.chunks
     if chunks[:4] == b"ALPH":

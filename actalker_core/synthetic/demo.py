@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from ..faces.box import Box
-from ..files.writing import replace_file, try_place
+from ..files.writing import check_writable, replace_file
 from ..media import Audio, save_image, write_video
 from .motion import random_motion
 from .people import HEAD, State, draw_person, towards
@@ -32,7 +32,7 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
     """
     image, sound, driving = (folder / n for n in ("portrait.png", "speech.wav", "driving.mp4"))
     for path in (image, sound, driving):
-        try_place(path)
+        check_writable(path)
     write_video(driving, [film(SECONDS)], FPS)
     save_image(image, portrait())
     with replace_file(sound) as part:

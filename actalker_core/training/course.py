@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError, check_choice
-from ..models.actalker.checkpoint.single import load, save
+from ..models.actalker.checkpoint.single_file import load, save
 from ..models.actalker.config import VARIANTS, ModelConfig
 from ..models.actalker.networks import ACTalker
 from .autoencoder import Autoencoder, calibrate, draw_pictures, with_time

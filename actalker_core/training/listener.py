@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.audio import (
-    PIECE_SAMPLES,
+    CHUNK_SAMPLES,
     STATES_PER_SECOND,
     WhisperEncoder,
     count_states,
@@ -65,7 +65,7 @@ def _piece(rng: np.random.Generator, mel_bins: int) -> Batch:
     """Up to half a minute by two voices: mel (1, mels, 3000) and the mouth at each state (s, 3)."""
     seconds = rng.uniform(1, 15, 2)
     said = [random_speech(rng, float(s)) for s in seconds]
-    samples = torch.from_numpy(np.concatenate([s.samples for s in said]))[:PIECE_SAMPLES]
+    samples = torch.from_numpy(np.concatenate([s.samples for s in said]))[:CHUNK_SAMPLES]
     mouth = np.concatenate([mouth_at_states(s) for s in said])[: count_states(len(samples))]
     return {"mel": log_mel(samples, mel_bins), "mouth": torch.from_numpy(mouth).float()}
 

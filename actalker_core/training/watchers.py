@@ -14,7 +14,7 @@ from ..faces.box import Box, image_box, squared_box
 from ..faces.portrait import crop_resized
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.identity import INPUT_PX as HEAD_PX
-from ..models.actalker.encoders.motion import INPUT_PX, ResNet, wide
+from ..models.actalker.encoders.motion import INPUT_PX, ResNet, head_pose_box
 from ..models.actalker.networks import Encoders
 from ..synthetic.motion import random_state
 from ..synthetic.people import BEARDS, GLASSES, HAIR_STYLES, Person, State, draw_person
@@ -111,7 +111,7 @@ TASKS = {
     ),
     "head_pose": Task(
         "head_pose_encoder",
-        wide,
+        head_pose_box,
         INPUT_PX,
         lambda person, state: rotation_of(state),
         DEGREES_PER_UNIT,

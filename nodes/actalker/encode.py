@@ -96,7 +96,7 @@ class EncodeAudio(io.ComfyNode):
         limits.FPS.check(fps)
         if max_seconds:
             limits.SECONDS.check(max_seconds)
-            sound = sound.trimmed(min(max_seconds, sound.seconds))
+            sound = sound.trim(min(max_seconds, sound.seconds))
         signal = hear(encoders, sound, cut)
         frames = int(signal.seconds * fps + 1e-6)
         if frames < 1:
@@ -104,14 +104,14 @@ class EncodeAudio(io.ComfyNode):
                 f"Encode Audio: expected at least one frame at {fps:g} fps ({1 / fps:.2f} s), got "
                 f"{sound.seconds:.2f} s. Give a longer sound."
             )
-        return io.NodeOutput(signal, frames, convert.to_audio(sound.trimmed(frames / fps)))
+        return io.NodeOutput(signal, frames, convert.to_audio(sound.trim(frames / fps)))
 
 
 def hear(encoders: EncoderBox, sound: convert.Audio, cut: str = "seamless") -> AudioSignal:
     """The audio signal, with a progress bar."""
     check_choice("cut", cut, CUTS)
     network, bar = encoders.load(), Bar()
-    return encode_audio(network.audio_encoder, sound, cut=cut, on_piece=bar.counted)
+    return encode_audio(network.audio_encoder, sound, cut=cut, on_chunk=bar.counted)
 
 
 class EncodeMotion(io.ComfyNode):

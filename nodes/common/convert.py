@@ -15,7 +15,7 @@ from ...actalker_core.control.curves import Curve, DrawnCurve
 from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.errors import InputError
 from ...actalker_core.limits import FPS
-from ...actalker_core.media import Audio, VideoFrames, as_float, nominal_fps
+from ...actalker_core.media import Audio, VideoFrames, as_float, read_nominal_fps
 from .video import file_behind
 
 log = logging.getLogger(__name__)
@@ -110,7 +110,7 @@ def frames(clip: Any, fps: float, wanted: float | None = None, most: int | None 
     """
     file = file_behind(clip)
     if file is not None:
-        rate = nominal_fps(file.source) if wanted is None else FPS.check(wanted)
+        rate = read_nominal_fps(file.source) if wanted is None else FPS.check(wanted)
         shown = islice(VideoFrames(file.source, rate, file.start, file.seconds), most)
         return Frames(torch.stack(list(shown)).float().div_(255), rate)
     if hasattr(clip, "get_components"):

@@ -10,10 +10,10 @@ import folder_paths
 
 from ...actalker_core.errors import InputError, MediaError, quoted
 from ...actalker_core.faces import FaceFinder, open_finder
-from ...actalker_core.files.archive import format_name, format_of
-from ...actalker_core.files.names import NEW, is_plain_name, split_name
+from ...actalker_core.files.archive import format_name, read_format
+from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN
-from ...actalker_core.models.actalker.checkpoint.single import FORMAT
+from ...actalker_core.models.actalker.checkpoint.single_file import FORMAT
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ def _identity(folder: Path) -> tuple[int, int] | None:
 
 
 def _is(path: Path, kind: str) -> bool:
-    return path.suffix == ".safetensors" and path.is_file() and format_of(path) == kind
+    return path.suffix == ".safetensors" and path.is_file() and read_format(path) == kind
 
 
 def model_path(name: str) -> Path:
@@ -120,13 +120,13 @@ def new_model_path(name: str) -> Path:
     Raises:
         InputError: a name that is no plain file name.
     """
-    if len(split_name("File name", name, NEW)) != 1:
+    if len(split_name("File name", name, FORBIDDEN_IN_NEW_NAMES)) != 1:
         raise InputError(
             f"File name: expected a name without folders, got {quoted(name)}. Change it."
         )
     root = Path(folder_paths.get_folder_paths(KIND)[-1])
     whole = name if name.endswith(".safetensors") else f"{name}.safetensors"
-    return root.joinpath(*split_name("File name", whole, NEW))
+    return root.joinpath(*split_name("File name", whole, FORBIDDEN_IN_NEW_NAMES))
 
 
 def saved_signals() -> list[str]:
@@ -166,7 +166,7 @@ def new_signals_path(prefix: str) -> Path:
     Raises:
         InputError: a name that some system refuses, or one that leaves the folder.
     """
-    split_name("Prefix in the output folder", _followed(prefix), NEW)
+    split_name("Prefix in the output folder", _followed(prefix), FORBIDDEN_IN_NEW_NAMES)
     folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, _output())
     while (path := Path(folder, f"{name}_{counter:05}_.safetensors")).exists():
         counter += 1

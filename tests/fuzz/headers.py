@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 from helpers.tiny import TINY
 
-from actalker_core.files.archive import format_of
+from actalker_core.files.archive import read_format
 from actalker_core.models.actalker.checkpoint import load, save, summarize
 from actalker_core.models.actalker.networks import ACTalker
 from fuzz.mutations import altered_header, damaged, header_and_body, joined
@@ -56,7 +56,7 @@ def write(path: Path, start: bytes, more: int) -> None:
 
 def read(path: Path) -> None:
     """What it says about itself, and its weights."""
-    assert isinstance(format_of(path), str)
+    assert isinstance(read_format(path), str)
     summary = summarize(path)
     assert all(count >= 0 for count in summary.parameters.values())
     model = load(path)

@@ -370,7 +370,7 @@ def test_what_is_no_sound_is_named(convert: Any, given: Any) -> None:
 def test_sound_is_not_shared_with_what_came_in(convert: Any) -> None:
     sound = speech(0.1)
     before = sound["waveform"].clone()
-    convert.audio(sound, "Test").trimmed(0.05)
+    convert.audio(sound, "Test").trim(0.05)
     assert torch.equal(sound["waveform"], before)
 
 

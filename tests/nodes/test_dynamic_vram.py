@@ -108,7 +108,7 @@ def test_weights_keep_the_type_that_was_chosen(comfy: Comfy, dynamic: None, dtyp
 
 def test_a_foreign_tensor_is_still_refused(comfy: Comfy, dynamic: None) -> None:
     single, tiny = (
-        comfy.core("models.actalker.checkpoint.single"),
+        comfy.core("models.actalker.checkpoint.single_file"),
         tiny_config(comfy.core("models.actalker.config")),
     )
     weights = dict(comfy.core("models.actalker.networks").ACTalker(tiny).state_dict())

@@ -79,7 +79,7 @@ class Settings:
         frames: at most so many; None for as long as the signals last.
         fps: frames per second.
         short_side_px, expand, aspect: see `portrait.fit`.
-        audio_cut: see `encoders.audio.hidden_states`.
+        audio_cut: see `encoders.audio.compute_hidden_states`.
         extend: one of `EXTENSIONS` for a driving clip that is shorter than the audio; None ends
             the clip there.
         audio_gate, expression_gate: a curve, or its text; see `curves.parse`.
@@ -195,7 +195,7 @@ def lay_out(
         fps=fps,
         gates=gated,
         masks=_masks(inputs, settings, portrait, signals, frames),
-        sound=None if sound is None else sound.trimmed(frames / fps),
+        sound=None if sound is None else sound.trim(frames / fps),
     )
 
 
@@ -244,7 +244,7 @@ def encode(
             inputs.audio,
             seconds=None if most is None else most / fps,
             cut=settings.audio_cut,
-            on_piece=partial(report, "Hearing"),
+            on_chunk=partial(report, "Hearing"),
         )
         signals = replace(signals, audio=audio)
     if inputs.driving is not None:

@@ -11,7 +11,7 @@ import pytest
 from helpers.cli_media import Media, complaint, request_of, watch
 
 from actalker_core.cli import commands, main
-from actalker_core.models.actalker.checkpoint import released
+from actalker_core.models.actalker.checkpoint import release
 from actalker_core.synthetic import demo
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are posix")
@@ -32,7 +32,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
         (commands, "_model"),
         (commands, "Clip"),
         (demo, "film"),
-        (released, "read_pickle"),
+        (release, "read_pickle"),
         (urllib.request, "urlopen"),
     ):
         monkeypatch.setattr(place, name, work)

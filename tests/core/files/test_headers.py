@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from actalker_core.errors import InputError, quoted
-from actalker_core.files.archive import format_of
-from actalker_core.files.headers import LONGEST_HEADER_BYTES, parse_json
+from actalker_core.files.archive import read_format
+from actalker_core.files.headers import MAX_HEADER_BYTES, parse_json
 
 QUICK_SECONDS = 5
 
@@ -29,7 +29,7 @@ def metadata(**texts: object) -> bytes:
 
 
 GOOD = metadata(format="actalker-signals")
-LONG = metadata(format="actalker-signals", more="x" * LONGEST_HEADER_BYTES)
+LONG = metadata(format="actalker-signals", more="x" * MAX_HEADER_BYTES)
 LIES: dict[str, tuple[bytes, int | None]] = {
     "longer than the file": (GOOD, 10**6),
     "longest": (GOOD, 2**64 - 1),
@@ -54,14 +54,14 @@ LIES: dict[str, tuple[bytes, int | None]] = {
 def test_a_header_that_lies_says_nothing_quickly(tmp_path: Path, lie: str) -> None:
     path = write(tmp_path / "x.safetensors", *LIES[lie])
     start = time.process_time()
-    assert format_of(path) == ""
+    assert read_format(path) == ""
     assert time.process_time() - start < QUICK_SECONDS
 
 
 def test_a_header_that_is_true_is_believed(tmp_path: Path) -> None:
     save_file({"a": torch.ones(1)}, tmp_path / "x.safetensors", {"format": "actalker-bank"})
-    assert format_of(tmp_path / "x.safetensors") == "actalker-bank"
-    assert format_of(write(tmp_path / "y.safetensors", GOOD)) == "actalker-signals"
+    assert read_format(tmp_path / "x.safetensors") == "actalker-bank"
+    assert read_format(write(tmp_path / "y.safetensors", GOOD)) == "actalker-signals"
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "pipe", "broken link", "loop of links"])
@@ -75,7 +75,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
         os.mkfifo(path)
     elif kind != "missing":
         path.symlink_to(tmp_path / "nowhere" if kind == "broken link" else path)
-    assert format_of(path) == ""
+    assert read_format(path) == ""
 
 
 @pytest.mark.parametrize(

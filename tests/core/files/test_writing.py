@@ -18,11 +18,11 @@ from safetensors.torch import load_file
 from actalker_core.errors import CheckpointError, MediaError
 from actalker_core.files import writing as files
 from actalker_core.files.writing import (
-    note_files,
+    check_writable,
+    record_written_files,
     replace_file,
     resolve_target,
     save_tensors,
-    try_place,
 )
 
 posix = pytest.mark.skipif(os.name != "posix", reason="links, pipes and devices are posix")
@@ -99,7 +99,7 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int, old: i
 
 
 def test_what_took_its_place_is_noted(tmp_path: Path) -> None:
-    with note_files() as written:
+    with record_written_files() as written:
         write(tmp_path / "a")
         with pytest.raises(MediaError), replace_file(tmp_path / "b"):
             raise OSError
@@ -116,7 +116,7 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path, there: bool) -> N
         (tmp_path / "disk" / "model").write_bytes(b"old")
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "model")
     (tmp_path / "second").symlink_to("link")
-    try_place(tmp_path / "second")
+    check_writable(tmp_path / "second")
     write(tmp_path / "second")
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "second").is_symlink()
@@ -152,14 +152,14 @@ PLACES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
 @posix
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", [MediaError, CheckpointError])
-@pytest.mark.parametrize("act", [try_place, save_tensors])
+@pytest.mark.parametrize("act", [check_writable, save_tensors])
 def test_a_place_that_cannot_be_is_named_and_left(
     tmp_path: Path, place: str, kind: type[MediaError], act: Callable[..., None]
 ) -> None:
     make, name, said = PLACES[place]
     make(tmp_path / "x")
     before = names(tmp_path), (tmp_path / "x").lstat() if (tmp_path / "x").exists() else None
-    given = () if act is try_place else ({"x": torch.ones(3)}, {})
+    given = () if act is check_writable else ({"x": torch.ones(3)}, {})
     with pytest.raises(kind, match=said) as error:
         act(tmp_path / name, *given, kind=kind)
     assert str(tmp_path) in str(error.value)
@@ -183,14 +183,14 @@ def test_a_device_stays(path: str) -> None:
 def test_a_folder_that_cannot_be_written_to_is_named() -> None:
     """Not by its permissions, which mean nothing to root."""
     with pytest.raises(MediaError, match="/proc/x: cannot be written"):
-        try_place(Path("/proc/x"))
+        check_writable(Path("/proc/x"))
 
 
 def test_a_protected_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "x").write_bytes(b"old")
     monkeypatch.setattr(files.os, "access", lambda *_: False)
     with pytest.raises(MediaError, match="write-protected"):
-        try_place(tmp_path / "x")
+        check_writable(tmp_path / "x")
 
 
 def test_something_that_came_meanwhile_is_left(tmp_path: Path) -> None:
@@ -222,7 +222,7 @@ def test_a_full_disk_is_found_and_leaves_what_was_there(tmp_path: Path, old: byt
         path.parent.mkdir()
         path.write_bytes(old)
     for act in (
-        lambda: try_place(path),
+        lambda: check_writable(path),
         lambda: write(path, bytes(9999)),
         lambda: save_tensors(path, {"x": torch.zeros(9999)}, {}),
     ):
@@ -233,15 +233,15 @@ def test_a_full_disk_is_found_and_leaves_what_was_there(tmp_path: Path, old: byt
 
 
 def test_a_file_that_will_not_fit_is_refused(tmp_path: Path) -> None:
-    try_place(tmp_path / "x", size_bytes=1)
+    check_writable(tmp_path / "x", size_bytes=1)
     with pytest.raises(CheckpointError, match=r"expected 1000000000\.00 GB of free space, got"):
-        try_place(tmp_path / "x", CheckpointError, size_bytes=10**18)
+        check_writable(tmp_path / "x", CheckpointError, size_bytes=10**18)
 
 
 def test_trying_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"old")
-    try_place(tmp_path / "x")
-    try_place(tmp_path / "new" / "folder" / "y")
+    check_writable(tmp_path / "x")
+    check_writable(tmp_path / "new" / "folder" / "y")
     assert names(tmp_path) == ["x"]
     assert (tmp_path / "x").read_bytes() == b"old"
 
@@ -283,7 +283,7 @@ def begun(tmp_path: Path) -> Iterator[Begun]:
 
 @posix
 @pytest.mark.parametrize("path", ["x", "other"])
-@pytest.mark.parametrize("act", [try_place, write])
+@pytest.mark.parametrize("act", [check_writable, write])
 def test_what_a_killed_run_left_goes_with_the_next(
     tmp_path: Path, begun: Begun, path: str, act: Callable[[Path], None]
 ) -> None:
@@ -298,7 +298,7 @@ def test_what_a_killed_run_left_goes_with_the_next(
 @posix
 def test_what_a_living_run_has_begun_stays(tmp_path: Path, begun: Begun) -> None:
     run = begun(tmp_path / "x", 0.3)
-    try_place(tmp_path / "x")
+    check_writable(tmp_path / "x")
     write(tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == b"new"
     run.join()
@@ -340,7 +340,7 @@ def test_an_interruption_waits_until_nothing_is_left(
 
             patch.setattr(files, name, interrupted)
             with pytest.raises(KeyboardInterrupt):
-                try_place(tmp_path / "new" / "x")
+                check_writable(tmp_path / "new" / "x")
         assert not names(tmp_path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
@@ -362,7 +362,7 @@ def test_many_writers_of_one_file_all_end_well(tmp_path: Path) -> None:
     def writer(letter: int) -> None:
         try:
             for _ in range(20):
-                try_place(path)
+                check_writable(path)
                 write(path, bytes([letter]) * 5000)
         except BaseException as error:
             failed.append(error)

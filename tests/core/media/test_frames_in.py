@@ -12,7 +12,7 @@ import pytest
 from helpers.media_files import CASES, content, corner_colours, film_bytes, number_of, numbered
 
 from actalker_core.media import read_frames
-from actalker_core.media.pixels import _turned
+from actalker_core.media.rgb import _turned
 
 UPRIGHT = ["red", "green", "blue", "grey"]
 

@@ -231,7 +231,7 @@ def test_aac_in_mp4_keeps_length_and_pitch(tmp_path: Path, rate_hz: int, channel
 @pytest.mark.parametrize("channels", [1, 2])
 def test_mono_is_the_average_at_another_rate(rate_hz: int, channels: int) -> None:
     samples = tone(0.5, rate_hz, channels)
-    mono = Audio(samples, rate_hz).mono_at(16000)
+    mono = Audio(samples, rate_hz).to_mono(16000)
     assert mono.shape == (8000,)
     assert mono.dtype == torch.float32
     expected = tone(0.5, 16000)[0] * (samples.mean(0).max() / samples[0].max())
@@ -242,7 +242,7 @@ def test_mono_is_the_average_at_another_rate(rate_hz: int, channels: int) -> Non
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 0.7])
 def test_trimmed_sound_is_the_beginning_and_then_silence(seconds: float) -> None:
     audio = Audio(tone(0.5, 8000, 2), 8000)
-    trimmed = audio.trimmed(seconds)
+    trimmed = audio.trim(seconds)
     kept = min(len(audio.samples[0]), round(seconds * 8000))
     assert trimmed.samples.shape == (2, round(seconds * 8000))
     assert np.array_equal(trimmed.samples[:, :kept], audio.samples[:, :kept])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from actalker_core.errors import MediaError
 from actalker_core.media import images, load_image
-from actalker_core.media.sizes import claimed_size, is_cut_off
+from actalker_core.media.image_headers import is_truncated, read_image_size
 
 WIDTH, HEIGHT = 61, 37
 HUGE = 60_000
@@ -61,7 +61,7 @@ KINDS = [".png", ".jpg", ".webp", ".bmp", ".tiff", ".jp2", ".ppm", ".pam", ".ras
 @pytest.mark.parametrize("suffix", KINDS)
 def test_the_size_is_known_from_the_head(tmp_path: Path, suffix: str) -> None:
     content = encoded(suffix)
-    assert claimed_size(content) == (WIDTH, HEIGHT)
+    assert read_image_size(content) == (WIDTH, HEIGHT)
     path = tmp_path / f"picture{suffix}"
     path.write_bytes(content)
     assert np.abs(rgb_of(path) - gradient()[..., ::-1]).mean() < 4
@@ -69,13 +69,13 @@ def test_the_size_is_known_from_the_head(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".hdr", ".pfm"])
 def test_the_size_of_floating_point_pictures_too(suffix: str) -> None:
-    assert claimed_size(encoded(suffix, gradient().astype(np.float32) / 255)) == (WIDTH, HEIGHT)
+    assert read_image_size(encoded(suffix, gradient().astype(np.float32) / 255)) == (WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("quality", [50, 101])
 def test_the_size_of_both_kinds_of_webp(quality: int) -> None:
     content = cv2.imencode(".webp", gradient(), [cv2.IMWRITE_WEBP_QUALITY, quality])[1].tobytes()
-    assert claimed_size(content) == (WIDTH, HEIGHT)
+    assert read_image_size(content) == (WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
@@ -86,27 +86,27 @@ def test_the_size_of_tiff_in_both_orders_and_widths(order: str, kind: int) -> No
     content = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 2)
     for tag, number in ((256, WIDTH), (257, HEIGHT)):
         content += struct.pack(f"{order}HHI{value}", tag, kind, 1, *filled(number))
-    assert claimed_size(content) == (WIDTH, HEIGHT)
+    assert read_image_size(content) == (WIDTH, HEIGHT)
 
 
 def test_the_size_of_openexr() -> None:
     window = b"dataWindow\0box2i\0" + struct.pack("<Iiiii", 16, -10, -5, WIDTH - 11, HEIGHT - 6)
-    assert claimed_size(b"\x76\x2f\x31\x01\x02\0\0\0channels\0" + window) == (WIDTH, HEIGHT)
+    assert read_image_size(b"\x76\x2f\x31\x01\x02\0\0\0channels\0" + window) == (WIDTH, HEIGHT)
 
 
 def test_what_is_no_picture_has_no_size() -> None:
     rng = np.random.default_rng(0)
-    assert claimed_size(b"") is None
-    assert claimed_size(b"#!/bin/sh\n") is None
+    assert read_image_size(b"") is None
+    assert read_image_size(b"#!/bin/sh\n") is None
     for suffix in KINDS:
         head = encoded(suffix)
         for length in range(60):
-            claimed_size(head[:length])
+            read_image_size(head[:length])
         for _ in range(50):
             damaged = bytearray(head)
             for at in rng.integers(0, min(len(head), 200), 8):
                 damaged[at] = rng.integers(0, 256)
-            claimed_size(bytes(damaged))
+            read_image_size(bytes(damaged))
 
 
 def claiming(kind: str) -> bytes:
@@ -184,7 +184,7 @@ def test_the_smallest_file_with_the_largest_claim() -> None:
 
 def test_the_limit_lets_large_cameras_through() -> None:
     for width, height in ((8192, 8192), (11648, 8736), (12000, 9000)):
-        assert width * height <= images.MOST_PICTURE_PIXELS
+        assert width * height <= images.MAX_IMAGE_PIXELS
 
 
 def test_a_large_picture_is_held_once(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_a_cut_off_picture_is_told_or_refused(
     path.write_bytes(whole)
     load_image(path)
     assert not warnings.records
-    assert not is_cut_off(whole)
+    assert not is_truncated(whole)
     path.write_bytes(whole[: len(whole) * 2 // 3])
     assert f"cut{suffix}: " in outcome(path) + warnings.text
 

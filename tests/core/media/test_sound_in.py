@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 from actalker_core.cli.inputs import Reader
 from actalker_core.cli.progress import Bars
 from actalker_core.errors import MediaError
-from actalker_core.media import Audio, as_float, audio_file, load_audio
-from actalker_core.models.actalker.encoders.audio import _samples_for, seconds_needed
+from actalker_core.media import Audio, as_float, audio_reader, load_audio
+from actalker_core.models.actalker.encoders.audio import _samples_for, required_seconds
 
 Samples = NDArray[np.float32]
 
@@ -368,7 +368,7 @@ def test_eight_channels_and_more_are_read(
     audio = load_audio(path)
     assert len(audio.samples) == count
     assert [c for c in range(count) if np.abs(audio.samples[c]).max() > 0.1] == [2]
-    assert np.abs(audio.mono_at(48000).numpy()).max() == pytest.approx(0.6, abs=0.03)
+    assert np.abs(audio.to_mono(48000).numpy()).max() == pytest.approx(0.6, abs=0.03)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float32, np.float64])
@@ -430,8 +430,8 @@ def long_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("frames", [5, 100, 400, 1000])
 def test_what_frames_need_is_read_and_no_more(long_file: Path, frames: int) -> None:
     seconds = frames / 12.5
-    audio = load_audio(long_file, seconds_needed(seconds))
-    assert audio.seconds == pytest.approx(seconds_needed(seconds))
+    audio = load_audio(long_file, required_seconds(seconds))
+    assert audio.seconds == pytest.approx(required_seconds(seconds))
     assert _samples_for(seconds) / 16000 < audio.seconds < seconds + 47
 
 
@@ -453,8 +453,8 @@ def test_the_beginning_is_heard_as_in_the_whole(tmp_path: Path) -> None:
         file.setframerate(22050)
         file.writeframes(rng.integers(-9999, 9999, 2 * 60 * 22050).astype("<i2").tobytes())
     needed = _samples_for(seconds)
-    whole = load_audio(path).mono_at(16000)[:needed]
-    part = load_audio(path, seconds_needed(seconds)).mono_at(16000)[:needed]
+    whole = load_audio(path).to_mono(16000)[:needed]
+    part = load_audio(path, required_seconds(seconds)).to_mono(16000)[:needed]
     assert len(part) == needed
     assert np.allclose(whole, part, atol=1e-6)
 
@@ -472,9 +472,9 @@ def test_memory_is_that_of_the_sound(long_file: Path, limit_seconds: int | None)
 
 def test_a_limit_stops_the_decoder(long_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     decoded = []
-    original = audio_file._samples_of
+    original = audio_reader._samples_of
     monkeypatch.setattr(
-        audio_file, "_samples_of", lambda frame: decoded.append(frame.samples) or original(frame)
+        audio_reader, "_samples_of", lambda frame: decoded.append(frame.samples) or original(frame)
     )
     load_audio(long_file, 2.0)
     assert sum(decoded) / 48000 == pytest.approx(2, abs=0.1)

@@ -29,10 +29,10 @@ from helpers.media_files import (
 )
 
 from actalker_core.errors import MediaError
-from actalker_core.media import VideoFrames, nominal_fps, read_frames
-from actalker_core.media.decoding import Decoding
-from actalker_core.media.opening import Words
-from actalker_core.media.timing import MOST_PENDING, Clock
+from actalker_core.media import VideoFrames, read_frames, read_nominal_fps
+from actalker_core.media.container import FileWarnings
+from actalker_core.media.decoder import StreamDecoder
+from actalker_core.media.timestamps import MAX_PENDING, Clock
 
 UPRIGHT = ["red", "green", "blue", "grey"]
 
@@ -73,7 +73,7 @@ def test_the_case_without_times_has_all_its_frames() -> None:
 @pytest.mark.parametrize("bframes", ["0", "3"])
 def test_without_times_frames_last_as_the_film_says(rate: Fraction, bframes: str) -> None:
     raw = content("h264", "libx264", numbered(20), rate=rate, options={"bf": bframes})
-    assert nominal_fps(raw) == pytest.approx(float(rate))
+    assert read_nominal_fps(raw) == pytest.approx(float(rate))
     assert numbers_in(raw, float(rate)) == list(range(20))
     assert numbers_in(raw, 2 * float(rate)) == [n // 2 for n in range(40)]
 
@@ -89,7 +89,7 @@ class Fake:
 def clocked(times: list[float | None], usual: float = 0.1) -> tuple[list[float], list[int]]:
     """When the frames disappear, and which they are."""
     frames = [Fake(i, time) for i, time in enumerate(times)]
-    words = Words(Path("film"))
+    words = FileWarnings(Path("film"))
     found = list(Clock(usual, words).ends(frames, lambda frame: None))
     return [end for end, _ in found], [frame.name for _, frame in found]
 
@@ -119,7 +119,7 @@ def test_frames_without_a_time_lie_between_those_that_have_one(
     assert names == list(range(len(times)))
 
 
-@pytest.mark.parametrize("count", [MOST_PENDING - 1, MOST_PENDING, 5 * MOST_PENDING + 3])
+@pytest.mark.parametrize("count", [MAX_PENDING - 1, MAX_PENDING, 5 * MAX_PENDING + 3])
 @pytest.mark.parametrize("time", [None, 0.0])
 def test_a_whole_film_without_times_is_never_held(count: int, time: float | None) -> None:
     held = [0]
@@ -130,9 +130,9 @@ def test_a_whole_film_without_times_is_never_held(count: int, time: float | None
             yield Fake(i, time)
 
     ends = []
-    for end, _ in Clock(0.1, Words(Path("film"))).ends(frames(), lambda frame: None):
+    for end, _ in Clock(0.1, FileWarnings(Path("film"))).ends(frames(), lambda frame: None):
         held[0] -= 1
-        assert held[0] <= MOST_PENDING + 1
+        assert held[0] <= MAX_PENDING + 1
         ends.append(end)
     assert ends == pytest.approx([0.1 * (i + 1) for i in range(count)])
 
@@ -186,14 +186,14 @@ def test_a_trim_beyond_the_end_is_said() -> None:
 def test_no_more_is_decoded_than_asked_for(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     film = content("mp4", "libx264", [cornered(100)] * 200, options={"g": "12", "bf": "0"})
     decoded: list[Any] = []
-    original = Decoding.__iter__
+    original = StreamDecoder.__iter__
 
-    def counted(self: Decoding) -> Iterator[Any]:
+    def counted(self: StreamDecoder) -> Iterator[Any]:
         for frame in original(self):
             decoded.append(frame.pts)
             yield frame
 
-    monkeypatch.setattr(Decoding, "__iter__", counted)
+    monkeypatch.setattr(StreamDecoder, "__iter__", counted)
     found = (
         list(islice(read_frames(film, 25), 5))
         if how == "most"
@@ -328,7 +328,7 @@ def test_the_animated_case_is_played() -> None:
     frames = list(read_frames(CASES / "anim.webp", 25))
     assert len(frames) == 5
     assert [torch.equal(frames[0], frame) for frame in frames] == [True] * 3 + [False] * 2
-    assert nominal_fps(CASES / "anim.webp") == pytest.approx(10)
+    assert read_nominal_fps(CASES / "anim.webp") == pytest.approx(10)
 
 
 MOVING = {

@@ -17,8 +17,8 @@ from torch import Tensor
 from actalker_core.errors import InputError, MediaError
 from actalker_core.media import (
     Audio,
-    check_image_place,
-    check_video_place,
+    check_image_path,
+    check_video_path,
     load_image,
     save_image,
     write_video,
@@ -60,7 +60,7 @@ def forbidden() -> Iterator[Tensor]:
 
 
 ACTS = {
-    "check": check_video_place,
+    "check": check_video_path,
     "write": lambda path, fps: write_video(path, forbidden(), fps),
 }
 
@@ -74,7 +74,7 @@ def test_a_colon_in_a_relative_folder_is_no_protocol(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     path = Path(folder, "clip.mp4")
-    check_video_place(path)
+    check_video_path(path)
     assert write_video(path, [greys(2)], 25.0) == 2
     assert path.is_file()
 
@@ -295,7 +295,7 @@ def test_a_gif_faster_than_players_is_refused(tmp_path: Path, act: str) -> None:
 def test_pictures_are_numbered_from_1(tmp_path: Path, pattern: str, first: str, last: str) -> None:
     clip = greys(12)
     folder = tmp_path / "new" / "frames"
-    check_video_place(folder / pattern)
+    check_video_path(folder / pattern)
     assert not list(tmp_path.iterdir())
     assert write_video(folder / pattern, clip.split(5), 25) == 12
     made = sorted(folder.iterdir(), key=lambda file: load_image(file).mean().item())
@@ -310,7 +310,7 @@ def test_pictures_are_numbered_from_1(tmp_path: Path, pattern: str, first: str, 
 )
 def test_other_patterns_are_refused(tmp_path: Path, pattern: str) -> None:
     with pytest.raises(MediaError, match=r"frames/%05d\.png"):
-        check_video_place(tmp_path / pattern)
+        check_video_path(tmp_path / pattern)
     with pytest.raises(MediaError, match=r"frames/%05d\.png"):
         write_video(tmp_path / pattern, forbidden(), 25)
     assert not list(tmp_path.iterdir())
@@ -347,7 +347,7 @@ def test_what_stays_of_a_longer_sequence_is_said(
 def test_a_sequence_replaces_nothing_but_files(tmp_path: Path, number: str) -> None:
     (tmp_path / f"{number}.png").mkdir()
     with pytest.raises(MediaError, match=rf"{number}\.png: expected a file to write, got a folder"):
-        check_video_place(tmp_path / "%d.png")
+        check_video_path(tmp_path / "%d.png")
     with pytest.raises(MediaError, match=rf"{number}\.png: expected a file to write, got a folder"):
         write_video(tmp_path / "%d.png", [greys(8)], 25)
     assert (tmp_path / f"{number}.png").is_dir()
@@ -359,7 +359,7 @@ def test_a_sequence_replaces_nothing_but_files(tmp_path: Path, number: str) -> N
 @pytest.mark.parametrize("suffix", [".png", ".PNG", ".jpg", ".jpeg", ".webp"])
 def test_a_picture_follows_its_name(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"ä{suffix}"
-    check_image_place(path)
+    check_image_path(path)
     picture = greys(3)[2]
     save_image(path, picture)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
@@ -371,7 +371,7 @@ def test_a_picture_follows_its_name(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("name", ["plan", "plan.gif", "plan.mp4", ".png"])
 def test_a_picture_of_another_name_is_refused(tmp_path: Path, name: str) -> None:
-    for act in (check_image_place, lambda path: save_image(path, greys(1)[0])):
+    for act in (check_image_path, lambda path: save_image(path, greys(1)[0])):
         with pytest.raises(MediaError, match=r"expected a name that ends in \.png.*got"):
             act(tmp_path / name)
     assert not list(tmp_path.iterdir())

@@ -1,8 +1,8 @@
 """The only room that knows file layouts: the released folder <-> one .safetensors."""
 
 from .built_in import BUILT_IN, BUILT_IN_PATH, NOTICE, load_built_in
-from .released import convert
-from .single import Summary, load, save, summarize
+from .release import convert
+from .single_file import Summary, load, save, summarize
 
 __all__ = [
     "BUILT_IN",

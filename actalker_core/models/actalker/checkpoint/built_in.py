@@ -8,7 +8,7 @@ from torch import nn
 
 from ..networks import ACTalker
 from ..unet.attention import Ops
-from .single import load
+from .single_file import load
 
 log = logging.getLogger(__name__)
 

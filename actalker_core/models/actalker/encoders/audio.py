@@ -19,7 +19,7 @@ STATES_PER_SECOND = 50
 STATES_AFTER = 6
 """A frame hears a little of what follows it."""
 SAMPLES_PER_STATE = SAMPLE_RATE_HZ // STATES_PER_SECOND
-PIECE_SAMPLES = 30 * SAMPLE_RATE_HZ
+CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Whisper hears 30 seconds at a time."""
 RESAMPLING_SECONDS = 1.0
 """Much more than what a resampler looks ahead."""
@@ -27,7 +27,7 @@ CUTS = ("seamless", "released")
 FADE_START_SECONDS, FADE_END_SECONDS = 3.0, 5.0
 """How far from a border the states are purely of what was heard across it, and when no more."""
 
-OnPiece = Callable[[int, int], None]
+OnChunk = Callable[[int, int], None]
 
 
 class WhisperEncoder(nn.Module):
@@ -115,35 +115,35 @@ def encode_audio(
     source: str = "audio",
     seconds: float | None = None,
     cut: str = "seamless",
-    on_piece: OnPiece | None = None,
+    on_chunk: OnChunk | None = None,
 ) -> AudioSignal:
     """Speech as the model hears it.
 
     Args:
         seconds: hear only so much of the beginning; the states in it are those of the whole.
-        cut: see `hidden_states`.
-        on_piece: called with (done, total) after each batch of pieces.
+        cut: see `compute_hidden_states`.
+        on_chunk: called with (done, total) after each batch of pieces.
 
     Raises:
         InputError: audio shorter than one state pair (40 ms).
     """
-    samples = audio.mono_at(SAMPLE_RATE_HZ)
+    samples = audio.to_mono(SAMPLE_RATE_HZ)
     if seconds is not None and not 0 <= seconds < math.inf:
         raise InputError(f"Audio: expected a time of 0 seconds or more to hear, got {seconds:g}.")
     if seconds is not None:
         samples = samples[: _samples_for(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
-    states = hidden_states(encoder, samples, cut, on_piece=on_piece)
+    states = compute_hidden_states(encoder, samples, cut, on_chunk=on_chunk)
     check_encoded("Audio encoder", states)
     return AudioSignal(rate_hz=float(STATES_PER_SECOND), source=source, states=states)
 
 
 @torch.inference_mode()
-def hidden_states(
+def compute_hidden_states(
     encoder: WhisperEncoder,
     samples: Tensor,
     cut: str = "seamless",
     batch: int = 4,
-    on_piece: OnPiece | None = None,
+    on_chunk: OnChunk | None = None,
 ) -> Tensor:
     """Whisper's hidden states of speech of any length.
 
@@ -155,7 +155,7 @@ def hidden_states(
         samples: (t,) mono, 16 kHz, −1…1.
         cut: one of `CUTS`.
         batch: how many pieces are heard at once.
-        on_piece: called with (done, total) after each batch.
+        on_chunk: called with (done, total) after each batch.
 
     Returns:
         (states, layers, channels) at 50 Hz; 2·floor(t / 640) of them exist.
@@ -171,11 +171,11 @@ def hidden_states(
             f"The audio is too short: expected at least 640 samples at 16 kHz (40 ms), got "
             f"{total}. Give a longer recording, or none at all."
         )
-    pieces = [samples[i : i + PIECE_SAMPLES] for i in range(0, total, PIECE_SAMPLES)]
-    borders = range(PIECE_SAMPLES, total, PIECE_SAMPLES) if cut == "seamless" else range(0)
-    half = PIECE_SAMPLES // 2
+    pieces = [samples[i : i + CHUNK_SAMPLES] for i in range(0, total, CHUNK_SAMPLES)]
+    borders = range(CHUNK_SAMPLES, total, CHUNK_SAMPLES) if cut == "seamless" else range(0)
+    half = CHUNK_SAMPLES // 2
     bridges = [samples[border - half : border + half] for border in borders]
-    heard = _hear(encoder, [*pieces, *bridges], batch, on_piece)
+    heard = _hear(encoder, [*pieces, *bridges], batch, on_chunk)
     states = torch.cat(heard[: len(pieces)])
     for border, bridge in zip(borders, heard[len(pieces) :], strict=True):
         _fade_over(states, bridge, count_states(border))
@@ -183,7 +183,7 @@ def hidden_states(
 
 
 def _hear(
-    encoder: WhisperEncoder, pieces: list[Tensor], batch: int, on_piece: OnPiece | None
+    encoder: WhisperEncoder, pieces: list[Tensor], batch: int, on_chunk: OnChunk | None
 ) -> list[Tensor]:
     """The states of pieces of up to 30 s each."""
     like = encoder.conv1.weight
@@ -193,14 +193,14 @@ def _hear(
         mel = torch.cat([log_mel(piece, encoder.config.num_mel_bins) for piece in some])
         states = encoder(mel.to(like.device, like.dtype)).float().cpu()
         heard += [s[: count_states(len(piece))] for s, piece in zip(states, some, strict=True)]
-        if on_piece is not None:
-            on_piece(len(heard), len(pieces))
+        if on_chunk is not None:
+            on_chunk(len(heard), len(pieces))
     return heard
 
 
 def _fade_over(states: Tensor, bridge: Tensor, border: int) -> None:
     """Replace what lies around a border by what was heard across it."""
-    start = border - PIECE_SAMPLES // (2 * SAMPLES_PER_STATE)
+    start = border - CHUNK_SAMPLES // (2 * SAMPLES_PER_STATE)
     away = (torch.arange(len(bridge)) + start - border + 0.5).abs() / STATES_PER_SECOND
     fade = FADE_END_SECONDS - FADE_START_SECONDS
     share = ((FADE_END_SECONDS - away) / fade).clamp(0, 1)[:, None, None]
@@ -213,7 +213,7 @@ def count_states(samples: int) -> int:
     return 2 * (samples // (2 * SAMPLES_PER_STATE))
 
 
-def seconds_needed(seconds: float) -> float:
+def required_seconds(seconds: float) -> float:
     """How much of a sound must be read to hear the beginning as in the whole of it."""
     return _samples_for(seconds) / SAMPLE_RATE_HZ + RESAMPLING_SECONDS
 
@@ -221,7 +221,7 @@ def seconds_needed(seconds: float) -> float:
 def _samples_for(seconds: float) -> int:
     """How much must be heard for the states of the beginning: its pieces and a border's bridge."""
     heard = (seconds + STATES_AFTER / STATES_PER_SECOND) * SAMPLE_RATE_HZ
-    return math.ceil(heard / PIECE_SAMPLES) * PIECE_SAMPLES + PIECE_SAMPLES // 2
+    return math.ceil(heard / CHUNK_SAMPLES) * CHUNK_SAMPLES + CHUNK_SAMPLES // 2
 
 
 def count_frames(states: int, fps: float) -> int:

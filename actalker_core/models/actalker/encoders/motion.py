@@ -48,14 +48,14 @@ class Bottleneck(nn.Module):
 
     def __init__(self, in_channels: int, channels: int, stride: int, groups: int, ops: Ops) -> None:
         super().__init__()
-        wide = channels * self.expansion
+        head_pose_box = channels * self.expansion
         self.conv1 = ops.Conv2d(in_channels, channels, 1, bias=False)
         self.gn1 = ops.GroupNorm(groups, channels)
         self.conv2 = ops.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
         self.gn2 = ops.GroupNorm(groups, channels)
-        self.conv3 = ops.Conv2d(channels, wide, 1, bias=False)
-        self.gn3 = ops.GroupNorm(groups, wide)
-        self.downsample = _shortcut(in_channels, wide, stride, groups, ops)
+        self.conv3 = ops.Conv2d(channels, head_pose_box, 1, bias=False)
+        self.gn3 = ops.GroupNorm(groups, head_pose_box)
+        self.downsample = _shortcut(in_channels, head_pose_box, stride, groups, ops)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, 4c', h/stride, w/stride)."""
@@ -185,7 +185,7 @@ def encode_pose(
     Raises:
         InputError: no frames, or a box outside them.
     """
-    crops = (_cropped(frame, box, wide) for frame in frames)
+    crops = (_cropped(frame, box, head_pose_box) for frame in frames)
     like = network.head_pose_net.conv1.weight
     found = [network(s.to(like) * 2 - 1) for s in _batches(crops, batch, on_batch)]
     rotation, translation = (_joined([f[i].float().cpu() for f in found]) for i in (0, 1))
@@ -195,7 +195,7 @@ def encode_pose(
     )
 
 
-def wide(box: Box) -> Box:
+def head_pose_box(box: Box) -> Box:
     """What the head-pose network sees of a clip, from the face in its first frame."""
     return squared_box(enlarge_box(box, 3))
 

@@ -17,15 +17,15 @@ from torch import Tensor
 from actalker_core.errors import ACTalkerError, InputError, MediaError
 from actalker_core.media import Audio
 from actalker_core.models.actalker.encoders.audio import (
+    CHUNK_SAMPLES,
     CUTS,
     FADE_END_SECONDS,
     FADE_START_SECONDS,
-    PIECE_SAMPLES,
     SAMPLE_RATE_HZ,
     STATES_PER_SECOND,
     WhisperEncoder,
+    compute_hidden_states,
     encode_audio,
-    hidden_states,
     window_audio_states,
 )
 
@@ -56,7 +56,7 @@ def samples() -> Tensor:
 
 @pytest.fixture(scope="module")
 def heard(ear: WhisperEncoder, samples: Tensor) -> dict[str, Tensor]:
-    return {cut: hidden_states(ear, samples, cut) for cut in CUTS}
+    return {cut: compute_hidden_states(ear, samples, cut) for cut in CUTS}
 
 
 def seconds_from_border(states: int) -> Tensor:
@@ -80,7 +80,7 @@ def test_near_a_border_speech_is_heard_across_it(
     ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], border: int
 ) -> None:
     start, end = ((border + side) * SAMPLE_RATE_HZ for side in (-15, 15))
-    alone = hidden_states(ear, samples[start:end], "released")
+    alone = compute_hidden_states(ear, samples[start:end], "released")
     stretch = heard["seamless"][(border - 15) * 50 :][: len(alone)]
     reach = round((FADE_START_SECONDS - 0.02) * 50)
     near = slice(15 * 50 - reach, 15 * 50 + reach)
@@ -91,7 +91,7 @@ def test_near_a_border_speech_is_heard_across_it(
 def test_between_near_and_far_one_fades_into_the_other(
     ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor]
 ) -> None:
-    alone = hidden_states(ear, samples[15 * SAMPLE_RATE_HZ : 45 * SAMPLE_RATE_HZ])
+    alone = compute_hidden_states(ear, samples[15 * SAMPLE_RATE_HZ : 45 * SAMPLE_RATE_HZ])
     a, b, mixed = heard["released"][750:2250], alone, heard["seamless"][750:2250]
     share = ((mixed - a) * (b - a)).sum((1, 2)) / (b - a).square().sum((1, 2))
     steps = share.diff()
@@ -116,7 +116,7 @@ def test_a_steady_tone_does_not_jump_at_a_border(ear: WhisperEncoder) -> None:
     tone = 0.3 * torch.sin(2 * torch.pi * 500 * t.double()).float()
     smooth = sinusoidal(ear)
     for cut, jumps in (("seamless", False), ("released", True)):
-        steps = hidden_states(smooth, tone, cut).diff(dim=0).flatten(1).norm(dim=1)
+        steps = compute_hidden_states(smooth, tone, cut).diff(dim=0).flatten(1).norm(dim=1)
         away = seconds_from_border(len(steps))
         usual = steps[(away > 6) & (torch.arange(len(steps)) > 50)].max()
         assert (steps[away < 6].max() > 1.2 * usual) == jumps
@@ -130,17 +130,17 @@ def test_speech_does_not_jump_at_a_border(heard: dict[str, Tensor]) -> None:
 
 @pytest.mark.parametrize("seconds", [0.04, 1, 29.99, 30])
 def test_up_to_30_seconds_there_is_nothing_to_cut(ear: WhisperEncoder, seconds: float) -> None:
-    states = [hidden_states(ear, speech(seconds), cut) for cut in CUTS]
+    states = [compute_hidden_states(ear, speech(seconds), cut) for cut in CUTS]
     assert torch.equal(*states)
 
 
-COUNTS = [640, 1279, 1280, 16_001, *(PIECE_SAMPLES + n for n in (-1, 0, 1, 639, 640, 16_000))]
+COUNTS = [640, 1279, 1280, 16_001, *(CHUNK_SAMPLES + n for n in (-1, 0, 1, 639, 640, 16_000))]
 
 
 @pytest.mark.parametrize("cut", CUTS)
-@pytest.mark.parametrize("count", [*COUNTS, 2 * PIECE_SAMPLES + 1])
+@pytest.mark.parametrize("count", [*COUNTS, 2 * CHUNK_SAMPLES + 1])
 def test_two_states_for_40_ms(ear: WhisperEncoder, samples: Tensor, cut: str, count: int) -> None:
-    states = hidden_states(ear, samples[:count], cut)
+    states = compute_hidden_states(ear, samples[:count], cut)
     assert states.shape == (2 * (count // 640), 3, 32)
     assert states.isfinite().all()
 
@@ -180,7 +180,7 @@ def test_what_is_not_needed_is_not_heard(ear: WhisperEncoder, samples: Tensor) -
             ear,
             sound(samples),
             seconds=seconds,
-            on_piece=lambda _, total, seconds=seconds: pieces.update({seconds: total}),
+            on_chunk=lambda _, total, seconds=seconds: pieces.update({seconds: total}),
         )
     assert pieces[10.0] < pieces[None]
 
@@ -191,7 +191,9 @@ def test_hearing_does_not_depend_on_the_batch(
     ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], cut: str, batch: int
 ) -> None:
     seen: list[tuple[int, int]] = []
-    states = hidden_states(ear, samples, cut, batch, lambda *progress: seen.append(progress))
+    states = compute_hidden_states(
+        ear, samples, cut, batch, lambda *progress: seen.append(progress)
+    )
     assert torch.allclose(states, heard[cut], atol=1e-5)
     total = 3 if cut == "released" else 5
     assert seen == [(min(n, total), total) for n in range(batch, total + batch, batch)]

@@ -25,11 +25,17 @@ from torch import Tensor
 
 from actalker_core.errors import CheckpointError
 from actalker_core.files import writing as files
-from actalker_core.models.actalker.checkpoint import convert, load, save, single, summarize
-from actalker_core.models.actalker.checkpoint import released as release
-from actalker_core.models.actalker.checkpoint.files import read_weights
+from actalker_core.models.actalker.checkpoint import (
+    convert,
+    load,
+    release,
+    save,
+    single_file,
+    summarize,
+)
 from actalker_core.models.actalker.checkpoint.ldm_vae import from_ldm
-from actalker_core.models.actalker.checkpoint.single import size_bytes
+from actalker_core.models.actalker.checkpoint.single_file import count_bytes
+from actalker_core.models.actalker.checkpoint.weight_files import read_weights
 from actalker_core.models.actalker.config import (
     ModelConfig,
     SamplingConfig,
@@ -283,7 +289,7 @@ def test_full_disk_is_a_complaint_that_names_the_file(weights: Weights, tmp_path
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
 def test_the_size_is_known_before(weights: Weights, tmp_path: Path, dtype: torch.dtype) -> None:
     save(weights, TINY, tmp_path / "tiny.safetensors", dtype)
-    header = (tmp_path / "tiny.safetensors").stat().st_size - size_bytes(weights, dtype)
+    header = (tmp_path / "tiny.safetensors").stat().st_size - count_bytes(weights, dtype)
     assert 0 < header < 300_000, "names and shapes"
 
 
@@ -611,7 +617,7 @@ BROKEN = {
 @pytest.mark.parametrize("config", BROKEN.values(), ids=BROKEN.keys())
 def test_broken_configuration(weights: Weights, tmp_path: Path, config: str | None) -> None:
     path = tmp_path / "tiny.safetensors"
-    texts = {"format": single.FORMAT} | ({} if config is None else {"config": config})
+    texts = {"format": single_file.FORMAT} | ({} if config is None else {"config": config})
     save_file(weights, path, texts)
     with complaint(path.name):
         load(path)

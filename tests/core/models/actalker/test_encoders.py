@@ -12,11 +12,11 @@ from torch import Tensor
 from actalker_core.errors import InputError
 from actalker_core.models.actalker.config import WhisperConfig
 from actalker_core.models.actalker.encoders.audio import (
-    PIECE_SAMPLES,
+    CHUNK_SAMPLES,
     WhisperEncoder,
+    compute_hidden_states,
     count_frames,
     count_states,
-    hidden_states,
     log_mel,
     window_audio_states,
 )
@@ -55,15 +55,15 @@ def test_whisper_is_transformers_whisper() -> None:
 
 @pytest.mark.parametrize("samples", [640, 1279, 1280, 16_000, 52_801])
 def test_states_per_sample(model: ACTalker, samples: int) -> None:
-    states = hidden_states(model.audio_encoder, noise(samples))
+    states = compute_hidden_states(model.audio_encoder, noise(samples))
     assert states.shape == (count_states(samples), 3, 32)
     assert count_states(samples) == 2 * (samples // 640)
 
 
 def test_released_cut_hears_every_30_seconds_alone(model: ACTalker) -> None:
-    samples = noise(PIECE_SAMPLES + 6_400)
-    states = hidden_states(model.audio_encoder, samples, "released")
-    tail = hidden_states(model.audio_encoder, samples[PIECE_SAMPLES:])
+    samples = noise(CHUNK_SAMPLES + 6_400)
+    states = compute_hidden_states(model.audio_encoder, samples, "released")
+    tail = compute_hidden_states(model.audio_encoder, samples[CHUNK_SAMPLES:])
     assert states.shape[0] == 1500 + 20
     assert torch.allclose(states[1500:], tail, atol=1e-5)
 
@@ -71,7 +71,7 @@ def test_released_cut_hears_every_30_seconds_alone(model: ACTalker) -> None:
 @pytest.mark.parametrize("samples", [0, 1, 639])
 def test_too_short_audio(model: ACTalker, samples: int) -> None:
     with pytest.raises(InputError, match=f"got {samples}"):
-        hidden_states(model.audio_encoder, noise(samples))
+        compute_hidden_states(model.audio_encoder, noise(samples))
 
 
 def test_windows_at_12_5_fps_are_the_released_ones() -> None:

@@ -35,7 +35,7 @@ from actalker_core.models.actalker.config import (
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.encoders.audio import (
     WhisperEncoder,
-    hidden_states,
+    compute_hidden_states,
     log_mel,
     window_audio_states,
 )
@@ -336,7 +336,7 @@ def test_audio(cases: dict, seed: int) -> None:
     golden = tensors("audio.safetensors")
     samples, fps = waveform(case), case["frames_per_second"]
     close(log_mel(samples, config.num_mel_bins).mean(1), golden["mel_mean"], MODULE)
-    states = hidden_states(filled(module, seed), samples, cut="released")
+    states = compute_hidden_states(filled(module, seed), samples, cut="released")
     frames, length = golden["windows"].shape[:2]
     windows = window_audio_states(states, frames, fps, length)
     close(windows[..., : case["stored_channels"]], golden["windows"], MODULE)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from actalker_core.errors import CheckpointError, InputError
-from actalker_core.models.actalker.checkpoint import load, single, summarize
+from actalker_core.models.actalker.checkpoint import load, single_file, summarize
 from actalker_core.models.actalker.config import VARIANTS, ModelConfig, from_dict, to_dict
 from actalker_core.models.actalker.sizes import check_sizes
 
@@ -39,7 +39,7 @@ def refused(read: Reader, path: Path) -> str:
 
 
 def claiming(path: Path, config: str) -> Path:
-    save_file({"a": torch.ones(1)}, path, {"format": single.FORMAT, "config": config})
+    save_file({"a": torch.ones(1)}, path, {"format": single_file.FORMAT, "config": config})
     return path
 
 
@@ -91,7 +91,7 @@ STRANGE = st.one_of(
 @pytest.fixture(scope="module")
 def building() -> None:
     """What the first building of a model imports takes seconds of its own."""
-    single._empty_model(TINY, torch.nn, Path("x"))
+    single_file._empty_model(TINY, torch.nn, Path("x"))
 
 
 @pytest.mark.usefixtures("building")
@@ -108,7 +108,7 @@ def test_any_number_is_refused_or_makes_a_model_in_no_time(
     except InputError:
         return
     start = time.process_time()
-    single._empty_model(config, torch.nn, Path("x"))  # fits, hence it can be built
+    single_file._empty_model(config, torch.nn, Path("x"))  # fits, hence it can be built
     assert time.process_time() - start < QUICK_SECONDS
 
 
@@ -157,6 +157,6 @@ def test_every_variant_fits_and_is_far_from_the_bounds(name: str) -> None:
 @pytest.mark.parametrize("names", [["a"], [f"unet.{i}" for i in range(2000)], ["\n" * 500]])
 def test_tensors_of_other_networks(read: Reader, names: list[str], tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    texts = {"format": single.FORMAT, "config": json.dumps(TINY)}
+    texts = {"format": single_file.FORMAT, "config": json.dumps(TINY)}
     save_file({name: torch.ones(1) for name in names}, path, texts)
     assert "expected" in refused(read, path)

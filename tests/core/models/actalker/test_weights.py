@@ -20,8 +20,8 @@ from torch import Tensor, nn
 
 from actalker_core.errors import CheckpointError
 from actalker_core.models.actalker.checkpoint import convert, load, save
-from actalker_core.models.actalker.checkpoint.files import read_weights
-from actalker_core.models.actalker.checkpoint.weights import misfit
+from actalker_core.models.actalker.checkpoint.tensor_checks import describe_misfit
+from actalker_core.models.actalker.checkpoint.weight_files import read_weights
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
 
 CASES = Path(__file__).parents[3] / "data" / "cases"
@@ -223,7 +223,7 @@ def of(*values: float, dtype: torch.dtype = torch.float32) -> Tensor:
     ],
 )
 def test_numbers_that_do_not_fit(tensor: Tensor, dtype: torch.dtype, word: str) -> None:
-    assert word in (misfit(tensor, dtype) or "")
+    assert word in (describe_misfit(tensor, dtype) or "")
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_numbers_that_do_not_fit(tensor: Tensor, dtype: torch.dtype, word: str) 
     ],
 )
 def test_numbers_that_fit(tensor: Tensor, dtype: torch.dtype) -> None:
-    assert misfit(tensor, dtype) is None
+    assert describe_misfit(tensor, dtype) is None
 
 
 def with_number(weights: Weights, value: float) -> tuple[Weights, str]:

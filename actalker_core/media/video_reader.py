@@ -8,11 +8,11 @@ from torch import Tensor
 
 from ..errors import MediaError
 from . import webp
-from .decoding import Decoding
-from .opening import Source, Words, opened
-from .pixels import Screen
-from .streams import film_of, require_film
-from .timing import Clock, has_no_times, rounding_seconds, usual_seconds
+from .container import FileWarnings, Source, open_container
+from .decoder import StreamDecoder
+from .rgb import RGBConverter
+from .streams import find_video_stream, require_video_stream
+from .timestamps import Clock, is_untimed, nominal_frame_seconds, rounding_seconds
 
 Timed = Iterator[tuple[float, Any]]
 
@@ -23,7 +23,7 @@ def read_frames(
     *,
     start: float = 0.0,
     seconds: float | None = None,
-    words: Words | None = None,
+    words: FileWarnings | None = None,
 ) -> Iterator[Tensor]:
     """The pictures that a video shows at 0, 1/fps, 2/fps … seconds, whatever its own rate.
 
@@ -41,7 +41,7 @@ def read_frames(
     Raises:
         MediaError: missing, unreadable, without pictures, of an absurd size, or over before start.
     """
-    words = words or Words(source)
+    words = words or FileWarnings(source)
     until = float("inf") if seconds is None else start + seconds
     count = 0
     for picture in _pictures(source, fps, start, until, words):
@@ -65,10 +65,10 @@ class VideoFrames:
     fps: float
     start: float = 0.0
     seconds: float | None = None
-    _words: list[Words] = field(default_factory=list, init=False, repr=False, compare=False)
+    _words: list[FileWarnings] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._words.append(Words(self.source))
+        self._words.append(FileWarnings(self.source))
 
     def __iter__(self) -> Iterator[Tensor]:
         return read_frames(
@@ -76,28 +76,28 @@ class VideoFrames:
         )
 
 
-def nominal_fps(source: Source) -> float:
+def read_nominal_fps(source: Source) -> float:
     """Frames per second that a video says it has.
 
     Raises:
         MediaError: missing, unreadable or without pictures.
     """
     if webp.is_animated(source):
-        return webp.nominal_fps(source)
-    with opened(source, "video") as container:
-        return 1 / usual_seconds(container, require_film(container, source))
+        return webp.read_nominal_fps(source)
+    with open_container(source, "video") as container:
+        return 1 / nominal_frame_seconds(container, require_video_stream(container, source))
 
 
-def first_picture_seconds(source: Source) -> float | None:
+def find_first_frame_seconds(source: Source) -> float | None:
     """When a file's film begins on the container's clock; None if it has no film."""
-    with opened(source, "sound file") as container:
-        film = film_of(container)
+    with open_container(source, "sound file") as container:
+        film = find_video_stream(container)
         if film is None:
             return None
         try:
-            require_film(container, source)
-            quiet = Words(source, quiet=True)
-            frame = next(iter(Decoding(container, film, source, quiet)), None)
+            require_video_stream(container, source)
+            quiet = FileWarnings(source, quiet=True)
+            frame = next(iter(StreamDecoder(container, film, source, quiet)), None)
         except MediaError:
             frame = None
         if frame is not None and frame.time is not None:
@@ -106,18 +106,18 @@ def first_picture_seconds(source: Source) -> float | None:
 
 
 def _pictures(
-    source: Source, fps: float, start: float, until: float, words: Words
+    source: Source, fps: float, start: float, until: float, words: FileWarnings
 ) -> Iterator[Tensor]:
     if webp.is_animated(source):
-        yield from _at_rate(webp.frames(source), lambda shown: shown, fps, start, until, 1e-6)
+        yield from _at_rate(webp.read_frames(source), lambda shown: shown, fps, start, until, 1e-6)
         return
-    with opened(source, "video") as container:
-        film = require_film(container, source)
-        usual = usual_seconds(container, film)
-        clock = Clock(usual, words, trusted=not has_no_times(container))
-        decoding = Decoding(container, film, source, words)
+    with open_container(source, "video") as container:
+        film = require_video_stream(container, source)
+        usual = nominal_frame_seconds(container, film)
+        clock = Clock(usual, words, trusted=not is_untimed(container))
+        decoding = StreamDecoder(container, film, source, words)
         timed = clock.ends(decoding, decoding.lasting)
-        screen, tolerance = Screen(film, words), rounding_seconds(film, usual)
+        screen, tolerance = RGBConverter(film, words), rounding_seconds(film, usual)
         yield from _at_rate(timed, screen.show, fps, start, until, tolerance)
 
 

@@ -3,32 +3,32 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from .opening import Words
+from .container import FileWarnings
 from .streams import RAW_FORMATS
 
-USUAL_SECONDS = 1 / 25
+DEFAULT_FRAME_SECONDS = 1 / 25
 """A frame's duration where a file says nothing that can be true."""
 SLOWEST_FPS, FASTEST_FPS = 0.05, 1000.0
-LONGEST_STILL_SECONDS = 600.0
+MAX_GAP_SECONDS = 600.0
 """A longer time without a new frame or sample is a jump of the clock."""
-LARGEST_STEP_BACK_SECONDS = 1.0
+MAX_BACKWARD_SECONDS = 1.0
 """Times that go back by more are those of a new clock; by less they are mistakes."""
-MOST_PENDING = 16
+MAX_PENDING = 16
 """Frames of no known time that wait for one that has: as many as H.264 may reorder."""
 
 
-def usual_seconds(container: Any, stream: Any) -> float:
+def nominal_frame_seconds(container: Any, stream: Any) -> float:
     """The nominal duration of a frame."""
     context = getattr(stream.codec_context, "framerate", None)
     rates = [stream.average_rate, stream.guessed_rate, context, stream.base_rate]
-    if has_no_times(container):
+    if is_untimed(container):
         # The container's rate is FFmpeg's own default there; the coded pictures know better.
         rates = [context, stream.guessed_rate, stream.average_rate]
     known = [float(rate) for rate in rates if rate and SLOWEST_FPS <= rate <= FASTEST_FPS]
-    return 1 / known[0] if known else USUAL_SECONDS
+    return 1 / known[0] if known else DEFAULT_FRAME_SECONDS
 
 
-def has_no_times(container: Any) -> bool:
+def is_untimed(container: Any) -> bool:
     """Whether it is one picture after another, and nothing else."""
     return bool(set(container.format.name.split(",")) & RAW_FORMATS)
 
@@ -47,7 +47,7 @@ class Clock:
     or jumps far ahead, as where recordings were joined, is continued without a gap, with a word.
     """
 
-    def __init__(self, usual: float, words: Words, *, trusted: bool = True) -> None:
+    def __init__(self, usual: float, words: FileWarnings, *, trusted: bool = True) -> None:
         self.usual, self.words, self.trusted = usual, words, trusted
         self._shift: float | None = None
         self._shown = 0.0
@@ -70,7 +70,7 @@ class Clock:
         for i, frame in enumerate(self._pending, 1):
             last = i == len(self._pending)
             known = lasting(frame) if last and self.trusted else None
-            known = known if known and known < LONGEST_STILL_SECONDS else self.usual
+            known = known if known and known < MAX_GAP_SECONDS else self.usual
             yield self._shown + self.usual * (i - 1) + known, frame
 
     def _before(self, frame: Any) -> Iterator[tuple[float, Any]]:
@@ -78,7 +78,7 @@ class Clock:
         appears, count = self._appears(frame), len(self._pending)
         if appears is None:
             self._pending.append(frame)
-            if count < MOST_PENDING:
+            if count < MAX_PENDING:
                 return
             appears = self._shown + self.usual * count
         step = (appears - self._shown) / count
@@ -96,7 +96,7 @@ class Clock:
             self._shift = following - time
         appears = time + self._shift
         ahead = appears - self._shown
-        if -LARGEST_STEP_BACK_SECONDS < ahead < LONGEST_STILL_SECONDS:
+        if -MAX_BACKWARD_SECONDS < ahead < MAX_GAP_SECONDS:
             return appears if ahead > 1e-6 else None
         self.words.warn(
             f"its clock jumps by {ahead:+.0f} s after {self._shown:.2f} s; the film goes on there "

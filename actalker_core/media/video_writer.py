@@ -15,18 +15,18 @@ from torch import Tensor
 
 from ..errors import MediaError
 from ..files.writing import (
+    check_writable,
     move_into_place,
-    name_errors,
     replace_file,
     resolve_target,
     staging_folder,
-    try_place,
+    translate_errors,
 )
 from .audio import Audio
-from .film import AAC, H264, OPUS, VP9, Pixels, SoundCodec, VideoCodec, encode_film
-from .gif import MOST_FPS, encode_gif
+from .container import ffmpeg_path
+from .gif import MAX_FPS, encode_gif
 from .images import encode_image
-from .opening import local
+from .video_encoder import AAC, H264, OPUS, VP9, AudioCodec, Pixels, VideoCodec, encode_video
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Format:
 
     container: str
     video: VideoCodec | None
-    sound: SoundCodec | None
+    sound: AudioCodec | None
 
 
 FORMATS = {
@@ -83,19 +83,19 @@ def write_video(
     rate = Fraction(fps).limit_denominator(1001)
     with replace_file(path) as part:
         try:
-            with av.open(local(part), "w", format=chosen.container) as container:
+            with av.open(ffmpeg_path(part), "w", format=chosen.container) as container:
                 if chosen.video is None:
                     count = encode_gif(container, _pixels(chunks), rate)
                 else:
                     sound = None if audio is None or chosen.sound is None else (chosen.sound, audio)
-                    count = encode_film(container, chosen.video, _pixels(chunks), rate, sound)
+                    count = encode_video(container, chosen.video, _pixels(chunks), rate, sound)
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
         _refuse_nothing(path, count)
     return count
 
 
-def check_video_place(path: Path, fps: float | None = None) -> None:
+def check_video_path(path: Path, fps: float | None = None) -> None:
     """Find out whether a clip can be written, before it is made.
 
     Raises:
@@ -104,7 +104,7 @@ def check_video_place(path: Path, fps: float | None = None) -> None:
     if _format_of(path, fps) is None:
         _refuse_other_than_files(path)
         path = _numbered(path, FIRST_NUMBER)
-    try_place(path)
+    check_writable(path)
 
 
 def _format_of(path: Path, fps: float | None) -> Format | None:
@@ -118,9 +118,9 @@ def _format_of(path: Path, fps: float | None) -> Format | None:
             f"as frames/%05d.png (the number in the name, not in a folder), got '{path.name}'. "
             "Choose one of them."
         )
-    if suffix == ".gif" and fps is not None and fps > MOST_FPS:
+    if suffix == ".gif" and fps is not None and fps > MAX_FPS:
         raise MediaError(
-            f"{path}: expected at most {MOST_FPS} frames per second, for players slow faster GIFs "
+            f"{path}: expected at most {MAX_FPS} frames per second, for players slow faster GIFs "
             f"down, got {fps:g}. Choose fewer, or another format."
         )
     return FORMATS[suffix]
@@ -160,7 +160,7 @@ def _numbered(path: Path, number: int) -> Path:
 def _write_numbered(path: Path, frames: Iterator[Pixels]) -> int:
     """All pictures are written aside first: a run that is stopped leaves none."""
     count = 0
-    with name_errors(path), staging_folder(path.parent) as folder:
+    with translate_errors(path), staging_folder(path.parent) as folder:
         for count, pixels in enumerate(frames, 1):
             (folder / str(count)).write_bytes(encode_image(pixels, NUMBERED))
         _refuse_nothing(path, count)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from ....errors import CheckpointError, quoted
 
-FLOATS = (
+FLOAT_DTYPES = (
     torch.float16,
     torch.bfloat16,
     torch.float32,
@@ -21,12 +21,12 @@ NAMED = 4
 """So many names stand in a message."""
 
 
-def some(names: list[str]) -> str:
+def abbreviate(names: list[str]) -> str:
     """The first few of many names."""
     return ", ".join(map(quoted, names[:NAMED])) + (", …" if len(names) > NAMED else "")
 
 
-def unusual(tensor: Tensor) -> str | None:
+def describe_unreadable(tensor: Tensor) -> str | None:
     """What keeps a tensor from being read as an ordinary one, or None."""
     if type(tensor) not in (Tensor, nn.Parameter) or tensor.is_nested:
         return "is of a special kind"
@@ -41,12 +41,12 @@ def unusual(tensor: Tensor) -> str | None:
     return None
 
 
-def misfit(tensor: Tensor, dtype: torch.dtype) -> str | None:
+def describe_misfit(tensor: Tensor, dtype: torch.dtype) -> str | None:
     """Why a tensor cannot be kept in a type, or None. Reads it once, which takes no memory."""
     kind = str(tensor.dtype).removeprefix("torch.")
     if not dtype.is_floating_point:
         return None if _counts(tensor) else f"has {kind} instead of whole numbers"
-    if tensor.dtype not in FLOATS:
+    if tensor.dtype not in FLOAT_DTYPES:
         return f"has {kind} instead of float numbers"
     if not tensor.numel():
         return None
@@ -60,10 +60,10 @@ def misfit(tensor: Tensor, dtype: torch.dtype) -> str | None:
 
 
 def _counts(tensor: Tensor) -> bool:
-    return tensor.dtype in FLOATS or not (tensor.is_complex() or tensor.dtype == torch.bool)
+    return tensor.dtype in FLOAT_DTYPES or not (tensor.is_complex() or tensor.dtype == torch.bool)
 
 
-def refuse(misfits: Mapping[str, str], path: Path) -> None:
+def refuse_tensors(misfits: Mapping[str, str], path: Path) -> None:
     """Complain of tensors that do not fit.
 
     Args:
@@ -76,7 +76,7 @@ def refuse(misfits: Mapping[str, str], path: Path) -> None:
         return
     name, what = next(iter(misfits.items()))
     others = list(misfits)[1:]
-    more = f" {len(others)} more do not fit either: {some(others)}." if others else ""
+    more = f" {len(others)} more do not fit either: {abbreviate(others)}." if others else ""
     raise CheckpointError(
         f"{path}: expected ordinary tensors of finite numbers that their type can hold, but "
         f"{quoted(name)} {what}.{more} Choose fp32 or bf16 if the type is too narrow; else get "

@@ -14,7 +14,7 @@ LONGEST_BOXES = 1 << 20
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
 
 
-def claimed_size(content: bytes) -> Size | None:
+def read_image_size(content: bytes) -> Size | None:
     """Width and height that a picture's header claims; None if it is no header of a picture."""
     for begins, read in READERS:
         if begins(content):
@@ -25,7 +25,7 @@ def claimed_size(content: bytes) -> Size | None:
     return None
 
 
-def is_cut_off(content: bytes) -> bool:
+def is_truncated(content: bytes) -> bool:
     """Whether the end of a PNG or JPEG is missing; decoders fill the rest with grey."""
     if content.startswith(b"\x89PNG"):
         return b"IEND" not in content[-1024:] and b"IEND" not in content

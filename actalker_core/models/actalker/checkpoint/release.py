@@ -10,19 +10,19 @@ import torch
 from torch import Tensor
 
 from ....errors import CheckpointError
-from ....files.writing import try_place
+from ....files.writing import check_writable
 from ..config import VARIANTS, ModelConfig
 from ..networks import ACTalker, choose_stored_dtype
-from .files import check_keys, names_in, read_pickle, read_weights, tensors_of
 from .ldm_vae import LDM_PREFIX, from_ldm, is_ldm
-from .single import save, size_bytes
-from .weights import misfit, refuse
+from .single_file import count_bytes, save
+from .tensor_checks import describe_misfit, refuse_tensors
+from .weight_files import check_keys, list_names, read_pickle, read_weights, select_tensors
 
 Weights = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Part:
+class NetworkFile:
     """One network of the release: where it lies and how it is read.
 
     Attributes:
@@ -41,10 +41,10 @@ def _from_ckpt(section: str, prefix: str = "") -> Callable[[Path], Weights]:
         if not isinstance(values, dict) or section not in values:
             raise CheckpointError(
                 f"{path}: expected a section '{section}', got "
-                f"{names_in(values) if isinstance(values, dict) else type(values).__name__}. "
+                f"{list_names(values) if isinstance(values, dict) else type(values).__name__}. "
                 "Check that it is the motion encoder of the release."
             )
-        return tensors_of(values[section], path, prefix)
+        return select_tensors(values[section], path, prefix)
 
     return read
 
@@ -60,15 +60,15 @@ def _vae(path: Path) -> Weights:
     return from_ldm(weights) if is_ldm(weights) else weights
 
 
-PARTS = (
-    Part("unet", "unet-*.pth", read_weights),
-    Part("pose_guider", "pose_guider-*.pth", read_weights),
-    Part("audio_projection", "audio_linear-*.pth", read_weights),
-    Part("identity_projection", "id_proj_model-*.pth", read_weights),
-    Part("expression_projection", "vasa_linear-*.pth", read_weights),
-    Part("expression_encoder", "*.ckpt", _from_ckpt("generator", "expression_model.")),
-    Part("head_pose_encoder", "*.ckpt", _from_ckpt("pose_model")),
-    Part("identity_encoder", "backbone.pth", read_weights),
+NETWORK_FILES = (
+    NetworkFile("unet", "unet-*.pth", read_weights),
+    NetworkFile("pose_guider", "pose_guider-*.pth", read_weights),
+    NetworkFile("audio_projection", "audio_linear-*.pth", read_weights),
+    NetworkFile("identity_projection", "id_proj_model-*.pth", read_weights),
+    NetworkFile("expression_projection", "vasa_linear-*.pth", read_weights),
+    NetworkFile("expression_encoder", "*.ckpt", _from_ckpt("generator", "expression_model.")),
+    NetworkFile("head_pose_encoder", "*.ckpt", _from_ckpt("pose_model")),
+    NetworkFile("identity_encoder", "backbone.pth", read_weights),
 )
 ADAPTER_PATTERN = "adapter_module-*.pth"
 WHISPER_FILES = ("model.safetensors", "pytorch_model.bin")
@@ -108,7 +108,7 @@ def convert(
     sources = _find_all(folder, svd)
     with torch.device("meta"):
         expected = ACTalker(config).state_dict()
-    try_place(out, CheckpointError, size_bytes(expected, dtype))
+    check_writable(out, CheckpointError, count_bytes(expected, dtype))
     weights: Weights = {}
     for part, path in sources:
         if on_part is not None:
@@ -119,20 +119,22 @@ def convert(
         misfits = {}
         for key, value in found.items():
             name = f"{part.name}.{key}"
-            if what := misfit(value, choose_stored_dtype(name, dtype, expected[name].dtype)):
+            if what := describe_misfit(
+                value, choose_stored_dtype(name, dtype, expected[name].dtype)
+            ):
                 misfits[key] = what
             weights[name] = value
-        refuse(misfits, path)
+        refuse_tensors(misfits, path)
     _check_adapter(_one(folder, ADAPTER_PATTERN), weights)
     save(weights, config, out, dtype)
 
 
-def _find_all(folder: Path, svd: Path | None) -> list[tuple[Part, Path]]:
+def _find_all(folder: Path, svd: Path | None) -> list[tuple[NetworkFile, Path]]:
     """Every file of the release, found before anything is read."""
-    found = [(part, _one(folder, part.pattern)) for part in PARTS]
+    found = [(part, _one(folder, part.pattern)) for part in NETWORK_FILES]
     _one(folder, ADAPTER_PATTERN)
-    found.append((Part("audio_encoder", "", _whisper), _whisper_file(folder)))
-    found.append((Part("vae", "", _vae), _vae_file(folder if svd is None else svd)))
+    found.append((NetworkFile("audio_encoder", "", _whisper), _whisper_file(folder)))
+    found.append((NetworkFile("vae", "", _vae), _vae_file(folder if svd is None else svd)))
     return found
 
 

@@ -17,11 +17,11 @@ from torch import Tensor
 
 from ....errors import CheckpointError, quoted
 from ....files.headers import open_tensors
-from .weights import refuse, some, unusual
+from .tensor_checks import abbreviate, describe_unreadable, refuse_tensors
 
-LONGEST_PICKLE_BYTES = 3 * 2**19
+MAX_PICKLE_BYTES = 3 * 2**19
 """Of names and sizes, without the numbers: thrice that of the release. It is read in Python."""
-AGAIN = "Download it again and compare its size with the source."
+DOWNLOAD_AGAIN = "Download it again and compare its size with the source."
 
 _CODE = re.compile(r"unsupported (global|class|function)|\bGLOBAL\b", re.IGNORECASE)
 """How torch says that a pickle asks for something to be called."""
@@ -37,10 +37,10 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
     """
     if path.suffix == ".safetensors":
         return _read_safetensors(path, prefix)
-    return tensors_of(read_pickle(path), path, prefix)
+    return select_tensors(read_pickle(path), path, prefix)
 
 
-def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
+def select_tensors(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
     """The tensors of a mapping below a prefix, prefix removed."""
     if not isinstance(values, Mapping):
         raise CheckpointError(
@@ -55,16 +55,18 @@ def tensors_of(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
     if not found:
         where = f" below '{prefix}'" if prefix else ""
         raise CheckpointError(
-            f"{path}: expected tensors{where}, got {names_in(values)}. "
+            f"{path}: expected tensors{where}, got {list_names(values)}. "
             "Check that it is the file that this place needs."
         )
-    refuse({name: what for name, value in found.items() if (what := unusual(value))}, path)
+    refuse_tensors(
+        {name: what for name, value in found.items() if (what := describe_unreadable(value))}, path
+    )
     return {name: value.detach() for name, value in found.items()}
 
 
-def names_in(values: Mapping[Any, Any]) -> str:
+def list_names(values: Mapping[Any, Any]) -> str:
     """The first few names of a mapping."""
-    return some([name for name in values if isinstance(name, str)]) or "no names"
+    return abbreviate([name for name in values if isinstance(name, str)]) or "no names"
 
 
 def read_pickle(path: Path) -> Any:
@@ -112,8 +114,8 @@ class _Names(io.BufferedReader):
 
     def _counted(self, content: bytes) -> bytes:
         self._count += len(content)
-        if self._count > LONGEST_PICKLE_BYTES:
-            raise _not_plain(self._path, f"over {LONGEST_PICKLE_BYTES:,} bytes of names and sizes")
+        if self._count > MAX_PICKLE_BYTES:
+            raise _not_plain(self._path, f"over {MAX_PICKLE_BYTES:,} bytes of names and sizes")
         return content
 
 
@@ -127,7 +129,7 @@ def _check_zip(path: Path) -> None:
     if any(e.compress_type != zipfile.ZIP_STORED or e.file_size > size for e in entries):
         raise _not_plain(path, "packed entries")
     names = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
-    if names > LONGEST_PICKLE_BYTES:
+    if names > MAX_PICKLE_BYTES:
         raise _not_plain(path, f"{names:,} bytes of names and sizes")
 
 
@@ -161,7 +163,7 @@ def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
         names = [name for name in file.keys() if name.startswith(prefix)]  # noqa: SIM118
         if not names:
             raise CheckpointError(
-                f"{path}: expected tensors below '{prefix}', got {some(list(file.keys()))}. "
+                f"{path}: expected tensors below '{prefix}', got {abbreviate(list(file.keys()))}. "
                 "Check that it is the file that this place needs."
             )
         return {name.removeprefix(prefix): file.get_tensor(name) for name in names}
@@ -183,7 +185,7 @@ def check_keys(
         if key in expected and shape != expected[key]
     ]
     complaints = [
-        f"{len(keys)} {what}: {some(keys)}"
+        f"{len(keys)} {what}: {abbreviate(keys)}"
         for what, keys in (
             ("missing", missing),
             ("not of this model", foreign),
@@ -207,7 +209,7 @@ def _damaged(path: Path, error: Exception) -> CheckpointError:
     size = path.stat().st_size
     return CheckpointError(
         f"{path}: cannot be read; it is truncated, damaged or not a weight file ({size:,} bytes). "
-        f"{AGAIN} ({first_line(error)})"
+        f"{DOWNLOAD_AGAIN} ({first_line(error)})"
     )
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import av
 
-from .mpeg import mpeg_seconds
-from .opening import Source, Words, head_of, reason_of
+from .container import FileWarnings, Source, describe_error, read_head
+from .mpeg import read_mpeg_seconds
 
 EXACT_FORMATS = frozenset({"mov", "matroska", "webm", "flac", "wav", "aiff", "avi", "ogg", "flv"})
 """Containers that say how long they are; others are estimated from their size."""
@@ -24,14 +24,14 @@ MISSING_SECONDS = 0.5
 """A file may end so much earlier than it says."""
 
 
-class Decoding:
+class StreamDecoder:
     """The frames of one stream; what cannot be decoded is skipped, and said at the end.
 
     Attributes:
         end_seconds: where the last packet of any stream ends, on the container's clock.
     """
 
-    def __init__(self, container: Any, stream: Any, source: Source, words: Words) -> None:
+    def __init__(self, container: Any, stream: Any, source: Source, words: FileWarnings) -> None:
         self.container, self.stream = container, stream
         self.source, self.words = source, words
         self.end_seconds = 0.0
@@ -68,22 +68,22 @@ class Decoding:
         """Those of all streams, for only together do they tell where the file ends."""
         try:
             for packet in self.container.demux():
-                at = seconds_of(packet)
+                at = packet_seconds(packet)
                 if at is not None:
                     lasting = float((packet.duration or 0) * packet.time_base)
                     self.end_seconds = max(self.end_seconds, at + lasting)
                 yield packet
         except (av.error.FFmpegError, OSError) as error:
             self.words.warn(
-                f"cannot be read beyond {self.end_seconds:.2f} s ({reason_of(error)}); what comes "
-                "before is used."
+                f"cannot be read beyond {self.end_seconds:.2f} s ({describe_error(error)}); what "
+                "comes before is used."
             )
 
     def _remember(self, packet: Any) -> None:
         """That a packet could not be decoded, and what it looks like."""
         start = bytes(packet)[:TAG_BYTES] if packet.size else b""
         self._tags |= {kind for tag, kind in TAGS.items() if tag in start}
-        self._first_damage = self._first_damage if self._damaged else seconds_of(packet)
+        self._first_damage = self._first_damage if self._damaged else packet_seconds(packet)
         self._damaged += 1
 
     def _say_damage(self) -> None:
@@ -113,7 +113,7 @@ class Decoding:
 
     def _claimed_share(self) -> float:
         """How much larger than the file its head says it is, where FFmpeg does not mind."""
-        head = head_of(self.source, 8)
+        head = read_head(self.source, 8)
         order = CHUNKED.get(head[:4], "little")
         claimed = int.from_bytes(head[4:8], "big" if order == "big" else "little") + 8
         streamed = claimed > STREAMED_BYTES
@@ -124,13 +124,13 @@ class Decoding:
         """How long the file says it is; None if it does not say."""
         names = set(self.container.format.name.split(","))
         if "mp3" in names:
-            return mpeg_seconds(self.source)  # FFmpeg's is an estimate where foreign bytes are
+            return read_mpeg_seconds(self.source)  # FFmpeg's is an estimate where foreign bytes are
         if self.container.duration is None or not names & EXACT_FORMATS:
             return None
         return float(self.container.duration / av.time_base * self._claimed_share())
 
 
-def seconds_of(packet: Any) -> float | None:
+def packet_seconds(packet: Any) -> float | None:
     """When a packet is shown or heard."""
     at = packet.dts if packet.pts is None else packet.pts
     return None if at is None or packet.time_base is None else float(at * packet.time_base)

@@ -14,14 +14,14 @@ from ..errors import MediaError, printable
 
 log = logging.getLogger(__name__)
 
-MOST_FRAME_PIXELS = 1 << 26
+MAX_FRAME_PIXELS = 1 << 26
 """No frame of a video may claim more: 8192 × 8192. What is larger is a mistake or an attack."""
 
 Source = Path | io.BytesIO
 """A file, or the content of one."""
 
 
-class Words:
+class FileWarnings:
     """What there is to say of a file: each once, however often the file is read."""
 
     def __init__(self, source: Source, *, quiet: bool = False) -> None:
@@ -36,7 +36,7 @@ class Words:
 
 
 @contextmanager
-def opened(source: Source, kind: str, *, format: str | None = None) -> Iterator[Any]:
+def open_container(source: Source, kind: str, *, format: str | None = None) -> Iterator[Any]:
     """A container of PyAV.
 
     Args:
@@ -51,7 +51,7 @@ def opened(source: Source, kind: str, *, format: str | None = None) -> Iterator[
             format=format,
             # Tags of old encodings are no reason to refuse the sound or film that they describe.
             metadata_errors="replace",
-            options={"max_pixels": str(MOST_FRAME_PIXELS)},
+            options={"max_pixels": str(MAX_FRAME_PIXELS)},
         ) as container:
             if not any(stream.codec_context for stream in container.streams):
                 raise MediaError(
@@ -61,12 +61,12 @@ def opened(source: Source, kind: str, *, format: str | None = None) -> Iterator[
             yield container
     except (av.error.FFmpegError, OSError) as error:
         raise MediaError(
-            f"{name_of(source)}: expected a {kind}; it cannot be read ({reason_of(error)}). Get "
-            "the whole file, or export it anew."
+            f"{name_of(source)}: expected a {kind}; it cannot be read ({describe_error(error)}). "
+            "Get the whole file, or export it anew."
         ) from error
 
 
-def reason_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """What went wrong, without numbers and names."""
     return str(getattr(error, "strerror", None) or error)
 
@@ -75,16 +75,16 @@ def _readable(source: Source, kind: str) -> str | io.BytesIO:
     if isinstance(source, io.BytesIO):
         # A reader of its own: the content may be read twice at once, and costs no copy.
         return io.BytesIO(source.getvalue())
-    require(source, kind)
-    return local(source)
+    require_file(source, kind)
+    return ffmpeg_path(source)
 
 
-def local(path: Path) -> str:
+def ffmpeg_path(path: Path) -> str:
     """A path for FFmpeg, which takes what stands before a colon for a protocol."""
     return f"file:{path}"
 
 
-def head_of(source: Source, length: int) -> bytes:
+def read_head(source: Source, length: int) -> bytes:
     """The first bytes of a file; none where it cannot be read, which whoever opens it will say."""
     if isinstance(source, io.BytesIO):
         return bytes(source.getbuffer()[:length])
@@ -102,7 +102,7 @@ def name_of(source: Source) -> str:
     return str(source) if isinstance(source, Path) else "The video"
 
 
-def require(path: Path, kind: str) -> None:
+def require_file(path: Path, kind: str) -> None:
     """Refuse a path that is no file.
 
     Raises:

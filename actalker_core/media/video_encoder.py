@@ -35,7 +35,7 @@ class VideoCodec:
 
 
 @dataclass(frozen=True)
-class SoundCodec:
+class AudioCodec:
     """How sound is coded.
 
     Attributes:
@@ -49,16 +49,16 @@ class SoundCodec:
 
 H264 = VideoCodec("libx264", {"crf": "16", "preset": "medium"})
 VP9 = VideoCodec("libvpx-vp9", {"crf": "20", "b": "0", "cpu-used": "3", "row-mt": "1"})
-AAC = SoundCodec("aac", 192_000)
-OPUS = SoundCodec("libopus", 160_000, 48_000)
+AAC = AudioCodec("aac", 192_000)
+OPUS = AudioCodec("libopus", 160_000, 48_000)
 
 
-def encode_film(
+def encode_video(
     container: Any,
     codec: VideoCodec,
     frames: Iterator[Pixels],
     rate: Fraction,
-    sound: tuple[SoundCodec, Audio] | None,
+    sound: tuple[AudioCodec, Audio] | None,
 ) -> int:
     """Write frames and sound into a container of PyAV; return how many frames there were.
 
@@ -96,8 +96,8 @@ def _as_bt709(pixels: Pixels) -> Any:
     )
 
 
-def _add_sound(container: Any, codec: SoundCodec, audio: Audio) -> tuple[Any, Audio]:
-    audio = audio.playable()
+def _add_sound(container: Any, codec: AudioCodec, audio: Audio) -> tuple[Any, Audio]:
+    audio = audio.to_playable()
     layout = "mono" if len(audio.samples) == 1 else "stereo"
     rate_hz = codec.rate_hz or audio.rate_hz
     stream = container.add_stream(codec.name, rate=rate_hz, layout=layout)

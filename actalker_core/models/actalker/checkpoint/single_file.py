@@ -18,8 +18,8 @@ from ..config import ModelConfig, from_dict, to_dict
 from ..networks import ACTalker, choose_stored_dtype, choose_weight_dtype
 from ..sizes import check_sizes
 from ..unet.attention import Ops
-from .files import check_keys, first_line, open_safetensors
-from .weights import misfit, refuse, some
+from .tensor_checks import abbreviate, describe_misfit, refuse_tensors
+from .weight_files import check_keys, first_line, open_safetensors
 
 FORMAT = "actalker-1"
 NETWORKS = {field.name for field in fields(ModelConfig)} - {"sampling"}
@@ -56,7 +56,7 @@ def save(
     save_tensors(path, stored, metadata, CheckpointError)
 
 
-def size_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
+def count_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
     """How large a file `save` writes, but for its header; the tensors may be without memory."""
     sizes = (
         tensor.numel() * choose_stored_dtype(name, dtype, tensor.dtype).itemsize
@@ -113,11 +113,11 @@ def load(
                 else value.dtype
             )
             stored = file.get_tensor(key)
-            if what := misfit(stored, kind):
+            if what := describe_misfit(stored, kind):
                 misfits[key] = what
             else:
                 weights[key] = stored.to(device, kind)
-        refuse(misfits, path)
+        refuse_tensors(misfits, path)
     model.load_state_dict(weights, assign=True)
     return model.train(False).requires_grad_(False)
 
@@ -174,6 +174,6 @@ def _config(file: Any, path: Path) -> ModelConfig:
     if set(networks) != NETWORKS:
         raise CheckpointError(
             f"{path}: expected weights of {', '.join(sorted(NETWORKS))}, got those of "
-            f"{some(networks) or 'none'}. Convert the released files again."
+            f"{abbreviate(networks) or 'none'}. Convert the released files again."
         )
     return config

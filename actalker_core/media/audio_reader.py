@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from ..errors import MediaError
 from . import downmix
-from .audio import Audio, as_float, resampled
-from .decoding import Decoding
+from .audio import Audio, as_float, resample
+from .container import FileWarnings, Source, open_container
+from .decoder import StreamDecoder
 from .mpeg import is_mpeg_audio
-from .opening import Source, Words, opened
-from .streams import sound_of
-from .timing import LARGEST_STEP_BACK_SECONDS, LONGEST_STILL_SECONDS
-from .video import first_picture_seconds
+from .streams import find_audio_stream
+from .timestamps import MAX_BACKWARD_SECONDS, MAX_GAP_SECONDS
+from .video_reader import find_first_frame_seconds
 
 TIMELINE_FORMATS = frozenset({"mov", "matroska"})
 """Containers whose zero is that of what was edited; others count from wherever they were cut."""
@@ -43,7 +43,7 @@ def load_audio(source: Source, seconds: float | None = None) -> Audio:
     Raises:
         MediaError: missing, unreadable or without sound.
     """
-    words = Words(source)
+    words = FileWarnings(source)
     try:
         pieces = _pieces(source, seconds, words, None)
     except MediaError:
@@ -103,15 +103,17 @@ class Piece:
         return np.asarray(self.samples.T)
 
 
-def _pieces(source: Source, seconds: float | None, words: Words, format: str | None) -> list[Piece]:
+def _pieces(
+    source: Source, seconds: float | None, words: FileWarnings, format: str | None
+) -> list[Piece]:
     """What is heard, in order."""
-    with opened(source, "sound file", format=format) as container:
-        track = sound_of(container)
+    with open_container(source, "sound file", format=format) as container:
+        track = find_audio_stream(container)
         if track is None:
             raise MediaError(f"{words.name}: has no sound. Choose a file with an audio track.")
-        frames = Decoding(container, track, source, words)
+        frames = StreamDecoder(container, track, source, words)
         formats = set(container.format.name.split(","))
-        zero = first_picture_seconds(source) if container.streams.video else None
+        zero = find_first_frame_seconds(source) if container.streams.video else None
         if zero is None and formats & TIMELINE_FORMATS:
             zero = 0.0
         timed = _timed(frames, trusted=not formats & UNTIMED_FORMATS)
@@ -133,7 +135,7 @@ class Sound:
     samples: NDArray[np.float32]
 
 
-def _timed(frames: Decoding, *, trusted: bool) -> Iterator[Sound]:
+def _timed(frames: StreamDecoder, *, trusted: bool) -> Iterator[Sound]:
     """What is decoded, of rates that can be true."""
     context = frames.stream.codec_context
     lagging = context.name.startswith("mp")
@@ -146,7 +148,7 @@ def _timed(frames: Decoding, *, trusted: bool) -> Iterator[Sound]:
 
 
 def _laid_out(
-    sounds: Iterator[Sound], zero: float | None, seconds: float | None, words: Words
+    sounds: Iterator[Sound], zero: float | None, seconds: float | None, words: FileWarnings
 ) -> list[Piece]:
     pieces: list[Piece] = []
     end, shift = 0.0, None if zero is None else -zero
@@ -155,7 +157,7 @@ def _laid_out(
             shift = end - sound.at
         at = end if sound.at is None or shift is None else sound.at + shift
         ahead = at - end
-        if ahead >= LONGEST_STILL_SECONDS or (pieces and ahead <= -LARGEST_STEP_BACK_SECONDS):
+        if ahead >= MAX_GAP_SECONDS or (pieces and ahead <= -MAX_BACKWARD_SECONDS):
             words.warn(
                 f"its clock jumps by {ahead:+.0f} s after {end:.2f} s; the sound goes on there "
                 "without a gap."
@@ -203,7 +205,7 @@ def _layout_of(frame: Any) -> tuple[str, ...] | None:
     return names if set(names) <= downmix.SHARES.keys() else None
 
 
-def _joined(pieces: list[Piece], seconds: float | None, words: Words) -> Audio:
+def _joined(pieces: list[Piece], seconds: float | None, words: FileWarnings) -> Audio:
     """All of it at the highest rate, with silence where there is none."""
     rate_hz, layout = max(piece.rate_hz for piece in pieces), pieces[0].layout
     most = None if seconds is None else round(seconds * rate_hz)
@@ -221,9 +223,9 @@ def _joined(pieces: list[Piece], seconds: float | None, words: Words) -> Audio:
     for piece in pieces:
         samples, start = piece.finished(), round(piece.start * rate_hz)
         if mixed:
-            samples = downmix.stereo(samples, piece.layout)
+            samples = downmix.mix_to_stereo(samples, piece.layout)
         if piece.rate_hz != rate_hz:
-            samples = resampled(samples, piece.rate_hz, rate_hz)
+            samples = resample(samples, piece.rate_hz, rate_hz)
         room = joined[:, start : start + samples.shape[1]]
         room[:] = samples[:, : room.shape[1]]
     return Audio(joined[:, :most], rate_hz, layout)

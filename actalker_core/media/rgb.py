@@ -9,7 +9,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from numpy.typing import NDArray
 from torch import Tensor
 
-from .opening import Words
+from .container import FileWarnings
 
 BT709, BT2020, UNSPECIFIED = 1, (9, 10), 2
 HDR_CURVES = {16: "PQ", 18: "HLG"}
@@ -22,10 +22,10 @@ WIDEST_PIXEL = 5.0
 """Pixels that claim to be wider or higher than this are a mistake."""
 
 
-class Screen:
+class RGBConverter:
     """Shows the frames of one film; all get the size of the first."""
 
-    def __init__(self, stream: Any, words: Words) -> None:
+    def __init__(self, stream: Any, words: FileWarnings) -> None:
         self.words = words
         self._pixel_aspect = _pixel_aspect(stream)
         self._size: tuple[int, int] | None = None
