@@ -11,7 +11,7 @@ IN_COMFY = $(PYTHON) tests/in_comfy.py
 # What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
 CLI_VENV ?= .venv-comfy-cli
 
-.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-shortcuts bench-preflight clean
+.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-shortcuts bench-preflight first-image clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
@@ -46,12 +46,16 @@ bench: $(VENV)/installed
 	$(RUN) -m pip install --quiet --editable ".[bench]"
 	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks $$part || exit 1; done
 
-# Both write a table into the README.
+# Both write a table into docs/performance.md.
 bench-gpu: $(VENV)/installed
 	$(RUN) tests/benchmarks gpu
 
 bench-shortcuts: $(VENV)/installed
 	$(RUN) tests/benchmarks shortcuts
+
+# The demo, drawn side by side for the first page.
+first-image: demo
+	$(RUN) tests/draw_first_image.py demo --out docs/images/demo.webp
 
 bench-preflight:
 	$(IN_COMFY) python tests/benchmarks preflight

@@ -263,7 +263,7 @@ def _model(options: argparse.Namespace) -> ACTalker:
     if options.model == "released":
         raise InputError(
             "--model released: the released weights are yours to fetch; convert them and name "
-            "the .safetensors (see the README)."
+            "the .safetensors (docs/install-weights.md)."
         )
     ops = CASTING if dtype.itemsize == 1 else torch.nn
     if options.model == BUILT_IN:

@@ -91,7 +91,7 @@ def _outlined(
     if face.landmarks is None:
         raise FaceError(
             "Lips, eyes, brows and oval need landmarks, and this face has none. Give MediaPipe's "
-            "face_landmarker.task (see the README), or use mouth and face."
+            "face_landmarker.task (docs/install-weights.md), or use mouth and face."
         )
     canvas: Canvas = np.zeros((height, width), np.float32)
     for outline in outlines:

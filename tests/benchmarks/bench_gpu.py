@@ -1,4 +1,4 @@
-"""What the core reaches on a GPU, as a table in the README: `make bench-gpu`.
+"""What the core reaches on a GPU, as a table in docs/performance.md: `make bench-gpu`.
 
 Where mamba-ssm is installed (built with MAMBA_KEEP_CUDA_BUILD=TRUE) the scan is also held against
 its CUDA kernel, with the flips and copies that the kernel asks for; its softplus and skip term are
@@ -30,7 +30,7 @@ from benchmarks.harness import table as markdown
 from benchmarks.plain import floor
 from benchmarks.windows import MODES, conditioning, forward, noise, random_unet
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 MARK = "gpu"
 H200_SECONDS_PER_STATE_ELEMENT = 0.27e-12
 """An H200's exponential units make no more than one exponential in that time."""
@@ -237,7 +237,7 @@ def table(s: Setup, found: list[Row]) -> str:
     return markdown(head, found)
 
 
-def main(page: Path = README) -> None:
+def main(page: Path = PAGE) -> None:
     """Measure, print and keep the table."""
     s = setup()
     text = table(s, rows(s))

@@ -37,7 +37,7 @@ from benchmarks.harness import median_seconds, say
 from benchmarks.harness import table as markdown
 from benchmarks.likeness import psnr_db, ssim
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 MARK = "shortcuts"
 CPU = torch.device("cpu")
 
@@ -175,6 +175,6 @@ def table(ways: dict[str, Way], amount: Amount) -> str:
     return markdown(("", "time", "PSNR", "SSIM", "lip sync", "leak of expression"), rows)
 
 
-def main(page: Path = README) -> None:
+def main(page: Path = PAGE) -> None:
     """Measure, print and keep the table."""
     put_into(page, MARK, table(WAYS, Amount()))

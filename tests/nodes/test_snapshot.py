@@ -1,7 +1,7 @@
 """Saved graphs keep working: ids, sockets, options and the order of widgets do not change unseen.
 
-After a wanted change: `ACTALKER_UPDATE_SNAPSHOT=1 make test-comfy`, and a changelog entry of the
-README that names the new fingerprint, which the test tells.
+After a wanted change: `ACTALKER_UPDATE_SNAPSHOT=1 make test-comfy`, and an entry of CHANGELOG.md
+that names the new fingerprint, which the test tells.
 """
 
 import hashlib
@@ -66,7 +66,7 @@ def test_no_node_changed_unseen(comfy: Comfy) -> None:
 
 def test_every_change_of_nodes_has_its_entry_in_the_changelog() -> None:
     nodes = json.loads(SNAPSHOT.read_text("utf-8"))
-    changelog = (REPOSITORY / "README.md").read_text("utf-8").partition("## Changelog")[2]
+    changelog = (REPOSITORY / "CHANGELOG.md").read_text("utf-8")
     assert f"nodes {fingerprint(nodes)}" in changelog
 
 

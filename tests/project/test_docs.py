@@ -1,4 +1,4 @@
-"""Help pages, translations and links: every node has its own, and nothing is left over."""
+"""Help pages and translations: every node has its own, and nothing is left over."""
 
 import json
 import re
@@ -15,7 +15,6 @@ LANGUAGES = ("en", "zh")
 NO_NODES = {"tutorial"}
 
 FIRST_CELL = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
-LINK = re.compile(r"\]\(([^)\s]+)\)")
 MARKUP = re.compile(r"[{}|@]")
 """The front end takes these characters of a translation for placeholders, plurals and links."""
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -112,16 +111,3 @@ def test_chinese_is_chinese() -> None:
     for key, text in texts(locale("zh", "nodeDefs.json")):
         if key.endswith(("tooltip", "description", "display_name")):
             assert CHINESE.search(text), key
-
-
-# Links -------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted(PAGES.glob("*.md"))], ids=lambda path: path.stem
-)
-def test_every_relative_link_leads_to_a_file(page: Path) -> None:
-    for link in LINK.findall(page.read_text("utf-8")):
-        target = link.partition("#")[0]
-        if target and "://" not in target:
-            assert (page.parent / target).is_file(), link

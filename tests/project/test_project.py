@@ -5,30 +5,15 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import actalker_core
 from actalker_core import errors
-from actalker_core.cli.parser import parser
 
 ROOT = Path(__file__).parents[2]
-README = (ROOT / "README.md").read_text(encoding="utf-8")
 SHARED_WITH_COMFYUI = ("numpy", "transformers", "safetensors", "av", "tqdm")
 OPENCV = "opencv-contrib-python-headless"
 
 
 def requirements() -> list[str]:
     return (ROOT / "requirements.txt").read_text().split()
-
-
-def test_the_readme_lists_every_option_of_generate() -> None:
-    commands = next(a for a in parser()._actions if a.choices)
-    generate = commands.choices["generate"]
-    options = {o for a in generate._actions for o in a.option_strings if o.startswith("--")}
-    listed = set(re.findall(r"^\| `(--[\w-]+)`", README, flags=re.MULTILINE))
-    assert listed == options - {"--help"}
-
-
-def test_the_changelog_has_this_version() -> None:
-    assert f"### {actalker_core.__version__}" in README
 
 
 def test_requirements_leave_comfyui_alone() -> None:

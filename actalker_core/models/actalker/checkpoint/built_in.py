@@ -17,7 +17,7 @@ BUILT_IN = "built-in"
 BUILT_IN_PATH = Path(__file__).with_name("built_in.safetensors")
 NOTICE = (
     "The built-in model knows only the faces that this pack draws (Demo Media, `make demo`). For "
-    "photographs, fetch the released weights and convert them (see Weights in the README)."
+    "photographs, fetch the released weights and convert them (see docs/install-weights.md)."
 )
 
 

@@ -1,0 +1,157 @@
+"""The first page, the pages behind it and the changelog: short, complete, and true where told."""
+
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+from PIL import Image
+
+import actalker_core
+from actalker_core.cli.parser import parser
+
+ROOT = Path(__file__).parents[2]
+FIRST = ROOT / "README.md"
+DOCS = ROOT / "docs"
+PAGES = [
+    *(FIRST, ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md"),
+    *(ROOT / "web" / "README.md", ROOT / "workflows" / "README.md"),
+    *sorted(DOCS.glob("*.md")),
+    *sorted((ROOT / "web" / "docs").glob("*.md")),
+]
+NODES = json.loads((ROOT / "tests" / "nodes" / "snapshot.json").read_text("utf-8"))
+
+MOST_LINES = 150
+FOLD = 15
+"""Lines that a screen shows at once, the image left out."""
+MOST_IMAGE_BYTES = 1_500_000
+FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+IMAGE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NODE_LINK = re.compile(r"\[([^\]]+)\]\(web/docs/(ACTalker_\w+)\.md\)")
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+def text_of(page: Path) -> str:
+    return page.read_text("utf-8")
+
+
+def blocks(page: Path, *languages: str) -> Iterator[str]:
+    """The fenced blocks of a page in these languages."""
+    for language, block in FENCE.findall(text_of(page)):
+        if language in languages:
+            yield block
+
+
+# The first page ----------------------------------------------------------------------------------
+
+
+def test_the_first_page_is_short() -> None:
+    assert len(text_of(FIRST).splitlines()) <= MOST_LINES
+
+
+def test_the_first_page_shows_a_moving_result_above_the_fold() -> None:
+    link = IMAGE.search("\n".join(text_of(FIRST).splitlines()[:FOLD]))
+    assert link is not None
+    path = ROOT / link[1]
+    assert path.stat().st_size < MOST_IMAGE_BYTES
+    with Image.open(path) as image:
+        assert getattr(image, "n_frames", 1) > 10
+        first = image.convert("RGB").tobytes()
+        image.seek(image.n_frames // 2)
+        assert image.convert("RGB").tobytes() != first
+
+
+def test_the_first_page_lists_every_node_by_its_name() -> None:
+    listed = [(node, name) for name, node in NODE_LINK.findall(text_of(FIRST))]
+    names = {n: info["display_name"].removesuffix(" (ACTalker)") for n, info in NODES.items()}
+    assert sorted(listed) == sorted(names.items())
+
+
+# Links -------------------------------------------------------------------------------------------
+
+
+def anchors(page: Path) -> set[str]:
+    """The anchors of a page's headings, as GitHub makes them."""
+    headings = HEADING.findall(FENCE.sub("", text_of(page)))
+    words = (re.sub(r"[^\w\- ]", "", LINK.sub("", heading).lower()) for heading in headings)
+    return {word.strip().replace(" ", "-") for word in words}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for link in LINK.findall(FENCE.sub("", text_of(page))):
+        path, _, anchor = unquote(link).partition("#")
+        if "://" in path:
+            continue
+        target = page.parent / path if path else page
+        assert target.is_file(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+def test_every_page_is_listed() -> None:
+    listed = {DOCS / link for link in LINK.findall(text_of(DOCS / "README.md"))}
+    assert set(DOCS.glob("*.md")) - listed == {DOCS / "README.md"}
+
+
+# The command line --------------------------------------------------------------------------------
+
+
+def command_lines(page: Path) -> Iterator[list[str]]:
+    """The words of every call of the pack that a page shows."""
+    for block in blocks(page, "sh", "bat"):
+        for line in block.replace("\\\n", " ").replace("\\", "/").splitlines():
+            words = shlex.split(line, comments=True)
+            if "actalker_core" in words and words[1] == "-m":
+                yield words[words.index("actalker_core") + 1 :]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_command_line_is_one(page: Path) -> None:
+    for words in command_lines(page):
+        parser().parse_args(words)
+
+
+def test_command_lines_are_seen() -> None:
+    commands = {words[0] for page in PAGES for words in command_lines(page)}
+    assert commands >= {"demo", "generate", "inspect", "signals", "bank", "download", "convert"}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_every_target_of_make_is_one(page: Path) -> None:
+    targets = set(re.findall(r"^([\w-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
+    shown = re.findall(r"(?:^|`)make ([a-z][\w-]*)", text_of(page), re.MULTILINE)
+    assert set(shown) <= targets
+
+
+def test_the_page_of_the_command_line_lists_every_command_and_option() -> None:
+    page = text_of(DOCS / "cli.md")
+    commands = next(action.choices for action in parser()._actions if action.choices)
+    assert set(re.findall(r"^\| \[?`([a-z]+)", page, re.MULTILINE)) >= set(commands)
+    options = {
+        command: {o for a in sub._actions for o in a.option_strings if o.startswith("--")}
+        for command, sub in commands.items()
+    }
+    of_generate = page[page.index("## Options of `generate`") :]
+    listed = set(re.findall(r"^\| `(--[\w-]+)`", of_generate, re.MULTILINE))
+    assert listed == options["generate"] - {"--help"}
+    page += text_of(DOCS / "install-weights.md")
+    for command, more in options.items():
+        for option in more - {"--help"}:
+            assert f"`{option}" in page, (command, option)
+
+
+# The changelog -----------------------------------------------------------------------------------
+
+
+def test_the_changelog_has_this_version() -> None:
+    assert re.search(
+        rf"^## {re.escape(actalker_core.__version__)}\b", text_of(ROOT / "CHANGELOG.md"), re.M
+    )
