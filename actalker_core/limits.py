@@ -10,68 +10,70 @@ Number = TypeVar("Number", int, float)
 
 @dataclass(frozen=True)
 class Limits:
-    """The least and the most of a number.
+    """A closed interval of numbers.
 
     Attributes:
         name: for errors.
-        whole: whether fractions are refused.
+        minimum, maximum: inclusive.
+        integer: whether fractions are refused.
     """
 
     name: str
-    least: float
-    most: float
-    whole: bool = False
+    minimum: float
+    maximum: float
+    integer: bool = False
 
     @property
     def expected(self) -> str:
-        """In words."""
-        if self.whole:
-            return f"a whole number from {self.least:,} to {self.most:,}"
-        return f"a number from {self.least:,g} to {self.most:,g}"
+        """The interval in words, for errors and help."""
+        if self.integer:
+            return f"a whole number from {self.minimum:,} to {self.maximum:,}"
+        return f"a number from {self.minimum:,g} to {self.maximum:,g}"
 
     @property
     def widget(self) -> dict[str, Any]:
-        """As ComfyUI's inputs take them."""
-        return {"min": self.least, "max": self.most}
+        """Keyword arguments of ComfyUI's number inputs: `min` and `max`."""
+        return {"min": self.minimum, "max": self.maximum}
 
-    def hold(self, value: object) -> bool:
-        """Whether it is a number between them; NaN is none."""
-        kinds = int if self.whole else (int, float)
+    def contains(self, value: object) -> bool:
+        """Whether a value is a number in the interval; NaN and booleans are none."""
+        kinds = int if self.integer else (int, float)
         is_number = isinstance(value, kinds) and not isinstance(value, bool)
-        return is_number and self.least <= value <= self.most  # type: ignore[operator]
+        return is_number and self.minimum <= value <= self.maximum  # type: ignore[operator]
 
     def check(self, value: Number) -> Number:
-        """The number itself.
+        """Return the value unchanged.
 
         Raises:
-            InputError: it lies outside, or is none.
+            InputError: it lies outside, or is no number.
         """
-        if not self.hold(value):
+        if not self.contains(value):
             raise InputError(
-                f"{self.name}: expected {self.expected}, got {quoted(value)}. Choose one of these."
+                f"{self.name}: expected {self.expected}, got {quoted(value)}. Choose a value in "
+                "this range."
             )
         return value
 
 
-FRAMES = Limits("Frames", 1, 100_000, whole=True)
+FRAMES = Limits("Frames", 1, 100_000, integer=True)
 FPS = Limits("Frames per second", 1.0, 120.0)
-SHORT_SIDE_PX = Limits("Size", 64, 2048, whole=True)
+SHORT_SIDE_PX = Limits("Size", 64, 2048, integer=True)
 EXPAND = Limits("Expand", 1.0, 20.0)
 LONGEST_TO_SHORTEST = 3.0
-"""A longer picture is cut to this, around the face."""
+"""A longer image is cut to this, around the face."""
 ASPECT = Limits("Aspect", 1 / LONGEST_TO_SHORTEST, LONGEST_TO_SHORTEST)
-GROW_PX = Limits("Grow", -256, 256, whole=True)
-FEATHER_PX = Limits("Feather", 0, 512, whole=True)
-SEED = Limits("The seed", 0, 2**64 - 1, whole=True)
-STEPS = Limits("Steps", 1, 1000, whole=True)
+GROW_PX = Limits("Grow", -256, 256, integer=True)
+FEATHER_PX = Limits("Feather", 0, 512, integer=True)
+SEED = Limits("The seed", 0, 2**64 - 1, integer=True)
+STEPS = Limits("Steps", 1, 1000, integer=True)
 DENOISE = Limits("Denoise", 0.01, 1.0)
 STRENGTH = Limits("Strength of the words", -10.0, 10.0)
 TEMPERATURE = Limits("Temperature", 1e-30, 1e30)
 SECONDS = Limits("Seconds", 0.05, 36_000.0)
 GUIDANCE = Limits("Guidance", 0.0, 30.0)
 SIGMA = Limits("Noise level", 0.0, 1000.0)
-REUSE_STEPS = Limits("Steps that share guidance", 1, 100, whole=True)
-PASSES = Limits("Passes", 1, 4, whole=True)
-WINDOW_FRAMES = Limits("Frames of a window", 1, 1000, whole=True)
-OVERLAP_FRAMES = Limits("Overlap of windows", 0, 999, whole=True)
-SHIFT_FRAMES = Limits("Shift of windows", 0, 1000, whole=True)
+REUSE_STEPS = Limits("Steps that share guidance", 1, 100, integer=True)
+PASSES = Limits("Passes", 1, 4, integer=True)
+WINDOW_FRAMES = Limits("Frames of a window", 1, 1000, integer=True)
+OVERLAP_FRAMES = Limits("Overlap of windows", 0, 999, integer=True)
+SHIFT_FRAMES = Limits("Shift of windows", 0, 1000, integer=True)

@@ -28,6 +28,7 @@ from ..files.writing import check_suffix, check_writable
 from ..media import check_image_path, check_video_path, load_image, save_image, write_video
 from ..models.actalker.checkpoint import BUILT_IN, convert, load, load_built_in, summarize
 from ..models.actalker.config import VARIANTS
+from ..models.actalker.encoders.motion import encode_expression
 from ..models.actalker.guidance import Guidance
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import Inputs, Settings, default_guidance, default_windows, generate
@@ -159,7 +160,9 @@ def _bank_of_pictures(options: argparse.Namespace) -> Bank:
     with Bars() as bars:
         return build_bank(
             references,
-            model.expression_encoder,
+            lambda images, boxes: (
+                encode_expression(model.expression_encoder, images, boxes, rate_hz=1.0).features
+            ),
             open_finder(options.landmarker),
             clip,
             lambda done: bars.report("Encoding pictures", done, None),

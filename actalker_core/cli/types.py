@@ -37,7 +37,7 @@ def scale(text: str) -> Scale:
     """A number, or `start:end`."""
     first, _, last = text.partition(":")
     start, end = parse_number(first), parse_number(last or first)
-    if start is None or end is None or not (GUIDANCE.hold(start) and GUIDANCE.hold(end)):
+    if start is None or end is None or not (GUIDANCE.contains(start) and GUIDANCE.contains(end)):
         raise _refused(f"{GUIDANCE.expected}, or start:end", text)
     return start, end
 
@@ -47,7 +47,7 @@ def aspect(text: str) -> float:
     width, _, height = text.partition(":")
     w, h = parse_number(width), parse_number(height or "1")
     value = w / h if w is not None and h else math.nan
-    if not ASPECT.hold(value):
+    if not ASPECT.contains(value):
         raise _refused(f"width:height, {ASPECT.expected}", text)
     return value
 
@@ -57,7 +57,7 @@ def within(limits: Limits) -> Callable[[str], float]:
 
     def read(text: str) -> float:
         value = parse_number(text)
-        if value is None or not limits.hold(value):
+        if value is None or not limits.contains(value):
             raise _refused(limits.expected, text)
         return value
 
@@ -69,7 +69,7 @@ def whole(limits: Limits) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         value = parse_whole_number(text)
-        if value is None or not limits.hold(value):
+        if value is None or not limits.contains(value):
             raise _refused(limits.expected, text)
         return value
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from ..errors import InputError, quoted
 from ..media import Audio
-from ..text import Piece
+from .grammar import Span
 
 log = logging.getLogger(__name__)
 
@@ -167,7 +167,7 @@ def parse_curve(text: str, frames: int, fps: float, audio: Audio | None = None) 
     Raises:
         InputError: says which part cannot be read and where it stands.
     """
-    whole = Piece.of("Gate", text)
+    whole = Span.from_text("Gate", text)
     products = text.count("*")
     if products >= MOST_TERMS:
         raise whole.error(f"at most {MOST_TERMS} curves joined by *")
@@ -253,16 +253,16 @@ def check_curve(text: str) -> None:
     parse_curve(text, 1, UNUSUAL_FPS, silence)
 
 
-def _term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
+def _term(term: Span, frames: int, fps: float, audio: Audio | None) -> Tensor:
     is_inverted = False
-    while (inverted := term.after("invert")) is not None:
+    while (inverted := term.remove_prefix("invert")) is not None:
         term, is_inverted = inverted, not is_inverted
     curve = _plain_term(term, frames, fps, audio)
     return invert_curve(curve) if is_inverted else curve
 
 
-def _plain_term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Tensor:
-    enveloped = term.after("envelope")
+def _plain_term(term: Span, frames: int, fps: float, audio: Audio | None) -> Tensor:
+    enveloped = term.remove_prefix("envelope")
     if enveloped is not None:
         if audio is None:
             raise term.error("keys or a number, as there is no audio whose envelope to take")
@@ -275,7 +275,7 @@ def _plain_term(term: Piece, frames: int, fps: float, audio: Audio | None) -> Te
     return curve_of_numbers(values, frames)
 
 
-def _keys(term: Piece, fps: float) -> list[Key]:
+def _keys(term: Span, fps: float) -> list[Key]:
     parts = term.split(r"[,;\n]")
     keys = [_key(part, fps) for part in parts]
     by_time = sorted(range(len(keys)), key=lambda i: keys[i].seconds)
@@ -289,34 +289,34 @@ def _keys(term: Piece, fps: float) -> list[Key]:
     return keys
 
 
-def _options(words: Piece) -> dict[str, float]:
+def _options(words: Span) -> dict[str, float]:
     """`attack=0.1 release=0.2` as arguments of `loudness_envelope`."""
     names = {"attack": "attack_seconds", "release": "release_seconds", "threshold": "threshold"}
     expected = " or ".join(f"{name}=number" for name in names)
     found = {}
     for word in words.split(r"\s+"):
-        name, value = word.divided("=", expected)
+        name, value = word.partition("=", expected)
         if name.text not in names:
             raise name.error(expected)
         limit = 1.0 if name.text == "threshold" else math.inf
-        if not 0 <= value.number() < limit:
+        if not 0 <= value.parse_number() < limit:
             raise value.error("0 or more" if limit > 1 else "a threshold from 0 to below 1")
-        found[names[name.text]] = value.number()
+        found[names[name.text]] = value.parse_number()
     return found
 
 
-def _key(part: Piece, fps: float) -> Key:
-    time, rest = part.divided(":", "time:strength, such as 2.5:0 or 40f:1 hold")
+def _key(part: Span, fps: float) -> Key:
+    time, rest = part.partition(":", "time:strength, such as 2.5:0 or 40f:1 hold")
     value, *ease = rest.split(r"\s+") or [rest]
     for word in ease[1:]:
         raise word.error("a comma before the next key")
     if ease and ease[0].text not in EASES:
         raise ease[0].error(" or ".join(EASES))
-    return Key(time.seconds(fps), _strength(value), ease[0].text if ease else "linear")
+    return Key(time.parse_seconds(fps), _strength(value), ease[0].text if ease else "linear")
 
 
-def _strength(part: Piece) -> float:
-    value = part.number()
+def _strength(part: Span) -> float:
+    value = part.parse_number()
     if not 0 <= value <= 1:
         raise part.error("a strength from 0 (off) to 1 (full)")
     return value

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..text import Piece
+from .grammar import Span
 from .signals import KINDS, DrivingSignal, Signals
 
 Change = Callable[..., DrivingSignal]
@@ -41,10 +41,10 @@ def parse_edit(text: str) -> Edit:
     Raises:
         InputError: says which part cannot be read and where it stands.
     """
-    name, value = Piece.of("Edit", text).divided("=", "[signal.]edit=value")
+    name, value = Span.from_text("Edit", text).partition("=", "[signal.]edit=value")
     kind = None
     if "." in name.text:
-        signal, name = name.divided(".", "signal.edit")
+        signal, name = name.partition(".", "signal.edit")
         if signal.text not in KINDS:
             raise signal.error(" or ".join(KINDS))
         kind = signal.text
@@ -54,4 +54,4 @@ def parse_edit(text: str) -> Edit:
     numbers = value.split(":")
     if len(numbers) != count or value.text.count(":") != count - 1:
         raise value.error(meaning)
-    return Edit(kind, name.text, tuple(number.number() for number in numbers))
+    return Edit(kind, name.text, tuple(number.parse_number() for number in numbers))

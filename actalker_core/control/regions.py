@@ -20,7 +20,7 @@ from ..faces import topology
 from ..faces.box import Box, box_centre, box_part, enlarge_box
 from ..faces.face import Face
 from ..limits import GROW_PX
-from ..text import Piece
+from .grammar import Span
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def parse_region(text: str) -> tuple[list[str], list[str]]:
     Raises:
         InputError: says which part is unknown.
     """
-    whole = Piece.of("Region", text)
+    whole = Span.from_text("Region", text)
     names, signs = whole.split(r"[-+&]"), re.findall(r"[-+&]", text)
     if len(names) != len(signs) + 1:
         raise whole.error("parts joined by + (and), - (without) or & (where both)")

@@ -34,13 +34,15 @@ class GuidanceInterval:
 
     def __post_init__(self) -> None:
         """Refuse an interval that ends before it begins, and less than every step."""
-        opens = self.guide_from == math.inf or SIGMA.hold(self.guide_from)
-        are_held = opens and SIGMA.hold(self.guide_to) and REUSE_STEPS.hold(self.reuse_every)
+        opens = self.guide_from == math.inf or SIGMA.contains(self.guide_from)
+        are_held = (
+            opens and SIGMA.contains(self.guide_to) and REUSE_STEPS.contains(self.reuse_every)
+        )
         if not are_held or self.guide_from < self.guide_to:
             given = map(quoted, (self.guide_from, self.guide_to, self.reuse_every))
             raise InputError(
                 "Shortcuts: expected noise levels guide_from ≥ guide_to ≥ 0, at most "
-                f"{SIGMA.most:,g}, and reuse_every from 1 to {REUSE_STEPS.most}, got "
+                f"{SIGMA.maximum:,g}, and reuse_every from 1 to {REUSE_STEPS.maximum}, got "
                 f"{', '.join(given)}. Change them."
             )
 

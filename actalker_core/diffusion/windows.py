@@ -31,11 +31,11 @@ class Windows:
         check_choice("Windows", self.mode, MODES)
         given = (self.frames, self.overlap, self.shift_per_step)
         limits = (WINDOW_FRAMES, OVERLAP_FRAMES, SHIFT_FRAMES)
-        are_held = all(limit.hold(value) for limit, value in zip(limits, given, strict=True))
+        are_held = all(limit.contains(value) for limit, value in zip(limits, given, strict=True))
         if not are_held or self.overlap >= self.frames:
             raise InputError(
-                f"Windows: expected 1 to {WINDOW_FRAMES.most:,} frames, an overlap from 0 to below "
-                f"that and a shift from 0 to {SHIFT_FRAMES.most:,}, got "
+                f"Windows: expected 1 to {WINDOW_FRAMES.maximum:,} frames, an overlap from 0 to "
+                f"below that and a shift from 0 to {SHIFT_FRAMES.maximum:,}, got "
                 f"{', '.join(map(quoted, given))}. Change them."
             )
 

@@ -133,10 +133,11 @@ def to_rgb(image: Tensor) -> Tensor:
 
 
 def _check(short_side_px: int, expand: float | None, aspect: float | None) -> None:
-    if not SHORT_SIDE_PX.hold(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
+    if not SHORT_SIDE_PX.contains(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
         raise InputError(
-            f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from {SHORT_SIDE_PX.least} to "
-            f"{SHORT_SIDE_PX.most}, got {quoted(short_side_px)}. Choose one."
+            f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from "
+            f"{SHORT_SIDE_PX.minimum} to {SHORT_SIDE_PX.maximum}, got {quoted(short_side_px)}. "
+            "Choose one."
         )
     if expand is not None:
         EXPAND.check(expand)

@@ -140,7 +140,7 @@ class EncodeMotion(io.ComfyNode):
                     "max_frames",
                     default=0,
                     min=0,
-                    max=limits.FRAMES.most,
+                    max=limits.FRAMES.maximum,
                     tooltip="Watch at most so many frames, counted at signal_fps. 0 watches all.",
                 ),
                 io.Mask.Input(

@@ -10,7 +10,7 @@ from ...actalker_core.limits import REUSE_STEPS, SIGMA
 from ..common import sockets
 from .bridge.model import own, with_shortcuts
 
-ALWAYS = SIGMA.most
+ALWAYS = SIGMA.maximum
 """Above every noise level."""
 
 

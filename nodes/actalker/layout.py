@@ -52,7 +52,7 @@ def length_inputs() -> list:
             "max_frames",
             default=0,
             min=0,
-            max=limits.FRAMES.most,
+            max=limits.FRAMES.maximum,
             tooltip="At most so many frames. 0 is as long as the signals last.",
         ),
         io.Combo.Input(

@@ -44,8 +44,8 @@ def scale_inputs() -> list:
         sockets.fraction_input(
             f"{name}_scale_{end}",
             default,
-            limits.GUIDANCE.least,
-            limits.GUIDANCE.most,
+            limits.GUIDANCE.minimum,
+            limits.GUIDANCE.maximum,
             f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, {built_in:g} for "
             "the built-in model. 1 does not amplify, 0 ignores it.",
             0.1,
@@ -181,8 +181,8 @@ class Sampler(io.ComfyNode):
                 sockets.fraction_input(
                     "denoise",
                     1.0,
-                    limits.DENOISE.least,
-                    limits.DENOISE.most,
+                    limits.DENOISE.minimum,
+                    limits.DENOISE.maximum,
                     "1 starts from noise; less keeps more of the latent that comes in.",
                 ),
             ],

@@ -53,7 +53,7 @@ class Talk(io.ComfyNode):
                     "max_frames",
                     default=0,
                     min=0,
-                    max=limits.FRAMES.most,
+                    max=limits.FRAMES.maximum,
                     tooltip="At most so many frames. 0 is as long as speech and clip last.",
                 ),
                 sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),

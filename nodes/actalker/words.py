@@ -19,6 +19,7 @@ from ...actalker_core.control.words.prompt import (
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Box, Depth, Face, FaceFinder
 from ...actalker_core.faces.box import image_box
+from ...actalker_core.models.actalker.encoders.motion import encode_expression
 from ...actalker_core.text import check_text
 from ..common import convert, files, sockets
 from ..common.progress import Bar
@@ -86,9 +87,10 @@ class ExpressionBank(io.ComfyNode):
         """One call."""
         pictures = convert.pictures(images)
         bar = Bar(len(pictures))
+        encoder = encoders.load().expression_encoder
         bank = build_bank(
             _references(pictures, captions),
-            encoders.load().expression_encoder,
+            lambda images, boxes: encode_expression(encoder, images, boxes, rate_hz=1.0).features,
             _finder(face),
             _clip(clip_folder),
             bar.counted,

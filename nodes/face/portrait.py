@@ -6,12 +6,13 @@ from torch import Tensor
 
 from ...actalker_core import limits
 from ...actalker_core.control import regions
+from ...actalker_core.control.grammar import Span
 from ...actalker_core.errors import FaceError, check_choice
 from ...actalker_core.faces import Box, Face, FaceFinder, choose_face, find_face
 from ...actalker_core.faces.box import check_box, image_box
 from ...actalker_core.faces.face import ORDERS, box_of_mask, face_in_box
 from ...actalker_core.faces.portrait import Portrait, paste_back, prepare_portrait
-from ...actalker_core.text import Piece, check_text
+from ...actalker_core.text import check_text
 from ..common import convert, sockets
 from ..common.files import face_finder
 from ..common.progress import Bar
@@ -67,7 +68,7 @@ class PreparePortrait(io.ComfyNode):
                     "expand",
                     0.0,
                     0.0,
-                    limits.EXPAND.most,
+                    limits.EXPAND.maximum,
                     "Cut the face box enlarged so many times: 2 is a "
                     "close-up. 0 keeps the whole picture.",
                     0.1,
@@ -76,7 +77,7 @@ class PreparePortrait(io.ComfyNode):
                     "aspect",
                     0.0,
                     0.0,
-                    limits.ASPECT.most,
+                    limits.ASPECT.maximum,
                     "Width to height of what is cut. 0 keeps that of the "
                     "picture, or square if the face is cut out.",
                 ),
@@ -172,11 +173,11 @@ def given_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | Non
 
 
 def _numbers(text: str) -> Box:
-    whole_text = Piece.of("Face box", text)
+    whole_text = Span.from_text("Face box", text)
     parts = whole_text.split(",")
     if len(parts) != 4:
         raise whole_text.error("x0,y0,x1,y1 in pixels")
-    x0, y0, x1, y1 = (part.number() for part in parts)
+    x0, y0, x1, y1 = (part.parse_number() for part in parts)
     return x0, y0, x1, y1
 
 

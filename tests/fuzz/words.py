@@ -7,10 +7,11 @@ import numpy as np
 
 from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
+from actalker_core.control.grammar import Span
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.files.names import split_name
 from actalker_core.media import Audio
-from actalker_core.text import Piece, check_text, parse_number
+from actalker_core.text import check_text, parse_number
 
 NUMBERS = ("0", "1", "0.5", ".25", "1e-3", "-1", "2", "1e400", "nan", "inf", "1_0", "१", "0x1", "")
 SPACES = ("", " ", "  ", "\n", "\t", "\u3000", "\u00a0", "\u2028", "\r")
@@ -110,7 +111,7 @@ def _read_prompt(text: str) -> None:
 def _read_number(text: str) -> None:
     value = parse_number(check_text("Number", text)[:400])
     assert value is None or abs(value) < float("inf")
-    Piece.of("Number", text).number()
+    Span.from_text("Number", text).parse_number()
 
 
 READERS = (

@@ -173,7 +173,7 @@ WIDGETS = {
 def test_widgets_end_where_the_core_does(comfy: Comfy, node: str, key: str) -> None:
     _, options = comfy.info(f"ACTalker_{node}")["input"]["required"][key]
     limit = getattr(comfy.core("limits"), WIDGETS[node, key])
-    assert (options["min"], options["max"]) == (limit.least, limit.most)
+    assert (options["min"], options["max"]) == (limit.minimum, limit.maximum)
 
 
 # Names --------------------------------------------------------------------------------------------

@@ -12,14 +12,13 @@ from torch import Tensor
 
 from ...errors import InputError, MediaError, quoted
 from ...faces.blendshapes import NAMES
-from ...faces.box import enlarge_box, squared_box
+from ...faces.box import Box, enlarge_box, squared_box
 from ...faces.face import LARGEST, Face, FaceFinder, find_face
 from ...faces.landmarker import Landmarker
 from ...faces.portrait import crop_resized
 from ...files.archive import read_archive, write_archive
 from ...files.headers import parse_json
 from ...media import load_image
-from ...models.actalker.encoders.motion import HeadExpression, encode_expression
 from ...text import LONGEST_TEXT, check_text
 from ..signals import FLOATS, ExpressionSignal
 from .clip import CLIPEncoder
@@ -30,6 +29,9 @@ HEAD_ENLARGED = 1.5
 NEUTRAL = "neutral"
 PARTS = ("features", "images", "blendshapes")
 MOST_ENTRIES = 100_000
+
+EncodeFaces = Callable[[Sequence[Tensor], Sequence[Box]], Tensor]
+"""n images (3, h, w) in 0…1, and the box of the face in each -> (n, d) expression features."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ def _caption(picture: Path) -> str:
 
 def build_bank(
     references: Iterable[Reference],
-    network: HeadExpression,
+    encode_faces: EncodeFaces,
     finder: FaceFinder,
     clip: CLIPEncoder | None = None,
     on_reference: Callable[[int], None] | None = None,
@@ -144,6 +146,7 @@ def build_bank(
     """Encode pictures of faces, one at a time.
 
     Args:
+        encode_faces: the network that expressions are told apart by.
         clip: indexes the pictures, so that text can be matched to them.
         on_reference: called with the number of pictures done.
 
@@ -154,10 +157,9 @@ def build_bank(
     names, captions, features, images, shapes = [], [], [], [], []
     for done, reference in enumerate(references, start=1):
         face = _face(finder, reference)
-        signal = encode_expression(network, [reference.picture], [face.box], rate_hz=1.0)
         names.append(reference.name)
         captions.append(reference.caption)
-        features.append(signal.features)
+        features.append(encode_faces([reference.picture], [face.box]))
         if clip is not None:
             box = squared_box(enlarge_box(face.box, HEAD_ENLARGED))
             images.append(clip.image(crop_resized(reference.picture[None], box, clip.image_px)))

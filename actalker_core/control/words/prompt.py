@@ -12,7 +12,7 @@ from torch import Tensor
 from ...errors import InputError, quoted
 from ...faces.blendshapes import NAMES
 from ...limits import FPS, STRENGTH, TEMPERATURE
-from ...text import Piece
+from ..grammar import Span
 from ..signals import ExpressionSignal, longest
 from .bank import NEUTRAL, Bank
 from .clip import CLIPEncoder
@@ -175,7 +175,7 @@ def parse_prompt(text: str) -> list[Moment]:
     Raises:
         InputError: says which part cannot be read and where it stands.
     """
-    whole = Piece.of("Prompt", text)
+    whole = Span.from_text("Prompt", text)
     if text.count(";") + text.count("\n") > MOST_MOMENTS:
         raise whole.error(f"at most {MOST_MOMENTS:,} moments")
     parts = whole.split(r"[;\n]")
@@ -185,12 +185,12 @@ def parse_prompt(text: str) -> list[Moment]:
         return [Moment(0.0, parts[0].text)]
     moments: dict[float, Moment] = {}
     for part in parts:
-        time, words = part.divided(":", "time: text, such as 2s: joyful")
+        time, words = part.partition(":", "time: text, such as 2s: joyful")
         if not words.text:
             raise words.error("a text after the time")
         if re.search(r",\s*[0-9.]+s?\s*:", words.text):
             raise words.error("a semicolon before the next time")
-        seconds = time.seconds(fps=None)
+        seconds = time.parse_seconds(fps=None)
         if seconds in moments:
             raise time.error("each time once")
         moments[seconds] = Moment(seconds, words.text)

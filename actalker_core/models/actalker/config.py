@@ -25,7 +25,7 @@ Rate = Annotated[float, Range(1, 120)]
 Sigma = Annotated[float, Range(1e-6, 1e5)]
 Factor = Annotated[float, Range(1e-3, 100)]
 Strength = Annotated[float, Range(-100, 100)]
-Scale = Annotated[float, Range(GUIDANCE.least, GUIDANCE.most)]
+Scale = Annotated[float, Range(GUIDANCE.minimum, GUIDANCE.maximum)]
 MOST_LEVELS = 6
 """Numbers in a list of sizes."""
 

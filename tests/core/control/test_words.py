@@ -17,6 +17,7 @@ from actalker_core import limits
 from actalker_core.cli.parser import parser
 from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
+from actalker_core.control.grammar import Span
 from actalker_core.control.words.bank import references_in
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.diffusion.guidance_cache import GuidanceInterval
@@ -24,7 +25,7 @@ from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import LONGEST_MESSAGE, MOST_QUOTED, InputError, one_line, quoted
 from actalker_core.models.actalker.guidance import Guidance
 from actalker_core.models.actalker.plan import Settings
-from actalker_core.text import LONGEST_TEXT, Piece, check_text, parse_number, parse_whole_number
+from actalker_core.text import LONGEST_TEXT, check_text, parse_number, parse_whole_number
 
 SOON_SECONDS = 5.0
 """Of the processor; what was quadratic took minutes."""
@@ -127,11 +128,11 @@ LIMITS = [value for value in vars(limits).values() if isinstance(value, limits.L
 
 @pytest.mark.parametrize("limit", LIMITS, ids=lambda limit: limit.name)
 def test_a_number_is_held_by_its_limits_alone(limit: limits.Limits) -> None:
-    kind = int if limit.whole else float
-    for value in (kind(limit.least), kind(limit.most)):
+    kind = int if limit.integer else float
+    for value in (kind(limit.minimum), kind(limit.maximum)):
         assert limit.check(value) == value
     absurd = [float("nan"), float("inf"), -float("inf"), 1e300, None, "1", True, [1]]
-    for wrong in absurd + ([limit.least + 0.5] if limit.whole else []):
+    for wrong in absurd + ([limit.minimum + 0.5] if limit.integer else []):
         with pytest.raises(InputError, match=rf"{limit.name}: expected .*, got "):
             limit.check(wrong)  # type: ignore[type-var]
 
@@ -173,9 +174,9 @@ def test_each_option_takes_the_core_s_limits(capsys: pytest.CaptureFixture[str])
         "--guide-to": limits.SIGMA,
         "--passes": limits.PASSES,
     }.items():
-        most = str(int(limit.most))
+        most = str(int(limit.maximum))
         options = parser().parse_args([*given, option, most])
-        assert getattr(options, option[2:].replace("-", "_")) == limit.most
+        assert getattr(options, option[2:].replace("-", "_")) == limit.maximum
         with pytest.raises(SystemExit):
             parser().parse_args([*given, option, f"{most}1"])
         assert limit.expected in capsys.readouterr().err
@@ -256,7 +257,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
 
 def test_a_part_is_stripped_of_every_kind_of_space() -> None:
     spaces = " \t\n\u3000\u00a0\u2028\x1f"
-    assert Piece.of("Gate", f"{spaces}1{spaces}").text == "1"
+    assert Span.from_text("Gate", f"{spaces}1{spaces}").text == "1"
 
 
 def test_a_caption_is_no_book(tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from helpers.banks import write_clip
 from helpers.formula import filled
 from helpers.tiny import TINY
 
+from actalker_core.control.words.bank import EncodeFaces
 from actalker_core.control.words.clip import CLIPEncoder
-from actalker_core.models.actalker.encoders.motion import HeadExpression
+from actalker_core.models.actalker.encoders.motion import HeadExpression, encode_expression
 
 
 @pytest.fixture(scope="session")
@@ -22,5 +23,6 @@ def clip(clip_folder: Path) -> CLIPEncoder:
 
 
 @pytest.fixture(scope="session")
-def network() -> HeadExpression:
-    return filled(HeadExpression(TINY.expression_encoder), 1)
+def encode_faces() -> EncodeFaces:
+    encoder = filled(HeadExpression(TINY.expression_encoder), 1)
+    return lambda images, boxes: encode_expression(encoder, images, boxes, rate_hz=1.0).features

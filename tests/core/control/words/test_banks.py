@@ -17,6 +17,7 @@ from torch import Tensor
 from actalker_core.control.signals import ExpressionSignal, Signals, save_signals
 from actalker_core.control.words.bank import (
     Bank,
+    EncodeFaces,
     Reference,
     bank_of_signal,
     build_bank,
@@ -32,7 +33,6 @@ from actalker_core.faces.face import Depth, Face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.files.archive import write_archive
 from actalker_core.media import save_image
-from actalker_core.models.actalker.encoders.motion import HeadExpression, encode_expression
 
 
 class MeshedPicture(Landmarker):
@@ -50,59 +50,59 @@ class MeshedPicture(Landmarker):
 # Building ----------------------------------------------------------------------------------------
 
 
-def test_features_are_those_of_the_encoder(network: HeadExpression) -> None:
+def test_features_are_those_of_the_encoder(encode_faces: EncodeFaces) -> None:
     shown = references("a", "b")
-    bank = build_bank(shown, network, WholePicture())
+    bank = build_bank(shown, encode_faces, WholePicture())
     assert bank.names == ("a", "b")
     assert (bank.images, bank.blendshapes, bank.captions, bank.clip) == (None, None, (), "")
     for row, reference in zip(bank.features, shown, strict=True):
-        alone = encode_expression(network, [reference.picture], [(0, 0, 64, 40)], rate_hz=1.0)
-        assert torch.equal(row, alone.features[0])
+        alone = encode_faces([reference.picture], [(0, 0, 64, 40)])
+        assert torch.equal(row, alone[0])
 
 
-def test_captions_and_embeddings_are_kept(network: HeadExpression, clip: CLIPEncoder) -> None:
-    bank = build_bank(references("a", "b", caption="joy"), network, WholePicture(), clip)
+def test_captions_and_embeddings_are_kept(encode_faces: EncodeFaces, clip: CLIPEncoder) -> None:
+    bank = build_bank(references("a", "b", caption="joy"), encode_faces, WholePicture(), clip)
     assert bank.captions == ("joy a", "joy b")
     assert bank.images.shape == (2, WIDTH)
     assert not torch.allclose(bank.images[0], bank.images[1])
     assert bank.clip == clip.fingerprint
 
 
-def test_clip_sees_the_head_around_the_face(network: HeadExpression) -> None:
+def test_clip_sees_the_head_around_the_face(encode_faces: EncodeFaces) -> None:
     stub = StubClip()  # 48 pixels for a face of 64 enlarged to 96
-    build_bank([Reference("white", torch.ones(3, 64, 64))], network, WholePicture(), stub)
+    build_bank([Reference("white", torch.ones(3, 64, 64))], encode_faces, WholePicture(), stub)
     expected = F.pad(torch.ones(1, 3, 32, 32), (8, 8, 8, 8))
     assert torch.allclose(stub.seen[0], expected)
 
 
-def test_a_landmarker_adds_blendshapes(network: HeadExpression) -> None:
+def test_a_landmarker_adds_blendshapes(encode_faces: EncodeFaces) -> None:
     shown = references("a", "b")
-    bank = build_bank(shown, network, MeshedPicture())
+    bank = build_bank(shown, encode_faces, MeshedPicture())
     expected = torch.stack([r.picture.mean().expand(len(NAMES)) for r in shown])
     assert torch.allclose(bank.blendshapes, expected)
 
 
-def test_progress_counts_pictures(network: HeadExpression) -> None:
+def test_progress_counts_pictures(encode_faces: EncodeFaces) -> None:
     done: list[int] = []
-    build_bank(iter(references("a", "b")), network, WholePicture(), on_reference=done.append)
+    build_bank(iter(references("a", "b")), encode_faces, WholePicture(), on_reference=done.append)
     assert done == [1, 2]
 
 
-def test_captions_are_for_all_or_for_none(network: HeadExpression) -> None:
+def test_captions_are_for_all_or_for_none(encode_faces: EncodeFaces) -> None:
     shown = [*references("a", "b"), *references("c", caption="joy")]
     with pytest.raises(InputError, match=r"no caption for a, b\."):
-        build_bank(shown, network, WholePicture())
+        build_bank(shown, encode_faces, WholePicture())
 
 
-def test_a_picture_without_a_face_is_named(network: HeadExpression) -> None:
+def test_a_picture_without_a_face_is_named(encode_faces: EncodeFaces) -> None:
     shown = [*references("a"), Reference("night", torch.zeros(3, 40, 64))]
     with pytest.raises(FaceError, match="night"):
-        build_bank(shown, network, WholePicture())
+        build_bank(shown, encode_faces, WholePicture())
 
 
-def test_a_bank_needs_a_picture(network: HeadExpression) -> None:
+def test_a_bank_needs_a_picture(encode_faces: EncodeFaces) -> None:
     with pytest.raises(InputError, match="at least one"):
-        build_bank([], network, WholePicture())
+        build_bank([], encode_faces, WholePicture())
 
 
 def test_pictures_of_a_folder_come_in_order_with_captions(tmp_path: Path) -> None:

@@ -16,11 +16,10 @@ from torch import Tensor
 from transformers import CLIPModel, CLIPTokenizer
 from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
-from actalker_core.control.words.bank import Reference, build_bank
+from actalker_core.control.words.bank import EncodeFaces, Reference, build_bank
 from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.control.words.prompt import ClipMatcher, express_words, parse_prompt
 from actalker_core.errors import CheckpointError
-from actalker_core.models.actalker.encoders.motion import HeadExpression
 
 
 @pytest.fixture
@@ -144,10 +143,10 @@ def test_other_weights_have_another_fingerprint(
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
 @pytest.mark.parametrize("by", ["captions", "pictures"])
 def test_a_clip_saved_in_half_precision_serves(
-    tmp_path: Path, dtype: torch.dtype, by: str, network: HeadExpression
+    tmp_path: Path, dtype: torch.dtype, by: str, encode_faces: EncodeFaces
 ) -> None:
     half = CLIPEncoder(write_clip(tmp_path / "half", dtype=dtype))
     shown = [Reference(w, rand(0, w, 3, 16, 16), w if by == "captions" else "") for w in WORDS]
-    bank = build_bank(shown, network, WholePicture(), half)
+    bank = build_bank(shown, encode_faces, WholePicture(), half)
     signal = express_words(parse_prompt("joy"), bank, ClipMatcher(bank, half), seconds=1, rate_hz=2)
     assert signal.features.dtype == torch.float32

@@ -21,7 +21,7 @@ from helpers.banks import (
 )
 from helpers.formula import randn
 
-from actalker_core.control.words.bank import build_bank, load_bank, save_bank
+from actalker_core.control.words.bank import EncodeFaces, build_bank, load_bank, save_bank
 from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.control.words.presets import PRESETS
 from actalker_core.control.words.prompt import (
@@ -32,7 +32,6 @@ from actalker_core.control.words.prompt import (
     parse_prompt,
 )
 from actalker_core.errors import InputError, quoted
-from actalker_core.models.actalker.encoders.motion import HeadExpression
 
 # Expressions -------------------------------------------------------------------------------------
 
@@ -189,10 +188,12 @@ def test_a_blank_prompt_is_refused(text: str) -> None:
 
 @pytest.mark.parametrize("caption", ["", "a face of"])
 def test_pictures_become_a_signal_that_words_drive(
-    tmp_path: Path, network: HeadExpression, clip: CLIPEncoder, caption: str
+    tmp_path: Path, encode_faces: EncodeFaces, clip: CLIPEncoder, caption: str
 ) -> None:
     path = tmp_path / "bank.safetensors"
-    save_bank(path, build_bank(references(*WORDS, caption=caption), network, WholePicture(), clip))
+    save_bank(
+        path, build_bank(references(*WORDS, caption=caption), encode_faces, WholePicture(), clip)
+    )
     bank = load_bank(path)
     matcher = ClipMatcher(bank, clip)
     features = said("0s: neutral; 2s: joyful; 4s: sad", bank, matcher)

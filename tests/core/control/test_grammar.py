@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from actalker_core.control.grammar import Span
 from actalker_core.errors import InputError, quoted
-from actalker_core.text import Piece
 
 quick = settings(max_examples=60, deadline=None, database=None)
 
@@ -30,8 +30,8 @@ def named_part(error: InputError, kind: str, whole: str) -> tuple[int, str]:
 @quick
 @given(messy)
 def test_pieces_know_where_they_stand(whole: str) -> None:
-    piece = Piece.of("Prompt", whole)
-    assert (piece.kind, piece.whole, piece.text) == ("Prompt", whole, whole.strip())
+    piece = Span.from_text("Prompt", whole)
+    assert (piece.kind, piece.source, piece.text) == ("Prompt", whole, whole.strip())
     parts = piece.split(";")
     assert [p.text for p in parts] == [p.strip() for p in whole.split(";") if p.strip()]
     for part in parts:
@@ -46,7 +46,7 @@ def test_pieces_know_where_they_stand(whole: str) -> None:
 @quick
 @given(messy)
 def test_pieces_lie_within_their_text(whole: str) -> None:
-    piece = Piece.of("Prompt", whole)
+    piece = Span.from_text("Prompt", whole)
     for part in (piece, *piece.split(";")):
         assert 0 <= part.start <= part.end <= len(whole)
 
@@ -54,13 +54,13 @@ def test_pieces_lie_within_their_text(whole: str) -> None:
 @quick
 @given(messy)
 def test_a_piece_is_divided_at_the_first_separator(whole: str) -> None:
-    piece = Piece.of("Edit", whole)
+    piece = Span.from_text("Edit", whole)
     before, separator, after = whole.strip().partition("=")
     if not separator:
         with pytest.raises(InputError, match="expected a=b at character"):
-            piece.divided("=", "a=b")
+            piece.partition("=", "a=b")
         return
-    name, value = piece.divided("=", "a=b")
+    name, value = piece.partition("=", "a=b")
     assert (name.text, value.text) == (before.strip(), after.strip())
     assert name.end <= whole.index("=") < value.start or not value.text
 
@@ -69,9 +69,9 @@ def test_a_piece_is_divided_at_the_first_separator(whole: str) -> None:
 @given(st.lists(messy, min_size=1, max_size=4), st.integers(0, 3))
 def test_a_number_that_is_none_is_named_where_it_stands(parts: list[str], which: int) -> None:
     whole = ";".join([*parts[:which], "  one ", *parts[which:]])
-    (wrong,) = [p for p in Piece.of("Gate", whole).split(";") if p.text == "one"]
+    (wrong,) = [p for p in Span.from_text("Gate", whole).split(";") if p.text == "one"]
     with pytest.raises(InputError) as caught:
-        wrong.number()
+        wrong.parse_number()
     at, text = named_part(caught.value, "Gate", whole)
     assert whole[at : at + 3] == text == "one"
 
@@ -83,24 +83,24 @@ def test_a_number_that_is_none_is_named_where_it_stands(parts: list[str], which:
 def test_times_are_written_in_seconds_or_frames(
     text: str, fps: float | None, seconds: float
 ) -> None:
-    assert Piece.of("Gate", text).seconds(fps) == pytest.approx(seconds)
+    assert Span.from_text("Gate", text).parse_seconds(fps) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("text", ["", "s", "f", "-1", "-1s", "-4f", "1x", "nan", "infs", "1ss"])
 @pytest.mark.parametrize("fps", [None, 25.0])
 def test_times_that_are_none_are_refused(text: str, fps: float | None) -> None:
     with pytest.raises(InputError, match=r"expected a (number|time).* at character 1, got"):
-        Piece.of("Gate", text).seconds(fps)
+        Span.from_text("Gate", text).parse_seconds(fps)
 
 
 def test_frames_need_a_rate() -> None:
     with pytest.raises(InputError, match="a number"):
-        Piece.of("Prompt", "40f").seconds(None)
+        Span.from_text("Prompt", "40f").parse_seconds(None)
 
 
 @pytest.mark.parametrize(
     ("text", "rest"), [("at 2", "2"), ("at", ""), ("attic", None), ("x at", None), ("at:3", ":3")]
 )
 def test_what_follows_a_word(text: str, rest: str | None) -> None:
-    found = Piece.of("Gate", text).after("at")
+    found = Span.from_text("Gate", text).remove_prefix("at")
     assert (found and found.text) == rest
