@@ -1,6 +1,7 @@
 """The first page, the pages behind it and the changelog: short, complete, and true where told."""
 
 import json
+import pkgutil
 import re
 import shlex
 from collections.abc import Iterator
@@ -155,3 +156,31 @@ def test_the_changelog_has_this_version() -> None:
     assert re.search(
         rf"^## {re.escape(actalker_core.__version__)}\b", text_of(ROOT / "CHANGELOG.md"), re.M
     )
+
+
+# The glossary ------------------------------------------------------------------------------------
+
+
+def terms() -> dict[str, str]:
+    """The name in code of each term."""
+    rows = re.findall(
+        r"^\| ([^|]+) \|.*\| `([\w.]+)` \|$", text_of(DOCS / "glossary.md"), re.MULTILINE
+    )
+    return dict(rows)
+
+
+def test_the_glossary_is_read() -> None:
+    assert len(terms()) > 50
+
+
+@pytest.mark.parametrize("name", sorted(set(terms().values())))
+def test_a_term_of_the_glossary_exists_in_code(name: str) -> None:
+    assert resolved(f"actalker_core.{name}") is not None
+
+
+def resolved(name: str) -> object:
+    """What a dotted name stands for, or None."""
+    try:
+        return pkgutil.resolve_name(name)
+    except (ImportError, AttributeError):
+        return None
