@@ -12,7 +12,7 @@ from ...actalker_core.models.actalker.plan import Plan, lay_out
 from ..common import convert, sockets
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
-from .layout import brought, gathered, length_inputs, settings_of, signal_inputs
+from .layout import length_inputs, make_inputs, make_settings, make_signals, signal_inputs
 
 
 class Conditioning(io.ComfyNode):
@@ -80,17 +80,17 @@ class Conditioning(io.ComfyNode):
         """Lay out over time, then project to tokens."""
         planned = lay_out(
             portrait,
-            gathered(audio_signal, expression_signal, pose_signal),
-            brought(portrait, audio, audio_mask, expression_mask, "Conditioning"),
-            settings_of(max_frames, extend, gates),
+            make_signals(audio_signal, expression_signal, pose_signal),
+            make_inputs(portrait, audio, audio_mask, expression_mask, "Conditioning"),
+            make_settings(max_frames, extend, gates),
             fps,
         )
         sound = None if planned.sound is None else convert.to_audio(planned.sound)
-        found = conditioned(encoders, vae, identity, planned)
+        found = make_conditioning(encoders, vae, identity, planned)
         return io.NodeOutput(*found, planned.frames, fps, sound)
 
 
-def conditioned(
+def make_conditioning(
     encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, planned: Plan
 ) -> tuple[list, dict]:
     """CONDITIONING and LATENT of a plan, both on the CPU."""

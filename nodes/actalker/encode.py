@@ -3,18 +3,19 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...actalker_core import limits
+from ...actalker_core import faces, limits
 from ...actalker_core.control.signals import AudioSignal, ExpressionSignal, PoseSignal
 from ...actalker_core.errors import InputError, check_choice
-from ...actalker_core.faces import Box, Track, track_face
+from ...actalker_core.faces import Box, Track
 from ...actalker_core.faces.portrait import Portrait
-from ...actalker_core.models.actalker.encoders.audio import CUTS, encode_audio
-from ...actalker_core.models.actalker.encoders.identity import encode_identity
+from ...actalker_core.models.actalker.encoders import audio as audio_encoder
+from ...actalker_core.models.actalker.encoders import identity as identity_encoder
+from ...actalker_core.models.actalker.encoders.audio import CUTS
 from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
 from ..common import convert, sockets
 from ..common.files import face_finder
 from ..common.progress import Bar
-from ..face.portrait import FACE_CHOICES, WHOLE, face_inputs, given_box, named
+from ..face.portrait import FACE_CHOICES, WHOLE, face_choice, face_inputs, manual_box
 from .bridge.load import EncoderBox
 
 ENCODED_AT_ONCE = 8
@@ -41,14 +42,16 @@ class EncodeIdentity(io.ComfyNode):
     @classmethod
     def execute(cls, encoders: EncoderBox, portrait: Portrait) -> io.NodeOutput:
         """One call."""
-        return io.NodeOutput(identity_of(encoders, portrait))
+        return io.NodeOutput(encode_identity(encoders, portrait))
 
 
-def identity_of(encoders: EncoderBox, portrait: Portrait) -> Tensor:
+def encode_identity(encoders: EncoderBox, portrait: Portrait) -> Tensor:
     """(1, features) on the CPU."""
     network = encoders.load()
     image = portrait.image.to(network.device)
-    return encode_identity(network.identity_encoder, image, portrait.face.box).cpu()
+    return identity_encoder.encode_identity(
+        network.identity_encoder, image, portrait.face.box
+    ).cpu()
 
 
 class EncodeAudio(io.ComfyNode):
@@ -92,12 +95,12 @@ class EncodeAudio(io.ComfyNode):
         cls, encoders: EncoderBox, audio: dict | None, max_seconds: float, cut: str, fps: float
     ) -> io.NodeOutput:
         """One call, and the sound cut to whole frames."""
-        sound = convert.audio(audio, "Encode Audio")
+        sound = convert.from_audio(audio, "Encode Audio")
         limits.FPS.check(fps)
         if max_seconds:
             limits.SECONDS.check(max_seconds)
             sound = sound.trim(min(max_seconds, sound.seconds))
-        signal = hear(encoders, sound, cut)
+        signal = encode_audio(encoders, sound, cut)
         frames = int(signal.seconds * fps + 1e-6)
         if frames < 1:
             raise InputError(
@@ -107,11 +110,11 @@ class EncodeAudio(io.ComfyNode):
         return io.NodeOutput(signal, frames, convert.to_audio(sound.trim(frames / fps)))
 
 
-def hear(encoders: EncoderBox, sound: convert.Audio, cut: str = "seamless") -> AudioSignal:
+def encode_audio(encoders: EncoderBox, sound: convert.Audio, cut: str = "seamless") -> AudioSignal:
     """The audio signal, with a progress bar."""
     check_choice("cut", cut, CUTS)
     network, bar = encoders.load(), Bar()
-    return encode_audio(network.audio_encoder, sound, cut=cut, on_chunk=bar.counted)
+    return audio_encoder.encode_audio(network.audio_encoder, sound, cut=cut, on_chunk=bar.count)
 
 
 class EncodeMotion(io.ComfyNode):
@@ -190,36 +193,36 @@ class EncodeMotion(io.ComfyNode):
         face_box: str = "",
     ) -> io.NodeOutput:
         """Follow the face, then watch it."""
-        clip = convert.frames(frames, frames_per_second, signal_fps, max_frames or None)
-        size = (int(clip.pictures.shape[2]), int(clip.pictures.shape[3]))
-        box = given_box(size, face_mask, face_box)
-        followed = None if box or face == WHOLE else follow(clip, face, face_index)
-        expression, pose = watch(encoders, clip, followed, box)
-        return io.NodeOutput(expression, pose, followed, len(clip.pictures))
+        clip = convert.read_frames(frames, frames_per_second, signal_fps, max_frames or None)
+        size = (int(clip.images.shape[2]), int(clip.images.shape[3]))
+        box = manual_box(size, face_mask, face_box)
+        track = None if box or face == WHOLE else track_face(clip, face, face_index)
+        expression, pose = encode_motion(encoders, clip, track, box)
+        return io.NodeOutput(expression, pose, track, len(clip.images))
 
 
-def follow(clip: convert.Frames, face: str, index: int) -> Track:
+def track_face(clip: convert.Frames, face: str, index: int) -> Track:
     """The face in each frame."""
     check_choice("face", face, FACE_CHOICES)
-    bar = Bar(len(clip.pictures))
-    choice = named(face, index)
-    return track_face(face_finder(), clip.pictures, choice, on_frame=bar.counted, fps=clip.fps)
+    bar = Bar(len(clip.images))
+    choice = face_choice(face, index)
+    return faces.track_face(face_finder(), clip.images, choice, on_frame=bar.count, fps=clip.fps)
 
 
-def watch(
-    encoders: EncoderBox, clip: convert.Frames, followed: Track | None, box: Box | None
+def encode_motion(
+    encoders: EncoderBox, clip: convert.Frames, track: Track | None, box: Box | None
 ) -> tuple[ExpressionSignal, PoseSignal]:
     """Expression and pose, with a progress bar over both."""
-    network, frames = encoders.load(), clip.pictures
+    network, frames = encoders.load(), clip.images
     bar = Bar(2 * len(frames))
-    boxes = [box] * len(frames) if followed is None else [f.box for f in followed.faces]
+    boxes = [box] * len(frames) if track is None else [f.box for f in track.faces]
     expression = encode_expression(
         network.expression_encoder,
         frames,
         boxes,
         rate_hz=clip.fps,
         batch=ENCODED_AT_ONCE,
-        on_batch=bar.counted,
+        on_batch=bar.count,
     )
     pose = encode_pose(
         network.head_pose_encoder,
@@ -227,6 +230,6 @@ def watch(
         boxes[0],
         rate_hz=clip.fps,
         batch=ENCODED_AT_ONCE,
-        on_batch=lambda done: bar.counted(len(frames) + done),
+        on_batch=lambda done: bar.count(len(frames) + done),
     )
     return expression, pose

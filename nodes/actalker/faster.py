@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ...actalker_core.diffusion.guidance_cache import GuidanceInterval
 from ...actalker_core.limits import REUSE_STEPS, SIGMA
 from ..common import sockets
-from .bridge.model import own, with_shortcuts
+from .bridge.model import check_model, with_shortcuts
 
 ALWAYS = SIGMA.maximum
 """Above every noise level."""
@@ -66,7 +66,7 @@ class Faster(io.ComfyNode):
         reuse_every_steps: int,
     ) -> io.NodeOutput:
         """One call."""
-        own(model)
+        check_model(model)
         first = math.inf if guide_from_sigma >= ALWAYS else guide_from_sigma
         shortcuts = GuidanceInterval(first, guide_to_sigma, reuse_every_steps)
         return io.NodeOutput(with_shortcuts(model, shortcuts))

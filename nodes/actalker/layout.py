@@ -29,7 +29,7 @@ def signal_inputs(where: str) -> list:
     ]
 
 
-def gathered(
+def make_signals(
     audio: DrivingSignal | None, expression: DrivingSignal | None, pose: DrivingSignal | None
 ) -> Signals:
     """The signals of three inputs.
@@ -38,9 +38,9 @@ def gathered(
         InputError: one is of another kind.
     """
     return Signals(
-        convert.signal(audio, AudioSignal, "audio_signal"),
-        convert.signal(expression, ExpressionSignal, "expression_signal"),
-        convert.signal(pose, PoseSignal, "pose_signal"),
+        convert.check_signal(audio, AudioSignal, "audio_signal"),
+        convert.check_signal(expression, ExpressionSignal, "expression_signal"),
+        convert.check_signal(pose, PoseSignal, "pose_signal"),
     )
 
 
@@ -64,7 +64,7 @@ def length_inputs() -> list:
     ]
 
 
-def settings_of(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None) -> Settings:
+def make_settings(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None) -> Settings:
     """The values of `length_inputs`, and the curves of Gates."""
     audio, expression = gates or (OPEN, OPEN)
     return Settings(
@@ -75,7 +75,7 @@ def settings_of(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None)
     )
 
 
-def brought(
+def make_inputs(
     portrait: Portrait,
     audio: dict | None,
     audio_mask: Tensor | None,
@@ -85,7 +85,7 @@ def brought(
     """Sound and masks as the core takes them."""
     return Inputs(
         portrait.image,
-        sound=None if audio is None else convert.audio(audio, where),
-        audio_mask=convert.masks(audio_mask),
-        expression_mask=convert.masks(expression_mask),
+        sound=None if audio is None else convert.from_audio(audio, where),
+        audio_mask=convert.from_mask(audio_mask),
+        expression_mask=convert.from_mask(expression_mask),
     )

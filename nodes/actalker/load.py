@@ -33,7 +33,7 @@ class LoadModel(io.ComfyNode):
             [
                 io.Combo.Input(
                     "checkpoint",
-                    options=files.checkpoints(),
+                    options=files.list_checkpoints(),
                     tooltip="built-in needs no download and is for trying graphs. For "
                     "photographs: .safetensors in models/actalker, made by Convert Checkpoint.",
                 ),
@@ -88,7 +88,7 @@ class ConvertCheckpoint(io.ComfyNode):
             [
                 io.Combo.Input(
                     "folder",
-                    options=files.folders(),
+                    options=files.list_folders(),
                     tooltip="Folder below models/actalker with the released files.",
                 ),
                 io.Combo.Input(
@@ -133,7 +133,7 @@ class ConvertCheckpoint(io.ComfyNode):
             out,
             DTYPES[stored_dtype],
             None if svd == IN_FOLDER else Path(_checkpoint(svd)),
-            on_part=lambda part: bar.counted(next(done)),
+            on_part=lambda part: bar.count(next(done)),
         )
         return io.NodeOutput(str(out), ui=show(cls, f"Written: {out}"))
 

@@ -26,7 +26,7 @@ from .bridge.guider import (
     sampler_names,
     scheduler_names,
 )
-from .bridge.model import own, shortcuts_of, sizes, windows_of, with_windows
+from .bridge.model import check_model, shortcuts_of, sizes, windows_of, with_windows
 
 SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
 """Defaults for the released model, which the widgets have, and for the built-in one."""
@@ -55,7 +55,7 @@ def scale_inputs() -> list:
     ]
 
 
-def guidance_of(scales: dict[str, float]) -> Guidance:
+def make_guidance(scales: dict[str, float]) -> Guidance:
     """The values of `scale_inputs`."""
     return Guidance(
         *((scales[f"{name}_scale_start"], scales[f"{name}_scale_end"]) for name in SCALES)
@@ -118,7 +118,7 @@ class Windows(io.ComfyNode):
         mode: str,
     ) -> io.NodeOutput:
         """One call."""
-        own(model)
+        check_model(model)
         windows = Cut(window_frames, overlap_frames, shift_frames, mode)
         return io.NodeOutput(with_windows(model, windows))
 
@@ -147,7 +147,7 @@ class Guider(io.ComfyNode):
     @classmethod
     def execute(cls, model: ModelPatcher, conditioning: list, **scales: float) -> io.NodeOutput:
         """One call."""
-        return io.NodeOutput(NestedGuider(model, conditioning, guidance_of(scales)))
+        return io.NodeOutput(NestedGuider(model, conditioning, make_guidance(scales)))
 
 
 class Sampler(io.ComfyNode):
@@ -205,7 +205,7 @@ class Sampler(io.ComfyNode):
         **scales: float,
     ) -> io.NodeOutput:
         """One call."""
-        guider = NestedGuider(model, conditioning, guidance_of(scales))
+        guider = NestedGuider(model, conditioning, make_guidance(scales))
         schedule = Schedule(steps, sampler_name, scheduler, denoise)
         return io.NodeOutput(sample(guider, latent, seed, schedule))
 
@@ -249,10 +249,10 @@ class Preflight(io.ComfyNode):
         **scales: float,
     ) -> io.NodeOutput:
         """Count, then measure."""
-        own(model)
+        check_model(model)
         clip, windows = conditioning_of(conditioning), windows_of(model)
         sigmas = Schedule(steps).sigmas(model).tolist()
-        cost = estimate_cost(clip, windows, guidance_of(scales), sigmas, shortcuts_of(model))
+        cost = estimate_cost(clip, windows, make_guidance(scales), sigmas, shortcuts_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
             passes = list(Pass)[-cost.passes :]

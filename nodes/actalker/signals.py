@@ -13,7 +13,7 @@ from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.plan import lay_out
 from ..common import convert, files, sockets
 from ..common.node_text import show
-from .layout import brought, gathered, length_inputs, settings_of, signal_inputs
+from .layout import length_inputs, make_inputs, make_settings, make_signals, signal_inputs
 
 LONGEST_SECONDS = 36000.0
 
@@ -66,7 +66,7 @@ class EditSignal(io.ComfyNode):
         """One call."""
         check_choice("edit", edit, EDITS)
         change, count, _ = EDITS[edit]
-        signal = convert.present(signal, "Edit Signal")
+        signal = convert.require_signal(signal, "Edit Signal")
         return io.NodeOutput(change(signal, *(value, second_value)[:count]))
 
 
@@ -101,10 +101,10 @@ class MixSignals(io.ComfyNode):
         curve: object | None = None,
     ) -> io.NodeOutput:
         """One call."""
-        first_signal = convert.present(first_signal, "Mix Signals, first")
-        second_signal = convert.present(second_signal, "Mix Signals, second")
+        first_signal = convert.require_signal(first_signal, "Mix Signals, first")
+        second_signal = convert.require_signal(second_signal, "Mix Signals, second")
         rate_hz = first_signal.rate_hz
-        given = convert.curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
+        given = convert.from_curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
         share = given.over(len(first_signal), rate_hz)
         return io.NodeOutput(first_signal.blend(second_signal, share, rate_hz))
 
@@ -142,7 +142,7 @@ class SaveSignals(io.ComfyNode):
         pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
         """One call."""
-        signals = gathered(audio_signal, expression_signal, pose_signal)
+        signals = make_signals(audio_signal, expression_signal, pose_signal)
         path = files.new_signals_path(filename_prefix)
         save_signals(path, signals)
         return io.NodeOutput(str(path), ui=show(cls, f"Saved: {path.name}"))
@@ -161,7 +161,7 @@ class LoadSignals(io.ComfyNode):
             [
                 io.Combo.Input(
                     "signals_file",
-                    options=files.saved_signals(),
+                    options=files.list_signals(),
                     tooltip="A .safetensors of the input folder, or of the output folder.",
                 )
             ],
@@ -231,12 +231,12 @@ class SignalMonitor(io.ComfyNode):
         face_track: Track | None = None,
     ) -> io.NodeOutput:
         """Lay out as Conditioning does, then draw."""
-        signals = gathered(audio_signal, expression_signal, pose_signal)
+        signals = make_signals(audio_signal, expression_signal, pose_signal)
         planned = lay_out(
             portrait,
             signals,
-            brought(portrait, audio, audio_mask, expression_mask, "Signal Monitor"),
-            settings_of(max_frames, extend, gates),
+            make_inputs(portrait, audio, audio_mask, expression_mask, "Signal Monitor"),
+            make_settings(max_frames, extend, gates),
             fps,
         )
         pose = planned.signals.pose

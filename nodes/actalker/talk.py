@@ -17,11 +17,11 @@ from ..common import convert, sockets
 from ..face.portrait import WHOLE, face_inputs, find_portrait_face
 from .bridge.guider import NestedGuider, Schedule, sample
 from .bridge.load import EncoderBox
-from .bridge.model import own
+from .bridge.model import check_model
 from .bridge.vae import decode
-from .conditioning import conditioned
-from .encode import follow, hear, identity_of, watch
-from .layout import END, settings_of
+from .conditioning import make_conditioning
+from .encode import encode_audio, encode_identity, encode_motion, track_face
+from .layout import END, make_settings
 
 
 class Talk(io.ComfyNode):
@@ -124,21 +124,21 @@ class Talk(io.ComfyNode):
         driving_frames: object = None,
     ) -> io.NodeOutput:
         """What the single nodes do, one after another."""
-        own(model)
-        picture = convert.picture(portrait_image)
+        check_model(model)
+        picture = convert.first_image(portrait_image)
         found = find_portrait_face(picture, face, face_index)
         portrait = prepare_portrait(picture, found, short_side_px)
-        sound = None if audio is None else convert.audio(audio, "Talk")
-        signals = Signals(audio=None if sound is None else hear(encoders, sound))
+        sound = None if audio is None else convert.from_audio(audio, "Talk")
+        signals = Signals(audio=None if sound is None else encode_audio(encoders, sound))
         if driving_frames is not None:
-            clip = convert.frames(driving_frames, frames_per_second, fps, max_frames or None)
-            followed = None if face == WHOLE else follow(clip, "largest", 0)
-            expression, pose = watch(encoders, clip, followed, None)
+            clip = convert.read_frames(driving_frames, frames_per_second, fps, max_frames or None)
+            track = None if face == WHOLE else track_face(clip, "largest", 0)
+            expression, pose = encode_motion(encoders, clip, track, None)
             signals = Signals(signals.audio, expression, pose)
-        settings = replace(settings_of(max_frames, extend, None), masks=regions)
+        settings = replace(make_settings(max_frames, extend, None), masks=regions)
         planned = lay_out(portrait, signals, Inputs(picture, sound=sound), settings, fps)
-        identity = identity_of(encoders, portrait)
-        conditioning, latent = conditioned(encoders, vae, identity, planned)
+        identity = encode_identity(encoders, portrait)
+        conditioning, latent = make_conditioning(encoders, vae, identity, planned)
         guider = NestedGuider(model, conditioning, default_guidance(encoders.config))
         sampled = sample(guider, latent, seed, Schedule(steps))
         shown = decode(vae, sampled["samples"], encoders.config.sampling.decode_frames)

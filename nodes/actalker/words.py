@@ -70,7 +70,7 @@ class ExpressionBank(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "clip_folder",
-                    options=files.folders(),
+                    options=files.list_folders(),
                     tooltip="A CLIP model of transformers below models/actalker, so that any text "
                     "can be matched to the pictures. none does without.",
                 ),
@@ -85,7 +85,7 @@ class ExpressionBank(io.ComfyNode):
         cls, encoders: EncoderBox, images: Tensor, captions: str, face: str, clip_folder: str
     ) -> io.NodeOutput:
         """One call."""
-        pictures = convert.pictures(images)
+        pictures = convert.from_image(images)
         bar = Bar(len(pictures))
         encoder = encoders.load().expression_encoder
         bank = build_bank(
@@ -93,7 +93,7 @@ class ExpressionBank(io.ComfyNode):
             lambda images, boxes: encode_expression(encoder, images, boxes, rate_hz=1.0).features,
             _finder(face),
             _clip(clip_folder),
-            bar.counted,
+            bar.count,
         )
         return io.NodeOutput(bank)
 
@@ -153,8 +153,8 @@ class BankOfSignal(io.ComfyNode):
     @classmethod
     def execute(cls, expression_signal: DrivingSignal, moments: str) -> io.NodeOutput:
         """One call."""
-        given = convert.present(expression_signal, "Bank Of Signal")
-        signal = convert.signal(given, ExpressionSignal, "expression_signal")
+        given = convert.require_signal(expression_signal, "Bank Of Signal")
+        signal = convert.check_signal(given, ExpressionSignal, "expression_signal")
         captions = {moment.seconds: moment.text for moment in parse_prompt(moments)}
         return io.NodeOutput(bank_of_signal(signal, captions))
 
@@ -196,7 +196,7 @@ class TextExpression(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "clip_folder",
-                    options=files.folders(),
+                    options=files.list_folders(),
                     tooltip="Only for CLIP: the one that the bank was built with; any, if it has "
                     "captions.",
                 ),

@@ -29,28 +29,28 @@ class Frames:
     """A clip.
 
     Attributes:
-        pictures: (f, 3, H, W) in 0…1.
+        images: (f, 3, H, W) in 0…1.
         fps: frames per second.
     """
 
-    pictures: Tensor
+    images: Tensor
     fps: float
 
-    def at(self, fps: float, most: int | None = None) -> "Frames":
+    def resample(self, fps: float, most: int | None = None) -> "Frames":
         """The frames that are shown at the times of another rate, at most so many."""
         FPS.check(fps)
-        count = max(round(len(self.pictures) * fps / self.fps), 1)
+        count = max(round(len(self.images) * fps / self.fps), 1)
         times = torch.arange(min(count, most or count), dtype=torch.float64) * (self.fps / fps)
-        index = (times + 1e-6).floor().long().clamp(max=len(self.pictures) - 1)
-        return Frames(self.pictures[index], fps)
+        index = (times + 1e-6).floor().long().clamp(max=len(self.images) - 1)
+        return Frames(self.images[index], fps)
 
 
-def picture(image: Tensor) -> Tensor:
+def first_image(image: Tensor) -> Tensor:
     """The first of a batch: B H W C -> 3 H W."""
-    return pictures(image[:1] if isinstance(image, Tensor) and image.ndim else image)[0]
+    return from_image(image[:1] if isinstance(image, Tensor) and image.ndim else image)[0]
 
 
-def pictures(images: Tensor) -> Tensor:
+def from_image(images: Tensor) -> Tensor:
     """B H W C -> B 3 H W in 0…1; a fourth channel is dropped, grey becomes three.
 
     Raises:
@@ -95,7 +95,9 @@ def to_image(frames: Tensor) -> Tensor:
     return frames.movedim(1, -1).float().cpu().contiguous()
 
 
-def frames(clip: Any, fps: float, wanted: float | None = None, most: int | None = None) -> Frames:
+def read_frames(
+    clip: Any, fps: float, wanted: float | None = None, most: int | None = None
+) -> Frames:
     """An IMAGE batch at a frame rate, or a VIDEO at its own.
 
     Of a VIDEO with a file behind it, the file is read: by the times of its frames, upright, within
@@ -115,13 +117,13 @@ def frames(clip: Any, fps: float, wanted: float | None = None, most: int | None 
         return Frames(torch.stack(list(shown)).float().div_(255), rate)
     if hasattr(clip, "get_components"):
         parts = clip.get_components()
-        given = Frames(pictures(parts.images), float(parts.frame_rate))
+        given = Frames(from_image(parts.images), float(parts.frame_rate))
     else:
-        given = Frames(pictures(clip), FPS.check(fps))
-    return given if wanted is None else given.at(wanted, most)
+        given = Frames(from_image(clip), FPS.check(fps))
+    return given if wanted is None else given.resample(wanted, most)
 
 
-def masks(mask: Tensor | None) -> Tensor | None:
+def from_mask(mask: Tensor | None) -> Tensor | None:
     """B H W (or H W) -> B 1 H W.
 
     Raises:
@@ -144,7 +146,7 @@ def to_mask(mask: Tensor) -> Tensor:
     return mask[:, 0].float().cpu()
 
 
-def audio(sound: Any, where: str) -> Audio:
+def from_audio(sound: Any, where: str) -> Audio:
     """AUDIO (the first of a batch: B C T -> C T; C T and T are taken too).
 
     Raises:
@@ -202,7 +204,7 @@ def to_audio(sound: Audio) -> dict:
     return {"waveform": torch.from_numpy(sound.samples)[None], "sample_rate": sound.rate_hz}
 
 
-def curve(given: Any, where: str) -> Curve | DrawnCurve | None:
+def from_curve(given: Any, where: str) -> Curve | DrawnCurve | None:
     """A curve of this pack as it is; one of ComfyUI's Curve Editor (CURVE) as the core takes it.
 
     Raises:
@@ -228,7 +230,7 @@ def curve(given: Any, where: str) -> Curve | DrawnCurve | None:
     return DrawnCurve(drawn.interp_array)
 
 
-def signal(given: DrivingSignal | None, kind: type[DrivingSignal], where: str) -> Any:
+def check_signal(given: DrivingSignal | None, kind: type[DrivingSignal], where: str) -> Any:
     """A signal of the kind that an input reads, or None.
 
     Raises:
@@ -243,7 +245,7 @@ def signal(given: DrivingSignal | None, kind: type[DrivingSignal], where: str) -
     )
 
 
-def present(given: DrivingSignal | None, where: str) -> DrivingSignal:
+def require_signal(given: DrivingSignal | None, where: str) -> DrivingSignal:
     """A signal that must be there.
 
     Raises:
@@ -255,4 +257,4 @@ def present(given: DrivingSignal | None, where: str) -> DrivingSignal:
             f"{where}: expected a signal, got none. Load Signals gives an empty output for a kind "
             "that its file does not hold: connect another output or choose another file."
         )
-    return signal(given, DrivingSignal, where)
+    return check_signal(given, DrivingSignal, where)

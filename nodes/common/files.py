@@ -37,17 +37,17 @@ def register_folder() -> None:
     folder_paths.folder_names_and_paths[KIND] = (merged, set(extensions) | CHECKPOINTS)
 
 
-def checkpoints() -> list[str]:
+def list_checkpoints() -> list[str]:
     """What LoadModel offers; the built-in model stands first."""
-    return [BUILT_IN, *_listed(lambda path: _is(path, FORMAT))]
+    return [BUILT_IN, *_list_names(lambda path: _is(path, FORMAT))]
 
 
-def folders() -> list[str]:
+def list_folders() -> list[str]:
     """Folders within `models/actalker`: releases to convert, CLIP models."""
-    return [NONE, *_listed(lambda path: path.is_dir())]
+    return [NONE, *_list_names(lambda path: path.is_dir())]
 
 
-def _listed(wanted: Callable[[Path], bool]) -> list[str]:
+def _list_names(wanted: Callable[[Path], bool]) -> list[str]:
     found = []
     for root in map(Path, folder_paths.get_folder_paths(KIND)):
         found += [name for name in _names_below(root) if wanted(root / name)]
@@ -55,7 +55,7 @@ def _listed(wanted: Callable[[Path], bool]) -> list[str]:
 
 
 def _names_below(root: Path) -> list[str]:
-    """Relative paths of all files and folders that `_within` also finds, in order.
+    """Relative paths of all files and folders that `_find_below` also finds, in order.
 
     Links are followed, as ComfyUI does it: people keep models on other disks. A folder is not
     entered again below itself.
@@ -105,7 +105,7 @@ def model_path(name: str) -> Path:
     """
     parts = split_name("Name", name)
     for root in map(Path, folder_paths.get_folder_paths(KIND)):
-        path = _within(root, parts)
+        path = _find_below(root, parts)
         if path is not None:
             return path
     places = ", ".join(folder_paths.get_folder_paths(KIND))
@@ -129,7 +129,7 @@ def new_model_path(name: str) -> Path:
     return root.joinpath(*split_name("File name", whole, FORBIDDEN_IN_NEW_NAMES))
 
 
-def saved_signals() -> list[str]:
+def list_signals() -> list[str]:
     """What LoadSignals offers: files of the input folder, then of the output folder."""
     inside = {"": folder_paths.get_input_directory(), OUTPUT_MARK: _output()}
     return [
@@ -151,7 +151,7 @@ def signals_path(name: str) -> Path:
     root = _output() if marked else folder_paths.get_input_directory()
     where = "output" if marked else "input"
     bare = name.removesuffix(OUTPUT_MARK) if marked else name
-    path = _within(Path(root), split_name(f"Signals of the {where} folder", bare))
+    path = _find_below(Path(root), split_name(f"Signals of the {where} folder", bare))
     if path is None or path.suffix != ".safetensors":
         raise MediaError(
             f"{quoted(name)}: expected a .safetensors in ComfyUI's {where} folder. Choose one of "
@@ -181,7 +181,7 @@ def _followed(prefix: object) -> object:
     return f"{prefix}{NUMBERED}" if isinstance(prefix, str) else prefix
 
 
-def _within(root: Path, parts: Sequence[str]) -> Path | None:
+def _find_below(root: Path, parts: Sequence[str]) -> Path | None:
     """A file or folder below another, links followed; None if it is missing or something else."""
     path = root.joinpath(*parts)
     return path if os.path.isfile(path) or os.path.isdir(path) else None

@@ -16,7 +16,7 @@ class Bar:
         stop_if_cancelled()
         self._bar.update_absolute(done, total)
 
-    def counted(self, done: int, total: int | None = None) -> None:
+    def count(self, done: int, total: int | None = None) -> None:
         """The same where there is one stage only."""
         self.report("", done, total)
 

@@ -22,7 +22,7 @@ Bank = io.Custom("ACTALKER_BANK")
 
 def schema(
     name: str,
-    room: str,
+    category: str,
     description: str,
     inputs: Sequence[Any],
     outputs: Sequence[Any],
@@ -40,7 +40,7 @@ def schema(
     Args:
         name: as people read it; without its spaces it is the id.
         outputs: are called by their ids.
-        room: below ACTalker in the menu.
+        category: below ACTalker in the menu.
         aliases: other words that a search finds the node by.
         advanced: ids of widgets that are folded away until they are asked for.
         essentials: its category among the essential nodes, if it is one; the front end then no
@@ -59,7 +59,7 @@ def schema(
     made = io.Schema(
         node_id=f"ACTalker_{name.replace(' ', '')}",
         display_name=f"{name} (ACTalker)",
-        category=f"ACTalker/{room}",
+        category=f"ACTalker/{category}",
         description=description,
         inputs=list(inputs),
         outputs=list(outputs),

@@ -43,7 +43,7 @@ class Curve(io.ComfyNode):
         cls, curve_text: str, audio: dict | None = None, numbers: float | list | None = None
     ) -> io.NodeOutput:
         """Refuses here what cannot be read, with the place in the text."""
-        sound = None if audio is None else convert.audio(audio, "Curve")
+        sound = None if audio is None else convert.from_audio(audio, "Curve")
         curves.check_curve(curve_text)
         if sound is None and "envelope" in curve_text:
             raise InputError("Curve: envelope follows a sound: connect audio.")
@@ -85,8 +85,8 @@ class Gates(io.ComfyNode):
         cls, audio_curve: object | None = None, expression_curve: object | None = None
     ) -> io.NodeOutput:
         """A pair."""
-        audio = convert.curve(audio_curve, "Gates, audio_curve")
-        expression = convert.curve(expression_curve, "Gates, expression_curve")
+        audio = convert.from_curve(audio_curve, "Gates, audio_curve")
+        expression = convert.from_curve(expression_curve, "Gates, expression_curve")
         return io.NodeOutput((audio or OPEN, expression or OPEN))
 
 

@@ -122,11 +122,11 @@ class PreparePortrait(io.ComfyNode):
         face_box: str = "",
     ) -> io.NodeOutput:
         """Find, then fit."""
-        picture = convert.picture(image)
-        given = given_face(picture, face, face_mask, face_box)
+        picture = convert.first_image(image)
+        given = manual_face(picture, face, face_mask, face_box)
         faces = face_finder().find(picture) if given is None else [given]
         size = (int(picture.shape[1]), int(picture.shape[2]))
-        chosen = given or choose_face(faces, named(face, face_index), size, "picture")
+        chosen = given or choose_face(faces, face_choice(face, face_index), size, "picture")
         portrait = prepare_portrait(
             picture, chosen, short_side_px, expand=expand or None, aspect=aspect or None
         )
@@ -141,16 +141,16 @@ def find_portrait_face(picture: Tensor, face: str, index: int) -> Face:
     Raises:
         FaceError: none is found. InputError: an unknown choice.
     """
-    given = given_face(picture, face, None, "")
-    return given or find_face(face_finder(), picture, named(face, index), "picture")
+    given = manual_face(picture, face, None, "")
+    return given or find_face(face_finder(), picture, face_choice(face, index), "picture")
 
 
-def named(face: str, index: int) -> str:
+def face_choice(face: str, index: int) -> str:
     """What the two widgets mean, as the core names it."""
     return str(index) if face == INDEX else face
 
 
-def given_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
+def manual_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
     """A face that need not be looked for.
 
     Raises:
@@ -158,17 +158,17 @@ def given_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Fac
     """
     check_choice("face", face, FACE_CHOICES)
     size = (int(picture.shape[1]), int(picture.shape[2]))
-    given = given_box(size, mask, box)
+    given = manual_box(size, mask, box)
     if given is not None:
-        return face_in_box(picture, given, optional_finder())
+        return face_in_box(picture, given, optional_face_finder())
     return Face(image_box(size[1], size[0]), confidence=1.0) if face == WHOLE else None
 
 
-def given_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
+def manual_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
     """A box drawn or written by hand."""
     if check_text("Face box", box).strip():
         return check_box(_numbers(box), size[1], size[0], "picture")
-    drawn = convert.masks(mask)
+    drawn = convert.from_mask(mask)
     return None if drawn is None else box_of_mask(drawn[0, 0], size)
 
 
@@ -181,7 +181,7 @@ def _numbers(text: str) -> Box:
     return x0, y0, x1, y1
 
 
-def optional_finder() -> FaceFinder | None:
+def optional_face_finder() -> FaceFinder | None:
     """What finds faces, where boxes can do without."""
     try:
         return face_finder()
@@ -230,12 +230,12 @@ class PasteBack(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         """One call."""
-        clip, drawn = convert.frames(frames, fps=1.0).pictures, convert.masks(mask)
+        clip, drawn = convert.read_frames(frames, fps=1.0).images, convert.from_mask(mask)
         bar, found, done = Bar(len(clip)), [], 0
         chunks = iter(clip.split(PASTED_AT_ONCE))
-        picture = convert.picture(original)
+        picture = convert.first_image(original)
         for pasted in paste_back(chunks, picture, portrait.crop, feather_px, drawn):
             found.append(convert.to_image(pasted))
             done += len(pasted)
-            bar.counted(done)
+            bar.count(done)
         return io.NodeOutput(torch.cat(found))

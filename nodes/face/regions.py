@@ -138,7 +138,7 @@ def _region(
     grow_px: int,
 ) -> Tensor:
     if own is not None:
-        return resize_mask(convert.masks(own), portrait.crop)
+        return resize_mask(convert.from_mask(own), portrait.crop)
     if check_text("Region", written).strip():
         styled = regions.draw_region(written, faces, portrait.height, portrait.width)
     return regions.grow_mask(styled, grow_px)

@@ -1,5 +1,6 @@
 """A ComfyUI server with the pack in it, and saved graphs as its HTTP API takes them."""
 
+import copy
 import json
 import socket
 import subprocess
@@ -14,6 +15,7 @@ from helpers.host import COMFY, DYNAMIC_VRAM, REPOSITORY
 from helpers.widgets import filled, unfolded
 
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
+FEW_STEPS = 2
 START_SECONDS, RUN_SECONDS = 300, 600
 WIDGETS = ("INT", "FLOAT", "STRING", "BOOLEAN", "COMBO")
 IN_BROWSER_ONLY = ("MarkdownNote", "Note")
@@ -97,6 +99,19 @@ class Server:
 def messages(entry: Any, kind: str) -> list[Any]:
     """What a run told of a kind."""
     return [data for name, data in entry["status"]["messages"] if name == kind]
+
+
+def saved(name: str) -> Graph:
+    return json.loads((REPOSITORY / "workflows" / f"{name}.json").read_text("utf-8"))
+
+
+def small(graph: Graph) -> Graph:
+    """The same graph with few steps."""
+    graph = copy.deepcopy(graph)
+    for node in graph.values():
+        if "steps" in node["inputs"]:
+            node["inputs"]["steps"] = FEW_STEPS
+    return graph
 
 
 def api_format(saved: Graph, info: dict[str, Any]) -> Graph:

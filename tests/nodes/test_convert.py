@@ -39,8 +39,8 @@ def numbered(count: int) -> torch.Tensor:
 def test_frames_at_another_rate_are_those_shown_at_that_time(
     convert: Any, fps: float, count: int
 ) -> None:
-    found = convert.Frames(numbered(count), fps).at(RELEASED_FPS)
-    shown = found.pictures[:, 0, 0, 0].tolist()
+    found = convert.Frames(numbered(count), fps).resample(RELEASED_FPS)
+    shown = found.images[:, 0, 0, 0].tolist()
     exact = Fraction(fps).limit_denominator(1001) / Fraction(RELEASED_FPS)
     expected = [min(int(i * exact), count - 1) for i in range(len(shown))]
     assert shown == expected
@@ -50,20 +50,20 @@ def test_frames_at_another_rate_are_those_shown_at_that_time(
 @pytest.mark.parametrize("fps", RATES)
 @pytest.mark.parametrize("count", [1, 5, 60, 1801])
 def test_frames_at_another_rate_last_as_long(convert: Any, fps: float, count: int) -> None:
-    found = convert.Frames(numbered(count), fps).at(RELEASED_FPS)
+    found = convert.Frames(numbered(count), fps).resample(RELEASED_FPS)
     longest = max(1 / RELEASED_FPS, 1 / fps)
-    assert abs(len(found.pictures) / RELEASED_FPS - count / fps) <= longest
-    assert len(found.pictures) >= 1
+    assert abs(len(found.images) / RELEASED_FPS - count / fps) <= longest
+    assert len(found.images) >= 1
 
 
 @pytest.mark.parametrize("fps", [*RATES, RELEASED_FPS])
 def test_frames_at_their_own_rate_stay(convert: Any, fps: float) -> None:
-    assert torch.equal(convert.Frames(numbered(37), fps).at(fps).pictures, numbered(37))
+    assert torch.equal(convert.Frames(numbered(37), fps).resample(fps).images, numbered(37))
 
 
 @pytest.mark.parametrize("fps", RATES)
 def test_frames_at_a_higher_rate_are_repeated_in_order(convert: Any, fps: float) -> None:
-    shown = convert.Frames(numbered(10), RELEASED_FPS).at(fps).pictures[:, 0, 0, 0]
+    shown = convert.Frames(numbered(10), RELEASED_FPS).resample(fps).images[:, 0, 0, 0]
     assert (shown.diff() >= 0).all()
     assert set(shown.tolist()) == set(range(10))
 
@@ -71,12 +71,12 @@ def test_frames_at_a_higher_rate_are_repeated_in_order(convert: Any, fps: float)
 def test_a_video_brings_its_own_rate_and_frames(comfy: Comfy, convert: Any) -> None:
     made = comfy.nodes.NODE_CLASS_MAPPINGS["CreateVideo"]
     video = made.EXECUTE_NORMALIZED(images=image(frames=6), fps=60.0).args[0]
-    found = convert.frames(video, 25.0)
+    found = convert.read_frames(video, 25.0)
     assert found.fps == 60.0
-    fewer = convert.frames(video, 25.0, 30.0, 2)
-    assert torch.equal(fewer.pictures, found.pictures[[0, 2]])
-    assert torch.equal(found.pictures, convert.pictures(image(frames=6)))
-    assert convert.frames(image(frames=6), 25.0).fps == 25.0
+    fewer = convert.read_frames(video, 25.0, 30.0, 2)
+    assert torch.equal(fewer.images, found.images[[0, 2]])
+    assert torch.equal(found.images, convert.from_image(image(frames=6)))
+    assert convert.read_frames(image(frames=6), 25.0).fps == 25.0
 
 
 def from_file(comfy: Comfy, source: Any, **trim: float) -> Any:
@@ -101,23 +101,23 @@ def test_the_file_behind_a_video_is_read_by_its_times(
     comfy: Comfy, convert: Any, name: str, held: str
 ) -> None:
     source = str(CASES / name) if held == "path" else io.BytesIO((CASES / name).read_bytes())
-    found = convert.frames(from_file(comfy, source), 1.0, RELEASED_FPS)
-    shown = seconds_shown(found.pictures)
+    found = convert.read_frames(from_file(comfy, source), 1.0, RELEASED_FPS)
+    shown = seconds_shown(found.images)
     media = comfy.core("media")
     expected = list(media.read_frames(CASES / name, RELEASED_FPS))
     assert found.fps == RELEASED_FPS
-    assert torch.equal((found.pictures * 255).round().byte(), torch.stack(expected))
+    assert torch.equal((found.images * 255).round().byte(), torch.stack(expected))
     early = torch.arange(len(shown)) / RELEASED_FPS - torch.tensor(shown)
     assert early.min() > -0.02
     assert early.max() < 0.22
 
 
 def test_a_phones_video_is_upright(comfy: Comfy, convert: Any) -> None:
-    found = convert.frames(from_file(comfy, str(CASES / "phone270.mp4")), 1.0, 25.0)
+    found = convert.read_frames(from_file(comfy, str(CASES / "phone270.mp4")), 1.0, 25.0)
     media = comfy.core("media")
     expected = next(iter(media.read_frames(CASES / "phone270.mp4", 25.0)))
-    assert torch.equal((found.pictures[0] * 255).round().byte(), expected)
-    assert found.pictures.shape == (30, 3, 194, 192)
+    assert torch.equal((found.images[0] * 255).round().byte(), expected)
+    assert found.images.shape == (30, 3, 194, 192)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_the_trim_of_a_video_is_kept(
     comfy: Comfy, convert: Any, trim: dict[str, float], expected: tuple[float, float]
 ) -> None:
     video = from_file(comfy, str(CASES / "coverfirst.mkv"), **trim)
-    found = convert.frames(video, 1.0, 25.0)
+    found = convert.read_frames(video, 1.0, 25.0)
     start, seconds = expected
-    assert len(found.pictures) / 25 == pytest.approx(seconds, abs=0.05)
-    assert seconds_shown(found.pictures)[0] == pytest.approx(start, abs=0.05)
+    assert len(found.images) / 25 == pytest.approx(seconds, abs=0.05)
+    assert seconds_shown(found.images)[0] == pytest.approx(start, abs=0.05)
 
 
 def test_a_video_with_a_private_trim_is_trimmed(convert: Any, comfy: Comfy) -> None:
@@ -153,15 +153,15 @@ def test_a_video_with_a_private_trim_is_trimmed(convert: Any, comfy: Comfy) -> N
             return 2.0
 
     for start, first in ((0.8, 0.8), (-1.2, 0.8)):
-        found = convert.frames(VideoFromFile(str(CASES / "vfr.mp4"), start, 0.4), 1.0, 25.0)
-        assert len(found.pictures) == 10
-        assert seconds_shown(found.pictures)[0] == pytest.approx(first, abs=0.05)
+        found = convert.read_frames(VideoFromFile(str(CASES / "vfr.mp4"), start, 0.4), 1.0, 25.0)
+        assert len(found.images) == 10
+        assert seconds_shown(found.images)[0] == pytest.approx(first, abs=0.05)
 
 
 def test_only_the_frames_that_are_needed_are_read(comfy: Comfy, convert: Any) -> None:
     video = from_file(comfy, str(CASES / "vfr.mp4"))
-    assert len(convert.frames(video, 1.0, RELEASED_FPS, 3).pictures) == 3
-    assert len(convert.frames(video, 1.0, RELEASED_FPS, 3000).pictures) == 25
+    assert len(convert.read_frames(video, 1.0, RELEASED_FPS, 3).images) == 3
+    assert len(convert.read_frames(video, 1.0, RELEASED_FPS, 3000).images) == 25
 
 
 def test_nodes_count_the_frames_of_a_video_by_its_times(comfy: Comfy, loaded: Any) -> None:
@@ -180,7 +180,7 @@ def test_nodes_count_the_frames_of_a_video_by_its_times(comfy: Comfy, loaded: An
 def test_a_video_whose_file_is_gone_is_named(comfy: Comfy, convert: Any, tmp_path: Path) -> None:
     video = from_file(comfy, str(tmp_path / "gone.mp4"))
     with pytest.raises(Exception, match=r"gone\.mp4"):
-        convert.frames(video, 1.0, 25.0)
+        convert.read_frames(video, 1.0, 25.0)
 
 
 # Pictures and masks -------------------------------------------------------------------------------
@@ -190,28 +190,28 @@ def test_a_video_whose_file_is_gone_is_named(comfy: Comfy, convert: Any, tmp_pat
 @pytest.mark.parametrize("size", [(64, 64), (30, 77), (1, 1)])
 def test_pictures_come_back_as_they_were(convert: Any, frames: int, size: tuple[int, int]) -> None:
     images = torch.rand(frames, *size, 3)
-    pictures = convert.pictures(images)
+    pictures = convert.from_image(images)
     assert pictures.shape == (frames, 3, *size)
     assert torch.equal(convert.to_image(pictures), images)
-    assert torch.equal(convert.picture(images), pictures[0])
+    assert torch.equal(convert.first_image(images), pictures[0])
 
 
 def test_pictures_lose_their_fourth_channel(convert: Any) -> None:
     images = torch.rand(2, 8, 9, 4)
-    assert torch.equal(convert.pictures(images), convert.pictures(images[..., :3]))
+    assert torch.equal(convert.from_image(images), convert.from_image(images[..., :3]))
 
 
 def test_grey_pictures_get_three_channels(convert: Any) -> None:
     grey = torch.rand(2, 8, 9, 1)
-    found = convert.pictures(grey)
+    found = convert.from_image(grey)
     assert found.shape == (2, 3, 8, 9)
     assert (found == found[:, :1]).all()
 
 
 def test_half_precision_becomes_float32(convert: Any) -> None:
     for dtype in (torch.float16, torch.bfloat16):
-        assert convert.pictures(torch.ones(1, 4, 4, 3, dtype=dtype)).dtype == torch.float32
-        assert convert.masks(torch.ones(1, 4, 4, dtype=dtype)).dtype == torch.float32
+        assert convert.from_image(torch.ones(1, 4, 4, 3, dtype=dtype)).dtype == torch.float32
+        assert convert.from_mask(torch.ones(1, 4, 4, dtype=dtype)).dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -219,17 +219,17 @@ def test_half_precision_becomes_float32(convert: Any) -> None:
     [(4, 4, 3), (0, 4, 4, 3), (1, 1, 4, 4, 3), (1, 4, 4, 2), (1, 4, 4, 5), (1, 4, 4, 0), (), (3,)],
 )
 def test_other_shapes_of_pictures_are_named(convert: Any, shape: tuple[int, ...]) -> None:
-    for take in (convert.pictures, convert.picture):
+    for take in (convert.from_image, convert.first_image):
         with pytest.raises(ValueError, match=r"IMAGE: expected .* got \("):
             take(torch.zeros(shape))
 
 
 def test_bytes_are_pixels_and_other_integers_are_named(convert: Any) -> None:
     given = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
-    assert convert.pictures(given)[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
+    assert convert.from_image(given)[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
     for wrong in (given.to(torch.int64), None, "picture", [1, 2]):
         with pytest.raises(ValueError, match=r"IMAGE: expected .* got "):
-            convert.pictures(wrong)
+            convert.from_image(wrong)
 
 
 @pytest.mark.parametrize(
@@ -244,10 +244,10 @@ def test_values_that_are_not_finite_are_told(
     dtype: torch.dtype,
 ) -> None:
     images = torch.full((2, 400, 400, 3), 1.0, dtype=dtype)
-    assert torch.equal(convert.pictures(images), torch.ones(2, 3, 400, 400))
+    assert torch.equal(convert.from_image(images), torch.ones(2, 3, 400, 400))
     assert not caplog.records
     images[1, 3, 3, 2] = value
-    found = convert.pictures(images)
+    found = convert.from_image(images)
     assert found[1, 2, 3, 3] == becomes
     assert found.sum() == images.numel() - 1 + becomes
     assert "IMAGE: has values that are not finite" in caplog.text
@@ -256,30 +256,30 @@ def test_values_that_are_not_finite_are_told(
 @pytest.mark.parametrize("shape", [(0, 4, 4), (1, 0, 4), (1, 1, 4, 4), (4,), ()])
 def test_other_shapes_of_masks_are_named(convert: Any, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"MASK: expected .* got "):
-        convert.masks(torch.zeros(shape))
+        convert.from_mask(torch.zeros(shape))
 
 
 def test_masks_of_other_types(convert: Any) -> None:
-    assert convert.masks(torch.ones(1, 2, 2, dtype=torch.bool)).max() == 1
-    assert convert.masks(torch.full((1, 2, 2), 255, dtype=torch.uint8)).max() == 1
+    assert convert.from_mask(torch.ones(1, 2, 2, dtype=torch.bool)).max() == 1
+    assert convert.from_mask(torch.full((1, 2, 2), 255, dtype=torch.uint8)).max() == 1
     for wrong in (torch.ones(1, 2, 2, dtype=torch.int32), "mask"):
         with pytest.raises(ValueError, match=r"MASK: expected .* got "):
-            convert.masks(wrong)
+            convert.from_mask(wrong)
 
 
 def test_masks_come_back_as_they_were(convert: Any) -> None:
     mask = torch.rand(3, 8, 9)
-    assert convert.masks(mask).shape == (3, 1, 8, 9)
-    assert torch.equal(convert.to_mask(convert.masks(mask)), mask)
+    assert convert.from_mask(mask).shape == (3, 1, 8, 9)
+    assert torch.equal(convert.to_mask(convert.from_mask(mask)), mask)
 
 
 def test_a_single_mask_without_a_batch_is_taken(convert: Any) -> None:
-    assert convert.masks(torch.rand(8, 9)).shape == (1, 1, 8, 9)
-    assert convert.masks(None) is None
+    assert convert.from_mask(torch.rand(8, 9)).shape == (1, 1, 8, 9)
+    assert convert.from_mask(None) is None
 
 
 def test_masks_are_within_their_range(convert: Any) -> None:
-    found = convert.masks(torch.tensor([[[-1.0, 0.25, 3.0, float("inf")]]]))
+    found = convert.from_mask(torch.tensor([[[-1.0, 0.25, 3.0, float("inf")]]]))
     assert found.isfinite().all()
     assert found.min() >= 0
     assert found.max() <= 1
@@ -292,21 +292,21 @@ def test_masks_are_within_their_range(convert: Any) -> None:
 @pytest.mark.parametrize("rate_hz", [16_000, 44_100])
 def test_sound_comes_back_as_it_was(convert: Any, channels: int, rate_hz: int) -> None:
     sound = speech(0.3, rate_hz, channels)
-    again = convert.to_audio(convert.audio(sound, "Test"))
+    again = convert.to_audio(convert.from_audio(sound, "Test"))
     assert torch.equal(again["waveform"], sound["waveform"])
     assert again["sample_rate"] == rate_hz
 
 
 def test_the_first_sound_of_a_batch_is_taken(convert: Any) -> None:
     batch = {"waveform": torch.randn(3, 2, 100).clamp(-1, 1), "sample_rate": 8000}
-    found = convert.audio(batch, "Test")
+    found = convert.from_audio(batch, "Test")
     assert torch.equal(torch.from_numpy(found.samples), batch["waveform"][0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_sound_of_any_precision_becomes_float32(convert: Any, dtype: torch.dtype) -> None:
     given = {"waveform": torch.full((1, 2, 10), 0.5, dtype=dtype), "sample_rate": 8000}
-    assert convert.audio(given, "Test").samples.tolist() == [[0.5] * 10] * 2
+    assert convert.from_audio(given, "Test").samples.tolist() == [[0.5] * 10] * 2
 
 
 @pytest.mark.parametrize(
@@ -314,9 +314,9 @@ def test_sound_of_any_precision_becomes_float32(convert: Any, dtype: torch.dtype
 )
 def test_integer_channels_are_scaled(convert: Any, dtype: torch.dtype, full: int) -> None:
     given = {"waveform": torch.full((1, 2, 10), full // 2, dtype=dtype), "sample_rate": 8000}
-    assert convert.audio(given, "Test").samples == pytest.approx(0.5)
+    assert convert.from_audio(given, "Test").samples == pytest.approx(0.5)
     given = {"waveform": torch.full((1, 2, 4), 192, dtype=torch.uint8), "sample_rate": 8000}
-    assert convert.audio(given, "Test").samples == pytest.approx(0.5)
+    assert convert.from_audio(given, "Test").samples == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.uint8, torch.bool])
@@ -325,14 +325,14 @@ def test_integers_in_one_channel_are_refused_with_the_way_out(
 ) -> None:
     given = {"waveform": torch.ones(1, 1, 40_960, dtype=dtype), "sample_rate": 16000}
     with pytest.raises(ValueError, match=r"Test: expected AUDIO.*plain PCM.*Load Audio"):
-        convert.audio(given, "Test")
+        convert.from_audio(given, "Test")
 
 
 def test_plain_pcm_of_a_video_is_never_noise(comfy: Comfy, convert: Any) -> None:
     """Twice 20,480 samples at 16 kHz, which core gives as one channel in older versions."""
     parts = from_file(comfy, str(CASES / "pcm.mov")).get_components()
     try:
-        found = convert.audio(parts.audio, "Test")
+        found = convert.from_audio(parts.audio, "Test")
     except ValueError as error:
         assert "Load Audio" in str(error)  # noqa: PT017
     else:
@@ -344,7 +344,7 @@ def test_plain_pcm_of_a_video_is_never_noise(comfy: Comfy, convert: Any) -> None
 def test_sound_of_fewer_dimensions_is_taken(convert: Any, shape: tuple[int, ...]) -> None:
     given = {"waveform": torch.rand(shape), "sample_rate": 8000}
     channels = shape[-2] if len(shape) > 1 else 1
-    assert convert.audio(given, "Test").samples.shape == (channels, 100)
+    assert convert.from_audio(given, "Test").samples.shape == (channels, 100)
 
 
 @pytest.mark.parametrize(
@@ -352,25 +352,25 @@ def test_sound_of_fewer_dimensions_is_taken(convert: Any, shape: tuple[int, ...]
 )
 def test_other_shapes_of_sound_are_named(convert: Any, shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"Test: expected AUDIO.* got .*Load Audio"):
-        convert.audio({"waveform": torch.rand(shape), "sample_rate": 8000}, "Test")
+        convert.from_audio({"waveform": torch.rand(shape), "sample_rate": 8000}, "Test")
 
 
 @pytest.mark.parametrize("rate", [0, -1, None, "fast", float("nan"), float("inf"), []])
 def test_a_sound_needs_a_rate(convert: Any, rate: Any) -> None:
     with pytest.raises(ValueError, match=r"Test: expected AUDIO with a sample rate"):
-        convert.audio({"waveform": torch.rand(1, 1, 100), "sample_rate": rate}, "Test")
+        convert.from_audio({"waveform": torch.rand(1, 1, 100), "sample_rate": rate}, "Test")
 
 
 @pytest.mark.parametrize("given", [None, {}, {"waveform": None}, "sound", [], torch.rand(5)])
 def test_what_is_no_sound_is_named(convert: Any, given: Any) -> None:
     with pytest.raises(ValueError, match=r"Test: expected AUDIO"):
-        convert.audio(given, "Test")
+        convert.from_audio(given, "Test")
 
 
 def test_sound_is_not_shared_with_what_came_in(convert: Any) -> None:
     sound = speech(0.1)
     before = sound["waveform"].clone()
-    convert.audio(sound, "Test").trim(0.05)
+    convert.from_audio(sound, "Test").trim(0.05)
     assert torch.equal(sound["waveform"], before)
 
 
@@ -400,22 +400,22 @@ def models(comfy: Comfy) -> Path:
 
 
 def test_the_built_in_model_stands_first(files: Any) -> None:
-    assert files.checkpoints()[0] == "built-in"
-    assert files.folders()[0] == "none"
+    assert files.list_checkpoints()[0] == "built-in"
+    assert files.list_folders()[0] == "none"
 
 
 def test_folders_are_listed_with_those_within(files: Any, models: Path) -> None:
     (models / "outer" / "inner").mkdir(parents=True, exist_ok=True)
-    assert {"outer", str(Path("outer", "inner"))} <= set(files.folders())
+    assert {"outer", str(Path("outer", "inner"))} <= set(files.list_folders())
 
 
 def test_what_is_listed_is_found(files: Any, models: Path) -> None:
-    for name in files.folders()[1:]:
+    for name in files.list_folders()[1:]:
         assert files.model_path(name).is_dir()
 
 
 def test_lists_name_nothing_twice(files: Any) -> None:
-    for listed in (files.checkpoints(), files.folders(), files.saved_signals()):
+    for listed in (files.list_checkpoints(), files.list_folders(), files.list_signals()):
         assert len(listed) == len(set(listed))
 
 

@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy
-from test_sampling import EXACT_SIDE_PX, assert_same, by_node, conditioned_on, cut, native, prepare
+from helpers.sampling import (
+    EXACT_SIDE_PX,
+    assert_same,
+    by_node,
+    conditioned_on,
+    cut,
+    native,
+    prepare,
+)
 
 FIRST, SECOND = torch.device("cpu"), torch.device("cpu", 0)
 """Two names of one device, which ComfyUI takes for two."""
@@ -28,7 +36,7 @@ def two_devices(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def networks(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> Networks:
     """Which networks ran, by the thread that ran them."""
-    unet, ran = comfy.node_module("actalker.bridge.model").ClipUNet, {}
+    unet, ran = comfy.node_module("actalker.bridge.model").WindowedUNet, {}
     forward = unet.forward
 
     def watched(self: Any, *given: Any, **more: Any) -> Any:
@@ -60,7 +68,7 @@ def test_passes_dealt_to_two_devices_give_the_same_clip(
 
 def test_what_passes_read_goes_to_their_device(comfy: Comfy, clip: Any) -> None:
     model, away = comfy.node_module("actalker.bridge.model"), torch.device("meta")
-    read = model.Reading(clip[0][0][1][model.CONDITIONING_KEY], (1, 2), "windows")
+    read = model.PassInput(clip[0][0][1][model.CONDITIONING_KEY], (1, 2), "windows")
     moved = read.to(away)
     tensors = (moved.conditioning.image_latent, moved.conditioning.audio.tokens)
     assert {tensor.device for tensor in tensors} == {away}

@@ -45,7 +45,7 @@ def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, dis
     (models / "deep" / "down").symlink_to(disk)
     files = comfy.node_module("common.files")
     wanted = ["linked.safetensors", "shelf/far.safetensors", "deep/down/far.safetensors"]
-    assert set(wanted) <= set(files.checkpoints())
+    assert set(wanted) <= set(files.list_checkpoints())
     for name in wanted:
         assert comfy.call("LoadModel", checkpoint=name)
 
@@ -53,7 +53,7 @@ def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, dis
 def test_a_linked_release_is_listed_and_found(comfy: Comfy, models: Path, disk: Path) -> None:
     (models / "bought").symlink_to(disk / "release")
     files = comfy.node_module("common.files")
-    assert "bought" in files.folders()
+    assert "bought" in files.list_folders()
     assert (files.model_path("bought") / "unet-1.pth").read_bytes() == b"x"
 
 
@@ -64,7 +64,7 @@ def test_linked_signals_are_listed_and_load(comfy: Comfy, disk: Path, mark: str)
     (folder / "shelf").symlink_to(disk)
     try:
         for name in (f"link.safetensors{mark}", f"shelf/said.safetensors{mark}"):
-            assert name in comfy.node_module("common.files").saved_signals()
+            assert name in comfy.node_module("common.files").list_signals()
             assert len(comfy.call("LoadSignals", signals_file=name)[1]) == 9
     finally:
         (folder / "link.safetensors").unlink()
@@ -94,7 +94,7 @@ def test_what_points_nowhere_is_not_listed(comfy: Comfy, models: Path) -> None:
     (models / "gone.safetensors").symlink_to(models / "never")
     (models / "circle").symlink_to(models / "circle")
     files = comfy.node_module("common.files")
-    listed = files.checkpoints() + files.folders()
+    listed = files.list_checkpoints() + files.list_folders()
     assert not {"gone.safetensors", "circle"} & set(listed)
     for name in ("gone.safetensors", "circle"):
         assert name in refused(comfy, name)
@@ -106,8 +106,8 @@ def test_links_in_a_circle_end(comfy: Comfy, models: Path, disk: Path) -> None:
     (models / "a" / "here").symlink_to(models / "a")
     (models / "a" / "linked.safetensors").symlink_to(disk / "far.safetensors")
     files = comfy.node_module("common.files")
-    assert "a/linked.safetensors" in files.checkpoints()
-    assert "a" in files.folders()
+    assert "a/linked.safetensors" in files.list_checkpoints()
+    assert "a" in files.list_folders()
 
 
 def test_links_that_multiply_end_soon(
@@ -120,7 +120,7 @@ def test_links_that_multiply_end_soon(
         for side in ("l", "r"):
             (models / f"m{i}" / side).symlink_to(models / f"m{i + 1}")
     start = time.perf_counter()
-    comfy.node_module("common.files").folders()
+    comfy.node_module("common.files").list_folders()
     assert time.perf_counter() - start < 5
     assert "not all" in caplog.text
 
@@ -131,7 +131,7 @@ def test_what_is_no_regular_file_is_not_listed_and_waits_for_nothing(
     os.mkfifo(models / "pipe.safetensors")
     (models / "zero.safetensors").symlink_to("/dev/zero")
     for name in ("pipe.safetensors", "zero.safetensors"):
-        assert name not in comfy.node_module("common.files").checkpoints()
+        assert name not in comfy.node_module("common.files").list_checkpoints()
         assert name in refused(comfy, name)
 
 
@@ -146,7 +146,7 @@ def test_dots_and_absolute_paths_stay_refused(
 
 def listed_and_loading(comfy: Comfy, models: Path) -> tuple[set[str], set[str]]:
     files = comfy.node_module("common.files")
-    listed = set(files.checkpoints()) - {"built-in"}
+    listed = set(files.list_checkpoints()) - {"built-in"}
     loading = set()
     for path in models.rglob("*.safetensors"):
         name = path.relative_to(models).as_posix()

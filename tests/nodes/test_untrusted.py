@@ -44,7 +44,7 @@ def test_files_that_cannot_be_read_are_not_listed(comfy: Comfy, content: bytes) 
         path.write_bytes(content)
     try:
         files = comfy.node_module("common.files")
-        listed = files.checkpoints() + files.saved_signals()
+        listed = files.list_checkpoints() + files.list_signals()
         assert not any("odd" in name for name in listed)
     finally:
         for path in paths:

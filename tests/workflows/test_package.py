@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.http_host import REPOSITORY, Server, api_format, messages
+from helpers.http_host import REPOSITORY, Server, api_format, messages, saved, small
 from helpers.package import CLI, Package, unpack
-from test_workflows import saved, small
 
 NEEDED = {
     *("LICENSE", "README.md", "__init__.py", "pyproject.toml", "requirements.txt"),

@@ -1,6 +1,5 @@
 """Every example graph opens, runs on the built-in model, and gives the video that it promises."""
 
-import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -10,34 +9,21 @@ import pytest
 from helpers.http_host import (
     REPOSITORY,
     WORKFLOWS,
-    Graph,
     Server,
     api_format,
     messages,
+    saved,
     saved_widgets,
+    small,
     widgets,
 )
 from helpers.widgets import unfolded
 
-FEW_STEPS = 2
 FPS = 12.5
 SECONDS = {"07_long_video": 4.0}
 SILENT = ("03_expression_only",)
 NAMES = [path.stem for path in WORKFLOWS]
 EXPECTED = 10
-
-
-def saved(name: str) -> Graph:
-    return json.loads((REPOSITORY / "workflows" / f"{name}.json").read_text("utf-8"))
-
-
-def small(graph: Graph) -> Graph:
-    """The same graph with few steps."""
-    graph = copy.deepcopy(graph)
-    for node in graph.values():
-        if "steps" in node["inputs"]:
-            node["inputs"]["steps"] = FEW_STEPS
-    return graph
 
 
 def test_there_is_one_for_each_task() -> None:

@@ -25,7 +25,7 @@ from .model import (
     PASS_KEY,
     WINDOWS_KEY,
     check_latent,
-    own,
+    check_model,
     shortcuts_of,
     step_of,
     windows_of,
@@ -36,7 +36,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
     """Runs the guidance passes that differ and weigh something, and adds them up."""
 
     def __init__(self, patcher: ModelPatcher, conditioning: list, guidance: Guidance) -> None:
-        own(patcher)
+        check_model(patcher)
         super().__init__(patcher)
         self.clip = conditioning_of(conditioning)
         self.guidance = guidance

@@ -66,7 +66,7 @@ class Layers(comfy.ops.manual_cast):
 
 
 @dataclass(frozen=True)
-class Reading:
+class PassInput:
     """What some passes over a clip read.
 
     Attributes:
@@ -78,7 +78,7 @@ class Reading:
     passes: tuple[Pass, ...]
     windows: Windows
 
-    def to(self, device: torch.device) -> "Reading":
+    def to(self, device: torch.device) -> "PassInput":
         """The same on the device of one of several GPUs, between which ComfyUI deals passes."""
         return replace(self, conditioning=self.conditioning.to(device))
 
@@ -89,26 +89,26 @@ def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
     return [frames, min(frames, windows.frames), *scanned_shares(conditioning.regions)]
 
 
-class CondReading(comfy.conds.CONDConstant):
+class CondPassInput(comfy.conds.CONDConstant):
     """Joins the passes that ComfyUI runs in one batch."""
 
-    cond: Reading
+    cond: PassInput
 
-    def can_concat(self, other: "CondReading") -> bool:
+    def can_concat(self, other: "CondPassInput") -> bool:
         """Passes over the same clip may share a batch."""
         return self.cond.conditioning is other.cond.conditioning
 
-    def concat(self, others: Sequence["CondReading"]) -> Reading:
+    def concat(self, others: Sequence["CondPassInput"]) -> PassInput:
         """In the order of the batch."""
         passes = sum((other.cond.passes for other in others), self.cond.passes)
-        return Reading(self.cond.conditioning, passes, self.cond.windows)
+        return PassInput(self.cond.conditioning, passes, self.cond.windows)
 
     def size(self) -> list[float]:
         """For the estimate of memory."""
         return sizes(self.cond.conditioning, self.cond.windows)
 
 
-class ClipUNet(nn.Module):
+class WindowedUNet(nn.Module):
     """The UNet over all frames of a clip, window by window."""
 
     def __init__(self, unet: UNet, dtype: torch.dtype, windows: Windows) -> None:
@@ -122,7 +122,7 @@ class ClipUNet(nn.Module):
         context: Tensor | None = None,
         control: object = None,
         transformer_options: dict | None = None,
-        reading: Reading | None = None,
+        pass_input: PassInput | None = None,
         **unused: object,
     ) -> Tensor:
         """(p·n, 4, h, w) latents of n frames, the same for each pass -> v of the same shape.
@@ -130,19 +130,19 @@ class ClipUNet(nn.Module):
         Raises:
             NotFiniteError: v is NaN or infinite; says since when.
         """
-        if reading is None:
+        if pass_input is None:
             raise InputError(
                 "This model reads the CONDITIONING of the node Conditioning (ACTalker); it got "
                 "another one. Connect that node to the guider or sampler."
             )
         options = transformer_options or {}
-        x, c_noise = x.unflatten(0, (len(reading.passes), -1))[0], timesteps[:1]
-        frames, c = len(x), reading.conditioning
-        windows = options.get(WINDOWS_KEY, reading.windows)
+        x, c_noise = x.unflatten(0, (len(pass_input.passes), -1))[0], timesteps[:1]
+        frames, c = len(x), pass_input.conditioning
+        windows = options.get(WINDOWS_KEY, pass_input.windows)
         check_latent(x, c, windows.padding)
         step, steps = step_of(options)
         c, cuts = c.padded(frames - c.frames), windows.at(step, frames)
-        more = reading.passes, cuts, stop_if_cancelled, options.get(MEMO_KEY)
+        more = pass_input.passes, cuts, stop_if_cancelled, options.get(MEMO_KEY)
         v = clip_velocity(self.unet, c, x, c_noise, *more)
         if not is_finite(v):
             check_latents(x, "Denoiser")
@@ -174,7 +174,7 @@ def step_of(options: dict) -> tuple[int, int]:
     return step, max(len(levels) - 1, 1)
 
 
-class ClipModel(comfy.model_base.BaseModel):
+class ACTalkerModel(comfy.model_base.BaseModel):
     """EDM v-prediction over the latents of a clip.
 
     Args:
@@ -189,23 +189,25 @@ class ClipModel(comfy.model_base.BaseModel):
         settings = _settings(config)
         settings.set_inference_dtype(dtype, cast)
         super().__init__(settings, comfy.model_base.ModelType.V_PREDICTION_EDM)
-        self.diffusion_model = ClipUNet(unet, dtype, default_windows(config))
+        self.diffusion_model = WindowedUNet(unet, dtype, default_windows(config))
         self.config = config
 
-    def extra_conds(self, **given: object) -> dict[str, CondReading]:
+    def extra_conds(self, **given: object) -> dict[str, CondPassInput]:
         """What each pass reads, on the device that computes."""
         conditioning = given.get(CONDITIONING_KEY)
         if conditioning is None:
             return {}
         which = given.get(PASS_KEY, Pass.EXPRESSION)
         moved = conditioning.to(given["device"])
-        return {"reading": CondReading(Reading(moved, (which,), self._windows(given)))}
+        return {"pass_input": CondPassInput(PassInput(moved, (which,), self._windows(given)))}
 
     def extra_conds_shapes(self, **given: object) -> dict[str, list[float]]:
         """The same before it is encoded."""
         conditioning = given.get(CONDITIONING_KEY)
         return (
-            {} if conditioning is None else {"reading": sizes(conditioning, self._windows(given))}
+            {}
+            if conditioning is None
+            else {"pass_input": sizes(conditioning, self._windows(given))}
         )
 
     def _windows(self, given: dict) -> Windows:
@@ -214,7 +216,7 @@ class ClipModel(comfy.model_base.BaseModel):
     def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
         """Bytes for the passes of one window; the length of the clip does not count."""
         usual = self.config.unet.num_frames
-        clips = (cond_shapes or {}).get("reading") or [[usual, usual, *scanned_shares(None)]]
+        clips = (cond_shapes or {}).get("pass_input") or [[usual, usual, *scanned_shares(None)]]
         frames, window, *scanned = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
         grid = (input_shape[-2], input_shape[-1])
@@ -250,7 +252,7 @@ def make_patcher(
     Args:
         dynamic: False keeps it out of dynamic VRAM, where ComfyUI has that.
     """
-    model = ClipModel(config, unet, dtype, cast)
+    model = ACTalkerModel(config, unet, dtype, cast)
     if comfy.model_management.force_channels_last():
         lay_channels_last(unet)
     plain = comfy.model_patcher.ModelPatcher
@@ -262,14 +264,14 @@ def make_patcher(
     )
 
 
-def own(patcher: comfy.model_patcher.ModelPatcher) -> ClipModel:
+def check_model(patcher: comfy.model_patcher.ModelPatcher) -> ACTalkerModel:
     """The model, if it is one of this pack.
 
     Raises:
         InputError: another MODEL.
     """
     model = getattr(patcher, "model", patcher)
-    if not isinstance(model, ClipModel):
+    if not isinstance(model, ACTalkerModel):
         raise InputError(
             f"MODEL: expected that of Load Model (ACTalker), got {type(model).__name__}. Connect "
             "that node."

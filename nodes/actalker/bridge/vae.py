@@ -123,5 +123,5 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int) -> Tensor:
     for chunk in chunks:
         found.append(check_decoded(chunk, done + 1))
         done += len(chunk)
-        bar.counted(done)
+        bar.count(done)
     return torch.cat(found)
