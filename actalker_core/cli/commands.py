@@ -245,8 +245,8 @@ def write_demo_media(folder: Path) -> list[str]:
         "--portrait": portrait,
         "--audio": speech,
         "--driving": driving,
-        "--face-box": _written(demo.face()),
-        "--driving-box": _written(demo.driving_face()),
+        "--face-box": _written(demo.locate_face()),
+        "--driving-box": _written(demo.locate_driving_face()),
         "--masks": "paper",
         "--out": video,
     }

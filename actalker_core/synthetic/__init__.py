@@ -1,1 +1,1 @@
-"""People who are drawn, and speech that is synthesised: for Demo Media, and for training."""
+"""Drawn faces and synthetic speech: for Demo Media, and for training."""

@@ -1,6 +1,6 @@
-"""Something to animate on a machine that has nothing: drawn people and synthetic speech.
+"""Something to animate on a machine that has no media: drawn faces and synthetic speech.
 
-They come from the world that the built-in model was trained on, but are not among those it saw.
+They are made as those that the built-in model was trained on, of seeds that training never used.
 """
 
 import wave
@@ -12,16 +12,15 @@ from torch import Tensor
 from ..faces.box import Box
 from ..files.writing import check_writable, replace_file
 from ..media import Audio, save_image, write_video
+from .identities import HEAD_NAMES, FaceState, blend_states, make_identity
 from .motion import random_motion
-from .people import HEAD, State, draw_person, towards
-from .pictures import as_frames
+from .rendering import render_face, stack_images
 from .speech import RATE_HZ, random_speech
-from .world import Drawn, draw
 
 SECONDS = 4.0
 FPS = 25.0
-PERSON = 9_000_001
-"""Whose portrait it is. The number after it plays in the driving clip."""
+SEED = 9_000_001
+"""Of the portrait's identity. The driving clip has the identity of the number after it."""
 
 
 def write_demo(folder: Path) -> tuple[Path, Path, Path]:
@@ -33,58 +32,56 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
     image, sound, driving = (folder / n for n in ("portrait.png", "speech.wav", "driving.mp4"))
     for path in (image, sound, driving):
         check_writable(path)
-    write_video(driving, [film(SECONDS)], FPS)
-    save_image(image, portrait())
+    write_video(driving, [render_driving_frames(SECONDS)], FPS)
+    save_image(image, render_portrait())
     with replace_file(sound) as part:
-        _write_wav(part, speech(SECONDS))
+        _write_wav(part, make_speech(SECONDS))
     return image, sound, driving
 
 
-def portrait(person: int = PERSON) -> Tensor:
-    """Somebody at rest: (3, 128, 128) in 0…1."""
-    return as_frames([_portrait(person).picture])[0]
+def render_portrait(seed: int = SEED) -> Tensor:
+    """A face at rest: (3, 128, 128) in 0…1."""
+    return stack_images([render_face(make_identity(seed), FaceState()).image])[0]
 
 
-def face(person: int = PERSON) -> Box:
+def locate_face(seed: int = SEED) -> Box:
     """The box of the portrait's face, in pixels."""
-    return _portrait(person).face
+    return render_face(make_identity(seed), FaceState()).face_box
 
 
-def speech(seconds: float, person: int = PERSON) -> Audio:
-    """Babble in that person's voice, at 16 kHz."""
-    said = random_speech(np.random.default_rng([person, 1]), max(seconds, 1 / FPS))
-    return Audio(said.samples[None, : round(seconds * RATE_HZ)], RATE_HZ)
+def make_speech(seconds: float, seed: int = SEED) -> Audio:
+    """Babble in the voice of a seed: (1, samples) at 16 kHz."""
+    speech = random_speech(np.random.default_rng([seed, 1]), max(seconds, 1 / FPS))
+    return Audio(speech.samples[None, : round(seconds * RATE_HZ)], RATE_HZ)
 
 
-def film(seconds: float, person: int = PERSON, *, head: bool = True, face: bool = True) -> Tensor:
-    """Somebody else, who turns the head, makes faces, or both: (f, 3, 128, 128) at `FPS`."""
-    states = driving_states(seconds, person, head=head, face=face)
-    return as_frames([draw(draw_person(person + 1), state).picture for state in states])
+def render_driving_frames(
+    seconds: float, seed: int = SEED, *, head: bool = True, face: bool = True
+) -> Tensor:
+    """Frames (f, 3, 128, 128) at `FPS` in which another identity moves head, face, or both."""
+    states = make_driving_states(seconds, seed, head=head, face=face)
+    return stack_images([render_face(make_identity(seed + 1), state).image for state in states])
 
 
-def driving_states(
-    seconds: float, person: int = PERSON, *, head: bool = True, face: bool = True
-) -> list[State]:
-    """What happens in `film`."""
+def make_driving_states(
+    seconds: float, seed: int = SEED, *, head: bool = True, face: bool = True
+) -> list[FaceState]:
+    """The state of each frame of `render_driving_frames`."""
     frames = max(round(seconds * FPS), 1)
-    states = random_motion(np.random.default_rng([person, 2]), frames, FPS)
-    moving = [name for name in State.names() if (head if name in HEAD else face)]
-    return [towards(State(), state, moving, 1) for state in states]
+    states = random_motion(np.random.default_rng([seed, 2]), frames, FPS)
+    names = [name for name in FaceState.names() if (head if name in HEAD_NAMES else face)]
+    return [blend_states(FaceState(), state, names, 1) for state in states]
 
 
-def driving_face(person: int = PERSON) -> Box:
-    """The box of the face in the first frame of `film`, in pixels."""
-    return draw(draw_person(person + 1), driving_states(1 / FPS, person)[0]).face
-
-
-def _portrait(person: int) -> Drawn:
-    return draw(draw_person(person), State())
+def locate_driving_face(seed: int = SEED) -> Box:
+    """The box of the face in the first frame of `render_driving_frames`, in pixels."""
+    return render_face(make_identity(seed + 1), make_driving_states(1 / FPS, seed)[0]).face_box
 
 
 def _write_wav(path: Path, audio: Audio) -> None:
-    whole = (np.clip(audio.samples[0], -1, 1) * 32_767).astype("<i2")
+    samples = (np.clip(audio.samples[0], -1, 1) * 32_767).astype("<i2")
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(audio.rate_hz)
-        file.writeframes(whole.tobytes())
+        file.writeframes(samples.tobytes())

@@ -1,25 +1,25 @@
-"""How drawn people move: smooth random tracks of a head and a face."""
+"""How drawn faces move: smooth random tracks of a head and of a face."""
 
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .people import State
+from .identities import FaceState
 
 Array = NDArray[np.float64]
 
-REACH = {"yaw": 16.0, "pitch": 8.0, "roll": 9.0}
-"""How far a head turns, in degrees."""
+HEAD_REACH_DEGREES = {"yaw": 16.0, "pitch": 8.0, "roll": 9.0}
+"""How far a head turns to either side."""
 BLINK_SECONDS = 0.28
 
 
-def random_state(rng: np.random.Generator) -> State:
-    """Anybody at any moment; all that may happen, happens."""
+def random_state(rng: np.random.Generator) -> FaceState:
+    """A state of its whole range, so that networks see everything that can happen."""
     mouth = rng.random() < 0.7
     eyes = np.clip(rng.uniform(-0.15, 1.05), 0, 1)
-    return State(
-        **{name: float(rng.uniform(-reach, reach)) for name, reach in REACH.items()},
+    return FaceState(
+        **{name: float(rng.uniform(-reach, reach)) for name, reach in HEAD_REACH_DEGREES.items()},
         x=float(rng.uniform(-4, 4)),
         y=float(rng.uniform(-4, 4)),
         brows=float(rng.uniform(-1, 1)),
@@ -34,9 +34,9 @@ def random_state(rng: np.random.Generator) -> State:
     )
 
 
-def portrait_state(rng: np.random.Generator) -> State:
-    """Somebody who sits for a portrait: nearly frontal, awake, the mouth shut."""
-    return State(
+def random_portrait_state(rng: np.random.Generator) -> FaceState:
+    """A face as in a portrait: nearly frontal, awake, the mouth shut."""
+    return FaceState(
         yaw=float(rng.uniform(-4, 4)),
         pitch=float(rng.uniform(-2, 2)),
         roll=float(rng.uniform(-2, 2)),
@@ -49,48 +49,47 @@ def portrait_state(rng: np.random.Generator) -> State:
     )
 
 
-def random_motion(rng: np.random.Generator, frames: int, fps: float) -> list[State]:
-    """A driving clip: somebody turns, looks, blinks, smiles and moves the mouth."""
-    size = {name: reach * rng.uniform(0.3, 1) for name, reach in REACH.items()}
-    tracks = {name: size[name] * wander(rng, frames, fps, 0.1, 0.5) for name in REACH}
-    tracks["brows"] = wander(rng, frames, fps, 0.1, 0.6)
-    tracks["smile"] = wander(rng, frames, fps, 0.05, 0.4)
-    tracks["gaze_x"] = wander(rng, frames, fps, 0.1, 0.7)
-    tracks["gaze_y"] = 0.7 * wander(rng, frames, fps, 0.1, 0.5)
-    lids = np.clip(0.75 + 0.3 * wander(rng, frames, fps, 0.1, 0.4), 0.2, 1)
-    tracks["eye_left"] = lids * blinks(rng, frames, fps)
+def random_motion(rng: np.random.Generator, frames: int, fps: float) -> list[FaceState]:
+    """A driving clip, a state for each frame: the head turns, eyes, brows and mouth move."""
+    size = {name: reach * rng.uniform(0.3, 1) for name, reach in HEAD_REACH_DEGREES.items()}
+    tracks = {
+        name: size[name] * smooth_noise_track(rng, frames, fps, 0.1, 0.5)
+        for name in HEAD_REACH_DEGREES
+    }
+    tracks["brows"] = smooth_noise_track(rng, frames, fps, 0.1, 0.6)
+    tracks["smile"] = smooth_noise_track(rng, frames, fps, 0.05, 0.4)
+    tracks["gaze_x"] = smooth_noise_track(rng, frames, fps, 0.1, 0.7)
+    tracks["gaze_y"] = 0.7 * smooth_noise_track(rng, frames, fps, 0.1, 0.5)
+    lids = np.clip(0.75 + 0.3 * smooth_noise_track(rng, frames, fps, 0.1, 0.4), 0.2, 1)
+    tracks["eye_left"] = lids * blink_track(rng, frames, fps)
     winks = rng.random() < 0.3
-    tracks["eye_right"] = lids * blinks(rng, frames, fps) if winks else tracks["eye_left"]
-    tracks["open"] = np.clip(0.35 + 0.8 * wander(rng, frames, fps, 0.5, 2.2), 0, 1)
-    tracks["wide"] = wander(rng, frames, fps, 0.4, 1.6)
-    tracks["round"] = np.clip(wander(rng, frames, fps, 0.4, 1.4), 0, 1)
-    return states_of(State(), tracks)
+    tracks["eye_right"] = lids * blink_track(rng, frames, fps) if winks else tracks["eye_left"]
+    tracks["open"] = np.clip(0.35 + 0.8 * smooth_noise_track(rng, frames, fps, 0.5, 2.2), 0, 1)
+    tracks["wide"] = smooth_noise_track(rng, frames, fps, 0.4, 1.6)
+    tracks["round"] = np.clip(smooth_noise_track(rng, frames, fps, 0.4, 1.4), 0, 1)
+    rows = zip(*(track.tolist() for track in tracks.values()), strict=True)
+    return [replace(FaceState(), **dict(zip(tracks, row, strict=True))) for row in rows]
 
 
-def states_of(rest: State, tracks: dict[str, Array]) -> list[State]:
-    """One state for each number of the tracks; what has no track stays as it is at rest."""
-    length = min(len(track) for track in tracks.values())
-    return [replace(rest, **{k: float(v[i]) for k, v in tracks.items()}) for i in range(length)]
-
-
-def wander(
-    rng: np.random.Generator, frames: int, fps: float, slow_hz: float, fast_hz: float
+def smooth_noise_track(
+    rng: np.random.Generator, frames: int, fps: float, min_hz: float, max_hz: float
 ) -> Array:
-    """A smooth track within −1…1: four waves between two rates."""
+    """A smooth random track (f,) within −1…1: four waves between two rates."""
     t = np.arange(frames) / fps
-    rates, phases = rng.uniform(slow_hz, fast_hz, 4), rng.uniform(0, 2 * np.pi, 4)
+    rates, phases = rng.uniform(min_hz, max_hz, 4), rng.uniform(0, 2 * np.pi, 4)
     weights = rng.uniform(0.3, 1, 4)
     waves = np.sin(2 * np.pi * np.outer(t, rates) + phases) @ weights
     track: Array = waves / weights.sum() * 1.4
     return np.clip(track, -1, 1)
 
 
-def blinks(rng: np.random.Generator, frames: int, fps: float) -> Array:
-    """1 where the lids are up, 0 in the middle of a blink; one every 1.5 to 4 seconds."""
+def blink_track(rng: np.random.Generator, frames: int, fps: float) -> Array:
+    """A track (f,): 1 where the lids are up, 0 mid-blink; a blink every 1.5 to 4 seconds."""
     t = np.arange(frames) / fps
     lids = np.ones(frames)
-    at = rng.uniform(0.2, 2.5)
-    while at < t[-1] + BLINK_SECONDS:
-        lids = np.minimum(lids, np.clip(np.abs(t - at) / BLINK_SECONDS * 1.6 - 0.25, 0, 1))
-        at += rng.uniform(1.5, 4)
+    blink_at = rng.uniform(0.2, 2.5)
+    while blink_at < t[-1] + BLINK_SECONDS:
+        distance = np.abs(t - blink_at) / BLINK_SECONDS
+        lids = np.minimum(lids, np.clip(distance * 1.6 - 0.25, 0, 1))
+        blink_at += rng.uniform(1.5, 4)
     return lids

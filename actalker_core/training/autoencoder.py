@@ -9,10 +9,9 @@ from torch import Tensor, nn
 
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.vae import build_vae
+from ..synthetic.identities import make_identity
 from ..synthetic.motion import random_state
-from ..synthetic.people import draw_person
-from ..synthetic.pictures import as_frames
-from ..synthetic.world import SIDE_PX, Drawn, draw
+from ..synthetic.rendering import SIDE_PX, Rendering, render_face, stack_images
 from . import thumbnail
 from .stage import Batch, Recipe, held_out_generator
 
@@ -104,15 +103,18 @@ def difference(seen: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
 
 def draw_pictures(rng: np.random.Generator, count: int) -> Batch:
     """Pictures of anybody (n, 3, 128, 128) in −1…1 and how much each pixel counts (n, 1, …)."""
-    drawn = [draw(draw_person(int(rng.integers(1 << 31))), random_state(rng)) for _ in range(count)]
+    drawn = [
+        render_face(make_identity(int(rng.integers(1 << 31))), random_state(rng))
+        for _ in range(count)
+    ]
     weights = np.stack([feature_weights(one) for one in drawn])
     return {
-        "pictures": as_frames([one.picture for one in drawn]) * 2 - 1,
+        "pictures": stack_images([one.image for one in drawn]) * 2 - 1,
         "weights": torch.from_numpy(weights)[:, None],
     }
 
 
-def feature_weights(drawn: Drawn) -> Array:
+def feature_weights(drawn: Rendering) -> Array:
     """(128, 128): 1, and more over mouth and eyes."""
     weights = np.ones((SIDE_PX, SIDE_PX), np.float32)
     for name in ("mouth", "eye_left", "eye_right"):

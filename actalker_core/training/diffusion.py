@@ -18,7 +18,7 @@ from ..models.actalker.guidance import Pass
 from ..models.actalker.token_regions import Regions
 from ..models.actalker.unet.control import Control
 from ..models.actalker.unet.unet import UNet
-from ..synthetic.world import SIDE_PX
+from ..synthetic.rendering import SIDE_PX
 from .stage import Batch, Recipe
 from .takes import time_ids
 

@@ -20,11 +20,10 @@ from ..faces import Face, Track
 from ..media import Audio
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import Inputs, Settings, default_windows, generate
-from ..synthetic.motion import portrait_state, random_motion
-from ..synthetic.people import Person, State, draw_person
-from ..synthetic.pictures import as_frames
+from ..synthetic.identities import FaceState, Identity, make_identity
+from ..synthetic.motion import random_motion, random_portrait_state
+from ..synthetic.rendering import SIDE_PX, ImageArray, Rendering, render_face, stack_images
 from ..synthetic.speech import RATE_HZ, Speech, random_speech
-from ..synthetic.world import SIDE_PX, Drawn, Picture, draw
 from .reading import read_states
 
 log = logging.getLogger(__name__)
@@ -57,31 +56,31 @@ class Scene:
         return np.random.default_rng([FIRST_SEED, self.number, part])
 
     @cached_property
-    def person(self) -> Person:
+    def person(self) -> Identity:
         """Whose portrait it is."""
-        return draw_person(FIRST_SEED + self.number)
+        return make_identity(FIRST_SEED + self.number)
 
     @cached_property
-    def rest(self) -> State:
+    def rest(self) -> FaceState:
         """As in the portrait."""
-        return portrait_state(self._rng(0))
+        return random_portrait_state(self._rng(0))
 
     @cached_property
-    def portrait(self) -> Drawn:
+    def portrait(self) -> Rendering:
         """The portrait."""
-        return draw(self.person, self.rest)
+        return render_face(self.person, self.rest)
 
     def speech(self, which: int = 0) -> Speech:
         """What is said; another number, something else."""
         return random_speech(self._rng(10 + which), self.frames / self.fps + 0.5)
 
-    def motion(self, which: int = 0) -> list[State]:
+    def motion(self, which: int = 0) -> list[FaceState]:
         """What the driving clip does."""
         return random_motion(self._rng(20 + which), self.frames, self.fps)
 
     def mouth(self, which: int = 0) -> Array:
         """(frames, 3) shapes of the mouth that the speech asks for."""
-        return self.speech(which).mouth_at(np.arange(self.frames) / self.fps)
+        return self.speech(which).interpolate_mouth(np.arange(self.frames) / self.fps)
 
     def rise_and_fall(self) -> tuple[str, Array]:
         """A gate that opens until the middle and shuts until the end: as text, and per frame."""
@@ -94,23 +93,23 @@ class Scene:
 class Performance:
     """Who plays in a driving clip, and what: the same performer may do something else."""
 
-    performer: Person
-    states: Sequence[State]
+    performer: Identity
+    states: Sequence[FaceState]
 
     @cached_property
-    def frames(self) -> list[Drawn]:
+    def frames(self) -> list[Rendering]:
         """The clip."""
-        return [draw(self.performer, state) for state in self.states]
+        return [render_face(self.performer, state) for state in self.states]
 
     @property
     def pictures(self) -> Tensor:
         """(f, 3, 128, 128) in 0…1."""
-        return as_frames([drawn.picture for drawn in self.frames])
+        return stack_images([drawn.image for drawn in self.frames])
 
     @property
     def track(self) -> Track:
         """Where the face is."""
-        boxes = np.array([drawn.face for drawn in self.frames], np.float32)
+        boxes = np.array([drawn.face_box for drawn in self.frames], np.float32)
         return Track(boxes, None, np.ones(len(boxes), np.float32), (SIDE_PX, SIDE_PX))
 
 
@@ -119,10 +118,10 @@ class Filmed:
     """A result, and what is read from it when it is asked for."""
 
     scene: Scene
-    pictures: list[Picture]
+    pictures: list[ImageArray]
 
     @cached_property
-    def states(self) -> list[State]:
+    def states(self) -> list[FaceState]:
         """What is seen in each frame."""
         return read_states(self.scene.person, self.scene.rest, self.pictures)
 
@@ -131,7 +130,7 @@ class Filmed:
         return track_of(self.states, name)
 
 
-def track_of(states: Sequence[State], name: str) -> Array:
+def track_of(states: Sequence[FaceState], name: str) -> Array:
     """One number over time."""
     if name == "eyes":
         return (track_of(states, "eye_left") + track_of(states, "eye_right")) / 2
@@ -160,13 +159,13 @@ class Studio:
     ) -> Filmed:
         """Animate the portrait through the pipeline, as anybody would."""
         inputs = Inputs(
-            portrait=as_frames([scene.portrait.picture])[0],
-            face=Face(scene.portrait.face, 1.0),
+            portrait=stack_images([scene.portrait.image])[0],
+            face=Face(scene.portrait.face_box, 1.0),
             audio=None if speech is None else Audio(speech.samples[None], RATE_HZ),
             driving=None if driving is None else driving.pictures,
             driving_face=None if driving is None else driving.track,
             head=None if head is None else head.pictures,
-            head_box=None if head is None else head.frames[0].face,
+            head_box=None if head is None else head.frames[0].face_box,
         )
         settings = replace(
             self.settings,
@@ -219,7 +218,7 @@ def _in_one_line(row: Measured) -> str:
 
 
 def _measure_scene(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
-    performer = draw_person(FIRST_SEED + 1000 + scene.number)
+    performer = make_identity(FIRST_SEED + 1000 + scene.number)
     acted = Performance(performer, scene.motion())
     spoken, truth = scene.speech(), scene.mouth()[:, 0]
 
@@ -239,7 +238,7 @@ def _measure_scene(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
         )
 
     still = Performance(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in acted.states])
-    posed = Performance(performer, [State()] * scene.frames)
+    posed = Performance(performer, [FaceState()] * scene.frames)
     acted_anew = [replace(s, yaw=0, pitch=0, roll=0) for s in scene.motion(1)]
     first = studio.film(scene, speech=spoken, driving=still, head=posed)
     said_anew = studio.film(scene, speech=scene.speech(1), driving=still, head=posed)
@@ -260,7 +259,7 @@ def _measure_scene(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
 
 def _measure_length(studio: Studio, scene: Scene) -> Iterator[tuple[str, float]]:
     """A clip of many windows: who is it at the end, and do the windows show."""
-    acted = Performance(draw_person(FIRST_SEED + 2000), scene.motion())
+    acted = Performance(make_identity(FIRST_SEED + 2000), scene.motion())
     filmed = studio.film(scene, speech=scene.speech(), driving=acted)
     near, known = identity(filmed)
     yield "identity: difference of 255", near
@@ -286,10 +285,13 @@ def change(a: Filmed, b: Filmed) -> Array:
     return np.asarray(np.mean(off, axis=0))
 
 
-def regions(portrait: Drawn) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def regions(portrait: Rendering) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """The mouth's region and the rest of the face box, as the paper's masks cut them."""
     mouth, face = (np.zeros((SIDE_PX, SIDE_PX), bool) for _ in range(2))
-    for canvas, box in ((mouth, mouth_box(Face(portrait.face, 1.0))), (face, portrait.face)):
+    for canvas, box in (
+        (mouth, mouth_box(Face(portrait.face_box, 1.0))),
+        (face, portrait.face_box),
+    ):
         x0, y0, x1, y1 = (max(round(edge), 0) for edge in box)
         canvas[y0:y1, x0:x1] = True
     return mouth, face & ~mouth
@@ -301,10 +303,10 @@ def identity(filmed: Filmed) -> tuple[float, float]:
     Every fifth frame is compared with drawings of the same state of that person and of strangers.
     """
     scene, near, known = filmed.scene, [], []
-    strangers = [draw_person(FIRST_SEED + 3000 + i) for i in range(STRANGERS)]
+    strangers = [make_identity(FIRST_SEED + 3000 + i) for i in range(STRANGERS)]
     for picture, state in list(zip(filmed.pictures, filmed.states, strict=True))[::5]:
         away = [
-            float(np.abs(draw(person, state).picture.astype(float) - picture).mean())
+            float(np.abs(render_face(person, state).image.astype(float) - picture).mean())
             for person in (scene.person, *strangers)
         ]
         near.append(away[0])
@@ -312,7 +314,7 @@ def identity(filmed: Filmed) -> tuple[float, float]:
     return float(np.mean(near)), float(np.mean(known))
 
 
-def seam_ratio(model: ACTalker, pictures: Sequence[Picture]) -> float:
+def seam_ratio(model: ACTalker, pictures: Sequence[ImageArray]) -> float:
     """Change between frames at the borders of the last step's windows, over that elsewhere."""
     windows, steps = default_windows(model.config), model.config.sampling.steps
     starts = {frames[0] for frames in windows.at(steps - 1, len(pictures) + windows.padding)}

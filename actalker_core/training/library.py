@@ -24,11 +24,10 @@ from ..models.actalker.encoders.identity import encode_identity
 from ..models.actalker.encoders.motion import encode_expression, encode_pose
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.vae import encode_image
+from ..synthetic.identities import HEAD_NAMES, FaceState, blend_states, make_identity
 from ..synthetic.motion import random_motion
-from ..synthetic.people import HEAD, State, draw_person, towards
-from ..synthetic.pictures import as_frames
+from ..synthetic.rendering import render_face, stack_images
 from ..synthetic.speech import RATE_HZ, Speech, random_speech
-from ..synthetic.world import draw
 from .autoencoder import feature_weights
 from .takes import AUDIO, SETUPS, Take, random_portrait, random_setup, random_signal, setup_masks
 from .watchers import loosely
@@ -59,7 +58,7 @@ class Heard:
 
     def part(self, first: int, frames: int, fps: float, reach: int) -> Said:
         """Some frames of it; `reach` is how many states each frame hears."""
-        mouth = self.speech.mouth_at((first + np.arange(frames)) / fps)
+        mouth = self.speech.interpolate_mouth((first + np.arange(frames)) / fps)
         return Said(
             mouth, window_audio_states(self.states, first + frames, fps, reach)[first:].half()
         )
@@ -69,7 +68,7 @@ class Heard:
 class Watched:
     """A driving clip: what happened, and what the encoders made of it."""
 
-    states: list[State]
+    states: list[FaceState]
     features: Tensor
     rotation_degrees: Tensor
 
@@ -81,7 +80,7 @@ class Watched:
     def with_head_of(self, other: "Watched") -> "Watched":
         """The expression of this clip with the head pose of another of the same length."""
         both = zip(self.states, other.states, strict=True)
-        states = [towards(own, its, HEAD, 1) for own, its in both]
+        states = [blend_states(own, its, HEAD_NAMES, 1) for own, its in both]
         return Watched(states, self.features, other.rotation_degrees)
 
 
@@ -102,11 +101,11 @@ def hear(model: ACTalker, speech: Speech) -> Heard:
 def watch(model: ACTalker, rng: np.random.Generator, frames: int) -> Watched:
     """A motion, performed by somebody, through the expression and the pose encoder."""
     fps = model.config.sampling.fps
-    actor, states = draw_person(int(rng.integers(1 << 31))), random_motion(rng, frames, fps)
-    shown = [draw(actor, state) for state in states]
-    pictures = as_frames([d.picture for d in shown])
-    first = loosely(rng, shown[0].face)
-    boxes = [d.face for d in shown] if rng.random() < 0.5 else repeat(first)
+    actor, states = make_identity(int(rng.integers(1 << 31))), random_motion(rng, frames, fps)
+    shown = [render_face(actor, state) for state in states]
+    pictures = stack_images([d.image for d in shown])
+    first = loosely(rng, shown[0].face_box)
+    boxes = [d.face_box for d in shown] if rng.random() < 0.5 else repeat(first)
     expression = encode_expression(model.expression_encoder, pictures, boxes, rate_hz=fps)
     pose = encode_pose(model.head_pose_encoder, pictures, first, rate_hz=fps)
     return Watched(states, expression.features, pose.rotation_degrees)
@@ -163,14 +162,14 @@ class DrawnTakes(Dataset[dict[str, Tensor]]):
             said[1] = self._speech(rng)
         else:
             watched[1] = self._motion(rng).with_head_of(watched[0])
-        shown = [draw(person, rest)]
+        shown = [render_face(person, rest)]
         for spoken, seen in zip(said, watched, strict=True):
             take = Take(person, rest, seen.states, spoken.mouth, gates, setup)
-            shown += [draw(person, state) for state in take.states()]
-        face = loosely(rng, shown[0].face)
+            shown += [render_face(person, state) for state in take.states()]
+        face = loosely(rng, shown[0].face_box)
         weight = torch.from_numpy(np.stack([feature_weights(d) for d in shown[1:]]))
         return {
-            "pictures": as_frames([d.picture for d in shown]),
+            "pictures": stack_images([d.image for d in shown]),
             "face": torch.tensor(face),
             "weight": weight[:, None].unflatten(0, (2, -1)),
             "windows": torch.stack([spoken.windows for spoken in said]),

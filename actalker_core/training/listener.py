@@ -73,7 +73,7 @@ def _piece(rng: np.random.Generator, mel_bins: int) -> Batch:
 def mouth_at_states(speech: Speech) -> Array:
     """(s, 3) the mouth in the middle of each hidden state."""
     count = len(speech.samples) * STATES_PER_SECOND // RATE_HZ
-    return speech.mouth_at((np.arange(count) + 0.5) / STATES_PER_SECOND)
+    return speech.interpolate_mouth((np.arange(count) + 0.5) / STATES_PER_SECOND)
 
 
 def _waves(like: Tensor) -> Tensor:

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ..synthetic.people import Person, State
-from ..synthetic.world import Picture, draw
+from ..synthetic.identities import FaceState, Identity
+from ..synthetic.rendering import ImageArray, render_face
 
 Array = NDArray[np.float64]
 
@@ -52,7 +52,7 @@ MOUTHS = {
     "smile": (-0.6, 0.0, 0.6),
     "wide": (0.0,),
 }
-EYES = {"eye_left": (0.0, 0.5, 1.0), "eye_right": (0.0, 0.5, 1.0), "gaze_x": (-0.6, 0.0, 0.6)}
+EYE_NAMES = {"eye_left": (0.0, 0.5, 1.0), "eye_right": (0.0, 0.5, 1.0), "gaze_x": (-0.6, 0.0, 0.6)}
 BROWS = {"brows": (-0.7, 0.0, 0.7)}
 """Mouths, eyes and brows that are too different to be found in small steps: a shut eye tells
 neither the way to an open one nor where that would look."""
@@ -60,7 +60,9 @@ FIRST_ROUNDS, ROUNDS = 6, 3
 """Newton steps for a first picture, and for each that follows another."""
 
 
-def read_states(person: Person, rest: State, pictures: Iterable[Picture]) -> list[State]:
+def read_states(
+    person: Identity, rest: FaceState, pictures: Iterable[ImageArray]
+) -> list[FaceState]:
     """The states of one person in the pictures (128, 128, 3), one or more, of a clip.
 
     Read forwards and backwards, because each frame begins with what its neighbour showed and may be
@@ -78,15 +80,17 @@ def read_states(person: Person, rest: State, pictures: Iterable[Picture]) -> lis
     ]
 
 
-def _read_one_after_another(person: Person, rest: State, clip: Sequence[Picture]) -> list[State]:
-    found: list[State] = []
+def _read_one_after_another(
+    person: Identity, rest: FaceState, clip: Sequence[ImageArray]
+) -> list[FaceState]:
+    found: list[FaceState] = []
     for picture in clip:
         rounds = ROUNDS if found else FIRST_ROUNDS
         found.append(read_state(person, found[-1] if found else rest, picture, rounds))
     return found
 
 
-def read_state(person: Person, start: State, picture: Picture, rounds: int) -> State:
+def read_state(person: Identity, start: FaceState, picture: ImageArray, rounds: int) -> FaceState:
     """The state near `start` whose drawing comes closest to the picture.
 
     Another mouth, other eyes and other brows are moved closer too before they are judged: a rough
@@ -94,23 +98,23 @@ def read_state(person: Person, start: State, picture: Picture, rounds: int) -> S
     """
     wanted = _seen(picture)
     state = _approach(person, start, wanted, rounds)
-    for choices in (MOUTHS, EYES, BROWS):
+    for choices in (MOUTHS, EYE_NAMES, BROWS):
         other = _closest(person, wanted, _others(state, choices))
         state = _closest(person, wanted, [state, _approach(person, other, wanted, rounds)])
     return state
 
 
-def _others(state: State, choices: Mapping[str, Sequence[float]]) -> Iterator[State]:
+def _others(state: FaceState, choices: Mapping[str, Sequence[float]]) -> Iterator[FaceState]:
     """The state with each of all choices in turn."""
     for values in product(*choices.values()):
         yield replace(state, **dict(zip(choices, values, strict=True)))
 
 
-def _closest(person: Person, wanted: Array, states: Iterable[State]) -> State:
+def _closest(person: Identity, wanted: Array, states: Iterable[FaceState]) -> FaceState:
     return min(states, key=lambda state: float(np.square(_off(person, state, wanted)).sum()))
 
 
-def _approach(person: Person, state: State, wanted: Array, rounds: int) -> State:
+def _approach(person: Identity, state: FaceState, wanted: Array, rounds: int) -> FaceState:
     """Newton steps, each shortened once if it leads away."""
     rest = _off(person, state, wanted)
     for _ in range(rounds):
@@ -127,12 +131,12 @@ def _approach(person: Person, state: State, wanted: Array, rounds: int) -> State
     return state
 
 
-def difference_255(person: Person, state: State, picture: Picture) -> float:
+def difference_255(person: Identity, state: FaceState, picture: ImageArray) -> float:
     """How far a picture is from the drawing of a state: mean per colour, of 255."""
-    return float(np.abs(draw(person, state).picture.astype(float) - picture).mean())
+    return float(np.abs(render_face(person, state).image.astype(float) - picture).mean())
 
 
-def _slope(person: Person, state: State, name: str, rest: Array, wanted: Array) -> Array:
+def _slope(person: Identity, state: FaceState, name: str, rest: Array, wanted: Array) -> Array:
     """How the difference changes with one number, per unit."""
     step = PROBE * UNITS[name]
     if getattr(state, name) + step > BOUNDS[name][1]:
@@ -141,18 +145,18 @@ def _slope(person: Person, state: State, name: str, rest: Array, wanted: Array) 
     return np.asarray((_off(person, moved, wanted) - rest) * (UNITS[name] / step))
 
 
-def _off(person: Person, state: State, wanted: Array) -> Array:
-    return _seen(draw(person, state).picture) - wanted
+def _off(person: Identity, state: FaceState, wanted: Array) -> Array:
+    return _seen(render_face(person, state).image) - wanted
 
 
-def _moved(state: State, step: Array) -> State:
+def _moved(state: FaceState, step: Array) -> FaceState:
     values = {}
     for (name, unit), by in zip(UNITS.items(), step, strict=True):
         values[name] = float(np.clip(getattr(state, name) + unit * by, *BOUNDS[name]))
     return replace(state, **values)
 
 
-def _seen(picture: Picture) -> Array:
+def _seen(picture: ImageArray) -> Array:
     """A little blurred, so that differences tell the way: (pixels·3,)."""
     blurred = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), BLUR_PX)
     return blurred[8:120, 8:120].ravel().astype(float)

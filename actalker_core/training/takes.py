@@ -15,9 +15,17 @@ from ..control import regions
 from ..faces.box import Box
 from ..faces.face import Face
 from ..models.actalker.config import SamplingConfig
-from ..synthetic.motion import portrait_state
-from ..synthetic.people import EYES, HEAD, MOUTH, Person, State, draw_person, towards
-from ..synthetic.world import SIDE_PX
+from ..synthetic.identities import (
+    EYE_NAMES,
+    HEAD_NAMES,
+    MOUTH_NAMES,
+    FaceState,
+    Identity,
+    blend_states,
+    make_identity,
+)
+from ..synthetic.motion import random_portrait_state
+from ..synthetic.rendering import SIDE_PX
 
 Array = NDArray[np.float64]
 
@@ -45,25 +53,27 @@ class Take:
         setup: one of `SETUPS`.
     """
 
-    person: Person
-    rest: State
-    driving: Sequence[State]
+    person: Identity
+    rest: FaceState
+    driving: Sequence[FaceState]
     mouth: Array
     gates: Array
     setup: str
 
-    def states(self) -> list[State]:
+    def states(self) -> list[FaceState]:
         """What each frame of the result shall be."""
         rows = zip(self.driving, self.mouth, self.gates, strict=True)
         return [self._state(driving, mouth, *gates) for driving, mouth, gates in rows]
 
-    def _state(self, driving: State, mouth: Array, audio: float, expression: float) -> State:
-        owned = [*HEAD, *EYES]
+    def _state(
+        self, driving: FaceState, mouth: Array, audio: float, expression: float
+    ) -> FaceState:
+        owned = [*HEAD_NAMES, *EYE_NAMES]
         if self.setup == "expression":
-            owned += [*MOUTH, "smile"]
-        state = towards(self.rest, driving, owned, expression)
-        spoken = replace(state, **dict(zip(MOUTH, mouth.tolist(), strict=True)))
-        return towards(state, spoken, MOUTH, audio)
+            owned += [*MOUTH_NAMES, "smile"]
+        state = blend_states(self.rest, driving, owned, expression)
+        spoken = replace(state, **dict(zip(MOUTH_NAMES, mouth.tolist(), strict=True)))
+        return blend_states(state, spoken, MOUTH_NAMES, audio)
 
 
 def random_setup(rng: np.random.Generator, frames: int) -> tuple[str, Array]:
@@ -91,9 +101,9 @@ def random_curve(rng: np.random.Generator, frames: int) -> Array:
     return np.interp(np.arange(frames), at, levels)
 
 
-def random_portrait(rng: np.random.Generator) -> tuple[Person, State]:
+def random_portrait(rng: np.random.Generator) -> tuple[Identity, FaceState]:
     """Somebody who sits still."""
-    return draw_person(int(rng.integers(1 << 31))), portrait_state(rng)
+    return make_identity(int(rng.integers(1 << 31))), random_portrait_state(rng)
 
 
 def setup_masks(setup: str, face: Box) -> tuple[Tensor, Tensor]:

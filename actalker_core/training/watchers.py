@@ -16,10 +16,16 @@ from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.identity import INPUT_PX as HEAD_PX
 from ..models.actalker.encoders.motion import INPUT_PX, ResNet, head_pose_box
 from ..models.actalker.networks import Encoders
+from ..synthetic.identities import (
+    BEARD_COUNT,
+    GLASSES_COUNT,
+    HAIR_STYLE_COUNT,
+    FaceState,
+    Identity,
+    make_identity,
+)
 from ..synthetic.motion import random_state
-from ..synthetic.people import BEARDS, GLASSES, HAIR_STYLES, Person, State, draw_person
-from ..synthetic.pictures import as_frames
-from ..synthetic.world import SIDE_PX, Drawn, draw
+from ..synthetic.rendering import SIDE_PX, Rendering, render_face, stack_images
 from .stage import Batch, Recipe, held_out_generator
 
 EXPRESSIONS = (
@@ -59,28 +65,28 @@ DEGREES_PER_UNIT = 10.0
 """An error of so many degrees counts as much as one of 1 elsewhere."""
 
 
-def expression_of(state: State) -> list[float]:
+def expression_of(state: FaceState) -> list[float]:
     """What the expression encoder shall say about a face."""
     values = [getattr(state, name) for name in EXPRESSIONS]
     scaled = [2 * v - 1 if n in FROM_ZERO else v for n, v in zip(EXPRESSIONS, values, strict=True)]
     return [*scaled, 1.0]
 
 
-def rotation_of(state: State) -> list[float]:
+def rotation_of(state: FaceState) -> list[float]:
     """What the pose encoder shall say about a head, in degrees."""
     return [getattr(state, name) for name in ROTATIONS]
 
 
-def description_of(person: Person) -> list[float]:
+def description_of(person: Identity) -> list[float]:
     """What can be read off a face about whose it is, each number of order 1."""
     colours = [(v - 128) / 64 for c in (person.skin, person.hair, person.lips) for v in c]
     shape = [person.width, person.height, person.jaw, person.eye_size, person.brow, person.nose]
     kinds = [
         float(kind == which)
         for which, count in (
-            (person.hair_style, HAIR_STYLES),
-            (person.glasses, GLASSES),
-            (person.beard, BEARDS),
+            (person.hair_style, HAIR_STYLE_COUNT),
+            (person.glasses, GLASSES_COUNT),
+            (person.beard, BEARD_COUNT),
         )
         for kind in range(count)
     ]
@@ -101,7 +107,7 @@ class Task:
     part: str
     shape: Callable[[Box], Box]
     side_px: int
-    truth: Callable[[Person, State], list[float]]
+    truth: Callable[[Identity, FaceState], list[float]]
     unit: float = 1.0
 
 
@@ -135,7 +141,7 @@ class Watcher:
         self.encoder = encoder
         self.network: Any = nn.ModuleDict({self.task.part: self.encoder})
         if name == "identity":
-            told = len(description_of(draw_person(0)))
+            told = len(description_of(make_identity(0)))
             self.network["describe"] = nn.Linear(config.identity_encoder.output_dim, told)
         else:
             wake(self.encoder)
@@ -205,10 +211,10 @@ def watched(rng: np.random.Generator, count: int, task: Task) -> Batch:
     """
     seen, truth, parts = [], [], []
     for _ in range(count):
-        person, state = draw_person(int(rng.integers(1 << 31))), random_state(rng)
-        drawn = draw(person, state)
-        picture = as_frames([drawn.picture])
-        box = task.shape(loosely(rng, drawn.face))
+        person, state = make_identity(int(rng.integers(1 << 31))), random_state(rng)
+        drawn = render_face(person, state)
+        picture = stack_images([drawn.image])
+        box = task.shape(loosely(rng, drawn.face_box))
         seen.append(crop_resized(picture, box, task.side_px))
         where = F.avg_pool2d(crop_resized(_parts(drawn), box, task.side_px // 4), 8)
         parts.append(_told_where(where, expression_of(state)))
@@ -230,7 +236,7 @@ def _told_where(parts: Tensor, expression: list[float]) -> Tensor:
     return torch.cat([there, *numbers], dim=1)
 
 
-def _parts(drawn: Drawn) -> Tensor:
+def _parts(drawn: Rendering) -> Tensor:
     """(1, parts, 128, 128) masks of the parts of a face."""
     masks = np.zeros((len(PARTS), SIDE_PX, SIDE_PX), np.float32)
     for mask, name in zip(masks, PARTS, strict=True):

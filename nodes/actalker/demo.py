@@ -52,12 +52,12 @@ class DemoMedia(io.ComfyNode):
         """Draw and speak."""
         check_choice("movement", movement, MOVEMENTS)
         head, face = MOVEMENTS[movement]
-        who = demo.PERSON + 2 * person
-        portrait = demo.portrait(who)
+        seed = demo.SEED + 2 * person
+        portrait = demo.render_portrait(seed)
         return io.NodeOutput(
             convert.to_image(portrait[None]),
-            convert.to_mask(box_mask(demo.face(who), *portrait.shape[1:])),
-            convert.to_audio(demo.speech(seconds, who)),
-            convert.to_image(demo.film(seconds, who, head=head, face=face)),
+            convert.to_mask(box_mask(demo.locate_face(seed), *portrait.shape[1:])),
+            convert.to_audio(demo.make_speech(seconds, seed)),
+            convert.to_image(demo.render_driving_frames(seconds, seed, head=head, face=face)),
             demo.FPS,
         )

@@ -19,7 +19,7 @@ from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.models.actalker.checkpoint import load_built_in
 from actalker_core.models.actalker.networks import ACTalker, choose_weight_dtype
 from actalker_core.ops.layers import lay_channels_last
-from actalker_core.synthetic.people import State, draw_person
+from actalker_core.synthetic.identities import FaceState, make_identity
 from actalker_core.training.evaluate import (
     FIRST_SEED,
     USUAL,
@@ -110,8 +110,8 @@ class Films:
 
 
 def film(studio: Studio, scene: Scene) -> Films:
-    performer = draw_person(FIRST_SEED + 1000 + scene.number)
-    posed = Performance(performer, [State()] * scene.frames)
+    performer = make_identity(FIRST_SEED + 1000 + scene.number)
+    posed = Performance(performer, [FaceState()] * scene.frames)
     clip = partial(studio.film, scene, speech=scene.speech())
     return Films(
         clip(driving=Performance(performer, scene.motion())),
@@ -120,7 +120,7 @@ def film(studio: Studio, scene: Scene) -> Films:
     )
 
 
-def _still(performer: Any, states: list[State]) -> Performance:
+def _still(performer: Any, states: list[FaceState]) -> Performance:
     return Performance(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in states])
 
 
@@ -140,7 +140,7 @@ def leak(films: Films) -> float:
 def seconds_of(studios: dict[str, Studio], amount: Amount) -> dict[str, float]:
     """Medians."""
     scene = Scene(0, amount.timed_frames, next(iter(studios.values())).model.config.sampling.fps)
-    acted = Performance(draw_person(FIRST_SEED + 1000), scene.motion())
+    acted = Performance(make_identity(FIRST_SEED + 1000), scene.motion())
     assert acted.frames  # drawn before the clock runs
     given = {"speech": scene.speech(), "driving": acted}
     calls = {name: partial(s.film, scene, **given) for name, s in studios.items()}

@@ -31,7 +31,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     for place, name in (
         (commands, "_model"),
         (commands, "Clip"),
-        (demo, "film"),
+        (demo, "render_driving_frames"),
         (release, "read_pickle"),
         (urllib.request, "urlopen"),
     ):

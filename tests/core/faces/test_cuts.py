@@ -18,7 +18,7 @@ from actalker_core.synthetic import demo
 
 SCENES = SHARED / "cases" / "scenecut.mp4"
 SECONDS, FRAMES = 0.8, 20
-BOX = demo.driving_face(0)
+BOX = demo.locate_driving_face(0)
 
 
 class Boxed:
@@ -48,7 +48,7 @@ def followed(finder: object, frames: list[Tensor], said: pytest.LogCaptureFixtur
 @pytest.fixture(scope="module")
 def films() -> list[list[Tensor]]:
     """Four drawn people, each in a place of their own."""
-    return [list(demo.film(SECONDS, person)) for person in range(4)]
+    return [list(demo.render_driving_frames(SECONDS, person)) for person in range(4)]
 
 
 @pytest.mark.parametrize("other", [1, 2, 3])

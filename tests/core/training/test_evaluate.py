@@ -12,9 +12,9 @@ from actalker_core.control import curves
 from actalker_core.errors import InputError
 from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.pipeline import Settings
-from actalker_core.synthetic.people import HEAD, State, towards
+from actalker_core.synthetic.identities import HEAD_NAMES, FaceState, blend_states
+from actalker_core.synthetic.rendering import ImageArray, render_face
 from actalker_core.synthetic.speech import Speech
-from actalker_core.synthetic.world import Picture, draw
 from actalker_core.training import evaluate
 from actalker_core.training.evaluate import (
     FOLLOWED,
@@ -53,15 +53,17 @@ class Oracle(Studio):
     ) -> Filmed:
         acted = driving.states if driving else [scene.rest] * scene.frames
         if head is not None:
-            acted = [towards(a, h, HEAD, 1) for a, h in zip(acted, head.states, strict=True)]
+            acted = [
+                blend_states(a, h, HEAD_NAMES, 1) for a, h in zip(acted, head.states, strict=True)
+            ]
         mouth = np.zeros((scene.frames, 3))
         if speech is not None:
-            mouth = speech.mouth_at(np.arange(scene.frames) / scene.fps)
+            mouth = speech.interpolate_mouth(np.arange(scene.frames) / scene.fps)
         opened = curves.parse_curve(audio_gate, scene.frames, scene.fps).numpy()
         setup = "paper" if speech else "expression"
         shares = np.stack([opened * (speech is not None), np.ones(scene.frames)], axis=1)
         states = Take(scene.person, scene.rest, acted, mouth, shares, setup).states()
-        return Filmed(scene, [draw(scene.person, state).picture for state in states])
+        return Filmed(scene, [render_face(scene.person, state).image for state in states])
 
 
 class Statue(Studio):
@@ -70,7 +72,7 @@ class Statue(Studio):
     def film(self, scene: Scene, **asked: Any) -> Filmed:
         rng = np.random.default_rng(0)
         noise = rng.normal(0, 2, (scene.frames, 128, 128, 3))
-        shown = np.clip(scene.portrait.picture + noise, 0, 255).astype(np.uint8)
+        shown = np.clip(scene.portrait.image + noise, 0, 255).astype(np.uint8)
         return Filmed(scene, list(shown))
 
 
@@ -116,12 +118,12 @@ def test_every_scene_has_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_scenes_are_the_same_for_a_number() -> None:
     a, b, other = Scene(1, 20, FPS), Scene(1, 20, FPS), Scene(2, 20, FPS)
-    assert np.array_equal(a.portrait.picture, b.portrait.picture)
+    assert np.array_equal(a.portrait.image, b.portrait.image)
     assert np.array_equal(a.mouth(), b.mouth())
     assert a.motion() == b.motion()
     assert not np.array_equal(a.mouth(), a.mouth(1))
     assert a.motion() != a.motion(1)
-    assert not np.array_equal(a.portrait.picture, other.portrait.picture)
+    assert not np.array_equal(a.portrait.image, other.portrait.image)
 
 
 def test_correlation_of_something_still_is_none() -> None:
@@ -130,10 +132,10 @@ def test_correlation_of_something_still_is_none() -> None:
 
 
 def test_the_mouths_region_holds_the_mouth() -> None:
-    portrait = draw(Scene(0, 1, FPS).person, State(open=1))
+    portrait = render_face(Scene(0, 1, FPS).person, FaceState(open=1))
     mouth, rest = regions(portrait)
     assert not (mouth & rest).any()
-    x0, y0, x1, y1 = (round(edge) for edge in portrait.mouth)
+    x0, y0, x1, y1 = (round(edge) for edge in portrait.mouth_box)
     inside = mouth[y0:y1, x0:x1]
     assert inside.mean() > 0.9
 
@@ -143,7 +145,7 @@ def test_seams_show() -> None:
     steps = Model.config.sampling.steps
     starts = [frames[0] for frames in windows.at(steps - 1, 60)]
 
-    def clip(jump: int) -> list[Picture]:
+    def clip(jump: int) -> list[ImageArray]:
         level, pictures = 0, []
         for i in range(60):
             level += jump if i in starts else 2

@@ -6,15 +6,15 @@ import cv2
 import numpy as np
 import pytest
 
-from actalker_core.synthetic.motion import portrait_state, random_motion
-from actalker_core.synthetic.people import State, draw_person
-from actalker_core.synthetic.world import Picture, draw
+from actalker_core.synthetic.identities import FaceState, make_identity
+from actalker_core.synthetic.motion import random_motion, random_portrait_state
+from actalker_core.synthetic.rendering import ImageArray, render_face
 from actalker_core.training.reading import difference_255, read_states
 
 CLOSE = {"yaw": 1.5, "pitch": 1.5, "roll": 1.0, "brows": 0.15, "open": 0.12}
 
 
-def spoilt(picture: Picture, seed: int) -> Picture:
+def spoilt(picture: ImageArray, seed: int) -> ImageArray:
     """As a model may show it: a little blurred, and noisy."""
     soft = cv2.GaussianBlur(picture, (0, 0), 0.8).astype(float)
     noise = np.random.default_rng(seed).normal(0, 5, picture.shape)
@@ -24,10 +24,10 @@ def spoilt(picture: Picture, seed: int) -> Picture:
 @pytest.mark.parametrize("seed", [11, 12])
 def test_states_are_read_back(seed: int) -> None:
     rng = np.random.default_rng(seed)
-    person, rest = draw_person(seed), portrait_state(rng)
+    person, rest = make_identity(seed), random_portrait_state(rng)
     drawn = random_motion(rng, 8, 12.5)
     states = [replace(state, x=rest.x, y=rest.y) for state in drawn]
-    pictures = [spoilt(draw(person, state).picture, i) for i, state in enumerate(states)]
+    pictures = [spoilt(render_face(person, state).image, i) for i, state in enumerate(states)]
     found = read_states(person, rest, pictures)
     for name, most in CLOSE.items():
         off = [abs(getattr(a, name) - getattr(b, name)) for a, b in zip(states, found, strict=True)]
@@ -35,9 +35,9 @@ def test_states_are_read_back(seed: int) -> None:
 
 
 def test_an_opening_mouth_is_followed() -> None:
-    person, rest = draw_person(3), State()
+    person, rest = make_identity(3), FaceState()
     opened = [0, 0.2, 0.5, 0.9, 0.4, 0]
-    pictures = [spoilt(draw(person, State(open=value)).picture, 0) for value in opened]
+    pictures = [spoilt(render_face(person, FaceState(open=value)).image, 0) for value in opened]
     found = [state.open for state in read_states(person, rest, pictures)]
     assert np.corrcoef(found, opened)[0, 1] > 0.97
 
@@ -45,15 +45,15 @@ def test_an_opening_mouth_is_followed() -> None:
 @pytest.mark.parametrize("seed", [5, 7])
 def test_shut_eyes_are_seen_to_open(seed: int) -> None:
     """Nothing in the picture of a shut eye tells which way it opens."""
-    person = draw_person(seed)
+    person = make_identity(seed)
     eyes = [(0, 0, -0.7), (1, 0, 0.7), (0, 1, -0.7), (1, 1, 0.7), (0, 0, 0)]
-    states = [State(eye_left=left, eye_right=right, brows=brows) for left, right, brows in eyes]
-    pictures = [spoilt(draw(person, state).picture, i) for i, state in enumerate(states)]
-    found = read_states(person, State(eye_left=0, eye_right=0), pictures)
+    states = [FaceState(eye_left=left, eye_right=right, brows=brows) for left, right, brows in eyes]
+    pictures = [spoilt(render_face(person, state).image, i) for i, state in enumerate(states)]
+    found = read_states(person, FaceState(eye_left=0, eye_right=0), pictures)
     assert np.allclose([(f.eye_left, f.eye_right) for f in found], np.array(eyes)[:, :2], atol=0.15)
 
 
-def blotchy(picture: Picture, rng: np.random.Generator) -> Picture:
+def blotchy(picture: ImageArray, rng: np.random.Generator) -> ImageArray:
     """As the built-in model shows it: skin that is not of one colour."""
     blots = cv2.GaussianBlur(rng.normal(0, 1, picture.shape), (0, 0), 3.0)
     soft = cv2.GaussianBlur(picture, (0, 0), 1.0).astype(float)
@@ -64,9 +64,9 @@ def blotchy(picture: Picture, rng: np.random.Generator) -> Picture:
 def test_a_blotchy_face_does_not_lead_astray(seed: int) -> None:
     """A frame read wrongly must not mislead those that follow it."""
     rng = np.random.default_rng(seed)
-    person, rest = draw_person(seed), portrait_state(rng)
+    person, rest = make_identity(seed), random_portrait_state(rng)
     states = [replace(state, x=rest.x, y=rest.y) for state in random_motion(rng, 20, 12.5)]
-    pictures = [blotchy(draw(person, state).picture, rng) for state in states]
+    pictures = [blotchy(render_face(person, state).image, rng) for state in states]
     found = read_states(person, rest, pictures)
     for name, most in {"eye_left": 0.03, "eye_right": 0.03, "smile": 0.2}.items():
         off = [abs(getattr(a, name) - getattr(b, name)) for a, b in zip(states, found, strict=True)]
@@ -74,8 +74,8 @@ def test_a_blotchy_face_does_not_lead_astray(seed: int) -> None:
 
 
 def test_the_difference_tells_people_apart() -> None:
-    person, state = draw_person(4), State(yaw=5)
-    picture = spoilt(draw(person, state).picture, 0)
+    person, state = make_identity(4), FaceState(yaw=5)
+    picture = spoilt(render_face(person, state).image, 0)
     own = difference_255(person, state, picture)
-    others = [difference_255(draw_person(seed), state, picture) for seed in range(20, 30)]
+    others = [difference_255(make_identity(seed), state, picture) for seed in range(20, 30)]
     assert own < min(others) / 4

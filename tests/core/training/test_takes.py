@@ -7,10 +7,21 @@ import pytest
 import torch
 
 from actalker_core.models.actalker.config import VARIANTS
-from actalker_core.synthetic.motion import blinks, portrait_state, random_motion, wander
-from actalker_core.synthetic.people import EYES, HEAD, MOUTH, State, draw_person
+from actalker_core.synthetic.identities import (
+    EYE_NAMES,
+    HEAD_NAMES,
+    MOUTH_NAMES,
+    FaceState,
+    make_identity,
+)
+from actalker_core.synthetic.motion import (
+    blink_track,
+    random_motion,
+    random_portrait_state,
+    smooth_noise_track,
+)
+from actalker_core.synthetic.rendering import render_face
 from actalker_core.synthetic.speech import random_speech
-from actalker_core.synthetic.world import draw
 from actalker_core.training.library import SPEECH_SECONDS, DrawnTakes, Heard, Library, Watched
 from actalker_core.training.takes import (
     AUDIO,
@@ -23,18 +34,20 @@ from actalker_core.training.takes import (
     setup_masks,
 )
 
-REST = State(yaw=2, smile=0.1)
-DRIVING = State(yaw=12, pitch=-3, roll=5, brows=0.8, eye_left=0.1, gaze_x=0.5, smile=-0.7, open=0.9)
+REST = FaceState(yaw=2, smile=0.1)
+DRIVING = FaceState(
+    yaw=12, pitch=-3, roll=5, brows=0.8, eye_left=0.1, gaze_x=0.5, smile=-0.7, open=0.9
+)
 SPOKEN = np.array([0.6, -0.4, 0.3])
 
 
-def state(setup: str, audio: float, expression: float) -> State:
+def state(setup: str, audio: float, expression: float) -> FaceState:
     gates = np.array([[audio, expression]])
-    take = Take(draw_person(0), REST, [DRIVING], SPOKEN[None], gates, setup)
+    take = Take(make_identity(0), REST, [DRIVING], SPOKEN[None], gates, setup)
     return take.states()[0]
 
 
-def of(one: State, names: tuple[str, ...]) -> list[float]:
+def of(one: FaceState, names: tuple[str, ...]) -> list[float]:
     return [getattr(one, name) for name in names]
 
 
@@ -46,15 +59,15 @@ def test_shut_gates_leave_the_portrait(setup: str) -> None:
 @pytest.mark.parametrize("setup", ["audio", "paper", "released"])
 def test_audio_owns_the_mouth(setup: str) -> None:
     open_mouth = state(setup, 1, 0)
-    assert of(open_mouth, MOUTH) == pytest.approx(SPOKEN)
+    assert of(open_mouth, MOUTH_NAMES) == pytest.approx(SPOKEN)
     assert replace(open_mouth, open=0, wide=0, round=0) == REST
 
 
 @pytest.mark.parametrize("setup", ["paper", "released"])
 def test_beside_audio_expression_owns_everything_but_the_mouth(setup: str) -> None:
     both = state(setup, 1, 1)
-    assert of(both, MOUTH) == pytest.approx(SPOKEN)
-    assert of(both, (*HEAD, *EYES)) == of(DRIVING, (*HEAD, *EYES))
+    assert of(both, MOUTH_NAMES) == pytest.approx(SPOKEN)
+    assert of(both, (*HEAD_NAMES, *EYE_NAMES)) == of(DRIVING, (*HEAD_NAMES, *EYE_NAMES))
     assert both.smile == REST.smile
 
 
@@ -125,16 +138,16 @@ def test_films_of_a_pair_differ_in_one_signal_alone(drawn: list[dict[str, torch.
 
 
 def test_the_head_may_be_that_of_another_clip() -> None:
-    own = Watched([State(yaw=1, open=0.5, eye_left=0.2)], torch.zeros(1, 4), torch.zeros(1, 3))
-    other = Watched([State(yaw=9, open=0.9, eye_left=0.8)], torch.ones(1, 4), torch.ones(1, 3))
+    own = Watched([FaceState(yaw=1, open=0.5, eye_left=0.2)], torch.zeros(1, 4), torch.zeros(1, 3))
+    other = Watched([FaceState(yaw=9, open=0.9, eye_left=0.8)], torch.ones(1, 4), torch.ones(1, 3))
     both = own.with_head_of(other)
-    assert both.states == [State(yaw=9, open=0.5, eye_left=0.2)]
+    assert both.states == [FaceState(yaw=9, open=0.5, eye_left=0.2)]
     assert torch.equal(both.features, own.features)
     assert torch.equal(both.rotation_degrees, other.rotation_degrees)
 
 
 def test_masks_are_the_portraits() -> None:
-    face = draw(draw_person(0), REST).face
+    face = render_face(make_identity(0), REST).face_box
     found = {setup: setup_masks(setup, face) for setup in SETUPS}
     assert not found["audio"][1].any()
     assert not found["expression"][0].any()
@@ -156,7 +169,7 @@ def test_motion_is_smooth_and_within_reach() -> None:
 
 
 def test_blinks_shut_the_eyes_now_and_then() -> None:
-    lids = blinks(np.random.default_rng(0), 500, 25.0)
+    lids = blink_track(np.random.default_rng(0), 500, 25.0)
     shut = np.flatnonzero(np.diff((lids < 0.3).astype(int)) == 1)
     assert 4 <= len(shut) <= 15
     assert lids.max() == 1
@@ -164,13 +177,13 @@ def test_blinks_shut_the_eyes_now_and_then() -> None:
 
 def test_wander_keeps_to_its_rates() -> None:
     slow, fast = (
-        np.abs(np.diff(wander(np.random.default_rng(0), 400, 25.0, *rates))).mean()
+        np.abs(np.diff(smooth_noise_track(np.random.default_rng(0), 400, 25.0, *rates))).mean()
         for rates in ((0.05, 0.1), (1.0, 2.0))
     )
     assert fast > 5 * slow
 
 
 def test_people_sit_nearly_frontal() -> None:
-    states = [portrait_state(np.random.default_rng(i)) for i in range(50)]
+    states = [random_portrait_state(np.random.default_rng(i)) for i in range(50)]
     assert max(abs(one.yaw) for one in states) <= 4
     assert all(one.open == 0 for one in states)

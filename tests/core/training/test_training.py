@@ -17,9 +17,8 @@ from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.encoders.motion import ResNet
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.models.actalker.vae import build_vae
-from actalker_core.synthetic.people import State, draw_person
-from actalker_core.synthetic.pictures import as_frames
-from actalker_core.synthetic.world import draw
+from actalker_core.synthetic.identities import FaceState, make_identity
+from actalker_core.synthetic.rendering import render_face, stack_images
 from actalker_core.training import __main__ as command
 from actalker_core.training import autoencoder, course, diffusion, library, watchers
 from actalker_core.training.autoencoder import Autoencoder, calibrate, with_time
@@ -213,7 +212,7 @@ def test_the_autoencoder_begins_with_the_right_colours() -> None:
     for seed in range(3):
         torch.manual_seed(seed)
         vae = Autoencoder(CONFIG, RECIPE).network
-        picture = as_frames([draw(draw_person(seed), State()).picture]) * 2 - 1
+        picture = stack_images([render_face(make_identity(seed), FaceState()).image]) * 2 - 1
         with torch.no_grad():
             seen = vae.decode(vae.encode(picture), 1)
         coarse, wanted = (torch.nn.functional.avg_pool2d(x, 16) for x in (seen, picture))
@@ -234,7 +233,9 @@ def test_what_is_learnt_without_time_is_the_same_with_it() -> None:
 
 def test_calibration_changes_latents_and_not_pictures() -> None:
     vae = build_vae(CONFIG.vae)
-    pictures = as_frames([draw(draw_person(i), State()).picture for i in range(3)]) * 2 - 1
+    pictures = (
+        stack_images([render_face(make_identity(i), FaceState()).image for i in range(3)]) * 2 - 1
+    )
     with torch.no_grad():
         before = vae.decode(vae.encode(pictures), 1)
         calibrate(vae, pictures, 0.5)

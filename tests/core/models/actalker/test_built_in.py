@@ -7,7 +7,7 @@ import pytest
 from actalker_core.models.actalker.checkpoint import BUILT_IN_PATH, NOTICE, load_built_in, summarize
 from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.networks import ACTalker
-from actalker_core.synthetic.people import draw_person
+from actalker_core.synthetic.identities import make_identity
 from actalker_core.training.evaluate import Performance, Scene, Studio, correlation
 
 MOST_BYTES = 20_000_000
@@ -34,7 +34,7 @@ def test_lips_follow_the_sound_and_rest_when_the_gate_is_shut(model: ACTalker) -
     fps, studio = model.config.sampling.fps, Studio(model)
     scene, brief = (Scene(40, round(seconds * fps), fps) for seconds in (SECONDS, SECONDS / 2))
     heard = studio.film(scene, speech=scene.speech()).read("open")
-    acted = Performance(draw_person(77), brief.motion())
+    acted = Performance(make_identity(77), brief.motion())
     shut = studio.film(brief, speech=brief.speech(), driving=acted, audio_gate="0").read("open")
     assert correlation(heard, scene.mouth()[:, 0]) >= 0.6
     assert shut.std() <= 0.3 * heard.std()
