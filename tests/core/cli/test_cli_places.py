@@ -30,7 +30,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for place, name in (
         (commands, "_model"),
-        (commands, "Clip"),
+        (commands, "CLIPEncoder"),
         (demo, "render_driving_frames"),
         (release, "read_pickle"),
         (urllib.request, "urlopen"),
