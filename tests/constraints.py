@@ -1,4 +1,4 @@
-"""Prints what pip must be told so that the newest libraries do not refuse an old torch."""
+"""Prints arguments of pip with which the newest libraries do not refuse an old torch."""
 
 import sys
 

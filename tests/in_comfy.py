@@ -21,11 +21,11 @@ COMFYUI_PATH = os.environ.get("COMFYUI_PATH") or os.pathsep.join(
 COMFY_TORCH = (
     os.environ.get("COMFY_TORCH") or "torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0"
 )
-OF_TESTS = ("hypothesis>=6.100", "psutil", "pytest>=8.3", "pytest-xdist>=3.6")
+TEST_PACKAGES = ("hypothesis>=6.100", "psutil", "pytest>=8.3", "pytest-xdist>=3.6")
 BOTH_STATES = "--dynamic-vram-too"
 
 
-def say(line: str) -> None:
+def print_line(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
 
@@ -45,51 +45,51 @@ class Checkout:
         return switch.is_file() and "aimdo_enabled" in switch.read_text("utf-8")
 
     def set_up(self) -> None:
-        """Make the environment, and make it anew once what it must hold has changed."""
+        """Make the environment, and make it anew once the packages that it needs have changed."""
         requirements = [self.folder / "requirements.txt", REPOSITORY / "requirements.txt"]
-        wanted = "\n".join(
-            [COMFY_TORCH, *OF_TESTS, *(path.read_text("utf-8") for path in requirements)]
+        packages = "\n".join(
+            [COMFY_TORCH, *TEST_PACKAGES, *(path.read_text("utf-8") for path in requirements)]
         )
-        installed = self.environment / "installed"
-        if installed.is_file() and installed.read_text("utf-8") == wanted:
+        record = self.environment / "installed"
+        if record.is_file() and record.read_text("utf-8") == packages:
             return
-        say(f"Setting up {self.environment.name} ...")
+        print_line(f"Setting up {self.environment.name} ...")
         subprocess.run([sys.executable, "-m", "venv", "--clear", self.environment], check=True)
         install = [self.environment / "bin" / "pip", "install", "--quiet"]
         # torch comes first and alone, so that nothing else chooses another one.
         subprocess.run([*install, *COMFY_TORCH.split()], check=True)
         # The repository itself is not installed: ComfyUI loads it from its folder.
-        listed = [argument for path in requirements for argument in ("-r", path)]
-        subprocess.run([*install, *listed, *OF_TESTS], check=True)
-        installed.write_text(wanted, "utf-8")
+        arguments = [argument for path in requirements for argument in ("-r", path)]
+        subprocess.run([*install, *arguments, *TEST_PACKAGES], check=True)
+        record.write_text(packages, "utf-8")
 
     def run(self, command: list[str], dynamic_vram: bool) -> int:
         """Run it; its exit status."""
-        told = {"ACTALKER_IN_COMFY": "1", "COMFYUI_PATH": str(self.folder)}
+        variables = {"ACTALKER_IN_COMFY": "1", "COMFYUI_PATH": str(self.folder)}
         if dynamic_vram:
-            told["ACTALKER_DYNAMIC_VRAM"] = "1"
+            variables["ACTALKER_DYNAMIC_VRAM"] = "1"
         program = self.environment / "bin" / command[0]
-        done = subprocess.run(
-            [program, *command[1:]], cwd=REPOSITORY, env=os.environ | told, check=False
+        process = subprocess.run(
+            [program, *command[1:]], cwd=REPOSITORY, env=os.environ | variables, check=False
         )
-        return done.returncode
+        return process.returncode
 
 
-def checkouts() -> list[Checkout]:
-    """Those that are there; of others it is told that they are not."""
+def find_checkouts() -> list[Checkout]:
+    """The checkouts that exist; a line for each path that is none."""
     paths = [Path(name).expanduser() for name in COMFYUI_PATH.split(os.pathsep) if name]
-    found = [path for path in paths if (path / "main.py").is_file()]
-    if not found:
+    folders = [path for path in paths if (path / "main.py").is_file()]
+    if not folders:
         places = " or ".join(map(str, paths))
-        say(f"Node tests skipped: lay a ComfyUI checkout at {places}, or name COMFYUI_PATH.")
+        print_line(f"Node tests skipped: lay a ComfyUI checkout at {places}, or name COMFYUI_PATH.")
     else:
-        for path in set(paths) - set(found):
-            say(f"Not run in {path}: no ComfyUI checkout is there.")
-    return [Checkout(path.resolve()) for path in found]
+        for path in set(paths) - set(folders):
+            print_line(f"Not run in {path}: no ComfyUI checkout is there.")
+    return [Checkout(path.resolve()) for path in folders]
 
 
-def tried(checkout: Checkout, command: list[str], dynamic_vram: bool) -> str | None:
-    """Set up and run; what went wrong."""
+def try_command(checkout: Checkout, command: list[str], dynamic_vram: bool) -> str | None:
+    """Set up and run; None, or the reason why it failed."""
     try:
         checkout.set_up()
     except subprocess.CalledProcessError as error:
@@ -102,16 +102,16 @@ def main(arguments: list[str]) -> int:
     both_states = arguments[:1] == [BOTH_STATES]
     command = arguments[both_states:]
     results: dict[str, str | None] = {}
-    for checkout in checkouts():
+    for checkout in find_checkouts():
         states = (False, True) if both_states and checkout.has_dynamic_vram else (False,)
         for dynamic_vram in states:
             name = f"ComfyUI {checkout.version}{', dynamic VRAM simulated' * dynamic_vram}"
-            say(f"\n{name}: {checkout.folder}")
+            print_line(f"\n{name}: {checkout.folder}")
             start = time.monotonic()
-            wrong = tried(checkout, command, dynamic_vram)
-            verdict = f"FAILED: {wrong}" if wrong else "passed"
-            results[f"{name}: {verdict}, {time.monotonic() - start:.0f} s"] = wrong
-    say("\n" + "\n".join(results))
+            failure = try_command(checkout, command, dynamic_vram)
+            verdict = f"FAILED: {failure}" if failure else "passed"
+            results[f"{name}: {verdict}, {time.monotonic() - start:.0f} s"] = failure
+    print_line("\n" + "\n".join(results))
     return int(any(results.values()))
 
 

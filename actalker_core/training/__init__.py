@@ -1,1 +1,1 @@
-"""Training a small model on people who are drawn and speech that is synthesised."""
+"""Trains a small model on drawn faces and synthetic speech, and measures it."""

@@ -15,9 +15,9 @@ import torch
 from ..errors import ACTalkerError, check_choice
 from ..models.actalker.checkpoint import load, load_built_in
 from ..models.actalker.networks import ACTalker
-from .course import ABLATIONS, STAGES, Course, ablations
-from .evaluate import Measured, Scene, Studio, measure
-from .report import draw_curves, put_into, read_measures, table, write_measures
+from .curriculum import ABLATIONS, STAGES, Curriculum, build_ablations
+from .evaluation import EvaluationCase, Evaluator, Scores, evaluate
+from .report import format_table, plot_curves, read_scores, replace_section, write_scores
 
 log = logging.getLogger("actalker_core")
 
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; errors of this package become one line and exit code 1."""
     logging.basicConfig(format="%(message)s", stream=sys.stderr)
     log.setLevel(logging.INFO)
-    cv2.setNumThreads(1)  # drawing is small work; torch needs the cores
+    cv2.setNumThreads(1)  # rendering is small work; torch needs the cores
     options = parser().parse_args(arguments)
     try:
         options.run(options)
@@ -40,29 +40,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The whole command line."""
-    whole = argparse.ArgumentParser(prog="python -m actalker_core.training", description=__doc__)
-    add = whole.add_subparsers(required=True, metavar="command").add_parser
+    """The command line's options."""
+    root = argparse.ArgumentParser(prog="python -m actalker_core.training", description=__doc__)
+    add = root.add_subparsers(required=True, metavar="command").add_parser
     run = add("run", help="train, from where the folder's checkpoints stand")
     run.add_argument("stages", nargs="*", help=f"of {', '.join(STAGES)}; all by default")
     run.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
     run.set_defaults(run=_run)
-    export = add("export", help="write what was learnt as one .safetensors")
+    export = add("export", help="write the trained model as one .safetensors")
     export.add_argument("--out", type=Path, required=True)
     export.set_defaults(run=_export)
-    evaluate = add("evaluate", help="measure a model on people it was never trained on")
-    evaluate.add_argument("--model", type=Path, help="a checkpoint (the built-in model)")
-    evaluate.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
-    evaluate.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
-    evaluate.set_defaults(run=_evaluate)
+    evaluation = add("evaluate", help="measure a model on identities that it was never trained on")
+    evaluation.add_argument("--model", type=Path, help="a checkpoint (the built-in model)")
+    evaluation.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
+    evaluation.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
+    evaluation.set_defaults(run=_evaluate)
     ablate = add("ablate", help="train the paper's ablations at one budget and measure them")
     ablate.add_argument("names", nargs="*", help=f"of {', '.join(ABLATIONS)}; all by default")
     ablate.add_argument("--steps", type=int, default=2000, help="of the denoiser (2000)")
     ablate.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
     ablate.set_defaults(run=_ablate)
-    for command in (evaluate, ablate):
-        command.add_argument("--scenes", type=int, default=4)
-        command.add_argument("--frames", type=int, default=50, help="of a scene (50)")
+    for command in (evaluation, ablate):
+        command.add_argument("--cases", type=int, default=4, help="how many (4)")
+        command.add_argument("--frames", type=int, default=50, help="of a case (50)")
         command.add_argument(
             "--page", type=Path, action="append", default=[], help="gets the table; repeatable"
         )
@@ -70,69 +70,69 @@ def parser() -> argparse.ArgumentParser:
         command.add_argument("--folder", type=Path, default=Path("training"))
         command.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
         command.add_argument("--base", type=Path, help="stands in for stages that are not there")
-    run.add_argument("--base-steps", type=int, default=0, help="of its denoiser; goes on from it")
-    for command in (run, evaluate, export, ablate):
+    run.add_argument("--base-steps", type=int, default=0, help="taken by its denoiser")
+    for command in (run, evaluation, export, ablate):
         command.add_argument("--workers", type=int, default=0, help="processes that help (0)")
-    return whole
+    return root
 
 
 def _run(options: argparse.Namespace) -> None:
-    course = _course(options)
-    course.until = time.monotonic() + 60 * options.minutes
-    done = course.run(tuple(options.stages) or STAGES)
-    log.info("Done." if done else "Stopped; the same command goes on from here.")
+    curriculum = _make_curriculum(options)
+    curriculum.deadline = time.monotonic() + 60 * options.minutes
+    is_done = curriculum.run(tuple(options.stages) or STAGES)
+    log.info("Done." if is_done else "Stopped; the same command goes on from here.")
 
 
 def _export(options: argparse.Namespace) -> None:
-    _course(options).export(options.out)
+    _make_curriculum(options).export(options.out)
     log.info("%s: %.1f MB", options.out, options.out.stat().st_size / 1e6)
 
 
 def _evaluate(options: argparse.Namespace) -> None:
     model = load_built_in() if options.model is None else load(options.model)
-    columns = {f"seed {seed}": _measured(model, options, seed) for seed in options.seeds}
-    scene = Scene(options.scenes, options.frames, model.config.sampling.fps)
-    draw_curves(Studio(model), scene, options.out / "curves.png")
+    columns = {f"seed {seed}": _score(model, options, seed) for seed in options.seeds}
+    case = EvaluationCase(options.cases, options.frames, model.config.sampling.fps)
+    plot_curves(Evaluator(model), case, options.out / "curves.png")
     _publish("measures", "", columns, options, options.out)
 
 
 def _ablate(options: argparse.Namespace) -> None:
-    until = time.monotonic() + 60 * options.minutes
-    courses = ablations(_course(options), options.steps)
-    kept = f"measures_{options.steps}_steps_{options.scenes}x{options.frames}_frames.json"
-    for name in options.names or courses:
-        check_choice("ablation", name, tuple(courses))
-        course = replace(courses[name], until=until)
-        path = course.denoiser_home / kept
-        if path.is_file():
+    deadline = time.monotonic() + 60 * options.minutes
+    curricula = build_ablations(_make_curriculum(options), options.steps)
+    file_name = f"measures_{options.steps}_steps_{options.cases}x{options.frames}_frames.json"
+    paths = {name: c.stage_folder("denoiser") / file_name for name, c in curricula.items()}
+    for name in options.names or curricula:
+        check_choice("ablation", name, tuple(curricula))
+        if paths[name].is_file():
             continue
-        if not course.run(("diffusion",)):
+        curriculum = replace(curricula[name], deadline=deadline)
+        if not curriculum.run(("denoiser",)):
             log.info("Stopped; the same command goes on from here.")
             return
-        write_measures({name: _measured(course.model(), options)}, path)
-    columns = read_measures(course.denoiser_home / kept for course in courses.values())
+        write_scores({name: _score(curriculum.load_model(), options)}, paths[name])
     budget = f"Budget: {options.steps} steps of the denoiser each. "
+    columns = read_scores(paths.values())
     _publish("ablations", budget, columns, options, options.folder / "ablations")
 
 
-def _measured(model: ACTalker, options: argparse.Namespace, seed: int = 0) -> Measured:
-    return measure(model, options.scenes, options.frames, seed, options.workers)
+def _score(model: ACTalker, options: argparse.Namespace, seed: int = 0) -> Scores:
+    return evaluate(model, options.cases, options.frames, seed, options.workers)
 
 
 def _publish(
-    mark: str, about: str, columns: dict[str, Measured], options: argparse.Namespace, folder: Path
+    mark: str, budget: str, columns: dict[str, Scores], options: argparse.Namespace, folder: Path
 ) -> None:
-    """Measures as JSON into a folder, as a table into the pages and onto the terminal."""
-    write_measures(columns, folder / "measures.json")
-    scenes = f"Scenes: {options.scenes}, each of {options.frames} frames. Means:"
-    text = f"{about}{scenes}\n\n{table(columns)}"
+    """Scores as JSON into a folder, as a table into the pages and onto the terminal."""
+    write_scores(columns, folder / "measures.json")
+    cases = f"Cases: {options.cases}, each of {options.frames} frames. Means:"
+    text = f"{budget}{cases}\n\n{format_table(columns)}"
     sys.stdout.write(text + "\n")
     for page in options.page:
-        put_into(page, mark, text)
+        replace_section(page, mark, text)
 
 
-def _course(options: argparse.Namespace) -> Course:
-    return Course(
+def _make_curriculum(options: argparse.Namespace) -> Curriculum:
+    return Curriculum(
         options.folder,
         base=options.base,
         base_steps=getattr(options, "base_steps", 0),

@@ -1,4 +1,4 @@
-"""The first stage: pictures into latents and back."""
+"""The first stage: the autoencoder, from images to latents and back."""
 
 from typing import Any
 
@@ -12,129 +12,134 @@ from ..models.actalker.vae import build_vae
 from ..synthetic.identities import make_identity
 from ..synthetic.motion import random_state
 from ..synthetic.rendering import SIDE_PX, Rendering, render_face, stack_images
-from . import thumbnail
-from .stage import Batch, Recipe, held_out_generator
+from . import autoencoder_init
+from .trainer import Batch, TrainConfig, validation_generator
 
-WEIGHT_OF_FEATURES = 8.0
-"""Mouth and eyes are small and matter most."""
-WEIGHT_OF_EDGES = 0.5
-WEIGHT_OF_PRIOR = 1e-3
+FEATURE_WEIGHT = 8.0
+"""Of pixels of mouth and eyes, which are small and matter most."""
+EDGE_WEIGHT = 0.5
+PRIOR_WEIGHT = 1e-3
 LATENT_NOISE = 0.1
-"""Latents near each other shall look alike: what the denoiser leaves over must not show."""
+"""Nearby latents decode alike, so that the denoiser's residual error does not show."""
 
-HELD_OUT_PICTURES = 8
+VALIDATION_IMAGES = 8
 
 Array = NDArray[np.float32]
 
 
-class Autoencoder:
-    """Learns to draw what it has seen through 4 numbers for every 8×8 pixels."""
+class AutoencoderObjective:
+    """Learns to encode 8×8 pixels as 4 numbers, and to decode them."""
 
     name = "vae"
 
-    def __init__(self, config: ModelConfig, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self.network: Any = without_time(build_vae(config.vae))
-        thumbnail.begin(self.network, config.vae.scaling_factor)
-        self.scale = config.vae.scaling_factor
+    def __init__(self, model_config: ModelConfig, config: TrainConfig) -> None:
+        self.config = config
+        self.network: Any = remove_temporal_blocks(build_vae(model_config.vae))
+        autoencoder_init.initialize(self.network, model_config.vae.scaling_factor)
+        self.scale = model_config.vae.scaling_factor
 
-    def batch(self, rng: np.random.Generator) -> Batch:
-        """Pictures of anybody."""
-        return draw_pictures(rng, self.recipe.batch)
+    def make_batch(self, rng: np.random.Generator) -> Batch:
+        """As `render_batch` makes it."""
+        return render_batch(rng, self.config.batch_size)
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Weighted difference of pictures and edges, and a light pull of the latents to 0."""
-        pictures = batch["pictures"]
-        latent = self.network.encode(pictures) * self.scale
-        noisy = latent + LATENT_NOISE * torch.randn_like(latent)
-        seen = self.network.decode(noisy / self.scale, 1)
-        prior: Tensor = WEIGHT_OF_PRIOR * latent.square().mean()
-        return difference(seen, pictures, batch["weights"]) + prior
+    def compute_loss(self, batch: Batch) -> Tensor:
+        """The loss () of images (b, 3, 128, 128): their error, and a light pull of latents to 0.
 
-    def held_out(self) -> dict[str, float]:
-        """Mean difference per colour, of 255, over pictures and over their features."""
+        There is no variance to learn: noise of one size stands for the posterior's, and the pull
+        for its divergence from the prior.
+        """
+        images = batch["images"]
+        latents = self.network.encode(images) * self.scale
+        noisy_latents = latents + LATENT_NOISE * torch.randn_like(latents)
+        outputs = self.network.decode(noisy_latents / self.scale, 1)
+        prior: Tensor = PRIOR_WEIGHT * latents.square().mean()
+        return weighted_error(outputs, images, batch["weights"]) + prior
+
+    def validate(self) -> dict[str, float]:
+        """Mean error per colour, of 255, over images and over mouths and eyes."""
         device = self.network.quant_conv.weight.device
-        batch = draw_pictures(held_out_generator(), HELD_OUT_PICTURES)
-        pictures, weights = batch["pictures"].to(device), batch["weights"].to(device)
-        seen = self.network.decode(self.network.encode(pictures), 1)
-        off = (seen - pictures).abs() * 127.5
-        features = (weights > 1).expand_as(off)
-        return {"error_255": float(off.mean()), "features_255": float(off[features].mean())}
+        batch = render_batch(validation_generator(), VALIDATION_IMAGES)
+        images, weights = batch["images"].to(device), batch["weights"].to(device)
+        outputs = self.network.decode(self.network.encode(images), 1)
+        errors = (outputs - images).abs() * 127.5
+        features = (weights > 1).expand_as(errors)
+        return {"error_255": float(errors.mean()), "features_255": float(errors[features].mean())}
 
 
-class Still(nn.Module):
-    """What a temporal block is that changes nothing."""
+def remove_temporal_blocks(vae: Any) -> Any:
+    """The autoencoder without its temporal blocks: what it learns from single images.
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Itself."""
-        return x
-
-
-def without_time(vae: Any) -> Any:
-    """The autoencoder without its temporal blocks: what it learns from single pictures.
-
-    Drawn frames do not flicker, so that there is nothing for those blocks to mend.
+    Rendered frames do not flicker, so that those blocks have nothing to mend.
     """
     for block in vae.decoder.modules():
         if hasattr(block, "temporal_res_block"):
-            block.temporal_res_block = Still()
+            block.temporal_res_block = nn.Identity()
     nn.init.dirac_(vae.decoder.time_conv_out.weight)
     nn.init.zeros_(vae.decoder.time_conv_out.bias)
     vae.decoder.time_conv_out.requires_grad_(requires_grad=False)
     return vae
 
 
-def with_time(vae: Any, learnt: dict[str, Tensor]) -> None:
-    """Take over what was learnt without time; the temporal blocks then change nothing."""
-    vae.load_state_dict(learnt, strict=False)
+def load_spatial_weights(vae: Any, weights: dict[str, Tensor]) -> None:
+    """Load weights (…) of an autoencoder that `remove_temporal_blocks` trained without time.
+
+    The temporal blocks then change nothing: their residual branches are zero.
+    """
+    vae.load_state_dict(weights, strict=False)
     for block in vae.decoder.modules():
         if hasattr(block, "temporal_res_block"):
             nn.init.zeros_(block.temporal_res_block.conv2.weight)
             nn.init.zeros_(block.temporal_res_block.conv2.bias)
 
 
-def difference(seen: Tensor, truth: Tensor, weights: Tensor) -> Tensor:
-    """Weighted absolute difference of (n, 3, H, W) pictures and of their steps to neighbours."""
-    off = seen - truth
-    across, down = off.diff(dim=3).abs(), off.diff(dim=2).abs()
+def weighted_error(outputs: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Weighted absolute error () of images (b, 3, h, w), and of their gradients.
+
+    Absolute, since squares would blur edges; the error of gradients counts where edges stand.
+    """
+    errors = outputs - targets
+    across, down = errors.diff(dim=3).abs(), errors.diff(dim=2).abs()
     edges = (across * weights[..., 1:]).mean() + (down * weights[..., 1:, :]).mean()
-    return (off.abs() * weights).mean() + WEIGHT_OF_EDGES * edges
+    return (errors.abs() * weights).mean() + EDGE_WEIGHT * edges
 
 
-def draw_pictures(rng: np.random.Generator, count: int) -> Batch:
-    """Pictures of anybody (n, 3, 128, 128) in −1…1 and how much each pixel counts (n, 1, …)."""
-    drawn = [
+def render_batch(rng: np.random.Generator, count: int) -> Batch:
+    """Random faces: images (b, 3, 128, 128) in −1…1, and weights (b, 1, 128, 128) of pixels."""
+    renderings = [
         render_face(make_identity(int(rng.integers(1 << 31))), random_state(rng))
         for _ in range(count)
     ]
-    weights = np.stack([feature_weights(one) for one in drawn])
+    weights = np.stack([pixel_weights(rendering) for rendering in renderings])
     return {
-        "pictures": stack_images([one.image for one in drawn]) * 2 - 1,
+        "images": stack_images([rendering.image for rendering in renderings]) * 2 - 1,
         "weights": torch.from_numpy(weights)[:, None],
     }
 
 
-def feature_weights(drawn: Rendering) -> Array:
-    """(128, 128): 1, and more over mouth and eyes."""
+def pixel_weights(rendering: Rendering) -> Array:
+    """How much each pixel counts (128, 128): 1, and more over mouth and eyes."""
     weights = np.ones((SIDE_PX, SIDE_PX), np.float32)
     for name in ("mouth", "eye_left", "eye_right"):
-        x0, y0 = drawn.landmarks[name].min(0).astype(int) - 2
-        x1, y1 = drawn.landmarks[name].max(0).astype(int) + 3
-        weights[max(y0, 0) : y1, max(x0, 0) : x1] = WEIGHT_OF_FEATURES
+        x0, y0 = rendering.landmarks[name].min(0).astype(int) - 2
+        x1, y1 = rendering.landmarks[name].max(0).astype(int) + 3
+        weights[max(y0, 0) : y1, max(x0, 0) : x1] = FEATURE_WEIGHT
     return weights
 
 
-def calibrate(vae: Any, pictures: Tensor, scale: float) -> None:
-    """Rescale the latents so that, times the model's factor, they spread by 1, as sampling expects.
+def calibrate_latents(vae: Any, images: Tensor, scale: float) -> None:
+    """Rescale latents of images (b, 3, h, w) to a standard deviation of 1, as sampling expects.
 
-    The last layer of the encoder and the first of the decoder take it up; pictures stay as they
-    are. The spread that the encoder tells of is the noise that it was trained with.
+    The last layer of the encoder and the first of the decoder take the factor up, so that images
+    stay as they are. The variance that the encoder reports is that of the noise it learnt with.
+
+    Args:
+        scale: the model's factor on latents.
     """
     with torch.no_grad():
-        spread = (vae.encode(pictures) * scale).std()
+        std = (vae.encode(images) * scale).std()
         channels = vae.decoder.conv_in.in_channels
-        vae.quant_conv.weight[:channels] /= spread
-        vae.quant_conv.bias[:channels] /= spread
+        vae.quant_conv.weight[:channels] /= std
+        vae.quant_conv.bias[:channels] /= std
         vae.quant_conv.weight[channels:] = 0
-        vae.quant_conv.bias[channels:] = 2 * torch.log(LATENT_NOISE / scale / spread)
-        vae.decoder.conv_in.weight *= spread
+        vae.quant_conv.bias[channels:] = 2 * torch.log(LATENT_NOISE / scale / std)
+        vae.decoder.conv_in.weight *= std

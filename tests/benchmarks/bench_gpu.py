@@ -24,7 +24,7 @@ from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.vae import build_vae, decode_frames
 from actalker_core.ops.selective_scan import ScanInput, mamba_ssm_cuda, scan_branches
-from actalker_core.training.report import put_into
+from actalker_core.training.report import replace_section
 from benchmarks.harness import REPEATS, median_seconds, say, seconds_of
 from benchmarks.harness import table as markdown
 from benchmarks.plain import floor
@@ -242,4 +242,4 @@ def main(page: Path = PAGE) -> None:
     s = setup()
     text = table(s, rows(s))
     say(text)
-    put_into(page, MARK, text)
+    replace_section(page, MARK, text)

@@ -20,19 +20,19 @@ from actalker_core.models.actalker.checkpoint import load_built_in
 from actalker_core.models.actalker.networks import ACTalker, choose_weight_dtype
 from actalker_core.ops.layers import lay_channels_last
 from actalker_core.synthetic.identities import FaceState, make_identity
-from actalker_core.training.evaluate import (
+from actalker_core.training.evaluation import (
+    DEFAULT_SETTINGS,
     FIRST_SEED,
-    USUAL,
-    Filmed,
-    Performance,
-    Scene,
-    Studio,
-    change,
+    DrivingVideo,
+    EvaluationCase,
+    Evaluator,
+    GeneratedVideo,
     correlation,
-    regions,
-    share,
+    mean_difference,
+    ratio,
+    region_masks,
 )
-from actalker_core.training.report import put_into
+from actalker_core.training.report import replace_section
 from benchmarks.harness import median_seconds, say
 from benchmarks.harness import table as markdown
 from benchmarks.likeness import psnr_db, ssim
@@ -59,7 +59,7 @@ class Way:
 class Amount:
     """How much is measured: scenes, frames of each, frames of the clip that is timed, how often."""
 
-    scenes: int = 2
+    cases: int = 2
     frames: int = 25
     timed_frames: int = 10
     repeats: int = 15
@@ -86,10 +86,10 @@ WAYS = {
 }
 
 
-def studio_of(way: Way) -> Studio:
+def studio_of(way: Way) -> Evaluator:
     model = load_built_in(CPU, torch.float32)
     way.prepare(model)
-    return Studio(model, settings=replace(USUAL, **way.settings))
+    return Evaluator(model, settings=replace(DEFAULT_SETTINGS, **way.settings))
 
 
 # Films -------------------------------------------------------------------------------------------
@@ -104,53 +104,55 @@ class Films:
         still, face_anew: the same speech, two clips that differ in the face alone.
     """
 
-    both: Filmed
-    still: Filmed
-    face_anew: Filmed
+    both: GeneratedVideo
+    still: GeneratedVideo
+    face_anew: GeneratedVideo
 
 
-def film(studio: Studio, scene: Scene) -> Films:
-    performer = make_identity(FIRST_SEED + 1000 + scene.number)
-    posed = Performance(performer, [FaceState()] * scene.frames)
-    clip = partial(studio.film, scene, speech=scene.speech())
+def generate_video(evaluator: Evaluator, case: EvaluationCase) -> Films:
+    performer = make_identity(FIRST_SEED + 1000 + case.number)
+    posed = DrivingVideo(performer, [FaceState()] * case.frames)
+    clip = partial(evaluator.generate_video, case, speech=case.speech())
     return Films(
-        clip(driving=Performance(performer, scene.motion())),
-        clip(driving=_still(performer, scene.motion()), head=posed),
-        clip(driving=_still(performer, scene.motion(1)), head=posed),
+        clip(driving=DrivingVideo(performer, case.motion())),
+        clip(driving=_still(performer, case.motion()), head=posed),
+        clip(driving=_still(performer, case.motion(1)), head=posed),
     )
 
 
-def _still(performer: Any, states: list[FaceState]) -> Performance:
-    return Performance(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in states])
+def _still(performer: Any, states: list[FaceState]) -> DrivingVideo:
+    return DrivingVideo(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in states])
 
 
 def lip_sync(films: Films) -> float:
-    return correlation(films.both.read("open"), films.both.scene.mouth()[:, 0])
+    return correlation(films.both.measure("open"), films.both.case.mouth()[:, 0])
 
 
 def leak(films: Films) -> float:
-    mouth, rest = regions(films.both.scene.portrait)
-    seen = change(films.still, films.face_anew)
-    return share(seen[mouth].mean(), seen[rest].mean())
+    mouth, rest = region_masks(films.both.case.portrait)
+    seen = mean_difference(films.still, films.face_anew)
+    return ratio(seen[mouth].mean(), seen[rest].mean())
 
 
 # Table -------------------------------------------------------------------------------------------
 
 
-def seconds_of(studios: dict[str, Studio], amount: Amount) -> dict[str, float]:
+def seconds_of(studios: dict[str, Evaluator], amount: Amount) -> dict[str, float]:
     """Medians."""
-    scene = Scene(0, amount.timed_frames, next(iter(studios.values())).model.config.sampling.fps)
-    acted = Performance(make_identity(FIRST_SEED + 1000), scene.motion())
+    case = EvaluationCase(
+        0, amount.timed_frames, next(iter(studios.values())).model.config.sampling.fps
+    )
+    acted = DrivingVideo(make_identity(FIRST_SEED + 1000), case.motion())
     assert acted.frames  # drawn before the clock runs
-    given = {"speech": scene.speech(), "driving": acted}
-    calls = {name: partial(s.film, scene, **given) for name, s in studios.items()}
+    given = {"speech": case.speech(), "driving": acted}
+    calls = {name: partial(s.generate_video, case, **given) for name, s in studios.items()}
     return median_seconds(calls, amount.repeats)
 
 
-def qualities(studio: Studio, exact: list[Films], scenes: list[Scene]) -> list[str]:
+def qualities(evaluator: Evaluator, exact: list[Films], cases: list[EvaluationCase]) -> list[str]:
     """PSNR, SSIM, lip sync and leak, each the mean over the scenes."""
-    films = [film(studio, scene) for scene in scenes]
-    pairs = [(f.both.pictures, e.both.pictures) for f, e in zip(films, exact, strict=True)]
+    films = [generate_video(evaluator, case) for case in cases]
+    pairs = [(f.both.images, e.both.images) for f, e in zip(films, exact, strict=True)]
     return [
         f"{np.mean([psnr_db(a, b) for a, b in pairs]):.1f} dB",
         f"{np.mean([ssim(a, b) for a, b in pairs]):.3f}",
@@ -165,11 +167,11 @@ def table(ways: dict[str, Way], amount: Amount) -> str:
     times = seconds_of(studios, amount)
     first = next(iter(studios))
     fps = studios[first].model.config.sampling.fps
-    scenes = [Scene(number, amount.frames, fps) for number in range(amount.scenes)]
-    exact = [film(studios[first], scene) for scene in scenes]
+    cases = [EvaluationCase(number, amount.frames, fps) for number in range(amount.cases)]
+    exact = [generate_video(studios[first], case) for case in cases]
     rows = []
-    for name, studio in studios.items():
-        row = (name, f"{times[name] / times[first]:.2f}", *qualities(studio, exact, scenes))
+    for name, evaluator in studios.items():
+        row = (name, f"{times[name] / times[first]:.2f}", *qualities(evaluator, exact, cases))
         say(" | ".join(row))
         rows.append(row)
     return markdown(("", "time", "PSNR", "SSIM", "lip sync", "leak of expression"), rows)
@@ -177,4 +179,4 @@ def table(ways: dict[str, Way], amount: Amount) -> str:
 
 def main(page: Path = PAGE) -> None:
     """Measure, print and keep the table."""
-    put_into(page, MARK, table(WAYS, Amount()))
+    replace_section(page, MARK, table(WAYS, Amount()))

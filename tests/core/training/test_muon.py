@@ -6,14 +6,14 @@ from helpers.tiny import TINY
 from torch import nn
 
 from actalker_core.models.actalker.unet.unet import UNet
-from actalker_core.training.muon import Muon, is_hidden, orthogonal
+from actalker_core.training.muon import Muon, is_hidden_weight, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (3, 40), (40, 3), (1, 7)])
 def test_singular_values_come_near_one(shape: tuple[int, int]) -> None:
     random = torch.Generator().manual_seed(0)
     x = torch.randn(shape, generator=random)
-    before, after = torch.linalg.svd(x, full_matrices=False), orthogonal(x[None])[0]
+    before, after = torch.linalg.svd(x, full_matrices=False), orthogonalize(x[None])[0]
     values = torch.diagonal(before.U.T @ after @ before.Vh.T)
     assert values.min() > 0.3
     assert values.max() < 1.3
@@ -33,28 +33,28 @@ def test_what_has_no_gradient_stays() -> None:
     weight.grad = torch.randn(4, 6, generator=torch.Generator().manual_seed(0))
     weight.grad[1, 2:] = 0
     Muon([weight, idle], lr=0.1).step()
-    moved = weight != 1
-    assert not moved[1, 2:].any()
-    assert moved[0].all()
+    change = weight != 1
+    assert not change[1, 2:].any()
+    assert change[0].all()
     assert torch.equal(idle, torch.ones(4, 6))
 
 
 def test_it_finds_the_least_square() -> None:
     random = torch.Generator().manual_seed(0)
-    wanted = torch.randn(6, 6, generator=random)
+    target = torch.randn(6, 6, generator=random)
     weight = nn.Parameter(torch.zeros(6, 6))
     muon = Muon([weight], lr=0.3)
     for step in range(300):
         muon.param_groups[0]["lr"] = 0.3 * (1 - step / 300)
         muon.zero_grad()
-        (weight - wanted).square().sum().backward()
+        (weight - target).square().sum().backward()
         muon.step()
-    assert (weight - wanted).norm() < 0.02 * wanted.norm()
+    assert (weight - target).norm() < 0.02 * target.norm()
 
 
 def test_hidden_layers_are_matrices_between_the_outer_ones() -> None:
     named = dict(UNet(TINY.unet).named_parameters())
-    hidden = {name for name, weight in named.items() if is_hidden(name, weight)}
+    hidden = {name for name, weight in named.items() if is_hidden_weight(name, weight)}
     assert "conv_in.weight" not in hidden
     assert "conv_out.weight" not in hidden
     assert not any(name.endswith(("bias", "A_logs", "Ds")) for name in hidden)

@@ -8,7 +8,7 @@ from actalker_core.models.actalker.checkpoint import BUILT_IN_PATH, NOTICE, load
 from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.synthetic.identities import make_identity
-from actalker_core.training.evaluate import Performance, Scene, Studio, correlation
+from actalker_core.training.evaluation import DrivingVideo, EvaluationCase, Evaluator, correlation
 
 MOST_BYTES = 20_000_000
 SECONDS = 2.0
@@ -31,10 +31,14 @@ def test_it_says_what_it_is_for(caplog: pytest.LogCaptureFixture) -> None:
 
 
 def test_lips_follow_the_sound_and_rest_when_the_gate_is_shut(model: ACTalker) -> None:
-    fps, studio = model.config.sampling.fps, Studio(model)
-    scene, brief = (Scene(40, round(seconds * fps), fps) for seconds in (SECONDS, SECONDS / 2))
-    heard = studio.film(scene, speech=scene.speech()).read("open")
-    acted = Performance(make_identity(77), brief.motion())
-    shut = studio.film(brief, speech=brief.speech(), driving=acted, audio_gate="0").read("open")
-    assert correlation(heard, scene.mouth()[:, 0]) >= 0.6
-    assert shut.std() <= 0.3 * heard.std()
+    fps, evaluator = model.config.sampling.fps, Evaluator(model)
+    case, brief = (
+        EvaluationCase(40, round(seconds * fps), fps) for seconds in (SECONDS, SECONDS / 2)
+    )
+    open_track = evaluator.generate_video(case, speech=case.speech()).measure("open")
+    driving = DrivingVideo(make_identity(77), brief.motion())
+    shut_track = evaluator.generate_video(
+        brief, speech=brief.speech(), driving=driving, audio_gate="0"
+    ).measure("open")
+    assert correlation(open_track, case.mouth()[:, 0]) >= 0.6
+    assert shut_track.std() <= 0.3 * open_track.std()

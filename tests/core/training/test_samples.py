@@ -22,16 +22,22 @@ from actalker_core.synthetic.motion import (
 )
 from actalker_core.synthetic.rendering import render_face
 from actalker_core.synthetic.speech import random_speech
-from actalker_core.training.library import SPEECH_SECONDS, DrawnTakes, Heard, Library, Watched
-from actalker_core.training.takes import (
+from actalker_core.training.dataset import (
+    SPEECH_SECONDS,
+    EncodedMotion,
+    EncodedSignals,
+    EncodedSpeech,
+    SampleDataset,
+)
+from actalker_core.training.samples import (
     AUDIO,
     EXPRESSION,
     GATES,
-    SETUPS,
-    Take,
-    random_setup,
-    random_signal,
-    setup_masks,
+    MODES,
+    Sample,
+    draw_mode_masks,
+    random_contrast,
+    random_mode,
 )
 
 REST = FaceState(yaw=2, smile=0.1)
@@ -41,31 +47,31 @@ DRIVING = FaceState(
 SPOKEN = np.array([0.6, -0.4, 0.3])
 
 
-def state(setup: str, audio: float, expression: float) -> FaceState:
+def state(mode: str, audio: float, expression: float) -> FaceState:
     gates = np.array([[audio, expression]])
-    take = Take(make_identity(0), REST, [DRIVING], SPOKEN[None], gates, setup)
-    return take.states()[0]
+    sample = Sample(make_identity(0), REST, [DRIVING], SPOKEN[None], gates, mode)
+    return sample.target_states()[0]
 
 
-def of(one: FaceState, names: tuple[str, ...]) -> list[float]:
-    return [getattr(one, name) for name in names]
+def of(each: FaceState, names: tuple[str, ...]) -> list[float]:
+    return [getattr(each, name) for name in names]
 
 
-@pytest.mark.parametrize("setup", SETUPS)
-def test_shut_gates_leave_the_portrait(setup: str) -> None:
-    assert state(setup, 0, 0) == REST
+@pytest.mark.parametrize("mode", MODES)
+def test_shut_gates_leave_the_portrait(mode: str) -> None:
+    assert state(mode, 0, 0) == REST
 
 
-@pytest.mark.parametrize("setup", ["audio", "paper", "released"])
-def test_audio_owns_the_mouth(setup: str) -> None:
-    open_mouth = state(setup, 1, 0)
+@pytest.mark.parametrize("mode", ["audio", "paper", "released"])
+def test_audio_owns_the_mouth(mode: str) -> None:
+    open_mouth = state(mode, 1, 0)
     assert of(open_mouth, MOUTH_NAMES) == pytest.approx(SPOKEN)
     assert replace(open_mouth, open=0, wide=0, round=0) == REST
 
 
-@pytest.mark.parametrize("setup", ["paper", "released"])
-def test_beside_audio_expression_owns_everything_but_the_mouth(setup: str) -> None:
-    both = state(setup, 1, 1)
+@pytest.mark.parametrize("mode", ["paper", "released"])
+def test_beside_audio_expression_owns_everything_but_the_mouth(mode: str) -> None:
+    both = state(mode, 1, 1)
     assert of(both, MOUTH_NAMES) == pytest.approx(SPOKEN)
     assert of(both, (*HEAD_NAMES, *EYE_NAMES)) == of(DRIVING, (*HEAD_NAMES, *EYE_NAMES))
     assert both.smile == REST.smile
@@ -84,15 +90,15 @@ def test_a_gate_between_goes_part_of_the_way() -> None:
 
 def test_setups_and_gates_are_drawn_as_said() -> None:
     rng = np.random.default_rng(0)
-    drawn = [random_setup(rng, 10) for _ in range(400)]
-    assert {setup for setup, _ in drawn} == set(SETUPS)
-    for setup, gates in drawn:
+    drawn = [random_mode(rng, 10) for _ in range(400)]
+    assert {mode for mode, _ in drawn} == set(MODES)
+    for mode, gates in drawn:
         assert gates.shape == (10, 2)
         assert gates.min() >= 0
         assert gates.max() <= 1
-        if setup == "audio":
+        if mode == "audio":
             assert not gates[:, 1].any()
-        if setup == "expression":
+        if mode == "expression":
             assert not gates[:, 0].any()
     states = {tuple(gates[0]) for _, gates in drawn if (gates == gates[0]).all()}
     assert states >= set(GATES)
@@ -101,8 +107,8 @@ def test_setups_and_gates_are_drawn_as_said() -> None:
 
 def test_only_a_signal_that_is_there_says_something_else() -> None:
     rng = np.random.default_rng(0)
-    found = {setup: {random_signal(rng, setup) for _ in range(20)} for setup in SETUPS}
-    assert found == {
+    results = {mode: {random_contrast(rng, mode) for _ in range(20)} for mode in MODES}
+    assert results == {
         "audio": {AUDIO},
         "expression": {EXPRESSION},
         "paper": {AUDIO, EXPRESSION},
@@ -116,31 +122,38 @@ def drawn() -> list[dict[str, torch.Tensor]]:
     config, rng = VARIANTS["built-in"], np.random.default_rng(0)
     sizes = config.audio_projection
     states = [torch.full((700, sizes.blocks, sizes.channels), float(i)) for i in range(2)]
-    heard = [Heard(random_speech(rng, SPEECH_SECONDS), one) for one in states]
-    moved = [random_motion(rng, 20, 12.5) for _ in range(3)]
-    seen = [Watched(m, torch.full((20, 4), i), torch.full((20, 3), i)) for i, m in enumerate(moved)]
-    takes = DrawnTakes(Library(heard, seen), config, seed=0)
-    return [takes[i] for i in range(8)]
+    speeches = [EncodedSpeech(random_speech(rng, SPEECH_SECONDS), each) for each in states]
+    states_of_motions = [random_motion(rng, 20, 12.5) for _ in range(3)]
+    motions = [
+        EncodedMotion(m, torch.full((20, 4), i), torch.full((20, 3), i))
+        for i, m in enumerate(states_of_motions)
+    ]
+    samples = SampleDataset(EncodedSignals(speeches, motions), config, seed=0)
+    return [samples[i] for i in range(8)]
 
 
 def test_films_of_a_pair_differ_in_one_signal_alone(drawn: list[dict[str, torch.Tensor]]) -> None:
-    assert {int(take["differs"]) for take in drawn} == {AUDIO, EXPRESSION}
-    for take in drawn:
-        same = take[("features", "windows")[take["differs"]]]
+    assert {int(sample["contrast"]) for sample in drawn} == {AUDIO, EXPRESSION}
+    for sample in drawn:
+        same = sample[("features", "windows")[sample["contrast"]]]
         assert torch.equal(same[0], same[1])
-        first, second = take["pictures"][1:].chunk(2)
-        gate = take["gates"][:, take["differs"]]
+        first, second = sample["images"][1:].chunk(2)
+        gate = sample["gates"][:, sample["contrast"]]
         assert first.shape == second.shape
         assert torch.equal(first[gate == 0], second[gate == 0])
-        if take["differs"] == AUDIO:  # the head stays, so that only the mouth may have moved
+        if sample["contrast"] == AUDIO:  # the head stays, so that only the mouth may have moved
             moved = (first - second).abs().amax(dim=(0, 1))
             assert moved[:40].max() == 0
 
 
 def test_the_head_may_be_that_of_another_clip() -> None:
-    own = Watched([FaceState(yaw=1, open=0.5, eye_left=0.2)], torch.zeros(1, 4), torch.zeros(1, 3))
-    other = Watched([FaceState(yaw=9, open=0.9, eye_left=0.8)], torch.ones(1, 4), torch.ones(1, 3))
-    both = own.with_head_of(other)
+    own = EncodedMotion(
+        [FaceState(yaw=1, open=0.5, eye_left=0.2)], torch.zeros(1, 4), torch.zeros(1, 3)
+    )
+    other = EncodedMotion(
+        [FaceState(yaw=9, open=0.9, eye_left=0.8)], torch.ones(1, 4), torch.ones(1, 3)
+    )
+    both = own.replace_head(other)
     assert both.states == [FaceState(yaw=9, open=0.5, eye_left=0.2)]
     assert torch.equal(both.features, own.features)
     assert torch.equal(both.rotation_degrees, other.rotation_degrees)
@@ -148,24 +161,24 @@ def test_the_head_may_be_that_of_another_clip() -> None:
 
 def test_masks_are_the_portraits() -> None:
     face = render_face(make_identity(0), REST).face_box
-    found = {setup: setup_masks(setup, face) for setup in SETUPS}
-    assert not found["audio"][1].any()
-    assert not found["expression"][0].any()
-    mouth, rest = found["paper"]
+    results = {mode: draw_mode_masks(mode, face) for mode in MODES}
+    assert not results["audio"][1].any()
+    assert not results["expression"][0].any()
+    mouth, rest = results["paper"]
     assert not (mouth * rest).any()
     assert mouth.any()
     assert rest.any()
-    assert all(mask.all() for mask in found["released"])
+    assert all(mask.all() for mask in results["released"])
 
 
 def test_motion_is_smooth_and_within_reach() -> None:
     states = random_motion(np.random.default_rng(3), 100, 25.0)
     assert len(states) == 100
     for name, most in (("yaw", 16), ("pitch", 8), ("roll", 9), ("brows", 1), ("smile", 1)):
-        track = np.array([getattr(one, name) for one in states])
+        track = np.array([getattr(each, name) for each in states])
         assert np.abs(track).max() <= most
         assert np.abs(np.diff(track)).max() < 0.25 * most
-    assert all(0 <= one.eye_left <= 1 for one in states)
+    assert all(0 <= each.eye_left <= 1 for each in states)
 
 
 def test_blinks_shut_the_eyes_now_and_then() -> None:
@@ -185,5 +198,5 @@ def test_wander_keeps_to_its_rates() -> None:
 
 def test_people_sit_nearly_frontal() -> None:
     states = [random_portrait_state(np.random.default_rng(i)) for i in range(50)]
-    assert max(abs(one.yaw) for one in states) <= 4
-    assert all(one.open == 0 for one in states)
+    assert max(abs(each.yaw) for each in states) <= 4
+    assert all(each.open == 0 for each in states)
