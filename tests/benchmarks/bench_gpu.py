@@ -197,7 +197,7 @@ def compiled_rows(s: Setup) -> Iterator[Row]:
 
 
 def clip_rows(s: Setup) -> Iterator[Row]:
-    """From noise to pictures."""
+    """From noise to frames."""
     size_px, sampling = s.sizes_px[SIZE_PX], s.config.sampling
     with s.device:
         vae = build_vae(s.config.vae).requires_grad_(False)
@@ -214,7 +214,7 @@ def clip_rows(s: Setup) -> Iterator[Row]:
         latents = sample(denoiser, start, sigmas, Guidance(), Windows())
         return list(decode_frames(vae, latents, sampling.decode_frames))
 
-    name = f"{FRAMES} frames × {STEPS} steps at {SIZE_PX}², {JOINT}, from noise to pictures"
+    name = f"{FRAMES} frames × {STEPS} steps at {SIZE_PX}², {JOINT}, from noise to frames"
     time = median_seconds({name: make}, s.repeats)[name]
     yield name, f"{time:.1f} s", "≤ 15 s"
 

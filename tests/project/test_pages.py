@@ -158,29 +158,46 @@ def test_the_changelog_has_this_version() -> None:
     )
 
 
-# The glossary ------------------------------------------------------------------------------------
+# Names -------------------------------------------------------------------------------------------
+
+PACKAGES = sorted(path.name for path in (ROOT / "actalker_core").iterdir() if path.is_dir())
+NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})\.[\w.]+)`")
+PATH = re.compile(r"`((?:[\w-]+/)+(?:[\w-]+\.\w+)?)`")
+WRITTEN = re.compile(r"^(demo|frames|models/actalker|ComfyUI|whisper-tiny)/")
+"""Paths on the reader's machine."""
 
 
-def terms() -> dict[str, str]:
-    """The name in code of each term."""
-    rows = re.findall(
-        r"^\| ([^|]+) \|.*\| `([\w.]+)` \|$", text_of(DOCS / "glossary.md"), re.MULTILINE
-    )
-    return dict(rows)
+def named() -> list[str]:
+    """The names in code that the pages for engineers tell."""
+    return sorted({name for page in DOCS.glob("*.md") for name in NAME.findall(text_of(page))})
 
 
-def test_the_glossary_is_read() -> None:
-    assert len(terms()) > 50
+def test_names_are_seen() -> None:
+    assert len(named()) > 60
 
 
-@pytest.mark.parametrize("name", sorted(set(terms().values())))
-def test_a_term_of_the_glossary_exists_in_code(name: str) -> None:
-    assert resolved(f"actalker_core.{name}") is not None
+@pytest.mark.parametrize("name", named())
+def test_a_name_that_a_page_tells_exists(name: str) -> None:
+    assert is_path(name) or resolve(f"actalker_core.{name}") is not None
 
 
-def resolved(name: str) -> object:
+def is_path(name: str) -> bool:
+    return (ROOT / "actalker_core" / name).exists()
+
+
+def resolve(name: str) -> object:
     """What a dotted name stands for, or None."""
     try:
         return pkgutil.resolve_name(name)
     except (ImportError, AttributeError):
         return None
+
+
+@pytest.mark.parametrize(
+    "page", [*sorted(DOCS.glob("*.md")), ROOT / "CONTRIBUTING.md"], ids=name_of
+)
+def test_a_path_that_a_page_tells_exists(page: Path) -> None:
+    for path in PATH.findall(text_of(page)):
+        if not WRITTEN.match(path):
+            near = (ROOT, ROOT / "actalker_core", DOCS)
+            assert any((folder / path).exists() for folder in near), path
