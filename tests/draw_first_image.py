@@ -54,7 +54,7 @@ def draw_first_image(folder: Path, out: Path) -> None:
 def with_regions(portrait: Pixels) -> Pixels:
     """The portrait with the mouth in blue and the rest of the face in orange."""
     height, width = portrait.shape[:2]
-    face, image = Face(demo.face(), confidence=1.0), portrait.astype(np.float32)
+    face, image = Face(demo.locate_face(), confidence=1.0), portrait.astype(np.float32)
     for region, colour in (("mouth", BLUE), ("face-mouth", ORANGE)):
         mask = draw_region(region, face, height, width)[0, 0].numpy()[..., None]
         image += 0.4 * mask * (np.array(colour) - image)

@@ -9,10 +9,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
+from draw_first_image import draw_first_image
 from PIL import Image
 
 import actalker_core
 from actalker_core.cli.parser import parser
+from actalker_core.media import read_frames
+from actalker_core.synthetic import demo
 
 ROOT = Path(__file__).parents[2]
 FIRST = ROOT / "README.md"
@@ -68,6 +71,21 @@ def test_the_first_page_shows_a_moving_result_above_the_fold() -> None:
         first = image.convert("RGB").tobytes()
         image.seek(image.n_frames // 2)
         assert image.convert("RGB").tobytes() != first
+
+
+def test_the_image_of_the_first_page_can_be_drawn_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "SECONDS", 0.4)
+    _, _, driving = demo.write_demo(tmp_path)
+    driving.with_name("demo.mp4").write_bytes(driving.read_bytes())
+    draw_first_image(tmp_path, tmp_path / "drawn.webp")
+    with (
+        Image.open(tmp_path / "drawn.webp") as drawn,
+        Image.open(DOCS / "images/demo.webp") as kept,
+    ):
+        assert drawn.size == kept.size
+        assert drawn.n_frames == 5
 
 
 def test_the_first_page_lists_every_node_by_its_name() -> None:
@@ -201,3 +219,22 @@ def test_a_path_that_a_page_tells_exists(page: Path) -> None:
         if not WRITTEN.match(path):
             near = (ROOT, ROOT / "actalker_core", DOCS)
             assert any((folder / path).exists() for folder in near), path
+
+
+# Python ------------------------------------------------------------------------------------------
+
+
+def test_the_examples_in_python_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(demo, "SECONDS", 1.0)
+    (tmp_path / "demo").mkdir()
+    demo.write_demo(tmp_path / "demo")
+    examples = list(blocks(DOCS / "python-api.md", "python"))
+    assert len(examples) > 2
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(example, names)  # the pages are the repository's own
+    assert len(list(read_frames(tmp_path / "video.mp4", 12.5))) == 10
+    assert "nothing.png" in capsys.readouterr().out
