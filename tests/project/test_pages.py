@@ -3,6 +3,7 @@
 import json
 import pkgutil
 import re
+import runpy
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,8 +234,8 @@ def test_the_examples_in_python_run(
     demo.write_demo(tmp_path / "demo")
     examples = list(blocks(DOCS / "python-api.md", "python"))
     assert len(examples) > 2
-    names: dict[str, object] = {}
-    for example in examples:
-        exec(example, names)  # the pages are the repository's own
+    program = tmp_path / "examples.py"
+    program.write_text("\n".join(examples), "utf-8")
+    runpy.run_path(str(program))
     assert len(list(read_frames(tmp_path / "video.mp4", 12.5))) == 10
     assert "nothing.png" in capsys.readouterr().out
