@@ -15,7 +15,7 @@ from ..control import curves
 from ..control.edits import parse_edit
 from ..control.monitor import MonitorRows, draw_monitor
 from ..control.signals import KINDS, Signals, load_signals, save_signals
-from ..control.words.bank import Bank, bank_of_signal, build_bank, references_in, save_bank
+from ..control.words.bank import Bank, build_bank, extract_bank, read_references, save_bank
 from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
 from ..diffusion.guidance_cache import GuidanceInterval
@@ -82,7 +82,7 @@ def run_inspect(options: argparse.Namespace) -> None:
             masks=planned.masks,
             rotation_degrees=None
             if pose is None
-            else pose.over(planned.frames, planned.fps).rotation_degrees,
+            else pose.sample(planned.frames, planned.fps).rotation_degrees,
             track=faces if isinstance(faces, Track) else None,
         )
     )
@@ -142,7 +142,7 @@ def run_bank(options: argparse.Namespace) -> None:
     _check_tensors_place(options.out)
     bank = _bank_of_pictures(options) if options.signals is None else _bank_of_signals(options)
     save_bank(options.out, bank)
-    known = [name for name in ("captions", "images", "blendshapes") if _has(bank, name)]
+    known = [name for name in ("captions", "image_embeddings", "blendshapes") if _has(bank, name)]
     log.info("%s: %d expressions, with %s", options.out, len(bank), ", ".join(known) or "names")
 
 
@@ -154,7 +154,7 @@ def _has(bank: Bank, name: str) -> bool:
 def _bank_of_pictures(options: argparse.Namespace) -> Bank:
     if options.folder is None:
         raise InputError("bank: expected a folder of face pictures, or --signals with --captions.")
-    references = references_in(options.folder)
+    references = read_references(options.folder)
     clip = None if options.clip is None else CLIPEncoder(options.clip)
     model = _model(options)
     with Bars() as bars:
@@ -176,7 +176,7 @@ def _bank_of_signals(options: argparse.Namespace) -> Bank:
     if options.captions is None:
         raise InputError("bank --signals needs --captions, such as '0s: neutral; 2s: joyful'.")
     moments = parse_prompt(options.captions)
-    return bank_of_signal(expression, {moment.seconds: moment.text for moment in moments})
+    return extract_bank(expression, {moment.seconds: moment.text for moment in moments})
 
 
 # Files -------------------------------------------------------------------------------------------

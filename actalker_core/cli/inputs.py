@@ -16,14 +16,8 @@ from ..control.regions import parse_region
 from ..control.signals import ExpressionSignal, Signals, load_signals
 from ..control.words.bank import Bank, load_bank
 from ..control.words.clip import CLIPEncoder
-from ..control.words.prompt import (
-    ClipMatcher,
-    Matcher,
-    PresetMatcher,
-    WordMatcher,
-    express_words,
-    parse_prompt,
-)
+from ..control.words.matchers import CLIPMatcher, Matcher, PresetMatcher, WordMatcher
+from ..control.words.prompt import express_words, parse_prompt
 from ..errors import FaceError, InputError
 from ..faces import Box, Face, FaceFinder, Track, find_face, open_finder, track_face
 from ..faces.box import check_box
@@ -195,7 +189,7 @@ def _matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
     chosen = {} if options.temperature is None else {"temperature": options.temperature}
     if options.clip is None:
         return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **chosen)
-    return ClipMatcher(bank, CLIPEncoder(options.clip), **chosen)
+    return CLIPMatcher(bank, CLIPEncoder(options.clip), **chosen)
 
 
 def check_written(options: argparse.Namespace) -> None:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from .grammar import Span
 from .signals import KINDS, DrivingSignal, Signals
 
-Change = Callable[..., DrivingSignal]
+EditFunction = Callable[..., DrivingSignal]
 
-EDITS: dict[str, tuple[Change, int, str]] = {
+EDITS: dict[str, tuple[EditFunction, int, str]] = {
     "trim": (lambda s, start, end: s.trim(start, end), 2, "start:end"),
     "resample": (lambda s, rate_hz: s.resample(rate_hz), 1, "rate in Hz"),
     "loop": (lambda s, seconds: s.loop(seconds), 1, "seconds"),
@@ -23,16 +23,26 @@ EDITS: dict[str, tuple[Change, int, str]] = {
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit, of one kind of signal or of all."""
+    """An edit of one kind of signal or of all.
+
+    Attributes:
+        kind: a key of `signals.KINDS`, or None for all signals.
+        name: a key of `EDITS`.
+        values: as many numbers as the edit takes.
+    """
 
     kind: str | None
     name: str
     values: tuple[float, ...]
 
     def __call__(self, signals: Signals) -> Signals:
-        """The signals, edited."""
-        change, _, _ = EDITS[self.name]
-        return signals.changed(lambda signal: change(signal, *self.values), self.kind)
+        """Return the edited signals.
+
+        Raises:
+            InputError: there is no signal of that kind, or it cannot use the values.
+        """
+        function, _, _ = EDITS[self.name]
+        return signals.edit(lambda signal: function(signal, *self.values), self.kind)
 
 
 def parse_edit(text: str) -> Edit:

@@ -28,7 +28,7 @@ class MonitorRows:
     Attributes:
         frames, fps: of the clip.
         audio: sound, or None.
-        gates: curves (frames,) by branch.
+        gates: curves (f,) by branch.
         portrait: (3, H, W) in 0…1.
         masks: (n, 1, H, W) by branch, n = 1 or frames.
         rotation_degrees: (frames, 3) as the model reads them, or None.

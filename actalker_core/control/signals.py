@@ -1,6 +1,7 @@
 """Signals: what drives the portrait, as features over time that can be cut, mixed and saved.
 
-A signal is a few tracks (n, …) at one rate. All edits return a new signal; times are in seconds.
+A signal is a few tracks (n, …), n samples at one rate. All edits return a new signal; times are in
+seconds, and all edits raise `InputError` for times and strengths that they cannot use.
 """
 
 import math
@@ -19,18 +20,20 @@ from ..text import parse_number
 S = TypeVar("S", bound="DrivingSignal")
 
 FULL_TURN_DEGREES = 360.0
-LONGEST_SMOOTHING_SECONDS = 600.0
-LONGEST_SAMPLES = 10_000_000
-"""An edit that asks for more is a mistake."""
-LONGEST_SECONDS = 86_400.0
-HIGHEST_RATE_HZ = 1e6
-FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-"""What features may come as; they are kept in float32."""
+MAX_SMOOTHING_SECONDS = 600.0
+MAX_SAMPLES = 10_000_000
+"""An edit that makes more is a mistake."""
+MAX_SECONDS = 86_400.0
+MAX_RATE_HZ = 1e6
+FLOAT_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+"""Of features as they come; they are kept in float32."""
+ROUNDING_STEPS = 1e-6
+"""A position nearer to a sample than this share of a step is that sample."""
 
 
-def longest(numbers: int) -> int:
-    """How many values of so many numbers each a signal may have: as many as a file may hold."""
-    return min(LONGEST_SAMPLES, MAX_BYTES // (4 * max(numbers, 1)))
+def max_samples(size: int) -> int:
+    """How many samples of so many float32 numbers a signal may have: what a file may hold."""
+    return min(MAX_SAMPLES, MAX_BYTES // (4 * max(size, 1)))
 
 
 @dataclass(frozen=True)
@@ -38,8 +41,11 @@ class DrivingSignal:
     """Features over time.
 
     Attributes:
-        rate_hz: values per second.
+        rate_hz: samples per second.
         source: where it comes from, for people.
+
+    Raises:
+        InputError: tracks or a rate that no network could have made.
     """
 
     TRACKS: ClassVar[tuple[str, ...]]
@@ -51,7 +57,7 @@ class DrivingSignal:
     source: str
 
     def __post_init__(self) -> None:
-        """Refuse tracks that no network could have made; those of other floats become float32."""
+        """Refuse tracks that cannot be used; those of other float types become float32."""
         object.__setattr__(self, "rate_hz", float(self.rate_hz))
         fault = self._track_fault() or self._rate_fault()
         if fault:
@@ -59,7 +65,7 @@ class DrivingSignal:
 
     def _track_fault(self) -> str | None:
         for name, track in self.tracks.items():
-            if track.dtype not in FLOATS or track.layout != torch.strided:
+            if track.dtype not in FLOAT_DTYPES or track.layout != torch.strided:
                 kind = track.dtype if track.layout == torch.strided else track.layout
                 return f"expected {name} of float numbers, got {kind}"
             object.__setattr__(self, name, track.float())
@@ -69,26 +75,24 @@ class DrivingSignal:
             return f"expected tracks of {self.DIMENSIONS} dimensions with values, got {shapes}"
         if len({shape[0] for shape in shapes.values()}) != 1:
             return f"expected tracks of one length, got {shapes}"
-        infinite = [name for name, track in self.tracks.items() if not _is_finite(track)]
-        if infinite:
-            return f"expected finite numbers, got NaN or infinity in {', '.join(infinite)}"
+        faults = [name for name, track in self.tracks.items() if not _is_finite(track)]
+        if faults:
+            return f"expected finite numbers, got NaN or infinity in {', '.join(faults)}"
         return None
 
     def _rate_fault(self) -> str | None:
-        if not 0 < self.rate_hz <= HIGHEST_RATE_HZ:
+        if not 0 < self.rate_hz <= MAX_RATE_HZ:
+            return f"expected a rate above 0 and up to {MAX_RATE_HZ:,.0f} Hz, got {self.rate_hz:g}"
+        if len(self) > self.rate_hz * MAX_SECONDS:
             return (
-                f"expected a rate above 0 and up to {HIGHEST_RATE_HZ:,.0f} Hz, got {self.rate_hz:g}"
-            )
-        if len(self) > self.rate_hz * LONGEST_SECONDS:
-            return (
-                f"expected at most {LONGEST_SECONDS:,.0f} s, got {len(self):,} values at "
+                f"expected at most {MAX_SECONDS:,.0f} s, got {len(self):,} values at "
                 f"{self.rate_hz:g} Hz"
             )
         return None
 
     @property
     def tracks(self) -> dict[str, Tensor]:
-        """Its features by name."""
+        """Its features by name, (n, …) each."""
         return {name: getattr(self, name) for name in self.TRACKS}
 
     def __len__(self) -> int:
@@ -96,159 +100,160 @@ class DrivingSignal:
 
     @property
     def seconds(self) -> float:
-        """Duration."""
+        """Duration of the n samples."""
         return len(self) / self.rate_hz
 
     # In time -------------------------------------------------------------------------------------
 
     def trim(self: S, start: float, end: float | None = None) -> S:
-        """What lies between two times."""
-        first = self._steps(start)
-        last = len(self) if end is None else min(self._steps(end), len(self))
-        if not 0 <= first < last:
+        """The part between two times."""
+        first = self._to_steps(start)
+        stop = len(self) if end is None else min(self._to_steps(end), len(self))
+        if not 0 <= first < stop:
             raise InputError(
                 f"Trim: expected 0 <= start < end within {self.seconds:g} s, got {start:g} to "
-                f"{self.seconds if end is None else end:g}."
+                f"{self.seconds if end is None else end:g}. Choose times within the signal."
             )
-        return self._changed(lambda track, _: track[first:last])
+        return self._map_tracks(lambda track, _: track[first:stop])
 
     def resample(self: S, rate_hz: float) -> S:
-        """The same course at another rate, linear between values."""
-        count, most = self.seconds * rate_hz, longest(self._numbers)
-        if not 0.5 <= count <= most:
+        """The same course at another rate, linear between samples."""
+        count, max_count = self.seconds * rate_hz, max_samples(self._sample_size)
+        if not 0.5 <= count <= max_count:
             raise InputError(
-                f"Resample: expected a rate that gives 1 to {most:,} values in "
-                f"{self.seconds:g} s, got {rate_hz:g} Hz."
+                f"Resample: expected a rate that gives 1 to {max_count:,} values in "
+                f"{self.seconds:g} s, got {rate_hz:g} Hz. Choose another rate."
             )
-        count = max(round(count), 1)
-        at = torch.arange(count, dtype=torch.float64) * (self.rate_hz / rate_hz)
-        return replace(self._at(at), rate_hz=float(rate_hz))
+        return self._sample(max(round(count), 1), rate_hz)
 
-    def over(self: S, frames: int, fps: float) -> S:
-        """One value per video frame; the last one holds if the signal is shorter."""
-        at = torch.arange(frames, dtype=torch.float64) * (self.rate_hz / fps)
-        return replace(self._at(at), rate_hz=float(fps))
+    def sample(self: S, frames: int, fps: float) -> S:
+        """One sample per video frame; the last one holds if the signal is shorter."""
+        return self._sample(frames, fps)
 
     def loop(self: S, seconds: float) -> S:
-        """Repeated, or cut, to a duration."""
-        return self._taken(torch.arange(self._count(seconds)) % len(self))
+        """The signal repeated, or cut, to a duration."""
+        return self._take(torch.arange(self._to_count(seconds)) % len(self))
 
     def ping_pong(self: S, seconds: float) -> S:
         """Forth and back, without showing the ends twice, to a duration."""
         period = max(2 * len(self) - 2, 1)
-        at = torch.arange(self._count(seconds)) % period
-        return self._taken(torch.minimum(at, period - at))
+        index = torch.arange(self._to_count(seconds)) % period
+        return self._take(torch.minimum(index, period - index))
 
     def hold(self: S, seconds: float) -> S:
-        """Its last value held, or the signal cut, to a duration."""
-        return self._taken(torch.arange(self._count(seconds)).clamp(max=len(self) - 1))
+        """The signal with its last sample held, or cut, to a duration."""
+        return self._take(torch.arange(self._to_count(seconds)).clamp(max=len(self) - 1))
 
     def offset(self: S, seconds: float) -> S:
-        """Later by a time (earlier if negative); the length stays, the ends are held."""
-        shift = self._steps(seconds)
-        return self._taken((torch.arange(len(self)) - shift).clamp(0, len(self) - 1))
+        """The signal later by a time (earlier if negative), as long as before; its ends hold."""
+        shift = self._to_steps(seconds)
+        return self._take((torch.arange(len(self)) - shift).clamp(0, len(self) - 1))
 
     # In strength ---------------------------------------------------------------------------------
 
     def scale(self: S, amount: float, neutral_seconds: float = 0.0) -> S:
-        """Stronger or weaker than the value at a neutral time: 1 changes nothing, 0 is neutral."""
-        index = self._index(neutral_seconds)
-        return self._changed(
-            lambda track, angle: _between(track[index : index + 1], track, amount, angle)
+        """Stronger or weaker than the sample at a neutral time: 1 changes nothing, 0 is neutral."""
+        index = self._to_steps(neutral_seconds)
+        if not 0 <= index < len(self):
+            raise InputError(
+                f"Neutral time: expected 0 to below {self.seconds:g} s, got {neutral_seconds:g}. "
+                "Choose a time within the signal."
+            )
+        return self._map_tracks(
+            lambda track, is_angle: _mix(track[index : index + 1], track, amount, is_angle)
         )
 
     def smooth(self: S, seconds: float) -> S:
-        """Averaged with a bell of this width (two standard deviations); 0 changes nothing."""
-        if not 0 <= seconds <= LONGEST_SMOOTHING_SECONDS:
+        """The signal averaged with a Gaussian two standard deviations wide; 0 changes nothing."""
+        if not 0 <= seconds <= MAX_SMOOTHING_SECONDS:
             raise InputError(
-                f"Smooth: expected 0 to {LONGEST_SMOOTHING_SECONDS:g} s, got {seconds:g}."
+                f"Smooth: expected 0 to {MAX_SMOOTHING_SECONDS:g} s, got {seconds:g}. "
+                "Choose a time in this range."
             )
-        spread = seconds * self.rate_hz / 2
-        return self if spread < 1e-3 else self._changed(lambda t, angle: _smooth(t, spread, angle))
+        sigma = seconds * self.rate_hz / 2  # in samples; so narrow a bell is one sample wide
+        if sigma < 1e-3:
+            return self
+        return self._map_tracks(lambda track, is_angle: _smooth(track, sigma, is_angle))
 
-    def blend(self: S, other: S, curve: Tensor, curve_rate_hz: float) -> S:
-        """Between this signal (curve 0) and another (curve 1), as long as the shorter of both.
+    def blend(self: S, target: S, curve: Tensor, curve_rate_hz: float) -> S:
+        """A mix of this signal (curve 0) and a target (curve 1), as long as the shorter one.
 
         Args:
-            curve: (k,) at its own rate; linear between its values, the last one holds.
+            curve: (k,) at a rate of its own; linear between its values, the last one holds.
         """
         if not len(curve) or not 0 < curve_rate_hz < math.inf:
             raise InputError(
                 f"Blend: expected a curve with values at a rate above 0 Hz, got {len(curve)} at "
-                f"{curve_rate_hz:g} Hz."
+                f"{curve_rate_hz:g} Hz. Give another curve."
             )
-        other = other if other.rate_hz == self.rate_hz else other.resample(self.rate_hz)
-        self._check_alike(other)
-        count = min(len(self), len(other))
-        at = torch.arange(count, dtype=torch.float64) * (curve_rate_hz / self.rate_hz)
-        share = _sampled(curve.double(), at, angle=False)
-        mixed: dict[str, Any] = {}
+        target = target if target.rate_hz == self.rate_hz else target.resample(self.rate_hz)
+        self._check_kind(target)
+        count = min(len(self), len(target))
+        positions = torch.arange(count, dtype=torch.float64) * (curve_rate_hz / self.rate_hz)
+        share = _interpolate(curve.double(), positions, is_angle=False)
+        tracks: dict[str, Any] = {}
         for name, track in self.tracks.items():
             amount = share.reshape(-1, *[1] * (track.ndim - 1)).to(track.dtype)
-            theirs = other.tracks[name][:count]
-            mixed[name] = _between(track[:count], theirs, amount, name in self.ANGLES)
-        return replace(self, **mixed, source=f"{self.source} + {other.source}")
+            end = target.tracks[name][:count]
+            tracks[name] = _mix(track[:count], end, amount, name in self.ANGLES)
+        return replace(self, **tracks, source=f"{self.source} + {target.source}")
 
-    # Inside --------------------------------------------------------------------------------------
+    # Helpers -------------------------------------------------------------------------------------
 
-    def _changed(self: S, change: Callable[[Tensor, bool], Tensor]) -> S:
-        """Every track changed; the function is told whether a track holds angles."""
-        changed: dict[str, Any] = {
-            name: change(track, name in self.ANGLES) for name, track in self.tracks.items()
+    def _map_tracks(self: S, edit: Callable[[Tensor, bool], Tensor]) -> S:
+        """The signal with each track edited by a function of it and of whether it holds angles."""
+        tracks: dict[str, Any] = {
+            name: edit(track, name in self.ANGLES) for name, track in self.tracks.items()
         }
-        return replace(self, **changed)
+        return replace(self, **tracks)
 
-    def _taken(self: S, index: Tensor) -> S:
-        return self._changed(lambda track, _: track[index])
+    def _take(self: S, index: Tensor) -> S:
+        return self._map_tracks(lambda track, _: track[index])
 
-    def _at(self: S, positions: Tensor) -> S:
-        return self._changed(lambda track, angle: _sampled(track, positions, angle))
+    def _sample(self: S, count: int, rate_hz: float) -> S:
+        positions = torch.arange(count, dtype=torch.float64) * (self.rate_hz / rate_hz)
+        signal = self._map_tracks(lambda track, angle: _interpolate(track, positions, angle))
+        return replace(signal, rate_hz=float(rate_hz))
 
-    def _index(self, seconds: float) -> int:
-        index = self._steps(seconds)
-        if not 0 <= index < len(self):
+    def _to_steps(self, seconds: float) -> int:
+        """A time in samples, refused where no signal can be so long."""
+        if not abs(seconds * self.rate_hz) <= MAX_SAMPLES:
             raise InputError(
-                f"Neutral time: expected 0 to below {self.seconds:g} s, got {seconds:g}."
-            )
-        return index
-
-    def _steps(self, seconds: float) -> int:
-        """A time in values, refused where no signal can be so long."""
-        if not abs(seconds * self.rate_hz) <= LONGEST_SAMPLES:
-            raise InputError(
-                f"Time: expected at most {LONGEST_SAMPLES / self.rate_hz:g} s, got {seconds:g} s."
+                f"Time: expected at most {MAX_SAMPLES / self.rate_hz:g} s, got {seconds:g} s. "
+                "Choose a shorter one."
             )
         return round(seconds * self.rate_hz)
 
-    def _count(self, seconds: float) -> int:
-        count, most = self._steps(seconds), longest(self._numbers)
-        if not 1 <= count <= most:
+    def _to_count(self, seconds: float) -> int:
+        """A duration in samples, at least one."""
+        count, max_count = self._to_steps(seconds), max_samples(self._sample_size)
+        if not 1 <= count <= max_count:
             raise InputError(
                 f"Duration: expected {1 / self.rate_hz:g} s (one value) to "
-                f"{most / self.rate_hz:g} s, got {seconds:g} s."
+                f"{max_count / self.rate_hz:g} s, got {seconds:g} s. Choose another duration."
             )
         return count
 
     @property
-    def _numbers(self) -> int:
-        """In one value."""
+    def _sample_size(self) -> int:
+        """Numbers in one sample of all tracks."""
         return sum(track[0].numel() for track in self.tracks.values())
 
-    def _check_alike(self, other: "DrivingSignal") -> None:
-        shapes = [{n: tuple(t.shape[1:]) for n, t in s.tracks.items()} for s in (self, other)]
-        if type(self) is not type(other) or shapes[0] != shapes[1]:
+    def _check_kind(self, target: "DrivingSignal") -> None:
+        shapes = [{n: tuple(t.shape[1:]) for n, t in s.tracks.items()} for s in (self, target)]
+        if type(self) is not type(target) or shapes[0] != shapes[1]:
             raise InputError(
                 f"Blend: expected two signals of one kind, got {type(self).__name__} {shapes[0]} "
-                f"and {type(other).__name__} {shapes[1]}. Encode both with the same model."
+                f"and {type(target).__name__} {shapes[1]}. Encode both with the same model."
             )
 
 
 @dataclass(frozen=True)
 class AudioSignal(DrivingSignal):
-    """Speech as Whisper hears it.
+    """Speech as Whisper encodes it.
 
     Attributes:
-        states: (n, layers, channels) hidden states, 50 per second.
+        states: (n, layers, c) hidden states, 50 per second.
     """
 
     TRACKS = ("states",)
@@ -258,7 +263,7 @@ class AudioSignal(DrivingSignal):
 
 @dataclass(frozen=True)
 class ExpressionSignal(DrivingSignal):
-    """What a face expresses.
+    """The expression of a face.
 
     Attributes:
         features: (n, d).
@@ -270,7 +275,7 @@ class ExpressionSignal(DrivingSignal):
 
 @dataclass(frozen=True)
 class PoseSignal(DrivingSignal):
-    """How a head is held.
+    """The pose of a head.
 
     Attributes:
         rotation_degrees: (n, 3) in ±180.
@@ -294,54 +299,59 @@ class PoseSignal(DrivingSignal):
 
 
 def _is_finite(track: Tensor) -> bool:
-    """Without a mask of the track's own size."""
-    return all(bool(edge.isfinite()) for edge in torch.aminmax(track))
+    # The extremes tell: NaN and infinity reach them, and no mask of the track's size is needed.
+    return all(bool(extreme.isfinite()) for extreme in torch.aminmax(track))
 
 
-def _between(a: Tensor, b: Tensor, share: float | Tensor, angle: bool) -> Tensor:
-    """Linear between two values (and beyond them); angles go the short way and stay in ±180."""
+def _mix(a: Tensor, b: Tensor, share: float | Tensor, is_angle: bool) -> Tensor:
+    """Linear between two values (…) and beyond them; angles in degrees stay within ±180."""
     share = torch.as_tensor(share, dtype=a.dtype)
-    mixed = _wrapped(a + _wrapped(b - a) * share) if angle else a + (b - a) * share
-    return torch.where(share == 1, b, mixed)  # exactly, where rounding would not be
+    # From 170° to −170° is a step of 20°, not of −340°: the difference is wrapped before it is
+    # scaled, and the sum, which may pass 180°, afterwards.
+    mix = _wrap(a + _wrap(b - a) * share) if is_angle else a + (b - a) * share
+    return torch.where(share == 1, b, mix)  # a + (b − a) differs from b by rounding
 
 
-def _wrapped(degrees: Tensor) -> Tensor:
+def _wrap(degrees: Tensor) -> Tensor:
+    """Angles brought into ±180; those within are kept to the last bit, −180 and 180 among them."""
     half = FULL_TURN_DEGREES / 2
-    turned = torch.remainder(degrees + half, FULL_TURN_DEGREES) - half
-    return torch.where(degrees.abs() <= half, degrees, turned)
+    remainder = torch.remainder(degrees + half, FULL_TURN_DEGREES) - half
+    return torch.where(degrees.abs() <= half, degrees, remainder)
 
 
-def _sampled(track: Tensor, positions: Tensor, angle: bool) -> Tensor:
-    """A track at fractional positions, held outside; a value that is hit comes out unchanged."""
+def _interpolate(track: Tensor, positions: Tensor, is_angle: bool) -> Tensor:
+    """A track (n, …) at fractional positions (k,) -> (k, …); its ends hold.
+
+    A position that is a sample's own gives that sample unchanged.
+    """
     nearest = positions.round()
-    positions = torch.where((positions - nearest).abs() < 1e-6, nearest, positions)
+    # Multiples of a ratio of two rates miss whole numbers by rounding.
+    is_sample = (positions - nearest).abs() < ROUNDING_STEPS
+    positions = torch.where(is_sample, nearest, positions)
     positions = positions.clamp(0, len(track) - 1)
     before = positions.floor().long()
     after = (before + 1).clamp(max=len(track) - 1)
     share = (positions - before).reshape(-1, *[1] * (track.ndim - 1)).to(track.dtype)
-    return _between(track[before], track[after], share, angle)
+    return _mix(track[before], track[after], share, is_angle)
 
 
-def _smooth(track: Tensor, spread: float, angle: bool) -> Tensor:
-    if angle:
-        return _wrapped(_smooth(_unwrapped(track), spread, angle=False))
-    reach = min(round(4 * spread) + 1, 4 * len(track))
-    bell = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=track.dtype) / spread) ** 2)
-    padded = torch.cat(
-        [
-            track[:1].expand(reach, *track.shape[1:]),
-            track,
-            track[-1:].expand(reach, *track.shape[1:]),
-        ]
-    )
-    columns = padded.flatten(1).T[:, None]
-    smoothed = torch.nn.functional.conv1d(columns, (bell / bell.sum())[None, None])
-    return smoothed[:, 0].T.reshape(track.shape)
+def _smooth(track: Tensor, sigma: float, is_angle: bool) -> Tensor:
+    """A track (n, …) convolved over n with a Gaussian of sigma samples; its ends hold."""
+    if is_angle:  # the mean of 179° and −179° is 180°, so they are averaged on an endless line
+        return _wrap(_smooth(_unwrap(track), sigma, is_angle=False))
+    # Beyond four deviations the bell adds nothing to float32. On a short track a wide bell is
+    # nearly flat: four lengths of held ends on each side are as good as more, and bound the work.
+    reach = min(round(4 * sigma) + 1, 4 * len(track))
+    bell = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=track.dtype) / sigma) ** 2)
+    start, end = (edge.expand(reach, *track.shape[1:]) for edge in (track[:1], track[-1:]))
+    columns = torch.cat([start, track, end]).flatten(1).T[:, None]
+    means = torch.nn.functional.conv1d(columns, (bell / bell.sum())[None, None])
+    return means[:, 0].T.reshape(track.shape)
 
 
-def _unwrapped(degrees: Tensor) -> Tensor:
-    """Angles without jumps of a full turn."""
-    steps = _wrapped(degrees.diff(dim=0))
+def _unwrap(degrees: Tensor) -> Tensor:
+    """Angles (n, …) without jumps of a full turn: each step over n is the short way round."""
+    steps = _wrap(degrees.diff(dim=0))
     return torch.cat([degrees[:1], degrees[:1] + steps.cumsum(0)])
 
 
@@ -358,19 +368,26 @@ class Signals:
 
     @property
     def present(self) -> dict[str, DrivingSignal]:
-        """Those that are there, by name."""
-        named = {"audio": self.audio, "expression": self.expression, "pose": self.pose}
-        return {name: signal for name, signal in named.items() if signal is not None}
+        """The signals that are not None, by the name of their kind."""
+        signals = {"audio": self.audio, "expression": self.expression, "pose": self.pose}
+        return {name: signal for name, signal in signals.items() if signal is not None}
 
-    def changed(
-        self, change: Callable[[DrivingSignal], DrivingSignal], name: str | None = None
+    def edit(
+        self, function: Callable[[DrivingSignal], DrivingSignal], name: str | None = None
     ) -> "Signals":
-        """One edit on one signal, or on all."""
-        names = [name] if name else list(self.present)
+        """One edit of one signal, or of all.
+
+        Raises:
+            InputError: there is no signal of that name.
+        """
         if name and name not in self.present:
-            raise InputError(f"There is no {name} signal; there is {', '.join(self.present)}.")
-        edited: Mapping[str, Any] = {n: change(self.present[n]) for n in names}
-        return replace(self, **edited)
+            raise InputError(
+                f"Edit of {name}: expected one of the signals {', '.join(self.present)}. Encode "
+                f"{name} too, or edit another."
+            )
+        names = [name] if name else list(self.present)
+        results: Mapping[str, Any] = {n: function(self.present[n]) for n in names}
+        return replace(self, **results)
 
 
 KINDS: dict[str, type[DrivingSignal]] = {
@@ -403,20 +420,20 @@ def load_signals(path: Path) -> Signals:
     Raises:
         MediaError: missing, damaged, or another kind of file.
     """
-    known = [f"{name}.{track}" for name, kind in KINDS.items() for track in kind.TRACKS]
-    tensors, texts = read_archive(path, "signals", known)
+    keys = [f"{name}.{track}" for name, kind in KINDS.items() for track in kind.TRACKS]
+    tensors, texts = read_archive(path, "signals", keys)
     names = dict.fromkeys(key.partition(".")[0] for key in tensors)
     try:
-        return Signals(**{name: _signal_in(name, texts, tensors) for name in names})
+        return Signals(**{name: _build_signal(name, texts, tensors) for name in names})
     except KeyError as error:
         raise MediaError(
             f"{path}: expected signals with {error}, got none. Save them again."
-        ) from (error)
+        ) from error
     except InputError as error:
         raise MediaError(f"{path}: {error}") from error
 
 
-def _signal_in(name: str, texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Any:
+def _build_signal(name: str, texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Any:
     kind = KINDS[name]
     tracks: Mapping[str, Any] = {track: tensors[f"{name}.{track}"] for track in kind.TRACKS}
     rate_hz = parse_number(texts[f"{name}.rate_hz"])

@@ -105,7 +105,7 @@ class MixSignals(io.ComfyNode):
         second_signal = convert.require_signal(second_signal, "Mix Signals, second")
         rate_hz = first_signal.rate_hz
         given = convert.from_curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
-        share = given.over(len(first_signal), rate_hz)
+        share = given.sample(len(first_signal), rate_hz)
         return io.NodeOutput(first_signal.blend(second_signal, share, rate_hz))
 
 
@@ -240,7 +240,7 @@ class SignalMonitor(io.ComfyNode):
             fps,
         )
         pose = planned.signals.pose
-        rotation = None if pose is None else pose.over(planned.frames, fps).rotation_degrees
+        rotation = None if pose is None else pose.sample(planned.frames, fps).rotation_degrees
         picture = draw_monitor(
             MonitorRows(
                 frames=planned.frames,

@@ -6,16 +6,10 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...actalker_core.control.signals import DrivingSignal, ExpressionSignal
-from ...actalker_core.control.words.bank import Bank, Reference, bank_of_signal, build_bank
+from ...actalker_core.control.words.bank import Bank, Reference, build_bank, extract_bank
 from ...actalker_core.control.words.clip import CLIPEncoder
-from ...actalker_core.control.words.prompt import (
-    ClipMatcher,
-    Matcher,
-    PresetMatcher,
-    WordMatcher,
-    express_words,
-    parse_prompt,
-)
+from ...actalker_core.control.words.matchers import CLIPMatcher, Matcher, PresetMatcher, WordMatcher
+from ...actalker_core.control.words.prompt import express_words, parse_prompt
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Box, Depth, Face, FaceFinder
 from ...actalker_core.faces.box import image_box
@@ -156,7 +150,7 @@ class BankOfSignal(io.ComfyNode):
         given = convert.require_signal(expression_signal, "Bank Of Signal")
         signal = convert.check_signal(given, ExpressionSignal, "expression_signal")
         captions = {moment.seconds: moment.text for moment in parse_prompt(moments)}
-        return io.NodeOutput(bank_of_signal(signal, captions))
+        return io.NodeOutput(extract_bank(signal, captions))
 
 
 class TextExpression(io.ComfyNode):
@@ -248,4 +242,4 @@ def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float) ->
             "Text Expression: CLIP needs clip_folder: put a CLIPModel folder of transformers below "
             "models/actalker and choose it."
         )
-    return ClipMatcher(bank, clip, temperature)
+    return CLIPMatcher(bank, clip, temperature)

@@ -7,12 +7,8 @@ from pathlib import Path
 import torch
 
 from actalker_core.control.words.bank import Bank, load_bank, save_bank
-from actalker_core.control.words.prompt import (
-    PresetMatcher,
-    WordMatcher,
-    express_words,
-    parse_prompt,
-)
+from actalker_core.control.words.matchers import PresetMatcher, WordMatcher
+from actalker_core.control.words.prompt import express_words, parse_prompt
 from actalker_core.faces.blendshapes import NAMES
 from fuzz import mutations
 from fuzz.saved_signals import bytes_of
@@ -26,7 +22,7 @@ def banks() -> tuple[bytes, ...]:
     shapes = torch.rand(3, len(NAMES), generator=draw)
     made = (
         Bank(names, features, captions=names),
-        Bank(names, features, torch.rand(3, 6, generator=draw), shapes, clip="6:0"),
+        Bank(names, features, torch.rand(3, 6, generator=draw), shapes, clip_fingerprint="6:0"),
         Bank(names, features),
     )
     return tuple(bytes_of(lambda path, bank=bank: save_bank(path, bank)) for bank in made)
@@ -49,7 +45,7 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     )
     path.write_bytes(rng.choice(damage)(rng, bank))
     found = load_bank(path)
-    assert 0 <= found.neutral < len(found)
+    assert 0 <= found.neutral_index < len(found)
     matcher = WordMatcher(found) if found.blendshapes is None else PresetMatcher(found)
     said = express_words(
         parse_prompt("0s: neutral; 1s: joyful"), found, matcher, seconds=2, rate_hz=5

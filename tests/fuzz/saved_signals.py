@@ -70,7 +70,7 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     save_signals(outside / "again.safetensors", edited)
     again = load_signals(outside / "again.safetensors")
     for kind, signal in edited.present.items():
-        over = signal.over(5, 12.5)
+        over = signal.sample(5, 12.5)
         for track, value in over.tracks.items():
             assert value.isfinite().all()
             assert len(value) == 5

@@ -10,15 +10,9 @@ from torch import Tensor
 from transformers import CLIPConfig, CLIPModel
 
 from actalker_core.control.words.bank import Bank, Reference
+from actalker_core.control.words.matchers import TEMPLATE, CLIPMatcher, Matcher, PresetMatcher
 from actalker_core.control.words.presets import PRESETS
-from actalker_core.control.words.prompt import (
-    TEMPLATE,
-    ClipMatcher,
-    Matcher,
-    PresetMatcher,
-    express_words,
-    parse_prompt,
-)
+from actalker_core.control.words.prompt import express_words, parse_prompt
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.faces.box import Box, image_box
 from actalker_core.faces.face import Depth, Face
@@ -53,20 +47,20 @@ def write_clip(folder: Path, seed: int = 0, dtype: torch.dtype = torch.float32) 
 
 
 class StubClip:
-    """Embeds texts by a formula of their letters, and shows which pictures it was given."""
+    """Embeds texts by a formula of their letters, and keeps the images that it was given."""
 
     image_px = 48
 
     def __init__(self, width: int = WIDTH, fingerprint: str = "stub", gap: float = 0.0) -> None:
         self.width, self.fingerprint, self.gap = width, fingerprint, gap
-        self.seen: list[Tensor] = []
+        self.images: list[Tensor] = []
 
-    def text(self, texts: list[str]) -> Tensor:
+    def encode_texts(self, texts: list[str]) -> Tensor:
         return torch.stack([randn(1, text, self.width) for text in texts]) + self.gap
 
-    def image(self, pictures: Tensor) -> Tensor:
-        self.seen.append(pictures)
-        return pictures.mean((2, 3)).repeat(1, self.width // 3)
+    def encode_images(self, images: Tensor) -> Tensor:
+        self.images.append(images)
+        return images.mean((2, 3)).repeat(1, self.width // 3)
 
 
 class Named:
@@ -75,7 +69,7 @@ class Named:
     def __init__(self, bank: Bank) -> None:
         self.names = bank.names
 
-    def weights(self, text: str) -> Tensor:
+    def match(self, text: str) -> Tensor:
         return F.one_hot(torch.tensor(self.names.index(text)), len(self.names)).float()
 
 
@@ -114,7 +108,7 @@ def named_bank(names: tuple[str, ...] = WORDS) -> Bank:
 
 def matcher_of(kind: str, bank: Bank, temperature: float) -> Matcher:
     if kind == "clip":
-        return ClipMatcher(replace(bank, captions=bank.names), StubClip(), temperature)
+        return CLIPMatcher(replace(bank, captions=bank.names), StubClip(), temperature)
     return PresetMatcher(bank, temperature)
 
 

@@ -106,22 +106,22 @@ def drawn(comfy: Comfy, io: Any) -> Any:
 
 def test_a_drawn_curve_lies_over_the_whole_clip(comfy: Comfy, drawn: Any) -> None:
     audio, expression = comfy.call("Gates", audio_curve=drawn(HILL))[0]
-    torch.testing.assert_close(audio.over(5, 12.5), torch.tensor([0, 0.5, 1, 0.6, 0.2]))
-    torch.testing.assert_close(audio.over(9, 25.0)[::2], audio.over(5, 12.5))
-    assert audio.over(1, 25.0).tolist() == [0]
-    assert expression.over(2, 25.0).tolist() == [1, 1]
+    torch.testing.assert_close(audio.sample(5, 12.5), torch.tensor([0, 0.5, 1, 0.6, 0.2]))
+    torch.testing.assert_close(audio.sample(9, 25.0)[::2], audio.sample(5, 12.5))
+    assert audio.sample(1, 25.0).tolist() == [0]
+    assert expression.sample(2, 25.0).tolist() == [1, 1]
 
 
 def test_a_smooth_curve_is_the_one_that_the_editor_draws(comfy: Comfy, drawn: Any) -> None:
     smooth = drawn([[0, 0], [0.3, 0.9], [1, 0.4]])
-    curve = comfy.call("Gates", expression_curve=smooth)[0][1].over(101, 25.0)
+    curve = comfy.call("Gates", expression_curve=smooth)[0][1].sample(101, 25.0)
     expected = [smooth.interp(i / 100) for i in range(101)]
     np.testing.assert_allclose(curve, expected, atol=1e-6)
 
 
 def test_what_is_drawn_beyond_0_and_1_is_cut_off(comfy: Comfy, drawn: Any) -> None:
     steep = drawn({"points": [[0, -1], [1, 2]], "interpolation": "linear"})
-    curve = comfy.call("Gates", audio_curve=steep)[0][0].over(4, 25.0)
+    curve = comfy.call("Gates", audio_curve=steep)[0][0].sample(4, 25.0)
     assert curve.tolist() == pytest.approx([0, 0, 1, 1])
 
 

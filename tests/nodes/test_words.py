@@ -216,7 +216,7 @@ def test_usual_prefixes_save(comfy: Comfy, usable: Any, prefix: str) -> None:
 def test_a_number_for_each_of_many_frames_needs_no_text(comfy: Comfy) -> None:
     values = torch.rand(50_000, dtype=torch.float64).tolist()
     curve = comfy.call("Curve", curve_text="invert 0.5", numbers=values)[0]
-    assert torch.allclose(curve.over(50_000, 25), torch.tensor(values).float() * 0.5)
+    assert torch.allclose(curve.sample(50_000, 25), torch.tensor(values).float() * 0.5)
 
 
 @pytest.mark.parametrize("numbers", [["a"], [None], "0.5", [[1]], [1.5], [-0.1], [float("nan")]])

@@ -1,4 +1,4 @@
-"""A bank: expressions to choose from, each with what words can be compared to."""
+"""A bank: reference expressions, each with a name, a caption or features to match words with."""
 
 import json
 import math
@@ -13,22 +13,23 @@ from torch import Tensor
 from ...errors import InputError, MediaError, quoted
 from ...faces.blendshapes import NAMES
 from ...faces.box import Box, enlarge_box, squared_box
-from ...faces.face import LARGEST, Face, FaceFinder, find_face
+from ...faces.face import LARGEST, FaceFinder, find_face
 from ...faces.landmarker import Landmarker
 from ...faces.portrait import crop_resized
 from ...files.archive import read_archive, write_archive
 from ...files.headers import parse_json
 from ...media import load_image
 from ...text import LONGEST_TEXT, check_text
-from ..signals import FLOATS, ExpressionSignal
+from ..signals import FLOAT_DTYPES, ExpressionSignal
 from .clip import CLIPEncoder
 
-PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
-HEAD_ENLARGED = 1.5
-"""CLIP sees the face box enlarged so many times."""
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".webp", ".bmp")
+HEAD_SCALE = 1.5
+"""Side of the square that CLIP sees, as a multiple of the face box's longer side."""
 NEUTRAL = "neutral"
-PARTS = ("features", "images", "blendshapes")
-MOST_ENTRIES = 100_000
+TENSOR_KEYS = {"features": "features", "image_embeddings": "images", "blendshapes": "blendshapes"}
+"""Attribute of a bank -> its key in a file."""
+MAX_ENTRIES = 100_000
 
 EncodeFaces = Callable[[Sequence[Tensor], Sequence[Box]], Tensor]
 """n images (3, h, w) in 0…1, and the box of the face in each -> (n, d) expression features."""
@@ -36,36 +37,40 @@ EncodeFaces = Callable[[Sequence[Tensor], Sequence[Box]], Tensor]
 
 @dataclass(frozen=True)
 class Bank:
-    """n reference expressions.
+    """n reference expressions; d features and e embedding dimensions.
 
     Attributes:
-        names: of each.
+        names: one per expression.
         features: (n, d) expression features, before the expression projection.
-        images: (n, e) CLIP embeddings of the pictures, or None.
+        image_embeddings: (n, e) of length 1, by CLIP, or None.
         blendshapes: (n, 52) in 0…1, or None.
-        captions: a text for each, or none at all.
-        clip: fingerprint of the CLIP that made the embeddings, or "".
+        captions: one text per expression, or empty.
+        clip_fingerprint: of the CLIP that encoded the images, or "".
+
+    Raises:
+        InputError: parts of different lengths, or values that no network or person could have made.
     """
 
     names: tuple[str, ...]
     features: Tensor
-    images: Tensor | None = None
+    image_embeddings: Tensor | None = None
     blendshapes: Tensor | None = None
     captions: tuple[str, ...] = ()
-    clip: str = ""
+    clip_fingerprint: str = ""
 
     def __post_init__(self) -> None:
         """Refuse parts of different lengths, and what no network or person could have made."""
-        parts = (self.names, self.features, self.images, self.blendshapes, self.captions or None)
-        for text in (*self.names, *self.captions, self.clip):
+        for text in (*self.names, *self.captions, self.clip_fingerprint):
             check_text("Bank, text", text)
-        for name in PARTS:
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _checked(name, getattr(self, name)))
-        lengths = {len(part) for part in parts if part is not None}
-        if len(lengths) != 1 or not 0 < max(lengths) <= MOST_ENTRIES:
+        tensors = {name: getattr(self, name) for name in TENSOR_KEYS}
+        present = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+        for name, tensor in present.items():
+            object.__setattr__(self, name, _check_tensor(name, tensor))
+        parts = (self.names, self.captions or self.names, *present.values())
+        lengths = {len(part) for part in parts}
+        if len(lengths) != 1 or not 0 < max(lengths) <= MAX_ENTRIES:
             raise InputError(
-                f"Bank: expected at least one expression (at most {MOST_ENTRIES:,}) and as many "
+                f"Bank: expected at least one expression (at most {MAX_ENTRIES:,}) and as many "
                 f"names, features, embeddings and captions, got {sorted(lengths)}. Build it again."
             )
 
@@ -73,7 +78,7 @@ class Bank:
         return len(self.names)
 
     @property
-    def neutral(self) -> int:
+    def neutral_index(self) -> int:
         """The entry called neutral, else the one with the least blendshapes, else the first."""
         for i, text in enumerate(zip(self.names, self.captions or self.names, strict=True)):
             if NEUTRAL in " ".join(text).lower():
@@ -83,50 +88,60 @@ class Bank:
         return int(self.blendshapes[:, 1:].square().sum(1).argmin())
 
 
-def _checked(name: str, part: Tensor) -> Tensor:
-    """A part of a bank in float32."""
-    shapes = name == "blendshapes"
-    widths = (len(NAMES),) if shapes else part.shape[1:]
-    if part.ndim != 2 or part.shape[1:] != widths or 0 in widths or part.dtype not in FLOATS:
+def _check_tensor(name: str, values: Tensor) -> Tensor:
+    """A tensor (n, d) of a bank, in float32."""
+    is_blendshapes = name == "blendshapes"
+    widths = (len(NAMES),) if is_blendshapes else values.shape[1:]
+    is_matrix = values.ndim == 2 and values.shape[1:] == widths and 0 not in widths
+    if not is_matrix or values.dtype not in FLOAT_DTYPES:
         raise InputError(
-            f"Bank: expected {name} of (n, {len(NAMES) if shapes else 'd'}) float numbers, got "
-            f"{tuple(part.shape)} of {part.dtype}. Build it again."
+            f"Bank: expected {name} of (n, {len(NAMES) if is_blendshapes else 'd'}) float numbers, "
+            f"got {tuple(values.shape)} of {values.dtype}. Build it again."
         )
-    part = part.float()
-    least, most = (0.0, 1.0) if shapes else (-math.inf, math.inf)
-    if not bool((part.isfinite() & (part >= least) & (part <= most)).all()):
+    values = values.float()
+    low, high = (0.0, 1.0) if is_blendshapes else (-math.inf, math.inf)
+    if not bool((values.isfinite() & (values >= low) & (values <= high)).all()):
         raise InputError(
-            f"Bank: expected {name} {'in 0…1' if shapes else 'that are finite'}, got others. Build "
-            "it again."
+            f"Bank: expected {name} {'in 0…1' if is_blendshapes else 'that are finite'}, got "
+            "others. Build it again."
         )
-    return part
+    return values
 
 
 @dataclass(frozen=True)
 class Reference:
-    """A picture for a bank: (3, H, W) in 0…1, its name, and a caption or ""."""
+    """An image of a face for a bank.
+
+    Attributes:
+        name: of the entry.
+        image: (3, h, w) in 0…1.
+        caption: what the face expresses, or "".
+    """
 
     name: str
-    picture: Tensor
+    image: Tensor
     caption: str = ""
 
 
-def references_in(folder: Path) -> Iterable[Reference]:
-    """The pictures of a folder in the order of their names; `joy.txt` is the caption of `joy.png`.
+def read_references(folder: Path) -> Iterable[Reference]:
+    """The images of a folder in the order of their names; `joy.txt` is the caption of `joy.png`.
 
     Raises:
-        MediaError: the folder is missing or has no pictures, or a caption cannot be read.
+        MediaError: the folder is missing or has no images, or a caption cannot be read.
         InputError: a caption is far too long.
     """
-    inside = folder.glob("*") if os.path.isdir(folder) else ()
-    paths = sorted(p for p in inside if p.suffix.lower() in PICTURES)
+    files = folder.glob("*") if os.path.isdir(folder) else ()
+    paths = sorted(p for p in files if p.suffix.lower() in IMAGE_SUFFIXES)
     if not paths:
-        raise MediaError(f"{folder}: expected a folder with pictures ({', '.join(PICTURES)}).")
-    return (Reference(p.stem, load_image(p), _caption(p)) for p in paths)
+        raise MediaError(
+            f"{folder}: expected a folder with images ({', '.join(IMAGE_SUFFIXES)}), got none. "
+            "Choose the folder that they lie in."
+        )
+    return (Reference(p.stem, load_image(p), _read_caption(p)) for p in paths)
 
 
-def _caption(picture: Path) -> str:
-    file = picture.with_suffix(".txt")
+def _read_caption(image: Path) -> str:
+    file = image.with_suffix(".txt")
     if not os.path.isfile(file):
         return ""
     try:
@@ -143,55 +158,50 @@ def build_bank(
     clip: CLIPEncoder | None = None,
     on_reference: Callable[[int], None] | None = None,
 ) -> Bank:
-    """Encode pictures of faces, one at a time.
+    """Encode images of faces, one at a time: (3, h, w) each -> features (n, d).
 
     Args:
-        encode_faces: the network that expressions are told apart by.
-        clip: indexes the pictures, so that text can be matched to them.
-        on_reference: called with the number of pictures done.
+        encode_faces: encodes expressions; the network of the model that the bank is for.
+        clip: encodes the images too, so that any text can be matched to them.
+        on_reference: called with the number of images encoded.
 
     Raises:
-        FaceError: a picture without a face.
-        InputError: no pictures, or captions for some but not for all.
+        FaceError: an image without a face.
+        InputError: no images, or captions for some but not for all.
     """
-    names, captions, features, images, shapes = [], [], [], [], []
-    for done, reference in enumerate(references, start=1):
-        face = _face(finder, reference)
+    names, captions, features, embeddings, blendshapes = [], [], [], [], []
+    for count, reference in enumerate(references, start=1):
+        face = find_face(finder, reference.image, LARGEST, f"image '{reference.name}'")
         names.append(reference.name)
         captions.append(reference.caption)
-        features.append(encode_faces([reference.picture], [face.box]))
+        features.append(encode_faces([reference.image], [face.box]))
         if clip is not None:
-            box = squared_box(enlarge_box(face.box, HEAD_ENLARGED))
-            images.append(clip.image(crop_resized(reference.picture[None], box, clip.image_px)))
+            box = squared_box(enlarge_box(face.box, HEAD_SCALE))
+            head = crop_resized(reference.image[None], box, clip.image_px)
+            embeddings.append(clip.encode_images(head))
         if isinstance(finder, Landmarker) and face.landmarks is not None:
-            shapes.append(torch.from_numpy(finder.blendshapes(face.landmarks[None])))
+            blendshapes.append(torch.from_numpy(finder.blendshapes(face.landmarks[None])))
         if on_reference is not None:
-            on_reference(done)
+            on_reference(count)
+    if not names:
+        raise InputError(
+            "Bank: expected at least one image of a face, got none. Add images of faces."
+        )
     if any(captions) and not all(captions):
         missing = [n for n, c in zip(names, captions, strict=True) if not c]
         raise InputError(f"Bank: no caption for {', '.join(missing)}. Caption all, or none.")
     return Bank(
         names=tuple(names),
-        features=_all(features, names),
-        images=torch.cat(images) if images else None,
-        blendshapes=torch.cat(shapes) if len(shapes) == len(names) else None,
+        features=torch.cat(features),
+        image_embeddings=torch.cat(embeddings) if embeddings else None,
+        blendshapes=torch.cat(blendshapes) if len(blendshapes) == len(names) else None,
         captions=tuple(captions) if any(captions) else (),
-        clip="" if clip is None else clip.fingerprint,
+        clip_fingerprint="" if clip is None else clip.fingerprint,
     )
 
 
-def _all(features: Sequence[Tensor], names: Sequence[str]) -> Tensor:
-    if not names:
-        raise InputError("Bank: expected at least one picture of a face, got none.")
-    return torch.cat(list(features))
-
-
-def _face(finder: FaceFinder, reference: Reference) -> Face:
-    return find_face(finder, reference.picture, LARGEST, f"picture '{reference.name}'")
-
-
-def bank_of_signal(signal: ExpressionSignal, captions: Mapping[float, str]) -> Bank:
-    """Moments of a saved signal as references.
+def extract_bank(signal: ExpressionSignal, captions: Mapping[float, str]) -> Bank:
+    """Moments of a signal as reference expressions.
 
     Args:
         captions: what is expressed at which second.
@@ -202,7 +212,7 @@ def bank_of_signal(signal: ExpressionSignal, captions: Mapping[float, str]) -> B
     if not captions or not all(0 <= seconds < signal.seconds for seconds in captions):
         raise InputError(
             f"Bank: expected captions at times from 0 to below {signal.seconds:g} s, got "
-            f"{[f'{seconds:g}' for seconds in captions]}."
+            f"{[f'{seconds:g}' for seconds in captions]}. Correct the times."
         )
     index = [min(math.floor(s * signal.rate_hz + 1e-6), len(signal) - 1) for s in captions]
     texts = tuple(captions.values())
@@ -215,9 +225,11 @@ def save_bank(path: Path, bank: Bank) -> None:
     Raises:
         MediaError: the file cannot be written.
     """
-    tensors = {name: getattr(bank, name) for name in PARTS if getattr(bank, name) is not None}
+    tensors = {key: getattr(bank, name) for name, key in TENSOR_KEYS.items()}
+    tensors = {key: tensor for key, tensor in tensors.items() if tensor is not None}
     names, captions = json.dumps(bank.names), json.dumps(bank.captions)
-    write_archive(path, "bank", tensors, {"names": names, "captions": captions, "clip": bank.clip})
+    texts = {"names": names, "captions": captions, "clip": bank.clip_fingerprint}
+    write_archive(path, "bank", tensors, texts)
 
 
 def load_bank(path: Path) -> Bank:
@@ -226,15 +238,16 @@ def load_bank(path: Path) -> Bank:
     Raises:
         MediaError: missing, damaged, or another kind of file.
     """
-    tensors, texts = read_archive(path, "bank", PARTS)
+    tensors, texts = read_archive(path, "bank", TENSOR_KEYS.values())
     try:
-        names, captions = (_texts_in(key, texts[key]) for key in ("names", "captions"))
+        names, captions = (_parse_texts(key, texts[key]) for key in ("names", "captions"))
         return Bank(
             names=names,
-            features=tensors.pop("features"),
+            features=tensors["features"],
+            image_embeddings=tensors.get("images"),
+            blendshapes=tensors.get("blendshapes"),
             captions=captions,
-            clip=texts["clip"],
-            **tensors,
+            clip_fingerprint=texts["clip"],
         )
     except KeyError as error:
         raise MediaError(f"{path}: expected a bank with {error}, got none. Build it again.") from (
@@ -244,14 +257,14 @@ def load_bank(path: Path) -> Bank:
         raise MediaError(f"{path}: {error}") from error
 
 
-def _texts_in(key: str, written: str) -> tuple[str, ...]:
+def _parse_texts(key: str, json_text: str) -> tuple[str, ...]:
     """A list of texts in JSON."""
     try:
-        found = parse_json(written)
+        texts = parse_json(json_text)
     except InputError as error:
         raise InputError(
             f"Bank: expected a list of {key} in JSON, got something else ({error}). Build it again."
         ) from error
-    if not isinstance(found, list):
-        raise InputError(f"Bank: expected a list of {key}, got {quoted(found)}. Build it again.")
-    return tuple(found)
+    if not isinstance(texts, list):
+        raise InputError(f"Bank: expected a list of {key}, got {quoted(texts)}. Build it again.")
+    return tuple(texts)

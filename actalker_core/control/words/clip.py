@@ -1,4 +1,4 @@
-"""CLIP's two towers from a local folder: pictures and texts into one space."""
+"""CLIP's two towers from a local folder: images and texts into one space."""
 
 import hashlib
 import json
@@ -15,9 +15,10 @@ from torch import Tensor
 from ...errors import CheckpointError
 
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
-
+"""Of red, green and blue in the images that CLIP was trained on."""
+MAX_TOKENS = 77
 FINGERPRINT_VALUES = 1000
-"""How many of each layer's weights tell one CLIP from another."""
+"""How many weights of each layer tell one CLIP from another."""
 
 
 class CLIPEncoder:
@@ -51,7 +52,7 @@ class CLIPEncoder:
 
     @property
     def image_px(self) -> int:
-        """Side of the pictures that it sees."""
+        """Side of the square images that it encodes, in pixels."""
         return int(self._model.config.vision_config.image_size)
 
     @property
@@ -61,41 +62,43 @@ class CLIPEncoder:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells one CLIP from another of the same width, by some of each layer's weights."""
-        found = hashlib.sha256()
+        """Tells one CLIP from another of the same width, by a sample of each layer's weights."""
+        digest = hashlib.sha256()
         for name, weights in sorted(self._model.state_dict().items()):
-            some = weights.flatten()[:: max(weights.numel() // FINGERPRINT_VALUES, 1)]
-            found.update(name.encode() + some.float().numpy().tobytes())
-        return f"{self.width}:{found.hexdigest()[:16]}"
+            sample = weights.flatten()[:: max(weights.numel() // FINGERPRINT_VALUES, 1)]
+            digest.update(name.encode() + sample.float().numpy().tobytes())
+        return f"{self.width}:{digest.hexdigest()[:16]}"
 
     @torch.inference_mode()
-    def image(self, pictures: Tensor) -> Tensor:
-        """(n, 3, image_px, image_px) in 0…1 -> (n, width) of length 1."""
+    def encode_images(self, images: Tensor) -> Tensor:
+        """Images (n, 3, image_px, image_px) in 0…1 -> embeddings (n, width) of length 1."""
         mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
-        pooled = self._model.vision_model(pixel_values=(pictures - mean) / std).pooler_output
-        return F.normalize(self._model.visual_projection(pooled), dim=1)
+        features = self._model.vision_model(pixel_values=(images - mean) / std).pooler_output
+        return F.normalize(self._model.visual_projection(features), dim=1)
 
     @torch.inference_mode()
-    def text(self, texts: Sequence[str]) -> Tensor:
-        """N texts -> (n, width) of length 1."""
-        words = self._tokenizer(
-            list(texts), padding=True, truncation=True, max_length=77, return_tensors="pt"
+    def encode_texts(self, texts: Sequence[str]) -> Tensor:
+        """Embeddings (n, width) of length 1 of n texts."""
+        tokens = self._tokenizer(
+            list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )
-        pooled = self._model.text_model(
-            input_ids=words["input_ids"], attention_mask=words["attention_mask"]
+        features = self._model.text_model(
+            input_ids=tokens["input_ids"], attention_mask=tokens["attention_mask"]
         ).pooler_output
-        return F.normalize(self._model.text_projection(pooled), dim=1)
+        return F.normalize(self._model.text_projection(features), dim=1)
 
 
 def _check_files(folder: Path) -> None:
-    """Its own files must say what it is: without them transformers makes up what is missing."""
+    """Refuse a folder without its configuration or tokenizer, which transformers would make up."""
     try:
         kind = json.loads((folder / "config.json").read_bytes())["model_type"]
     except (OSError, ValueError, LookupError, TypeError):
         kind = ""
-    words = [{"tokenizer.json"}, {"vocab.json", "merges.txt"}]
-    has_words = any(all(os.path.isfile(folder / name) for name in names) for names in words)
-    if kind != "clip" or not has_words:
+    tokenizers = [{"tokenizer.json"}, {"vocab.json", "merges.txt"}]
+    has_tokenizer = any(
+        all(os.path.isfile(folder / name) for name in names) for names in tokenizers
+    )
+    if kind != "clip" or not has_tokenizer:
         raise CheckpointError(
             f"{folder}: expected a folder with a CLIP model (config.json of type clip, "
             "model.safetensors, tokenizer.json or vocab.json with merges.txt). Fetch "

@@ -178,9 +178,9 @@ def _expression_branch(model: Encoders, planned: Plan) -> GatedCondition:
     features = torch.zeros(planned.frames, width)
     rotation_degrees = torch.zeros(planned.frames, 3)
     if expression is not None:
-        features = _checked(expression, (width,)).over(planned.frames, planned.fps).features
+        features = _checked(expression, (width,)).sample(planned.frames, planned.fps).features
     if pose is not None:
-        rotation_degrees = pose.over(planned.frames, planned.fps).rotation_degrees
+        rotation_degrees = pose.sample(planned.frames, planned.fps).rotation_degrees
     tokens = model.expression_tokens(features, rotation_degrees)
     return GatedCondition(tokens, absent, planned.gates["expression"].to(model.device))
 

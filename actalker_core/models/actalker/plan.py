@@ -225,7 +225,7 @@ def _gates(
         for name, gate in written.items()
     }
     return {
-        name: curve.over(frames, fps) if there[name] else curves.constant_curve(0, frames)
+        name: curve.sample(frames, fps) if there[name] else curves.constant_curve(0, frames)
         for name, curve in gate_curves.items()
     }
 
@@ -289,7 +289,7 @@ def _extended(signals: Signals, extend: str | None) -> Signals:
     for name in ("expression", "pose"):
         signal = signals.present.get(name)
         if signal is not None and signal.seconds < seconds:
-            signals = signals.changed(lambda s: EXTENSIONS[extend](s, seconds), name)
+            signals = signals.edit(lambda s: EXTENSIONS[extend](s, seconds), name)
     return signals
 
 

@@ -262,7 +262,7 @@ def test_bank_of_pictures(media: Media, tmp_path: Path) -> None:
     bank = load_bank(tmp_path / "bank.safetensors")
     assert bank.names == ("joy", "neutral")
     assert bank.captions == ("a joy face", "a neutral face")
-    assert bank.neutral == 1
+    assert bank.neutral_index == 1
 
 
 # inspect -----------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.control import curves
-from actalker_core.control.curves import Key, curve_of_keys, loudness_envelope
+from actalker_core.control.curves import Key, interpolate_keys, loudness_envelope
 from actalker_core.errors import InputError, quoted
 from actalker_core.media import Audio
 
@@ -164,7 +164,7 @@ def test_a_shorter_clip_has_the_beginning_of_the_same_gate(
 )
 def test_keys_that_make_no_curve_are_refused(keys: list[Key]) -> None:
     with pytest.raises(InputError, match="Keyframes: expected"):
-        curve_of_keys(keys, 5, MODEL_FPS)
+        interpolate_keys(keys, 5, MODEL_FPS)
 
 
 # Numbers -----------------------------------------------------------------------------------------
@@ -185,13 +185,13 @@ def test_numbers_are_those_of_the_frames_and_the_last_one_holds(
 ) -> None:
     gate = curves.parse_curve(separator.join(map(repr, values)), frames, MODEL_FPS)
     assert gate.tolist() == [values[min(i, len(values) - 1)] for i in range(frames)]
-    assert torch.equal(gate, curves.curve_of_numbers(values, frames))
+    assert torch.equal(gate, curves.curve_from_values(values, frames))
 
 
 @pytest.mark.parametrize("values", [[], [math.nan], [0, math.inf], [0, 0, 0, -math.inf]])
 def test_numbers_that_are_none_are_refused(values: list[float]) -> None:
     with pytest.raises(InputError, match="Curve: expected finite numbers"):
-        curves.curve_of_numbers(values, 3)
+        curves.curve_from_values(values, 3)
 
 
 # Envelope ----------------------------------------------------------------------------------------
@@ -374,7 +374,7 @@ def test_an_envelope_of_no_sound_is_refused(text: str) -> None:
 def test_multiplying_is_commutative_and_never_opens(
     a: list[float], b: list[float], c: list[float]
 ) -> None:
-    x, y, z = (curves.curve_of_numbers(values, 8) for values in (a, b, c))
+    x, y, z = (curves.curve_from_values(values, 8) for values in (a, b, c))
     product = curves.multiply_curves(x, y, z)
     assert torch.allclose(
         product, curves.multiply_curves(z, curves.multiply_curves(y, x)), atol=1e-6
@@ -387,7 +387,7 @@ def test_multiplying_is_commutative_and_never_opens(
 @steadily
 @given(CURVES)
 def test_inverting_twice_changes_nothing(values: list[float]) -> None:
-    curve = curves.curve_of_numbers(values, 8)
+    curve = curves.curve_from_values(values, 8)
     assert torch.allclose(curves.invert_curve(curves.invert_curve(curve)), curve, atol=1e-6)
     assert torch.allclose(curves.invert_curve(curve) + curve, torch.ones(8))
 
@@ -634,7 +634,7 @@ def test_a_drawn_curve_goes_from_end_to_end_of_any_clip_and_stays_in_bounds(
     frames: int, fps: float, left: float, right: float
 ) -> None:
     drawn = curves.DrawnCurve(lambda places: left + (right - left) * places)
-    curve = drawn.over(frames, fps)
+    curve = drawn.sample(frames, fps)
     ends = [min(max(value, 0.0), 1.0) for value in (left, right)]
     assert curve.shape == (frames,)
     assert curve[0].item() == pytest.approx(ends[0], abs=1e-6)
@@ -645,4 +645,4 @@ def test_a_drawn_curve_goes_from_end_to_end_of_any_clip_and_stays_in_bounds(
 
 def test_a_drawn_curve_that_is_not_finite_is_refused() -> None:
     with pytest.raises(InputError, match=r"expected finite values.*Draw the curve anew"):
-        curves.DrawnCurve(lambda places: np.full(places.shape, np.nan)).over(3, 25.0)
+        curves.DrawnCurve(lambda places: np.full(places.shape, np.nan)).sample(3, 25.0)

@@ -42,7 +42,7 @@ IDENTITIES: dict[str, Change] = {
     "trim all": lambda s: s.trim(0, s.seconds),
     "trim more": lambda s: s.trim(0, s.seconds + 1),
     "resample": lambda s: s.resample(s.rate_hz),
-    "over": lambda s: s.over(len(s), s.rate_hz),
+    "over": lambda s: s.sample(len(s), s.rate_hz),
     "loop": lambda s: s.loop(s.seconds),
     "ping-pong": lambda s: s.ping_pong(s.seconds),
     "hold": lambda s: s.hold(s.seconds),
@@ -64,7 +64,7 @@ def test_edits_that_change_nothing(make: Callable[..., DrivingSignal], edit: str
 CHANGES: dict[str, Change] = {
     "trim": lambda s: s.trim(0.1, 0.9),
     "resample": lambda s: s.resample(29.97),
-    "over": lambda s: s.over(70, 30),
+    "over": lambda s: s.sample(70, 30),
     "loop": lambda s: s.loop(2.5),
     "ping-pong": lambda s: s.ping_pong(2.5),
     "hold": lambda s: s.hold(2.5),
@@ -187,7 +187,7 @@ def test_resampling_keeps_course_and_duration(rate_hz: float, wanted_hz: float) 
 @each_kind
 def test_50_hz_over_25_fps_is_every_second_value(make: Callable[..., DrivingSignal]) -> None:
     signal = make(80, 50.0)
-    frames = signal.over(40, 25)
+    frames = signal.sample(40, 25)
     assert frames.rate_hz == 25
     for name, track in frames.tracks.items():
         assert bits(track) == bits(signal.tracks[name][::2])
@@ -195,7 +195,7 @@ def test_50_hz_over_25_fps_is_every_second_value(make: Callable[..., DrivingSign
 
 @pytest.mark.parametrize("frames", [1, 5, 10, 17])
 def test_frames_beyond_the_signal_hold_its_last_value(frames: int) -> None:
-    assert values(counting(10).over(frames, 25)) == [min(i, 9) for i in range(frames)]
+    assert values(counting(10).sample(frames, 25)) == [min(i, 9) for i in range(frames)]
 
 
 # In strength -------------------------------------------------------------------------------------
@@ -346,7 +346,7 @@ CURVE = torch.tensor([0, 0.5, 1])
     ("change", "want"),
     [
         pytest.param(lambda s: s.resample(100), [170, 175, 180, -175, -170], id="resample"),
-        pytest.param(lambda s: s.over(4, 50), [170, 180, -170, -170], id="over"),
+        pytest.param(lambda s: s.sample(4, 50), [170, 180, -170, -170], id="over"),
         pytest.param(lambda s: s.scale(0.5), [170, 180], id="half"),
         pytest.param(lambda s: s.scale(2), [170, -150], id="twice"),
         pytest.param(lambda s: s.scale(-1), [170, 150], id="mirrored"),
@@ -437,7 +437,7 @@ def test_smoothing_the_pose_leaves_the_rest() -> None:
 def test_a_signal_that_is_not_there_cannot_be_edited(kind: str) -> None:
     others = {name: s for name, s in everything().present.items() if name != kind}
     with pytest.raises(
-        InputError, match=f"no {kind} signal.*{' '.join(others).replace(' ', '.*')}"
+        InputError, match=f"Edit of {kind}: expected one of.*{' '.join(others).replace(' ', '.*')}"
     ):
         parse_edit(f"{kind}.smooth=0.2")(Signals(**others))
 

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from actalker_core.control.signals import (
-    HIGHEST_RATE_HZ,
-    LONGEST_SECONDS,
+    MAX_RATE_HZ,
+    MAX_SECONDS,
     AudioSignal,
     ExpressionSignal,
     load_signals,
@@ -115,10 +115,10 @@ def test_rates_that_are_saved_are_read(tmp_path: Path, rate: float) -> None:
 
 def test_no_signal_is_faster_or_longer_than_any_medium() -> None:
     with pytest.raises(InputError, match="a rate above 0"):
-        ExpressionSignal(HIGHEST_RATE_HZ * 2, "", torch.zeros(4, 5))
+        ExpressionSignal(MAX_RATE_HZ * 2, "", torch.zeros(4, 5))
     with pytest.raises(InputError, match="expected at most"):
-        ExpressionSignal(3 / LONGEST_SECONDS, "", torch.zeros(4, 5))
-    assert ExpressionSignal(4 / LONGEST_SECONDS, "", torch.zeros(4, 5)).seconds <= LONGEST_SECONDS
+        ExpressionSignal(3 / MAX_SECONDS, "", torch.zeros(4, 5))
+    assert ExpressionSignal(4 / MAX_SECONDS, "", torch.zeros(4, 5)).seconds <= MAX_SECONDS
 
 
 @pytest.mark.parametrize("source", ["", "x" * 100_000, "\x1b[31m\n\x00", "🎬" * 1000])

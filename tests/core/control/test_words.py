@@ -18,7 +18,7 @@ from actalker_core.cli.parser import parser
 from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
 from actalker_core.control.grammar import Span
-from actalker_core.control.words.bank import references_in
+from actalker_core.control.words.bank import read_references
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.diffusion.windows import Windows
@@ -265,7 +265,7 @@ def test_a_caption_is_no_book(tmp_path: Path) -> None:
     (tmp_path / "joy.txt").write_text("a" * 1_000_000)
     cv2.imwrite(str(tmp_path / "joy.png"), np.zeros((20, 20, 3), np.uint8))
     with pytest.raises(InputError, match=r"joy\.txt 'aaa.* at most 250,000 characters"):
-        list(references_in(tmp_path))
+        list(read_references(tmp_path))
 
 
 # Regions ------------------------------------------------------------------------------------------

@@ -13,12 +13,13 @@ from actalker_core.control.signals import (
     ExpressionSignal,
     Signals,
     load_signals,
-    longest,
+    max_samples,
     save_signals,
 )
-from actalker_core.control.words.bank import Bank, load_bank, references_in, save_bank
+from actalker_core.control.words.bank import Bank, load_bank, read_references, save_bank
 from actalker_core.control.words.clip import CLIPEncoder
-from actalker_core.control.words.prompt import WordMatcher, express_words, parse_prompt
+from actalker_core.control.words.matchers import WordMatcher
+from actalker_core.control.words.prompt import express_words, parse_prompt
 from actalker_core.errors import ACTalkerError, InputError, MediaError
 from actalker_core.faces import open_finder
 from actalker_core.media import VideoFrames, load_audio, load_image, save_image, write_video
@@ -35,7 +36,7 @@ READERS: dict[str, Callable[[Path], object]] = {
     "release": lambda p: convert(p, p / "out", torch.float32, config=TINY),
     "signals": load_signals,
     "bank": load_bank,
-    "pictures": references_in,
+    "pictures": read_references,
     "clip": CLIPEncoder,
     "landmarker": open_finder,
 }
@@ -82,7 +83,7 @@ def test_a_signal_that_no_file_could_hold_is_refused(edit: str) -> None:
         getattr(speech, edit)(100_000.0)
     with pytest.raises(InputError, match="Resample: expected"):
         speech.resample(90e6)
-    assert longest(1) > longest(2000) > 50 * 3600
+    assert max_samples(1) > max_samples(2000) > 50 * 3600
 
 
 def test_words_for_longer_than_a_file_could_hold_are_refused() -> None:

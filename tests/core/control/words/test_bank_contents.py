@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actalker_core.control.words.bank import MOST_ENTRIES, Bank, load_bank, save_bank
+from actalker_core.control.words.bank import MAX_ENTRIES, Bank, load_bank, save_bank
 from actalker_core.errors import InputError, MediaError
 from actalker_core.text import LONGEST_TEXT
 
@@ -66,7 +66,7 @@ def test_a_bank_of_another_kind_of_contents(case: str, word: str) -> None:
         '["a"]',
         json.dumps(["x" * (LONGEST_TEXT + 1), "b"]),
         '["a", "\\ud800"]',
-        json.dumps(["a"] * (MOST_ENTRIES + 1)),
+        json.dumps(["a"] * (MAX_ENTRIES + 1)),
     ],
     ids=range(15),
 )
@@ -156,4 +156,4 @@ def test_any_contents_are_a_bank_or_named(
         return
     assert list(bank.names) == names
     assert all(isinstance(text, str) for text in bank.names + bank.captions)
-    assert bank.neutral in range(len(bank))
+    assert bank.neutral_index in range(len(bank))

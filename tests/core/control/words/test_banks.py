@@ -19,10 +19,10 @@ from actalker_core.control.words.bank import (
     Bank,
     EncodeFaces,
     Reference,
-    bank_of_signal,
     build_bank,
+    extract_bank,
     load_bank,
-    references_in,
+    read_references,
     save_bank,
 )
 from actalker_core.control.words.clip import CLIPEncoder
@@ -54,31 +54,36 @@ def test_features_are_those_of_the_encoder(encode_faces: EncodeFaces) -> None:
     shown = references("a", "b")
     bank = build_bank(shown, encode_faces, WholePicture())
     assert bank.names == ("a", "b")
-    assert (bank.images, bank.blendshapes, bank.captions, bank.clip) == (None, None, (), "")
+    assert (bank.image_embeddings, bank.blendshapes, bank.captions, bank.clip_fingerprint) == (
+        None,
+        None,
+        (),
+        "",
+    )
     for row, reference in zip(bank.features, shown, strict=True):
-        alone = encode_faces([reference.picture], [(0, 0, 64, 40)])
+        alone = encode_faces([reference.image], [(0, 0, 64, 40)])
         assert torch.equal(row, alone[0])
 
 
 def test_captions_and_embeddings_are_kept(encode_faces: EncodeFaces, clip: CLIPEncoder) -> None:
     bank = build_bank(references("a", "b", caption="joy"), encode_faces, WholePicture(), clip)
     assert bank.captions == ("joy a", "joy b")
-    assert bank.images.shape == (2, WIDTH)
-    assert not torch.allclose(bank.images[0], bank.images[1])
-    assert bank.clip == clip.fingerprint
+    assert bank.image_embeddings.shape == (2, WIDTH)
+    assert not torch.allclose(bank.image_embeddings[0], bank.image_embeddings[1])
+    assert bank.clip_fingerprint == clip.fingerprint
 
 
 def test_clip_sees_the_head_around_the_face(encode_faces: EncodeFaces) -> None:
     stub = StubClip()  # 48 pixels for a face of 64 enlarged to 96
     build_bank([Reference("white", torch.ones(3, 64, 64))], encode_faces, WholePicture(), stub)
     expected = F.pad(torch.ones(1, 3, 32, 32), (8, 8, 8, 8))
-    assert torch.allclose(stub.seen[0], expected)
+    assert torch.allclose(stub.images[0], expected)
 
 
 def test_a_landmarker_adds_blendshapes(encode_faces: EncodeFaces) -> None:
     shown = references("a", "b")
     bank = build_bank(shown, encode_faces, MeshedPicture())
-    expected = torch.stack([r.picture.mean().expand(len(NAMES)) for r in shown])
+    expected = torch.stack([r.image.mean().expand(len(NAMES)) for r in shown])
     assert torch.allclose(bank.blendshapes, expected)
 
 
@@ -111,10 +116,10 @@ def test_pictures_of_a_folder_come_in_order_with_captions(tmp_path: Path) -> Non
         save_image(tmp_path / name, torch.full((3, 8, 8), value))
     (tmp_path / "a.txt").write_text("  ein fröhliches Gesicht\n", encoding="utf-8")
     (tmp_path / "notes.md").write_text("no picture")
-    found = list(references_in(tmp_path))
+    found = list(read_references(tmp_path))
     assert [r.name for r in found] == ["a", "b", "c"]
     assert [r.caption for r in found] == ["ein fröhliches Gesicht", "", ""]
-    assert [round(r.picture.mean().item(), 1) for r in found] == [0.4, 0.6, 0.2]
+    assert [round(r.image.mean().item(), 1) for r in found] == [0.4, 0.6, 0.2]
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty"])
@@ -122,25 +127,25 @@ def test_a_folder_without_pictures_is_named(tmp_path: Path, folder: str) -> None
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "joy.txt").write_text("a caption")
     with pytest.raises(MediaError, match=folder):
-        references_in(tmp_path / folder)
+        read_references(tmp_path / folder)
 
 
 def test_a_picture_that_is_none_is_named(tmp_path: Path) -> None:
     (tmp_path / "joy.png").write_bytes(b"no picture")
     with pytest.raises(MediaError, match=r"joy\.png"):
-        list(references_in(tmp_path))
+        list(read_references(tmp_path))
 
 
 def test_a_caption_in_another_encoding_is_named(tmp_path: Path) -> None:
     save_image(tmp_path / "joy.png", torch.ones(3, 8, 8))
     (tmp_path / "joy.txt").write_bytes("fröhlich".encode("latin-1"))
     with pytest.raises(MediaError, match=r"joy\.txt"):
-        list(references_in(tmp_path))
+        list(read_references(tmp_path))
 
 
 def test_moments_of_a_signal_become_entries() -> None:
     signal = ExpressionSignal(rate_hz=10.0, source="", features=randn(0, "signal", 30, 7))
-    bank = bank_of_signal(signal, {0.0: "neutral", 1.2: "joyful", 2.9: "sad", 0.52: "tired"})
+    bank = extract_bank(signal, {0.0: "neutral", 1.2: "joyful", 2.9: "sad", 0.52: "tired"})
     assert bank.names == bank.captions == ("neutral", "joyful", "sad", "tired")
     assert torch.equal(bank.features, signal.features[[0, 12, 29, 5]])
 
@@ -148,20 +153,20 @@ def test_moments_of_a_signal_become_entries() -> None:
 @pytest.mark.parametrize("seconds", [0.0, 1.0, 2.94, 2.96, 2.999])
 def test_every_time_within_a_signal_is_taken(seconds: float) -> None:
     signal = ExpressionSignal(rate_hz=10.0, source="", features=randn(0, "signal", 30, 7))
-    assert len(bank_of_signal(signal, {seconds: "joyful"})) == 1
+    assert len(extract_bank(signal, {seconds: "joyful"})) == 1
 
 
 @pytest.mark.parametrize("seconds", [-1.0, -0.04, 3.0, 60.0, float("inf"), float("nan")])
 def test_a_time_outside_a_signal_is_refused(seconds: float) -> None:
     signal = ExpressionSignal(rate_hz=10.0, source="", features=randn(0, "signal", 30, 7))
     with pytest.raises(InputError, match=rf"below 3 s.*{seconds:g}"):
-        bank_of_signal(signal, {0.0: "neutral", seconds: "joyful"})
+        extract_bank(signal, {0.0: "neutral", seconds: "joyful"})
 
 
 def test_a_bank_of_a_signal_needs_a_moment() -> None:
     signal = ExpressionSignal(rate_hz=10.0, source="", features=torch.ones(30, 7))
     with pytest.raises(InputError, match="captions"):
-        bank_of_signal(signal, {})
+        extract_bank(signal, {})
 
 
 # Keeping -----------------------------------------------------------------------------------------
@@ -171,7 +176,7 @@ def test_a_bank_of_a_signal_needs_a_moment() -> None:
     "part",
     [
         {"features": torch.ones(2, 7)},
-        {"images": torch.ones(3, 8)},
+        {"image_embeddings": torch.ones(3, 8)},
         {"blendshapes": torch.ones(5, 52)},
         {"captions": ("joy",)},
         {"names": (), "features": torch.ones(0, 7), "captions": ()},
@@ -205,16 +210,17 @@ def with_least(index: int) -> Tensor:
 def test_neutral_is_the_entry_so_called_or_the_stillest_or_the_first(
     names: tuple[str, ...], captions: tuple[str, ...], shapes: Tensor | None, expected: int
 ) -> None:
-    assert Bank(names, torch.eye(4), blendshapes=shapes, captions=captions).neutral == expected
+    bank = Bank(names, torch.eye(4), blendshapes=shapes, captions=captions)
+    assert bank.neutral_index == expected
 
 
 FULL = Bank(
     names=("übermütig", "sad; “really”"),
     features=randn(0, "features", 2, 7),
-    images=randn(0, "images", 2, WIDTH),
+    image_embeddings=randn(0, "images", 2, WIDTH),
     blendshapes=rand(0, "shapes", 2, len(NAMES)),
     captions=("joy", "a\nsad face"),
-    clip="24:abc",
+    clip_fingerprint="24:abc",
 )
 
 
@@ -222,7 +228,7 @@ FULL = Bank(
     "bank",
     [
         FULL,
-        replace(FULL, images=None, clip=""),
+        replace(FULL, image_embeddings=None, clip_fingerprint=""),
         replace(FULL, blendshapes=None, captions=()),
         Bank(FULL.names, FULL.features),
     ],
@@ -230,8 +236,9 @@ FULL = Bank(
 def test_a_saved_bank_comes_back(tmp_path: Path, bank: Bank) -> None:
     save_bank(tmp_path / "new" / "bank.safetensors", bank)
     loaded = load_bank(tmp_path / "new" / "bank.safetensors")
-    assert (loaded.names, loaded.captions, loaded.clip) == (bank.names, bank.captions, bank.clip)
-    for name in ("features", "images", "blendshapes"):
+    for name in ("names", "captions", "clip_fingerprint"):
+        assert getattr(loaded, name) == getattr(bank, name)
+    for name in ("features", "image_embeddings", "blendshapes"):
         before, after = getattr(bank, name), getattr(loaded, name)
         assert (after is None) if before is None else torch.equal(before, after)
 

@@ -18,7 +18,8 @@ from transformers.image_utils import OPENAI_CLIP_MEAN, OPENAI_CLIP_STD
 
 from actalker_core.control.words.bank import EncodeFaces, Reference, build_bank
 from actalker_core.control.words.clip import CLIPEncoder
-from actalker_core.control.words.prompt import ClipMatcher, express_words, parse_prompt
+from actalker_core.control.words.matchers import CLIPMatcher
+from actalker_core.control.words.prompt import express_words, parse_prompt
 from actalker_core.errors import CheckpointError
 
 
@@ -39,30 +40,33 @@ def test_both_towers_embed_as_transformers_does(clip: CLIPEncoder, clip_folder: 
     with torch.inference_mode():
         model = CLIPModel.from_pretrained(clip_folder).eval()
         expected = model(pixel_values=(pictures - mean) / std, **words)
-    assert torch.allclose(clip.image(pictures), expected.image_embeds, atol=1e-5)
-    assert torch.allclose(clip.text(texts), expected.text_embeds, atol=1e-5)
+    assert torch.allclose(clip.encode_images(pictures), expected.image_embeds, atol=1e-5)
+    assert torch.allclose(clip.encode_texts(texts), expected.text_embeds, atol=1e-5)
 
 
 def test_embeddings_have_length_one(clip: CLIPEncoder) -> None:
-    found = [clip.text(["joy", "anger"]), clip.image(rand(0, "p", 2, 3, PICTURE_PX, PICTURE_PX))]
+    found = [
+        clip.encode_texts(["joy", "anger"]),
+        clip.encode_images(rand(0, "p", 2, 3, PICTURE_PX, PICTURE_PX)),
+    ]
     assert all(torch.allclose(e.norm(dim=1), torch.ones(2), atol=1e-5) for e in found)
 
 
 def test_texts_do_not_depend_on_their_neighbours(clip: CLIPEncoder) -> None:
-    together = clip.text(["joy", "a face that is a good deal longer"])
-    assert torch.allclose(together[:1], clip.text(["joy"]), atol=1e-5)
+    together = clip.encode_texts(["joy", "a face that is a good deal longer"])
+    assert torch.allclose(together[:1], clip.encode_texts(["joy"]), atol=1e-5)
     assert not torch.allclose(together[0], together[1], atol=1e-2)
 
 
 def test_a_long_text_is_cut_short(clip: CLIPEncoder) -> None:
-    assert torch.allclose(clip.text(["ab" * 200]), clip.text(["ab" * 300]))
+    assert torch.allclose(clip.encode_texts(["ab" * 200]), clip.encode_texts(["ab" * 300]))
 
 
 def test_nothing_is_fetched(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[object] = []
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: asked.append(args) or [])
     monkeypatch.setattr(socket.socket, "connect", lambda _, where: asked.append(where))
-    CLIPEncoder(clip_folder).text(["joy"])
+    CLIPEncoder(clip_folder).encode_texts(["joy"])
     assert asked == []
 
 
@@ -148,5 +152,5 @@ def test_a_clip_saved_in_half_precision_serves(
     half = CLIPEncoder(write_clip(tmp_path / "half", dtype=dtype))
     shown = [Reference(w, rand(0, w, 3, 16, 16), w if by == "captions" else "") for w in WORDS]
     bank = build_bank(shown, encode_faces, WholePicture(), half)
-    signal = express_words(parse_prompt("joy"), bank, ClipMatcher(bank, half), seconds=1, rate_hz=2)
+    signal = express_words(parse_prompt("joy"), bank, CLIPMatcher(bank, half), seconds=1, rate_hz=2)
     assert signal.features.dtype == torch.float32

@@ -24,8 +24,8 @@ from torch import Tensor
 
 from actalker_core.control.words.bank import Bank
 from actalker_core.control.words.clip import CLIPEncoder
+from actalker_core.control.words.matchers import CLIPMatcher, PresetMatcher, WordMatcher
 from actalker_core.control.words.presets import PRESETS, SYNONYMS
-from actalker_core.control.words.prompt import ClipMatcher, PresetMatcher, WordMatcher
 from actalker_core.errors import InputError
 from actalker_core.faces.blendshapes import NAMES
 
@@ -51,9 +51,9 @@ def matched(t: Tensor, others: Tensor, known: Tensor, temperature: float) -> Flo
 @pytest.mark.parametrize("text", ["joyful", "something else"])
 def test_captions_are_matched_as_documented(text: str, temperature: float) -> None:
     stub = StubClip()
-    known = stub.text(phrases(WORDS))
-    found = ClipMatcher(named_bank(), stub, temperature).weights(text)
-    expected = matched(stub.text(phrases([text]))[0], known, known, temperature)
+    known = stub.encode_texts(phrases(WORDS))
+    found = CLIPMatcher(named_bank(), stub, temperature).match(text)
+    expected = matched(stub.encode_texts(phrases([text]))[0], known, known, temperature)
     assert np.allclose(found, expected, atol=1e-5)
 
 
@@ -61,45 +61,52 @@ def test_captions_are_matched_as_documented(text: str, temperature: float) -> No
 @pytest.mark.parametrize("text", ["joyful", "something else"])
 def test_pictures_are_matched_as_documented(text: str, temperature: float) -> None:
     stub, images = StubClip(), randn(0, "images", 4, WIDTH)
-    bank = Bank(WORDS, torch.eye(4), images=images, clip=stub.fingerprint)
-    found = ClipMatcher(bank, stub, temperature).weights(text)
-    others = stub.text(phrases(list(PRESETS)))
-    expected = matched(stub.text(phrases([text]))[0], others, images, temperature)
+    bank = Bank(WORDS, torch.eye(4), image_embeddings=images, clip_fingerprint=stub.fingerprint)
+    found = CLIPMatcher(bank, stub, temperature).match(text)
+    others = stub.encode_texts(phrases(list(PRESETS)))
+    expected = matched(stub.encode_texts(phrases([text]))[0], others, images, temperature)
     assert np.allclose(found, expected, atol=1e-5)
 
 
 def test_a_real_clip_is_matched_as_documented(clip: CLIPEncoder) -> None:
-    known = clip.text(phrases(WORDS))
-    found = ClipMatcher(named_bank(), clip).weights("happy")
-    expected = matched(clip.text(phrases(["happy"]))[0], known, known, 0.1)
+    known = clip.encode_texts(phrases(WORDS))
+    found = CLIPMatcher(named_bank(), clip).match("happy")
+    expected = matched(clip.encode_texts(phrases(["happy"]))[0], known, known, 0.1)
     assert np.allclose(found, expected, atol=1e-3)
 
 
 def test_captions_go_before_pictures() -> None:
     stub = StubClip()
-    shown = replace(named_bank(), images=randn(0, "images", 4, WIDTH), clip=stub.fingerprint)
-    of_both, of_captions = (ClipMatcher(b, stub).weights("joyful") for b in (shown, named_bank()))
+    shown = replace(
+        named_bank(),
+        image_embeddings=randn(0, "images", 4, WIDTH),
+        clip_fingerprint=stub.fingerprint,
+    )
+    of_both, of_captions = (CLIPMatcher(b, stub).match("joyful") for b in (shown, named_bank()))
     assert torch.equal(of_both, of_captions)
 
 
 def test_where_pictures_and_texts_crowd_does_not_matter() -> None:
     images = randn(0, "images", 4, WIDTH)
-    banks = [Bank(WORDS, torch.eye(4), images=images + far, clip="stub") for far in (0.0, 3.0)]
-    near = ClipMatcher(banks[0], StubClip()).weights("joyful")
-    apart = ClipMatcher(banks[1], StubClip(gap=-3.0)).weights("joyful")
+    banks = [
+        Bank(WORDS, torch.eye(4), image_embeddings=images + far, clip_fingerprint="stub")
+        for far in (0.0, 3.0)
+    ]
+    near = CLIPMatcher(banks[0], StubClip()).match("joyful")
+    apart = CLIPMatcher(banks[1], StubClip(gap=-3.0)).match("joyful")
     assert torch.allclose(near, apart, atol=1e-4)
 
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_caption_finds_itself(clip: CLIPEncoder, word: str) -> None:
-    weights = ClipMatcher(named_bank(), clip).weights(word)
+    weights = CLIPMatcher(named_bank(), clip).match(word)
     assert weights.argmax() == WORDS.index(word)
     assert torch.isclose(weights.sum(), torch.tensor(1.0))
 
 
 def test_a_lower_temperature_chooses_fewer() -> None:
     most = [
-        ClipMatcher(named_bank(), StubClip(), t).weights("joyful").max().item()
+        CLIPMatcher(named_bank(), StubClip(), t).match("joyful").max().item()
         for t in (1.0, 0.3, 0.1, 0.01)
     ]
     assert most == sorted(most)
@@ -107,27 +114,37 @@ def test_a_lower_temperature_chooses_fewer() -> None:
 
 
 def test_one_entry_gets_all_the_weight() -> None:
-    assert ClipMatcher(named_bank(("joyful",)), StubClip()).weights("sad").tolist() == [1.0]
+    assert CLIPMatcher(named_bank(("joyful",)), StubClip()).match("sad").tolist() == [1.0]
 
 
 @pytest.mark.parametrize(("theirs", "ours"), [(768, 1024), (1024, 768), (768, 768)])
 def test_towers_of_different_clips_are_named(theirs: int, ours: int) -> None:
     indexed, asked = f"{theirs}:indexed", f"{ours}:asked"
-    bank = Bank(WORDS, torch.eye(4), images=randn(0, "images", 4, theirs), clip=indexed)
+    bank = Bank(
+        WORDS,
+        torch.eye(4),
+        image_embeddings=randn(0, "images", 4, theirs),
+        clip_fingerprint=indexed,
+    )
     with pytest.raises(InputError, match=rf"{theirs}.*{indexed}.*{ours}.*{asked}"):
-        ClipMatcher(bank, StubClip(ours, asked))
+        CLIPMatcher(bank, StubClip(ours, asked))
 
 
 def test_a_real_clip_of_the_same_width_is_refused(clip: CLIPEncoder, tmp_path: Path) -> None:
     other = CLIPEncoder(write_clip(tmp_path / "other", seed=1))
-    bank = Bank(WORDS, torch.eye(4), images=torch.ones(4, WIDTH), clip=other.fingerprint)
+    bank = Bank(
+        WORDS,
+        torch.eye(4),
+        image_embeddings=torch.ones(4, WIDTH),
+        clip_fingerprint=other.fingerprint,
+    )
     with pytest.raises(InputError, match=rf"{other.fingerprint}.*{clip.fingerprint}"):
-        ClipMatcher(bank, clip)
+        CLIPMatcher(bank, clip)
 
 
 def test_a_bank_that_clip_cannot_compare_is_refused() -> None:
     with pytest.raises(InputError, match="neither captions nor CLIP embeddings"):
-        ClipMatcher(Bank(WORDS, torch.eye(4)), StubClip())
+        CLIPMatcher(Bank(WORDS, torch.eye(4)), StubClip())
 
 
 # Presets -----------------------------------------------------------------------------------------
@@ -143,7 +160,7 @@ def test_a_preset_is_made_of_blendshapes(preset: str) -> None:
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_finds_itself(preset: str, temperature: float | None) -> None:
     chosen = {} if temperature is None else {"temperature": temperature}
-    weights = PresetMatcher(preset_bank(), **chosen).weights(preset)
+    weights = PresetMatcher(preset_bank(), **chosen).match(preset)
     assert weights.argmax() == list(PRESETS).index(preset)
     assert torch.isclose(weights.sum(), torch.tensor(1.0))
 
@@ -154,7 +171,7 @@ def test_presets_are_matched_as_documented(preset: str, temperature: float) -> N
     bank = replace(named_bank(), blendshapes=rand(0, "shapes", 4, len(NAMES)))
     apart = np.asarray(bank.blendshapes, np.float64) - shapes_of(preset)
     expected = softmax(-np.square(apart[:, 1:]).sum(1) / temperature**2)
-    found = PresetMatcher(bank, temperature).weights(preset)
+    found = PresetMatcher(bank, temperature).match(preset)
     assert np.allclose(found, expected, atol=1e-5)
 
 
@@ -165,8 +182,8 @@ def test_presets_are_matched_as_documented(preset: str, temperature: float) -> N
 def test_synonyms_mean_their_preset(preset: str, synonym: str, form: str) -> None:
     matcher = PresetMatcher(preset_bank())
     text = form.format(synonym)
-    assert torch.equal(matcher.weights(text), matcher.weights(preset))
-    assert torch.equal(matcher.weights(text.upper()), matcher.weights(preset))
+    assert torch.equal(matcher.match(text), matcher.match(preset))
+    assert torch.equal(matcher.match(text.upper()), matcher.match(preset))
 
 
 def test_no_word_means_two_presets() -> None:
@@ -178,7 +195,7 @@ def test_no_word_means_two_presets() -> None:
 @pytest.mark.parametrize("text", ["quixotic", "joyfulness", "", "…"])
 def test_an_unknown_word_lists_the_presets(text: str) -> None:
     with pytest.raises(InputError) as caught:
-        PresetMatcher(preset_bank()).weights(text)
+        PresetMatcher(preset_bank()).match(text)
     assert all(preset in str(caught.value) for preset in PRESETS)
     assert f"'{text}'" in str(caught.value)
 
@@ -194,18 +211,18 @@ def test_a_bank_without_blendshapes_has_no_presets() -> None:
 )
 def test_words_find_the_entry_that_is_called_so(text: str, found: str) -> None:
     bank = named_bank()
-    assert WordMatcher(bank).weights(text).tolist() == [float(n == found) for n in bank.names]
+    assert WordMatcher(bank).match(text).tolist() == [float(n == found) for n in bank.names]
 
 
 def test_entries_that_share_most_words_weigh_the_same() -> None:
     names = ("wide smile", "smile", "smile wide open")
     bank = Bank(names=names, features=torch.eye(3))
-    assert WordMatcher(bank).weights("wide smile").tolist() == [0.5, 0, 0.5]
+    assert WordMatcher(bank).match("wide smile").tolist() == [0.5, 0, 0.5]
 
 
 def test_words_that_no_entry_has_are_named_with_those_that_there_are() -> None:
     with pytest.raises(InputError, match=r"called 'quixotic'.*joyful.*sad"):
-        WordMatcher(named_bank()).weights("quixotic")
+        WordMatcher(named_bank()).match("quixotic")
 
 
 @pytest.mark.parametrize("temperature", [0.0, -1.0, float("nan")])
@@ -219,5 +236,5 @@ def test_a_temperature_is_above_zero(kind: str, temperature: float) -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_weights_sum_to_one_at_any_temperature(kind: str, temperature: float) -> None:
     bank = replace(preset_bank(), blendshapes=rand(0, "shapes", len(PRESETS), len(NAMES)))
-    weights = matcher_of(kind, bank, temperature).weights("joy")
+    weights = matcher_of(kind, bank, temperature).match("joy")
     assert torch.isclose(weights.sum(), torch.tensor(1.0))

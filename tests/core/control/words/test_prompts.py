@@ -23,14 +23,9 @@ from helpers.formula import randn
 
 from actalker_core.control.words.bank import EncodeFaces, build_bank, load_bank, save_bank
 from actalker_core.control.words.clip import CLIPEncoder
+from actalker_core.control.words.matchers import CLIPMatcher, PresetMatcher
 from actalker_core.control.words.presets import PRESETS
-from actalker_core.control.words.prompt import (
-    ClipMatcher,
-    Moment,
-    PresetMatcher,
-    express_words,
-    parse_prompt,
-)
+from actalker_core.control.words.prompt import Moment, express_words, parse_prompt
 from actalker_core.errors import InputError, quoted
 
 # Expressions -------------------------------------------------------------------------------------
@@ -55,7 +50,7 @@ def test_strength_leads_to_the_named_entry(kind: str, temperature: float, word: 
 def test_strength_zero_is_neutral_at_every_time(kind: str, text: str) -> None:
     bank = replace(preset_bank(), features=randn(0, "features", len(PRESETS), 7))
     features = said(text, bank, matcher_of(kind, bank, 0.25), strength=0)
-    assert torch.equal(features, bank.features[bank.neutral].expand(75, -1))
+    assert torch.equal(features, bank.features[bank.neutral_index].expand(75, -1))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -195,8 +190,8 @@ def test_pictures_become_a_signal_that_words_drive(
         path, build_bank(references(*WORDS, caption=caption), encode_faces, WholePicture(), clip)
     )
     bank = load_bank(path)
-    matcher = ClipMatcher(bank, clip)
+    matcher = CLIPMatcher(bank, clip)
     features = said("0s: neutral; 2s: joyful; 4s: sad", bank, matcher)
     assert torch.equal(features[0], bank.features[0])
-    assert torch.allclose(features[-1], matcher.weights("sad") @ bank.features, atol=1e-5)
+    assert torch.allclose(features[-1], matcher.match("sad") @ bank.features, atol=1e-5)
     assert not torch.allclose(features[25], features[-1])

@@ -230,7 +230,7 @@ def test_each_second_frame_of_50_is_what_25_shows(
     encoded: dict[tuple[int, int], Signals], kind: str
 ) -> None:
     read = encoded[50, 25].present[kind]
-    assert close(encoded[50, 50].present[kind].over(len(read), 25), read)
+    assert close(encoded[50, 50].present[kind].sample(len(read), 25), read)
 
 
 def test_a_video_can_be_watched_again(clips: dict[int, Path]) -> None:
