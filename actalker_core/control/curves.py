@@ -52,7 +52,7 @@ class Key:
 
 def constant_curve(value: float, frames: int) -> Tensor:
     """(f,) of one strength."""
-    return torch.full((f,), float(value))
+    return torch.full((frames,), float(value))
 
 
 def curve_from_values(values: Sequence[float], frames: int) -> Tensor:
