@@ -1,4 +1,4 @@
-"""Pictures, sound and video in and out: OpenCV for images, PyAV for the rest."""
+"""Images, sound and video in and out: OpenCV for images, PyAV for the rest."""
 
 from .audio import Audio, as_float
 from .audio_reader import load_audio

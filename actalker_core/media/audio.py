@@ -1,4 +1,4 @@
-"""Sound in, and what is done with it."""
+"""Sound in memory: samples of any layout, mixed, resampled, measured and trimmed."""
 
 import logging
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 AAC_RATES_HZ = (96000, 88200, 64000, 48000, 44100)
 """AAC writes 1,024 samples at a time; at lower rates its last packet outlasts a video frame."""
 FALLBACK_RATE_HZ = 48000
-LOUDEST = 1e6
+MAX_AMPLITUDE = 1e6
 """Nothing recorded is louder, as a multiple of full scale."""
 
 
@@ -26,10 +26,13 @@ class Audio:
     """Sound.
 
     Attributes:
-        samples: (channels, t) float32 in −1…1.
+        samples: (c, t) float32, t samples of c channels; full scale is −1…1.
         rate_hz: samples per second.
         layout: where each channel stands, as FFmpeg names it ("FL", "FC", "LFE" …); None for the
             usual places of so many.
+
+    Raises:
+        MediaError: no channel, no sample, or no rate.
     """
 
     samples: NDArray[np.float32]
@@ -49,34 +52,36 @@ class Audio:
                 "Audio: expected (channels, samples) with at least one of each and a rate above 0, "
                 f"got {samples.shape} at {self.rate_hz} Hz. Choose a file with sound in it."
             )
-        if not np.isfinite(_peak(samples)):
+        if not np.isfinite(_measure_peak(samples)):
             log.warning("The audio has samples that are not numbers; they become silence.")
             samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
-        if _peak(samples) > LOUDEST:
-            log.warning("The audio goes beyond %g times full scale; it is cut there.", LOUDEST)
-            samples = samples.clip(-LOUDEST, LOUDEST)
+        if _measure_peak(samples) > MAX_AMPLITUDE:
+            log.warning("The audio exceeds %g times full scale; it is cut there.", MAX_AMPLITUDE)
+            samples = samples.clip(-MAX_AMPLITUDE, MAX_AMPLITUDE)
         object.__setattr__(self, "samples", samples)
 
     def to_mono(self, rate_hz: int) -> Tensor:
-        """All channels as one, at another rate: (t,); see `downmix.mono`."""
-        mixed = downmix.mix_to_mono(self.samples, self.layout)
-        return torch.from_numpy(resample(mixed, self.rate_hz, rate_hz))
+        """All channels as one, at another rate: (t,) float32; see `downmix.mix_to_mono`."""
+        mono = downmix.mix_to_mono(self.samples, self.layout)
+        return torch.from_numpy(resample(mono, self.rate_hz, rate_hz))
 
     def loudness(self, frames: int, fps: float) -> NDArray[np.float64]:
-        """(frames,) root mean square of the sound during each video frame; 0 after its end."""
+        """(f,) root mean square of the sound during each video frame; 0 after its end."""
+        # Every edge is rounded from the beginning, so that no error adds up over a long clip.
         edges = np.round(np.arange(frames + 1) * self.rate_hz / fps).astype(int)
         samples = self.samples[:, : edges[-1]]
         sides = samples if len(samples) <= 2 else downmix.mix_to_stereo(samples, self.layout)
+        # Running sums: each frame's power is a difference of two, whatever its length.
         power = np.concatenate([[0.0], np.cumsum((sides.astype(np.float64) ** 2).mean(0))])
         total = np.diff(power[np.minimum(edges, len(power) - 1)])
         mean: NDArray[np.float64] = np.maximum(total, 0) / np.maximum(np.diff(edges), 1)
         return np.asarray(np.sqrt(mean))
 
     def trim(self, seconds: float) -> "Audio":
-        """The beginning, silence added where there is not enough."""
-        wanted = round(seconds * self.rate_hz)
-        kept = self.samples[:, :wanted]
-        padded = np.pad(kept, ((0, 0), (0, wanted - kept.shape[1])))
+        """The beginning, of exactly so many seconds; silence is added to sound that is shorter."""
+        length = round(seconds * self.rate_hz)
+        beginning = self.samples[:, :length]
+        padded = np.pad(beginning, ((0, 0), (0, length - beginning.shape[1])))
         return Audio(padded, self.rate_hz, self.layout)
 
     def to_playable(self) -> "Audio":
@@ -85,36 +90,36 @@ class Audio:
         if len(samples) > 2:
             samples = downmix.mix_to_stereo(samples, self.layout)
             # Sums may exceed full scale, where they would be cut.
-            samples = samples / max(1.0, _peak(samples))
+            samples = samples / max(1.0, _measure_peak(samples))
         if self.rate_hz in AAC_RATES_HZ:
             return Audio(samples, self.rate_hz)
         return Audio(resample(samples, self.rate_hz, FALLBACK_RATE_HZ), FALLBACK_RATE_HZ)
 
 
 def as_float(samples: ArrayLike) -> NDArray[np.float32]:
-    """PCM of any type as float32: integers from their full scale, unsigned ones from the middle.
+    """PCM of any type, such as (c, t), as float32 of the same shape.
+
+    Integers are divided by their full scale; unsigned ones have their silence in the middle.
 
     Raises:
         MediaError: they are neither integers nor floating-point numbers.
     """
-    given = np.asarray(samples)
-    if given.dtype.kind == "u":
-        middle = 2 ** (8 * given.dtype.itemsize - 1)
-        return np.asarray(given.astype(np.float32) / middle - 1, np.float32)
-    if given.dtype.kind == "i":
-        full_scale = 2 ** (8 * given.dtype.itemsize - 1)
-        return np.asarray(given.astype(np.float32) / full_scale, np.float32)
-    if given.dtype.kind != "f":
-        raise MediaError(f"Audio: expected numbers as samples, got {given.dtype}.")
-    return np.asarray(given, np.float32)
+    pcm = np.asarray(samples)
+    if pcm.dtype.kind not in "uif":
+        raise MediaError(f"Audio: expected numbers as samples, got {pcm.dtype}.")
+    if pcm.dtype.kind == "f":
+        return np.asarray(pcm, np.float32)
+    full_scale = 2 ** (8 * pcm.dtype.itemsize - 1)
+    scaled = pcm.astype(np.float32) / full_scale
+    return np.asarray(scaled - 1 if pcm.dtype.kind == "u" else scaled, np.float32)
 
 
-def _peak(samples: NDArray[np.float32]) -> float:
+def _measure_peak(samples: NDArray[np.float32]) -> float:
     """The largest magnitude; not a number if any sample is none."""
     return float(np.maximum(samples.max(), -samples.min()))
 
 
-def resample(samples: NDArray[np.float32], rate_hz: int, wanted_hz: int) -> NDArray[np.float32]:
-    """(…, t) at another rate."""
-    changed = librosa.resample(samples, orig_sr=rate_hz, target_sr=wanted_hz)
-    return np.ascontiguousarray(changed, dtype=np.float32)
+def resample(samples: NDArray[np.float32], rate_hz: int, new_rate_hz: int) -> NDArray[np.float32]:
+    """(…, t) at another rate, by librosa's default filter."""
+    resampled = librosa.resample(samples, orig_sr=rate_hz, target_sr=new_rate_hz)
+    return np.ascontiguousarray(resampled, dtype=np.float32)

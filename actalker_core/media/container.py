@@ -22,34 +22,39 @@ Source = Path | io.BytesIO
 
 
 class FileWarnings:
-    """What there is to say of a file: each once, however often the file is read."""
+    """Logs what is wrong with a file: each thing once, however often the file is read.
+
+    Attributes:
+        name: how errors and warnings call the file. quiet: nothing is logged.
+    """
 
     def __init__(self, source: Source, *, quiet: bool = False) -> None:
         self.name, self.quiet = printable(name_of(source)), quiet
-        self._said: set[str] = set()
+        self._logged: set[str] = set()
 
     def warn(self, text: str) -> None:
         """Log a warning that begins with the file's name, unless it was given before."""
-        if not self.quiet and text not in self._said:
-            self._said.add(text)
+        if not self.quiet and text not in self._logged:
+            self._logged.add(text)
             log.warning("%s: %s", self.name, text)
 
 
 @contextmanager
 def open_container(source: Source, kind: str, *, format: str | None = None) -> Iterator[Any]:
-    """A container of PyAV.
+    """A container of PyAV, to be read.
 
     Args:
+        kind: what is expected, for errors: "video".
         format: of the container, where its content alone misleads.
 
     Raises:
-        MediaError: missing or unreadable; `kind` says what was expected.
+        MediaError: missing, unreadable or without an index.
     """
     try:
         with av.open(
-            _readable(source, kind),
+            _find_input(source, kind),
             format=format,
-            # Tags of old encodings are no reason to refuse the sound or film that they describe.
+            # Tags of old encodings are no reason to refuse the media that they describe.
             metadata_errors="replace",
             options={"max_pixels": str(MAX_FRAME_PIXELS)},
         ) as container:
@@ -67,11 +72,11 @@ def open_container(source: Source, kind: str, *, format: str | None = None) -> I
 
 
 def describe_error(error: Exception) -> str:
-    """What went wrong, without numbers and names."""
+    """What the system or FFmpeg says, without its number and the file's name."""
     return str(getattr(error, "strerror", None) or error)
 
 
-def _readable(source: Source, kind: str) -> str | io.BytesIO:
+def _find_input(source: Source, kind: str) -> str | io.BytesIO:
     if isinstance(source, io.BytesIO):
         # A reader of its own: the content may be read twice at once, and costs no copy.
         return io.BytesIO(source.getvalue())
@@ -85,7 +90,7 @@ def ffmpeg_path(path: Path) -> str:
 
 
 def read_head(source: Source, length: int) -> bytes:
-    """The first bytes of a file; none where it cannot be read, which whoever opens it will say."""
+    """The first bytes of a file; none where it cannot be read, which is no error here."""
     if isinstance(source, io.BytesIO):
         return bytes(source.getbuffer()[:length])
     if not os.path.isfile(source):

@@ -1,4 +1,4 @@
-"""How large a picture claims to be, from its header alone, before anything is decoded."""
+"""How large an image claims to be, from its header alone, before anything is decoded."""
 
 import re
 from collections.abc import Callable
@@ -9,15 +9,17 @@ Size = tuple[int, int]
 
 FRAME_MARKERS = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """JPEG's starts of a frame."""
-LONGEST_BOXES = 1 << 20
+MAX_BOX_BYTES = 1 << 20
 """How far into a file the boxes of HEIF and JPEG 2000 are looked for."""
 TIFF_WIDTH, TIFF_HEIGHT = 256, 257
+"""Tags of an image file directory."""
+MAX_TIFF_TAGS = 4096
 
 
 def read_image_size(content: bytes) -> Size | None:
-    """Width and height that a picture's header claims; None if it is no header of a picture."""
-    for begins, read in READERS:
-        if begins(content):
+    """Width and height in pixels that an image's header claims; None if it is no such header."""
+    for matches, read in READERS:
+        if matches(content):
             try:
                 return read(content)
             except (IndexError, ValueError):
@@ -76,8 +78,8 @@ def _jpeg(content: bytes) -> Size:
         marker = content[at]
         if marker in FRAME_MARKERS:
             return _big(content, at + 6, 2), _big(content, at + 4, 2)
-        alone = marker == 0x01 or 0xD0 <= marker <= 0xD8
-        at += 1 if alone else 1 + max(_big(content, at + 1, 2), 2)
+        has_no_length = marker == 0x01 or 0xD0 <= marker <= 0xD8
+        at += 1 if has_no_length else 1 + max(_big(content, at + 1, 2), 2)
 
 
 def _webp(content: bytes) -> Size:
@@ -91,25 +93,26 @@ def _webp(content: bytes) -> Size:
 
 
 def _tiff(content: bytes) -> Size:
+    """Plain or BigTIFF, whose offsets and counts are twice as long."""
     order = "little" if content[:2] == b"II" else "big"
     big = _number(content, 2, 2, order) == 43
-    offset, counted, entry, held = (8, 8, 20, 8) if big else (4, 2, 12, 4)
-    at = _number(content, offset, held, order)
-    found = {}
-    for i in range(min(_number(content, at, counted, order), 4096)):
-        start = at + counted + i * entry
+    offset, count_bytes, entry_bytes, value_bytes = (8, 8, 20, 8) if big else (4, 2, 12, 4)
+    at = _number(content, offset, value_bytes, order)
+    values = {}
+    for i in range(min(_number(content, at, count_bytes, order), MAX_TIFF_TAGS)):
+        start = at + count_bytes + i * entry_bytes
         tag, kind = _number(content, start, 2, order), _number(content, start + 2, 2, order)
         if tag in (TIFF_WIDTH, TIFF_HEIGHT):
             length = {1: 1, 3: 2, 4: 4, 16: 8}.get(kind, 4)
-            found[tag] = _number(content, start + entry - held, length, order)
-    if found.keys() != {TIFF_WIDTH, TIFF_HEIGHT}:
+            values[tag] = _number(content, start + entry_bytes - value_bytes, length, order)
+    if values.keys() != {TIFF_WIDTH, TIFF_HEIGHT}:
         raise ValueError
-    return found[TIFF_WIDTH], found[TIFF_HEIGHT]
+    return values[TIFF_WIDTH], values[TIFF_HEIGHT]
 
 
 def _heif(content: bytes) -> Size:
-    """The largest of the pictures in it."""
-    boxes = [m.end() for m in re.finditer(b"ispe", content[:LONGEST_BOXES])]
+    """The largest of the images in it: covers and tiles have sizes of their own."""
+    boxes = [m.end() for m in re.finditer(b"ispe", content[:MAX_BOX_BYTES])]
     return max(
         ((_big(content, at + 4, 4), _big(content, at + 8, 4)) for at in boxes),
         key=lambda size: size[0] * size[1],
@@ -117,7 +120,7 @@ def _heif(content: bytes) -> Size:
 
 
 def _jpeg_2000(content: bytes) -> Size:
-    at = content.find(b"\xff\x4f\xff\x51", 0, LONGEST_BOXES)
+    at = content.find(b"\xff\x4f\xff\x51", 0, MAX_BOX_BYTES)
     if at == -1:
         raise ValueError
     left, top = _big(content, at + 16, 4), _big(content, at + 20, 4)
@@ -133,18 +136,18 @@ def _exr(content: bytes) -> Size:
 
 
 def _radiance(content: bytes) -> Size:
-    found = re.search(rb"\n[-+]([XY]) +(\d{1,9}) +[-+][XY] +(\d{1,9})\n", content[:65536])
-    if found is None:
+    match = re.search(rb"\n[-+]([XY]) +(\d{1,9}) +[-+][XY] +(\d{1,9})\n", content[:65536])
+    if match is None:
         raise ValueError
-    first, second = int(found[2]), int(found[3])
-    return (second, first) if found[1] == b"Y" else (first, second)
+    first, second = int(match[2]), int(match[3])
+    return (second, first) if match[1] == b"Y" else (first, second)
 
 
 def _netpbm(content: bytes) -> Size:
     head = re.sub(rb"#[^\n]*", b"", content[:65536])
     if head.startswith(b"P7"):
-        found = dict(pairwise(head.split()[:64]))
-        return int(found.get(b"WIDTH", b"")), int(found.get(b"HEIGHT", b""))
+        values = dict(pairwise(head.split()[:64]))
+        return int(values.get(b"WIDTH", b"")), int(values.get(b"HEIGHT", b""))
     _, width, height, *_ = head.split(maxsplit=3)
     return int(width), int(height)
 
@@ -153,22 +156,22 @@ def _sun(content: bytes) -> Size:
     return _big(content, 4, 4), _big(content, 8, 4)
 
 
-def _starts(*signs: bytes) -> Callable[[bytes], bool]:
-    return lambda content: content.startswith(signs)
+def _starts_with(*magic: bytes) -> Callable[[bytes], bool]:
+    return lambda content: content.startswith(magic)
 
 
 READERS: list[tuple[Callable[[bytes], bool], Callable[[bytes], Size]]] = [
-    (_starts(b"\x89PNG\r\n\x1a\n"), _png),
-    (_starts(b"\xff\xd8"), _jpeg),
+    (_starts_with(b"\x89PNG\r\n\x1a\n"), _png),
+    (_starts_with(b"\xff\xd8"), _jpeg),
     (lambda content: content[:4] == b"RIFF" and content[8:12] == b"WEBP", _webp),
-    (_starts(b"GIF8"), _gif),
-    (_starts(b"BM"), _bmp),
-    (_starts(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _tiff),
+    (_starts_with(b"GIF8"), _gif),
+    (_starts_with(b"BM"), _bmp),
+    (_starts_with(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), _tiff),
     (lambda content: content[4:8] == b"ftyp", _heif),
-    (_starts(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), _jpeg_2000),
-    (_starts(b"\x76\x2f\x31\x01"), _exr),
-    (_starts(b"#?"), _radiance),
+    (_starts_with(b"\0\0\0\x0cjP  ", b"\xff\x4f\xff\x51"), _jpeg_2000),
+    (_starts_with(b"\x76\x2f\x31\x01"), _exr),
+    (_starts_with(b"#?"), _radiance),
     (lambda content: re.match(rb"P[1-7Ff]\s", content) is not None, _netpbm),
-    (_starts(b"\x59\xa6\x6a\x95"), _sun),
+    (_starts_with(b"\x59\xa6\x6a\x95"), _sun),
 ]
-"""How each kind of picture begins, and where it says its size."""
+"""For each kind of image how it begins, and what reads its size."""

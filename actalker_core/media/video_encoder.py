@@ -1,4 +1,4 @@
-"""Clips out as coded video with sound, in the colours of BT.709."""
+"""Frames and sound coded into a container, in the colours of BT.709."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from ..errors import MediaError
 from .audio import Audio
 
 Pixels = NDArray[np.uint8]
-"""A frame: (H, W, 3) RGB."""
+"""A frame: (h, w, 3) RGB."""
 
 BT709 = 1
 """Its number as colour space, primaries and transfer, in ITU-T H.273."""
@@ -24,7 +24,7 @@ LIMITED = 1
 
 @dataclass(frozen=True)
 class VideoCodec:
-    """How pictures are coded.
+    """How frames are coded.
 
     Attributes:
         name: of the encoder in FFmpeg. options: of that encoder.
@@ -60,9 +60,16 @@ def encode_video(
     rate: Fraction,
     sound: tuple[AudioCodec, Audio] | None,
 ) -> int:
-    """Write frames and sound into a container of PyAV; return how many frames there were.
+    """Write frames, and sound if there is any, into an open container of PyAV.
 
     Sides are halved for colour, so an odd last row or column goes.
+
+    Args:
+        frames: each (h, w, 3) RGB, all of one size.
+        rate: frames per second.
+
+    Returns:
+        How many frames there were.
 
     Raises:
         MediaError: a frame of less than 2×2.
@@ -72,7 +79,7 @@ def encode_video(
     context = video.codec_context
     context.color_range = LIMITED
     context.colorspace = context.color_primaries = context.color_trc = BT709
-    heard = None if sound is None else _add_sound(container, *sound)
+    track = None if sound is None else _add_audio_stream(container, *sound)
     count = 0
     for pixels in frames:
         height, width = (side // 2 * 2 for side in pixels.shape[:2])
@@ -80,23 +87,24 @@ def encode_video(
             if not height or not width:
                 raise MediaError(f"Video: expected frames of at least 2x2, got {pixels.shape[:2]}.")
             video.height, video.width = height, width
-            if heard is not None:
-                _encode_sound(container, *heard)
-        container.mux(video.encode(_as_bt709(pixels[:height, :width])))
+            if track is not None:
+                _encode_audio(container, *track)
+        container.mux(video.encode(_to_yuv(pixels[:height, :width])))
         count += 1
     if count:
         container.mux(video.encode(None))
     return count
 
 
-def _as_bt709(pixels: Pixels) -> Any:
+def _to_yuv(pixels: Pixels) -> Any:
+    """A frame of PyAV by the matrix of BT.709; FFmpeg's default is that of BT.601."""
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(pixels), format="rgb24")
     return frame.reformat(
         format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
     )
 
 
-def _add_sound(container: Any, codec: AudioCodec, audio: Audio) -> tuple[Any, Audio]:
+def _add_audio_stream(container: Any, codec: AudioCodec, audio: Audio) -> tuple[Any, Audio]:
     audio = audio.to_playable()
     layout = "mono" if len(audio.samples) == 1 else "stereo"
     rate_hz = codec.rate_hz or audio.rate_hz
@@ -105,7 +113,7 @@ def _add_sound(container: Any, codec: AudioCodec, audio: Audio) -> tuple[Any, Au
     return stream, audio
 
 
-def _encode_sound(container: Any, stream: Any, audio: Audio) -> None:
+def _encode_audio(container: Any, stream: Any, audio: Audio) -> None:
     samples = np.ascontiguousarray(audio.samples, dtype=np.float32)
     frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=stream.layout.name)
     frame.sample_rate = audio.rate_hz

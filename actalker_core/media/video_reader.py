@@ -1,4 +1,4 @@
-"""Clips in: the frames that are shown at given times."""
+"""The frames that a video shows at given times."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +14,10 @@ from .rgb import RGBConverter
 from .streams import find_video_stream, require_video_stream
 from .timestamps import Clock, is_untimed, nominal_frame_seconds, rounding_seconds
 
-Timed = Iterator[tuple[float, Any]]
+TimedFrames = Iterator[tuple[float, Any]]
+"""Each frame with the seconds at which it disappears."""
+WEBP_ROUNDING_SECONDS = 1e-6
+"""WebP counts whole milliseconds; only their sum is rounded."""
 
 
 def read_frames(
@@ -23,56 +26,61 @@ def read_frames(
     *,
     start: float = 0.0,
     seconds: float | None = None,
-    words: FileWarnings | None = None,
+    warnings: FileWarnings | None = None,
 ) -> Iterator[Tensor]:
-    """The pictures that a video shows at 0, 1/fps, 2/fps … seconds, whatever its own rate.
+    """The frames that a video shows at 0, 1/fps, 2/fps … seconds, whatever its own rate.
 
-    Time counts from the appearance of the first picture. Covers are no pictures of a video.
+    Time counts from the appearance of the first frame. Covers are no frames of a video.
 
     Args:
         source: a file, or its content.
+        fps: frames per second to read.
         start: seconds at the beginning that are left out.
         seconds: how much is read; None reads to the end.
-        words: what was said of the file before, and is not said again.
+        warnings: those of the file that were given before, and are not given again.
 
     Yields:
-        (3, H, W) RGB, uint8, one at a time, upright, with square pixels, all of one size.
+        (3, h, w) uint8 RGB, one at a time, upright, with square pixels, all of one size.
 
     Raises:
-        MediaError: missing, unreadable, without pictures, of an absurd size, or over before start.
+        MediaError: missing, unreadable, without frames, of an absurd size, or over before start.
     """
-    words = words or FileWarnings(source)
+    warnings = warnings or FileWarnings(source)
     until = float("inf") if seconds is None else start + seconds
     count = 0
-    for picture in _pictures(source, fps, start, until, words):
+    for frame in _read_at_rate(source, fps, start, until, warnings):
         count += 1
-        yield picture
+        yield frame
     if not count:
         raise MediaError(
-            f"{words.name}: expected pictures from {start:g} s on, but the film ends before. Start "
-            "earlier."
+            f"{warnings.name}: expected frames from {start:g} s on, but the video ends before. "
+            "Start earlier."
             if start
-            else f"{words.name}: expected a video, but none of its pictures can be decoded. Export "
-            "it anew."
+            else f"{warnings.name}: expected a video, but none of its frames can be decoded. "
+            "Export it anew."
         )
 
 
 @dataclass(frozen=True)
 class VideoFrames:
-    """The pictures of a video at a frame rate, as `read_frames`; each loop reads the file anew."""
+    """The frames of a video at a rate, as by `read_frames`; each loop reads the file anew."""
 
     source: Source
     fps: float
     start: float = 0.0
     seconds: float | None = None
-    _words: list[FileWarnings] = field(default_factory=list, init=False, repr=False, compare=False)
+    _warnings: FileWarnings = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._words.append(FileWarnings(self.source))
+        object.__setattr__(self, "_warnings", FileWarnings(self.source))
 
     def __iter__(self) -> Iterator[Tensor]:
         return read_frames(
-            self.source, self.fps, start=self.start, seconds=self.seconds, words=self._words[0]
+            self.source,
+            self.fps,
+            start=self.start,
+            seconds=self.seconds,
+            warnings=self._warnings,
         )
 
 
@@ -80,7 +88,7 @@ def read_nominal_fps(source: Source) -> float:
     """Frames per second that a video says it has.
 
     Raises:
-        MediaError: missing, unreadable or without pictures.
+        MediaError: missing, unreadable or without frames.
     """
     if webp.is_animated(source):
         return webp.read_nominal_fps(source)
@@ -89,53 +97,62 @@ def read_nominal_fps(source: Source) -> float:
 
 
 def find_first_frame_seconds(source: Source) -> float | None:
-    """When a file's film begins on the container's clock; None if it has no film."""
+    """When the first frame appears, on the container's clock; None without video."""
     with open_container(source, "sound file") as container:
-        film = find_video_stream(container)
-        if film is None:
+        stream = find_video_stream(container)
+        if stream is None:
             return None
         try:
             require_video_stream(container, source)
-            quiet = FileWarnings(source, quiet=True)
-            frame = next(iter(StreamDecoder(container, film, source, quiet)), None)
+            decoder = StreamDecoder(container, stream, source, FileWarnings(source, quiet=True))
+            frame = next(iter(decoder), None)
         except MediaError:
             frame = None
+        # What the stream's header says may be wrong, and serves only where no frame can be decoded.
         if frame is not None and frame.time is not None:
             return float(frame.time)
-        return float((film.start_time or 0) * film.time_base)
+        return float((stream.start_time or 0) * stream.time_base)
 
 
-def _pictures(
-    source: Source, fps: float, start: float, until: float, words: FileWarnings
+def _read_at_rate(
+    source: Source, fps: float, start: float, until: float, warnings: FileWarnings
 ) -> Iterator[Tensor]:
     if webp.is_animated(source):
-        yield from _at_rate(webp.read_frames(source), lambda shown: shown, fps, start, until, 1e-6)
+        frames = webp.read_frames(source)
+        yield from _sample(frames, lambda rgb: rgb, fps, start, until, WEBP_ROUNDING_SECONDS)
         return
     with open_container(source, "video") as container:
-        film = require_video_stream(container, source)
-        usual = nominal_frame_seconds(container, film)
-        clock = Clock(usual, words, trusted=not is_untimed(container))
-        decoding = StreamDecoder(container, film, source, words)
-        timed = clock.ends(decoding, decoding.lasting)
-        screen, tolerance = RGBConverter(film, words), rounding_seconds(film, usual)
-        yield from _at_rate(timed, screen.show, fps, start, until, tolerance)
+        stream = require_video_stream(container, source)
+        nominal_seconds = nominal_frame_seconds(container, stream)
+        clock = Clock(nominal_seconds, warnings, is_timed=not is_untimed(container))
+        decoder = StreamDecoder(container, stream, source, warnings)
+        frames = clock.add_ends(decoder, decoder.duration_of)
+        converter = RGBConverter(stream, warnings)
+        tolerance = rounding_seconds(stream, nominal_seconds)
+        yield from _sample(frames, converter.convert, fps, start, until, tolerance)
 
 
-def _at_rate(
-    timed: Timed,
-    show: Callable[[Any], Tensor],
+def _sample(
+    frames: TimedFrames,
+    convert: Callable[[Any], Tensor],
     fps: float,
     start: float,
     until: float,
     tolerance: float,
 ) -> Iterator[Tensor]:
-    """Each frame as often as its time asks for."""
+    """Each frame as often as one is due while it is shown: several times, once or never.
+
+    Args:
+        convert: called once for a frame that is shown, never for others.
+        tolerance: seconds; a frame due so shortly before the next appears is the next one, since
+            the file's times are rounded.
+    """
     count = 0
-    for end, frame in timed:
-        picture: Tensor | None = None
+    for end, frame in frames:
+        image: Tensor | None = None
         while start + count / fps < min(end, until) - tolerance:
-            picture = show(frame) if picture is None else picture
-            yield picture
+            image = convert(frame) if image is None else image
+            yield image
             count += 1
         if end >= until:
             return

@@ -1,4 +1,4 @@
-"""Clips out: the end of the name says as what."""
+"""Videos and numbered images out: the end of the name says as what."""
 
 import logging
 import os
@@ -31,22 +31,22 @@ from .video_encoder import AAC, H264, OPUS, VP9, AudioCodec, Pixels, VideoCodec,
 log = logging.getLogger(__name__)
 
 FIRST_NUMBER = 1
-"""Of numbered pictures, as FFmpeg and Blender begin."""
+"""Of numbered images, as FFmpeg and Blender begin."""
 
 _NUMBER = re.compile(r"%(\d{0,2})d")
 
 
 @dataclass(frozen=True)
 class Format:
-    """A file of pictures that move.
+    """A kind of video file.
 
     Attributes:
-        container: as libavformat calls it. video, sound: of what; None if it is a GIF.
+        container: as libavformat calls it. video, audio: the codecs; None for GIF.
     """
 
     container: str
     video: VideoCodec | None
-    sound: AudioCodec | None
+    audio: AudioCodec | None
 
 
 FORMATS = {
@@ -56,18 +56,21 @@ FORMATS = {
     ".webm": Format("webm", VP9, OPUS),
     ".gif": Format("gif", None, None),
 }
-NUMBERED = ".png"
+NUMBERED_SUFFIX = ".png"
 
 
 def write_video(
     path: Path, chunks: Iterable[Tensor], fps: float, audio: Audio | None = None
 ) -> int:
-    """Write a clip; `path` appears only when whole.
+    """Write a video; `path` appears only when whole.
 
     Args:
-        path: ends in one of `FORMATS`, or is a name such as `%05d.png` for numbered pictures, the
+        path: ends in one of `FORMATS`, or is a name such as `%05d.png` for numbered images, the
             first of which is `FIRST_NUMBER`. Only the former but GIF have sound.
-        chunks: (n, 3, H, W) in 0…1. Of odd sides GIF and PNG keep the last row or column alone.
+        chunks: (f, 3, h, w) RGB in 0…1, one after another. Of odd sides only GIF and PNG keep the
+            last row or column.
+        fps: frames per second.
+        audio: its sound, which is not trimmed to the frames.
 
     Returns:
         The number of frames written.
@@ -75,46 +78,46 @@ def write_video(
     Raises:
         MediaError: it cannot be written, or the format cannot hold it.
     """
-    chosen = _format_of(path, fps)
-    if audio is not None and (chosen is None or chosen.sound is None):
+    format = _choose_format(path, fps)
+    if audio is not None and (format is None or format.audio is None):
         log.warning("%s: such files have no sound; it is left out.", path)
-    if chosen is None:
-        return _write_numbered(path, _pixels(chunks))
+    if format is None:
+        return _write_numbered(path, _to_pixels(chunks))
     rate = Fraction(fps).limit_denominator(1001)
     with replace_file(path) as part:
         try:
-            with av.open(ffmpeg_path(part), "w", format=chosen.container) as container:
-                if chosen.video is None:
-                    count = encode_gif(container, _pixels(chunks), rate)
+            with av.open(ffmpeg_path(part), "w", format=format.container) as container:
+                if format.video is None:
+                    count = encode_gif(container, _to_pixels(chunks), rate)
                 else:
-                    sound = None if audio is None or chosen.sound is None else (chosen.sound, audio)
-                    count = encode_video(container, chosen.video, _pixels(chunks), rate, sound)
+                    sound = None if audio is None or format.audio is None else (format.audio, audio)
+                    count = encode_video(container, format.video, _to_pixels(chunks), rate, sound)
         except av.error.FFmpegError as error:
             raise OSError(error.errno, error.strerror) from error
-        _refuse_nothing(path, count)
+        _check_count(path, count)
     return count
 
 
 def check_video_path(path: Path, fps: float | None = None) -> None:
-    """Find out whether a clip can be written, before it is made.
+    """Find out whether a video can be written, before it is made.
 
     Raises:
         MediaError: no format of that name, too fast for it, or the place cannot be written to.
     """
-    if _format_of(path, fps) is None:
-        _refuse_other_than_files(path)
-        path = _numbered(path, FIRST_NUMBER)
+    if _choose_format(path, fps) is None:
+        _check_targets(path)
+        path = _number_path(path, FIRST_NUMBER)
     check_writable(path)
 
 
-def _format_of(path: Path, fps: float | None) -> Format | None:
-    """What the name says; None for numbered pictures."""
+def _choose_format(path: Path, fps: float | None) -> Format | None:
+    """What the name says; None for numbered images."""
     suffix = path.suffix.lower()
-    if suffix == NUMBERED and _is_pattern(path):
+    if suffix == NUMBERED_SUFFIX and _is_pattern(path):
         return None
     if suffix not in FORMATS:
         raise MediaError(
-            f"{path}: expected a name that ends in {', '.join(FORMATS)}, or numbered pictures such "
+            f"{path}: expected a name that ends in {', '.join(FORMATS)}, or numbered images such "
             f"as frames/%05d.png (the number in the name, not in a folder), got '{path.name}'. "
             "Choose one of them."
         )
@@ -126,19 +129,21 @@ def _format_of(path: Path, fps: float | None) -> Format | None:
     return FORMATS[suffix]
 
 
-def _pixels(chunks: Iterable[Tensor]) -> Iterator[Pixels]:
-    """Frames of (n, 3, H, W) one by one, as (H, W, 3) uint8."""
+def _to_pixels(chunks: Iterable[Tensor]) -> Iterator[Pixels]:
+    """(f, 3, h, w) in 0…1 -> each frame as (h, w, 3) uint8."""
     for chunk in chunks:
-        whole = (chunk.clamp(0, 1) * 255).round().to(torch.uint8)
-        yield from np.ascontiguousarray(whole.permute(0, 2, 3, 1).numpy())
+        frames = (chunk.clamp(0, 1) * 255).round().to(torch.uint8)
+        yield from np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy())
 
 
-def _refuse_nothing(path: Path, count: int) -> None:
+def _check_count(path: Path, count: int) -> None:
     if not count:
-        raise MediaError(f"{path}: no frame came to be written. Check what was to be shown.")
+        raise MediaError(
+            f"{path}: expected at least one frame to write, got none. Check what makes them."
+        )
 
 
-# Numbered pictures -------------------------------------------------------------------------------
+# Numbered images ---------------------------------------------------------------------------------
 
 
 def _is_pattern(path: Path) -> bool:
@@ -150,33 +155,35 @@ def _is_pattern(path: Path) -> bool:
     )
 
 
-def _numbered(path: Path, number: int) -> Path:
-    def digits(found: re.Match[str]) -> str:
-        return str(number).zfill(int(found[1] or 0))
+def _number_path(path: Path, number: int) -> Path:
+    """frames/%05d.png -> frames/00012.png."""
 
-    return path.with_name(_NUMBER.sub(digits, path.name))
+    def format_number(match: re.Match[str]) -> str:
+        return str(number).zfill(int(match[1] or 0))
+
+    return path.with_name(_NUMBER.sub(format_number, path.name))
 
 
 def _write_numbered(path: Path, frames: Iterator[Pixels]) -> int:
-    """All pictures are written aside first: a run that is stopped leaves none."""
+    """All images are written aside first: a run that is stopped leaves none."""
     count = 0
     with translate_errors(path), staging_folder(path.parent) as folder:
         for count, pixels in enumerate(frames, 1):
-            (folder / str(count)).write_bytes(encode_image(pixels, NUMBERED))
-        _refuse_nothing(path, count)
+            (folder / str(count)).write_bytes(encode_image(pixels, NUMBERED_SUFFIX))
+        _check_count(path, count)
         for i in range(count):
-            move_into_place(folder / str(i + 1), _numbered(path, FIRST_NUMBER + i))
-    later = _numbered(path, FIRST_NUMBER + count)
-    if later.exists():
-        log.warning("%s and after: of an earlier, longer sequence; they stay.", later)
+            move_into_place(folder / str(i + 1), _number_path(path, FIRST_NUMBER + i))
+    next_path = _number_path(path, FIRST_NUMBER + count)
+    if next_path.exists():
+        log.warning("%s and after: of an earlier, longer sequence; they stay.", next_path)
     return count
 
 
-def _refuse_other_than_files(path: Path) -> None:
-    """Look at what already has a name of the sequence."""
+def _check_targets(path: Path) -> None:
+    """Refuse a sequence of which a name stands for something else than a file."""
     before, _, after = _NUMBER.split(path.name)
-    wanted = re.compile(re.escape(before) + r"\d+" + re.escape(after))
+    pattern = re.compile(re.escape(before) + r"\d+" + re.escape(after))
     if path.parent.is_dir():
         for name in os.listdir(path.parent):
-            if wanted.fullmatch(name):
+            if pattern.fullmatch(name):
                 resolve_target(path.with_name(name))

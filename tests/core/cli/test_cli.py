@@ -231,7 +231,7 @@ def test_recorded_media(tmp_path: Path) -> None:
     ("options", "words"),
     [
         ("--portrait nowhere.png", ["nowhere.png", "no such file"]),
-        ("--portrait {notes.txt}", ["notes.txt", "expected a picture"]),
+        ("--portrait {notes.txt}", ["notes.txt", "expected an image"]),
         ("--audio nowhere.wav", ["nowhere.wav", "no such file"]),
         ("--audio {notes.txt}", ["notes.txt", "sound"]),
         ("--audio {driving.mp4}", ["driving.mp4", "no sound"]),

@@ -12,7 +12,7 @@ import pytest
 from helpers.media_files import CASES, content, corner_colours, film_bytes, number_of, numbered
 
 from actalker_core.media import read_frames
-from actalker_core.media.rgb import _turned
+from actalker_core.media.rgb import _rotate
 
 UPRIGHT = ["red", "green", "blue", "grey"]
 
@@ -45,7 +45,7 @@ def test_every_display_matrix_is_followed(rows: tuple[int, int], columns: tuple[
     (a, c), (b, d) = rows, columns
     if a * d - b * c == 0:
         pytest.skip("No matrix.")
-    shown = _turned(
+    shown = _rotate(
         np.arange(6, dtype=np.uint8).reshape(2, 3, 1), (a << 16, b << 16, c << 16, d << 16)
     )
     places = {(x, y): (a * x + c * y, b * x + d * y) for x in range(3) for y in range(2)}

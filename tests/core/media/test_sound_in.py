@@ -372,7 +372,7 @@ def test_eight_channels_and_more_are_read(
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float32, np.float64])
-def test_samples_of_any_type_have_the_same_scale(dtype: Any) -> None:
+def test_read_samples_any_type_have_the_same_scale(dtype: Any) -> None:
     wanted = np.array([-1, -0.5, 0, 0.5], np.float32)
     if np.dtype(dtype).kind == "f":
         given = wanted.astype(dtype)
@@ -471,10 +471,13 @@ def test_memory_is_that_of_the_sound(long_file: Path, limit_seconds: int | None)
 
 
 def test_a_limit_stops_the_decoder(long_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    decoded = []
-    original = audio_reader._samples_of
-    monkeypatch.setattr(
-        audio_reader, "_samples_of", lambda frame: decoded.append(frame.samples) or original(frame)
-    )
+    counts: list[int] = []
+    read_samples = audio_reader._read_samples
+
+    def count(frame: Any) -> Samples:
+        counts.append(frame.samples)
+        return read_samples(frame)
+
+    monkeypatch.setattr(audio_reader, "_read_samples", count)
     load_audio(long_file, 2.0)
-    assert sum(decoded) / 48000 == pytest.approx(2, abs=0.1)
+    assert sum(counts) / 48000 == pytest.approx(2, abs=0.1)

@@ -326,7 +326,7 @@ def test_a_sequence_that_fails_leaves_the_earlier_one(tmp_path: Path) -> None:
 
     with pytest.raises(InputError, match="cancelled"):
         write_video(tmp_path / "%d.png", failing(), 25)
-    with pytest.raises(MediaError, match="no frame"):
+    with pytest.raises(MediaError, match="at least one frame"):
         write_video(tmp_path / "%d.png", [], 25)
     assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == before
 
