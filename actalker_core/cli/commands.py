@@ -26,17 +26,27 @@ from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
 from ..files.writing import check_suffix, check_writable
 from ..media import check_image_path, check_video_path, load_image, save_image, write_video
-from ..models.actalker.checkpoint import BUILT_IN, convert, load, load_built_in, summarize
-from ..models.actalker.config import VARIANTS
+from ..models.actalker.checkpoint import convert, summarize
+from ..models.actalker.config import ModelConfig
+from ..models.actalker.defaults import default_guidance, default_windows, list_warnings
 from ..models.actalker.encoders.motion import encode_expression
 from ..models.actalker.guidance import Guidance
+from ..models.actalker.load import load_model
 from ..models.actalker.networks import ACTalker
-from ..models.actalker.pipeline import Inputs, Settings, default_guidance, default_windows, generate
-from ..models.actalker.plan import encode, make_plan
-from ..models.actalker.unet.mamba import use_scan_backend
-from ..ops.layers import CASTING, lay_channels_last
+from ..models.actalker.pipeline import generate
+from ..models.actalker.plan import VideoPlan, plan_video
+from ..ops.layers import lay_channels_last
 from ..synthetic import demo
-from .inputs import Reader, check_written, text_signal, with_text
+from .inputs import (
+    Reader,
+    add_text,
+    check_texts,
+    draw_portrait,
+    encode_media,
+    make_text_signal,
+    read_regions,
+    read_signals,
+)
 from .progress import Bars
 
 log = logging.getLogger("actalker_core")
@@ -51,49 +61,67 @@ UNET_DTYPES = {**DTYPES, "fp8": torch.float8_e4m3fn}
 def run_generate(options: argparse.Namespace) -> None:
     """Portrait + signals -> video."""
     check_video_path(options.out, options.fps)
-    check_written(options)
-    model = _model(options)
+    check_texts(options)
+    model = _load_model(options)
+    sampling = _choose_sampling(options, model.config)
     with Bars() as bars:
-        inputs, settings = _brought(options, model, bars)
-        clip = generate(model, inputs, settings, bars.report)
-        chunks = bars.watched(clip.chunks, clip.frames)
+        reader = Reader(options, options.fps or model.config.sampling.fps, bars)
+        plan = _plan_video(options, model, reader)
+        video = generate(model, plan, **sampling, report=bars.report)
+        chunks = bars.watch(video.chunks, video.frames)
         if options.paste_back:
-            chunks = paste_back(chunks, inputs.portrait, clip.crop, options.feather_px)
-        written = write_video(options.out, chunks, clip.fps, clip.audio)
-    log.info("%s: %d frames at %g fps", options.out, written, clip.fps)
+            chunks = paste_back(chunks, reader.portrait_image, video.crop, options.feather_px)
+        written = write_video(options.out, chunks, video.fps, video.audio)
+    log.info("%s: %d frames at %g fps", options.out, written, video.fps)
 
 
 def run_inspect(options: argparse.Namespace) -> None:
-    """All that drives a clip -> one picture, without making the clip."""
+    """All that drives a video -> one image, without making the video."""
     check_image_path(options.out)
-    check_written(options)
-    model = _model(options)
+    check_texts(options)
+    model = _load_model(options)
+    _choose_sampling(options, model.config)
     with Bars() as bars:
-        inputs, settings = _brought(options, model, bars)
-        planned = make_plan(model, inputs, settings, bars.report)
-    pose, faces = planned.signals.pose, inputs.driving_face
-    picture = draw_monitor(
+        reader = Reader(options, options.fps or model.config.sampling.fps, bars)
+        plan = _plan_video(options, model, reader)
+    pose, faces = plan.signals.pose, reader.driving_face
+    image = draw_monitor(
         MonitorRows(
-            frames=planned.frames,
-            fps=planned.fps,
-            audio=planned.sound,
-            gates=planned.gates,
-            portrait=planned.portrait.image,
-            masks=planned.masks,
+            frames=plan.frames,
+            fps=plan.fps,
+            audio=plan.sound,
+            gates=plan.gates,
+            portrait=plan.portrait.image,
+            masks=plan.masks,
             rotation_degrees=None
             if pose is None
-            else pose.sample(planned.frames, planned.fps).rotation_degrees,
+            else pose.sample(plan.frames, plan.fps).rotation_degrees,
             track=faces if isinstance(faces, Track) else None,
         )
     )
-    save_image(options.out, picture)
-    log.info("%s: %d frames at %g fps", options.out, planned.frames, planned.fps)
+    save_image(options.out, image)
+    log.info("%s: %d frames at %g fps", options.out, plan.frames, plan.fps)
 
 
-def _brought(options: argparse.Namespace, model: ACTalker, bars: Bars) -> tuple[Inputs, Settings]:
-    settings = _settings(options, model)
-    reader = Reader(options, options.fps or model.config.sampling.fps, bars)
-    return with_text(reader.inputs(), options, model, settings), settings
+def _plan_video(options: argparse.Namespace, model: ACTalker, reader: Reader) -> VideoPlan:
+    portrait = draw_portrait(options, reader, model.config.sampling.short_side_px)
+    regions = read_regions(options, reader)
+    sound = reader.read_sound(options.sound)
+    signals = add_text(options, reader, read_signals(options))
+    signals = encode_media(options, reader, model, signals)
+    speech = reader.audio or sound
+    return plan_video(
+        portrait,
+        signals,
+        model.config.sampling,
+        fps=options.fps,
+        max_frames=options.frames,
+        extend=options.extend,
+        audio_gate=curves.Curve(options.audio_gate, speech),
+        expression_gate=curves.Curve(options.expression_gate, speech),
+        regions=regions,
+        sound=sound or reader.audio,
+    )
 
 
 # Signals -----------------------------------------------------------------------------------------
@@ -106,13 +134,13 @@ def run_signals(options: argparse.Namespace) -> None:
     curves.check_curve(options.blend_curve)
     if options.text is not None:
         parse_prompt(options.text)
-    model = _model(options)
+    model = _load_model(options)
     with Bars() as bars:
         reader = Reader(options, options.fps, bars)
-        signals = encode(model, reader.signal_inputs(), _reading(options), options.fps, bars.report)
+        signals = encode_media(options, reader, model, read_signals(options))
     if options.text is not None:
         seconds = options.text_seconds or parse_prompt(options.text)[-1].seconds + 1
-        signals = replace(signals, expression=text_signal(options, seconds, options.fps))
+        signals = replace(signals, expression=make_text_signal(options, seconds, options.fps))
     for edit in edits:
         signals = edit(signals)
     if options.blend is not None:
@@ -120,10 +148,6 @@ def run_signals(options: argparse.Namespace) -> None:
     save_signals(options.out, signals)
     for name, signal in signals.present.items():
         log.info("%s: %s, %.2f s at %g Hz", options.out, name, signal.seconds, signal.rate_hz)
-
-
-def _reading(options: argparse.Namespace) -> Settings:
-    return Settings(frames=options.frames, audio_cut=options.audio_cut)
 
 
 def _blended(signals: Signals, others: Signals, curve: str) -> Signals:
@@ -156,7 +180,7 @@ def _bank_of_pictures(options: argparse.Namespace) -> Bank:
         raise InputError("bank: expected a folder of face pictures, or --signals with --captions.")
     references = read_references(options.folder)
     clip = None if options.clip is None else CLIPEncoder(options.clip)
-    model = _model(options)
+    model = _load_model(options)
     with Bars() as bars:
         return build_bank(
             references,
@@ -215,8 +239,7 @@ def run_convert(options: argparse.Namespace) -> None:
         options.out,
         DTYPES[options.dtype],
         options.svd,
-        VARIANTS[options.variant],
-        lambda part: log.info("Reading %s", part),
+        on_part=lambda part: log.info("Reading %s", part),
     )
     log.info("%s: %.2f GB", options.out, options.out.stat().st_size / 1e9)
 
@@ -260,20 +283,15 @@ def _written(box: Box) -> str:
 # Options -> values -------------------------------------------------------------------------------
 
 
-def _model(options: argparse.Namespace) -> ACTalker:
-    device = _device(options.device)
-    dtype = _dtype(options.dtype, device)
+def _load_model(options: argparse.Namespace) -> ACTalker:
+    device = _choose_device(options.device)
+    dtype = None if options.dtype == "auto" else UNET_DTYPES[options.dtype]
     if options.model == "released":
         raise InputError(
             "--model released: the released weights are yours to fetch; convert them and name "
             "the .safetensors (docs/install-weights.md)."
         )
-    ops = CASTING if dtype.itemsize == 1 else torch.nn
-    if options.model == BUILT_IN:
-        model = load_built_in(device, dtype, ops)
-    else:
-        model = load(Path(options.model), device, dtype, ops)
-    use_scan_backend(model, options.scan)
+    model = load_model(options.model, device, dtype, scan=options.scan)
     if options.channels_last:
         lay_channels_last(model.unet)
     if options.compile:
@@ -281,7 +299,7 @@ def _model(options: argparse.Namespace) -> ACTalker:
     return model
 
 
-def _device(name: str) -> torch.device:
+def _choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     known = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
@@ -295,60 +313,45 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _dtype(name: str, device: torch.device) -> torch.dtype:
-    if name == "auto":
-        return torch.float16 if device.type == "cuda" else torch.float32
-    return UNET_DTYPES[name]
-
-
-def _settings(options: argparse.Namespace, model: ACTalker) -> Settings:
-    regions = {
-        f"{name}_region": value
-        for name in ("audio", "expression")
-        if isinstance(value := getattr(options, f"{name}_mask"), str)
-    }
-    return Settings(
-        frames=options.frames,
-        fps=options.fps,
-        short_side_px=options.size,
-        expand=options.expand,
-        aspect=options.aspect,
-        steps=options.steps,
-        seed=options.seed,
-        audio_cut=options.audio_cut,
-        extend=options.extend,
-        audio_gate=options.audio_gate,
-        expression_gate=options.expression_gate,
-        masks=options.masks,
-        grow_px=options.grow_px,
-        guidance=_chosen(
-            default_guidance(model.config),
-            appearance=options.appearance_scale,
-            audio=options.audio_scale,
-            expression=options.expression_scale,
-        ),
-        windows=_chosen(
-            default_windows(model.config),
-            frames=options.window_frames,
-            overlap=options.overlap_frames,
-            shift_per_step=options.shift_frames,
-            mode=options.window_mode,
-        ),
-        schedule=options.schedule,
-        shortcuts=_chosen(
-            GuidanceInterval(),
-            guide_from=options.guide_from,
-            guide_to=options.guide_to,
-            reuse_every=options.reuse_guidance,
-        ),
-        passes_at_once=options.passes,
-        **regions,
+def _choose_sampling(options: argparse.Namespace, config: ModelConfig) -> dict[str, Any]:
+    """How `generate` samples; warns of what the model does not do well."""
+    guidance = _change(
+        default_guidance(config),
+        appearance=options.appearance_scale,
+        audio=options.audio_scale,
+        expression=options.expression_scale,
     )
+    windows = _change(
+        default_windows(config),
+        frames=options.window_frames,
+        overlap=options.overlap_frames,
+        shift_per_step=options.shift_frames,
+        mode=options.window_mode,
+    )
+    interval = _change(
+        GuidanceInterval(),
+        guide_from=options.guide_from,
+        guide_to=options.guide_to,
+        reuse_every=options.reuse_guidance,
+    )
+    for warning in list_warnings(
+        config, short_side_px=options.size, fps=options.fps, windows=windows, guidance=guidance
+    ):
+        log.warning(warning)
+    return {
+        "steps": options.steps,
+        "seed": options.seed,
+        "guidance": guidance,
+        "windows": windows,
+        "schedule": options.schedule,
+        "interval": interval,
+        "passes_at_once": options.passes,
+    }
 
 
 T = TypeVar("T", Guidance, Windows, GuidanceInterval)
 
 
-def _chosen(default: T, **values: Any) -> T:
-    """The default with the values that were given."""
+def _change(default: T, **values: Any) -> T:
+    """The default with the values that are given."""
     return replace(default, **{name: v for name, v in values.items() if v is not None})

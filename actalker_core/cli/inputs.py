@@ -20,12 +20,14 @@ from ..control.words.matchers import CLIPMatcher, Matcher, PresetMatcher, WordMa
 from ..control.words.prompt import express_words, parse_prompt
 from ..errors import FaceError, InputError
 from ..faces import Box, Face, FaceFinder, Track, find_face, open_finder, track_face
-from ..faces.box import check_box
+from ..faces.box import check_box, image_box
 from ..faces.face import box_of_mask, face_in_box, find_first_face
+from ..faces.portrait import Portrait, prepare_portrait
 from ..media import Audio, VideoFrames, load_audio, load_image
+from ..models.actalker.encode import encode_signals
 from ..models.actalker.encoders.audio import required_seconds
-from ..models.actalker.networks import ACTalker
-from ..models.actalker.pipeline import Inputs, Settings
+from ..models.actalker.networks import Encoders
+from ..models.actalker.plan import RegionChoice
 from .progress import Bars
 from .types import WHOLE
 
@@ -35,45 +37,46 @@ VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif", ".m4v")
 
 
 class Reader:
-    """Reads the media that options name, and finds their faces; a finder is opened when needed."""
+    """Reads the media that options name, and finds their faces; each once, when it is asked for."""
 
     def __init__(self, options: argparse.Namespace, fps: float, bars: Bars) -> None:
         self.options, self.fps, self.bars = options, fps, bars
 
-    def inputs(self) -> Inputs:
-        """All of them."""
-        options = self.options
-        portrait = load_image(options.portrait)
-        return replace(
-            self.signal_inputs(),
-            portrait=portrait,
-            face=self.portrait_face(portrait),
-            mask_track=self.mask_track(),
-            sound=self.sound(options.sound),
-            audio_mask=self.mask(options.audio_mask),
-            expression_mask=self.mask(options.expression_mask),
-        )
+    @cached_property
+    def portrait_image(self) -> Tensor:
+        """(3, H, W) in 0…1."""
+        return load_image(self.options.portrait)
 
-    def signal_inputs(self) -> Inputs:
-        """What signals are made of; there is no portrait."""
-        options = self.options
-        driving, head = self.frames(options.driving), self.frames(options.head)
-        loaded = Signals() if options.signals is None else load_signals(options.signals)
-        return Inputs(
-            portrait=torch.empty(0),
-            audio=self.sound(options.audio),
-            driving=driving,
-            driving_face=None if driving is None else self.driving_face(driving),
-            head=head,
-            head_box=None if head is None else self.head_box(head),
-            signals=loaded,
-        )
+    @cached_property
+    def audio(self) -> Audio | None:
+        """The speech."""
+        return self.read_sound(self.options.audio)
 
-    def frames(self, path: Path | None) -> VideoFrames | None:
+    @cached_property
+    def driving(self) -> VideoFrames | None:
+        """The driving clip."""
+        return self.read_frames(self.options.driving)
+
+    @cached_property
+    def driving_face(self) -> Track | Box | None:
+        """Boxed by hand, else followed; None for whole frames."""
+        box: Box | None = self.options.driving_box
+        if box is not None or self.driving is None:
+            return None if box == WHOLE else box
+        return self.track_face(self.driving, "driving clip")
+
+    def head_box(self, frames: VideoFrames) -> Box | None:
+        """Boxed by hand, else found in the first frame that shows a face; None for whole ones."""
+        box: Box | None = self.options.head_box
+        if box is not None:
+            return None if box == WHOLE else box
+        return find_first_face(self.finder, frames, self.options.driving_face, "head clip").box
+
+    def read_frames(self, path: Path | None) -> VideoFrames | None:
         """A clip at the frame rate that is worked with."""
         return None if path is None else VideoFrames(path, self.fps)
 
-    def sound(self, path: Path | None) -> Audio | None:
+    def read_sound(self, path: Path | None) -> Audio | None:
         """As much of a sound as the frames asked for need."""
         most = self.options.frames
         seconds = None if most is None else required_seconds(most / self.fps)
@@ -92,35 +95,22 @@ class Reader:
         except FaceError:
             return None
 
-    def portrait_face(self, portrait: Tensor) -> Face | None:
-        """Boxed or masked by hand, else found; None for the whole picture."""
-        options, (height, width) = self.options, portrait.shape[1:]
+    def find_portrait_face(self) -> Face:
+        """Boxed or masked by hand, or the whole image; else found."""
+        options, image = self.options, self.portrait_image
+        height, width = image.shape[1:]
         if options.face_box == WHOLE:
-            return None
+            return Face(image_box(width, height), confidence=1.0)
         box: Box | None = options.face_box
         if box is None and options.face_mask is not None:
             box = box_of_mask(load_image(options.face_mask).mean(0), (height, width))
         if box is not None:
             return face_in_box(
-                portrait, check_box(box, width, height, "portrait"), self.optional_finder
+                image, check_box(box, width, height, "portrait"), self.optional_finder
             )
-        return find_face(self.finder, portrait, options.face, "portrait")
+        return find_face(self.finder, image, options.face, "portrait")
 
-    def driving_face(self, frames: VideoFrames) -> Track | Box | None:
-        """Boxed by hand, else followed; None for whole frames."""
-        box: Box | None = self.options.driving_box
-        if box is not None:
-            return None if box == WHOLE else box
-        return self.tracked(frames, "driving clip")
-
-    def head_box(self, frames: VideoFrames) -> Box | None:
-        """Boxed by hand, else found in the first frame that shows a face; None for whole ones."""
-        box: Box | None = self.options.head_box
-        if box is not None:
-            return None if box == WHOLE else box
-        return find_first_face(self.finder, frames, self.options.driving_face, "head clip").box
-
-    def tracked(self, frames: Iterable[Tensor], where: str) -> Track:
+    def track_face(self, frames: Iterable[Tensor], where: str) -> Track:
         """One face through a clip."""
         most = self.options.frames
         return track_face(
@@ -132,45 +122,80 @@ class Reader:
             self.fps,
         )
 
-    def mask(self, region: Path | str | None) -> Tensor | None:
-        """The brightness of a picture or of a clip's frames as (n, 1, H, W)."""
-        if not isinstance(region, Path):
-            return None
-        if region.suffix.lower() not in VIDEOS:
-            return load_image(region).mean(0)[None, None]
-        most = self.options.frames
-        frames = [frame.float().mean(0) / 255 for frame in islice(self.frames(region) or (), most)]
-        return torch.stack(frames)[:, None]
-
-    def mask_track(self) -> Track | None:
-        """The face that per-frame regions follow."""
-        frames = self.frames(self.options.mask_clip)
-        return None if frames is None else self.tracked(frames, "mask clip")
+    def read_mask(self, path: Path) -> Tensor:
+        """The brightness of an image, or of a clip's frames, as (n, 1, H, W) in 0…1."""
+        if path.suffix.lower() not in VIDEOS:
+            return load_image(path).mean(0)[None, None]
+        frames = islice(VideoFrames(path, self.fps), self.options.frames)
+        return torch.stack([frame.float().mean(0) / 255 for frame in frames])[:, None]
 
 
-def with_text(
-    inputs: Inputs, options: argparse.Namespace, model: ACTalker, settings: Settings
-) -> Inputs:
-    """The inputs with the expression that `--text` asks for."""
+def draw_portrait(options: argparse.Namespace, reader: Reader, own_side_px: int) -> Portrait:
+    """The portrait cut and scaled; its short side is the model's own unless `--size` says it."""
+    return prepare_portrait(
+        reader.portrait_image,
+        reader.find_portrait_face(),
+        options.size or own_side_px,
+        expand=options.expand,
+        aspect=options.aspect,
+    )
+
+
+def read_regions(options: argparse.Namespace, reader: Reader) -> RegionChoice:
+    """Where each signal acts: a style, written parts, or masks."""
+    frames = reader.read_frames(options.mask_clip)
+    audio, expression = (
+        reader.read_mask(region) if isinstance(region, Path) else region
+        for region in (options.audio_mask, options.expression_mask)
+    )
+    track = None if frames is None else reader.track_face(frames, "mask clip")
+    return RegionChoice(options.masks, audio, expression, options.grow_px, track)
+
+
+def read_signals(options: argparse.Namespace) -> Signals:
+    """Those saved before."""
+    return Signals() if options.signals is None else load_signals(options.signals)
+
+
+def add_text(options: argparse.Namespace, reader: Reader, signals: Signals) -> Signals:
+    """The signals with the expression of `--text`, if there is one."""
     if options.text is None:
-        return inputs
-    fps = settings.fps or model.config.sampling.fps
-    seconds = _text_seconds(inputs, options, fps)
-    signals = replace(inputs.signals, expression=text_signal(options, seconds, fps))
-    return replace(inputs, signals=signals)
+        return signals
+    seconds = _choose_text_seconds(options, reader, signals)
+    return replace(signals, expression=make_text_signal(options, seconds, reader.fps))
 
 
-def _text_seconds(inputs: Inputs, options: argparse.Namespace, fps: float) -> float:
-    """As long as the audio, else as the frames asked for, else a second after the last words."""
+def encode_media(
+    options: argparse.Namespace, reader: Reader, encoders: Encoders, signals: Signals
+) -> Signals:
+    """The signals of all media; of a kind that none gives, the one that there is."""
+    head = reader.read_frames(options.head)
+    return encode_signals(
+        encoders,
+        audio=reader.audio,
+        driving=reader.driving,
+        driving_face=reader.driving_face,
+        head=head,
+        head_box=None if head is None else reader.head_box(head),
+        signals=signals,
+        fps=reader.fps,
+        max_frames=options.frames,
+        audio_cut=options.audio_cut,
+        report=reader.bars.report,
+    )
+
+
+def _choose_text_seconds(options: argparse.Namespace, reader: Reader, signals: Signals) -> float:
+    """As long as the frames asked for, else as the audio, else a second after the last words."""
     if options.frames is not None:
-        return float(options.frames / fps)
-    if inputs.audio is not None:
-        return inputs.audio.seconds
-    lengths = [signal.seconds for signal in inputs.signals.present.values()]
+        return float(options.frames / reader.fps)
+    if reader.audio is not None:
+        return reader.audio.seconds
+    lengths = [signal.seconds for signal in signals.present.values()]
     return min(lengths, default=parse_prompt(options.text)[-1].seconds + 1)
 
 
-def text_signal(options: argparse.Namespace, seconds: float, fps: float) -> ExpressionSignal:
+def make_text_signal(options: argparse.Namespace, seconds: float, fps: float) -> ExpressionSignal:
     """`--text` with the bank that it is matched to."""
     if options.bank is None:
         raise InputError("--text needs --bank: build one with python -m actalker_core bank.")
@@ -178,21 +203,21 @@ def text_signal(options: argparse.Namespace, seconds: float, fps: float) -> Expr
     return express_words(
         parse_prompt(options.text),
         bank,
-        _matcher(bank, options),
+        _choose_matcher(bank, options),
         seconds=seconds,
         rate_hz=fps,
         strength=options.strength,
     )
 
 
-def _matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
-    chosen = {} if options.temperature is None else {"temperature": options.temperature}
+def _choose_matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
+    given = {} if options.temperature is None else {"temperature": options.temperature}
     if options.clip is None:
-        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **chosen)
-    return CLIPMatcher(bank, CLIPEncoder(options.clip), **chosen)
+        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **given)
+    return CLIPMatcher(bank, CLIPEncoder(options.clip), **given)
 
 
-def check_written(options: argparse.Namespace) -> None:
+def check_texts(options: argparse.Namespace) -> None:
     """Refuse texts that cannot be read before anything large is loaded."""
     for gate in (options.audio_gate, options.expression_gate):
         curves.check_curve(gate)

@@ -7,13 +7,12 @@ from typing import NoReturn
 
 from .. import __version__, limits
 from ..control.edits import EDITS
-from ..control.regions import PARTS, STYLES
+from ..control.regions import DEFAULT_STYLE, PARTS, STYLES
 from ..diffusion.schedules import SCHEDULES
 from ..diffusion.windows import MODES
 from ..errors import MOST_QUOTED, one_line
 from ..faces import DEFAULT_PATH
 from ..models.actalker.checkpoint import BUILT_IN
-from ..models.actalker.config import VARIANTS
 from ..models.actalker.encoders.audio import CUTS
 from ..models.actalker.plan import EXTENSIONS
 from ..ops.selective_scan import CHOICES
@@ -190,7 +189,12 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     add, parts = parser.add_argument, ", ".join(PARTS)
     add("--audio-gate", default="1", help="0…1, keys such as 0:1,2.5:0 hold, or envelope (1)")
     add("--expression-gate", default="1", help="the same for the expression (1)")
-    add("--masks", choices=STYLES, default="released", help="regions of two signals (released)")
+    add(
+        "--masks",
+        choices=STYLES,
+        default=DEFAULT_STYLE,
+        help=f"regions of two signals ({DEFAULT_STYLE})",
+    )
     add("--audio-mask", type=types.region, help=f"picture, clip, or parts joined by + - &: {parts}")
     add("--expression-mask", type=types.region, help="the same for the expression")
     add(
@@ -339,4 +343,3 @@ def _convert(parser: argparse.ArgumentParser) -> None:
         default="fp16",
         help="of the stored weights (fp16)",
     )
-    add("--variant", choices=tuple(VARIANTS), default="released", help="sizes (released)")

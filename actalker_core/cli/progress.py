@@ -26,7 +26,7 @@ class Bars:
             self._bar, self._stage = tqdm(desc=stage, total=total), stage
         self._bar.update(done - self._bar.n)
 
-    def watched(self, chunks: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
+    def watch(self, chunks: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
         """Chunks of frames, reported while they are read."""
         done = 0
         for chunk in chunks:

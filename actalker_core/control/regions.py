@@ -25,6 +25,8 @@ from .grammar import Span
 log = logging.getLogger(__name__)
 
 STYLES = ("released", "face", "paper", "halves", "landmarks")
+DEFAULT_STYLE = "paper"
+"""Of two signals each owns its part of the face."""
 
 FACE_ENLARGED = 1.2
 """The released model was trained on face boxes enlarged so many times; another may say another."""

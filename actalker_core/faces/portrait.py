@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ..errors import InputError, quoted
 from ..limits import ASPECT, EXPAND, FEATHER_PX, LONGEST_TO_SHORTEST, SHORT_SIDE_PX
-from .box import Box, box_centre, enlarge_box
+from .box import Box, box_centre, check_box, enlarge_box
 from .face import Face
 
 SIDE_MULTIPLE_PX = 64
@@ -101,6 +101,7 @@ def prepare_portrait(
     image = to_rgb(image)
     _check(short_side_px, expand, aspect)
     height, width = int(image.shape[1]), int(image.shape[2])
+    check_box(face.box, width, height, "portrait")
     if min(height, width) < LEAST_SIDE_PX:
         raise InputError(
             f"Portrait: expected at least {LEAST_SIDE_PX} pixels on each side, got "

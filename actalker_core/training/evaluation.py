@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +19,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from ..control.regions import mouth_box
 from ..faces import Face, Track
+from ..faces.portrait import prepare_portrait
 from ..media import Audio
+from ..models.actalker.defaults import default_windows
+from ..models.actalker.encode import encode_signals
 from ..models.actalker.networks import ACTalker
-from ..models.actalker.pipeline import Inputs, Settings, default_windows, generate
+from ..models.actalker.pipeline import generate
+from ..models.actalker.plan import plan_video
 from ..synthetic.identities import FaceState, Identity, make_identity
 from ..synthetic.motion import random_motion, random_portrait_state
 from ..synthetic.rendering import SIDE_PX, ImageArray, Rendering, render_face, stack_images
@@ -34,7 +39,6 @@ Array = NDArray[np.float64]
 FIRST_SEED = 5_000_000
 """Of identities, voices and motions that training never uses."""
 DRIVEN_NAMES = ("eyes", "brows", "smile", "yaw", "roll")
-DEFAULT_SETTINGS = Settings(masks="paper")
 SEEDS_PER_CASE = 1000
 """More than are ever compared, so that no two cases have the same noise."""
 DISTRACTOR_COUNT = 12
@@ -143,13 +147,11 @@ class Evaluator:
 
     Args:
         seed: of the noise. Every case has its own, so that a mean over cases is one over noises.
-        settings: of the pipeline, apart from length, gates and seed.
+        sampling: arguments of `generate` that differ from the model's own.
     """
 
-    def __init__(
-        self, model: ACTalker, seed: int = 0, settings: Settings = DEFAULT_SETTINGS
-    ) -> None:
-        self.model, self.settings, self.seed = model, settings, seed
+    def __init__(self, model: ACTalker, seed: int = 0, **sampling: Any) -> None:
+        self.model, self.seed, self.sampling = model, seed, sampling
 
     def generate_video(
         self,
@@ -161,22 +163,27 @@ class Evaluator:
         audio_gate: str = "1",
     ) -> GeneratedVideo:
         """Animate the portrait through the pipeline."""
-        inputs = Inputs(
-            portrait=stack_images([case.portrait.image])[0],
-            face=Face(case.portrait.face_box, 1.0),
+        own = self.model.config.sampling
+        face = Face(case.portrait.face_box, 1.0)
+        image = stack_images([case.portrait.image])[0]
+        signals = encode_signals(
+            self.model,
             audio=None if speech is None else Audio(speech.samples[None], RATE_HZ),
             driving=None if driving is None else driving.images,
             driving_face=None if driving is None else driving.track,
             head=None if head is None else head.images,
             head_box=None if head is None else head.frames[0].face_box,
+            max_frames=case.frames,
         )
-        settings = replace(
-            self.settings,
-            frames=case.frames,
+        plan = plan_video(
+            prepare_portrait(image, face, own.short_side_px),
+            signals,
+            own,
+            max_frames=case.frames,
             audio_gate=audio_gate,
-            seed=self.seed + SEEDS_PER_CASE * case.number,
         )
-        chunks = generate(self.model, inputs, settings).chunks
+        noise_seed = self.seed + SEEDS_PER_CASE * case.number
+        chunks = generate(self.model, plan, seed=noise_seed, **self.sampling).chunks
         frames = (torch.cat(list(chunks)) * 255).round().byte().permute(0, 2, 3, 1).numpy()
         return GeneratedVideo(case, list(frames))
 

@@ -7,12 +7,12 @@ from torch import Tensor
 from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.faces.portrait import Portrait
-from ...actalker_core.models.actalker.pipeline import condition
-from ...actalker_core.models.actalker.plan import Plan, lay_out
+from ...actalker_core.models.actalker.conditioning import condition
+from ...actalker_core.models.actalker.plan import VideoPlan
 from ..common import convert, sockets
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
-from .layout import length_inputs, make_inputs, make_settings, make_signals, signal_inputs
+from .layout import length_inputs, make_signals, plan, regions_of_masks, signal_inputs
 
 
 class Conditioning(io.ComfyNode):
@@ -37,7 +37,7 @@ class Conditioning(io.ComfyNode):
                     "audio_mask",
                     optional=True,
                     tooltip="Where the audio acts: Region Masks or any MASK over picture or "
-                    "portrait; one, or one per frame. Without one: as released.",
+                    "portrait; one, or one per frame. Without one: paper.",
                 ),
                 io.Mask.Input(
                     "expression_mask", optional=True, tooltip="The same for expression and pose."
@@ -78,24 +78,27 @@ class Conditioning(io.ComfyNode):
         audio: dict | None = None,
     ) -> io.NodeOutput:
         """Lay out over time, then project to tokens."""
-        planned = lay_out(
+        video = plan(
             portrait,
             make_signals(audio_signal, expression_signal, pose_signal),
-            make_inputs(portrait, audio, audio_mask, expression_mask, "Conditioning"),
-            make_settings(max_frames, extend, gates),
-            fps,
+            encoders.config.sampling,
+            fps=fps,
+            max_frames=max_frames,
+            extend=extend,
+            gates=gates,
+            regions=regions_of_masks(audio_mask, expression_mask),
+            sound=None if audio is None else convert.from_audio(audio, "Conditioning"),
         )
-        sound = None if planned.sound is None else convert.to_audio(planned.sound)
-        found = make_conditioning(encoders, vae, identity, planned)
-        return io.NodeOutput(*found, planned.frames, fps, sound)
+        conditioning, latent = make_conditioning(encoders, vae, identity, video)
+        trimmed = None if video.sound is None else convert.to_audio(video.sound)
+        return io.NodeOutput(conditioning, latent, video.frames, fps, trimmed)
 
 
 def make_conditioning(
-    encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, planned: Plan
+    encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, video: VideoPlan
 ) -> tuple[list, dict]:
     """CONDITIONING and LATENT of a plan, both on the CPU."""
-    latent = vae.encode(convert.to_image(planned.portrait.image[None])).float().cpu()
-    read = condition(encoders.load(), planned, latent, identity).to(latent.device)
-    tokens = read.identity
-    samples = latent.repeat(planned.frames, 1, 1, 1)
-    return [[tokens, {CONDITIONING_KEY: read}]], {"samples": samples}
+    latent = vae.encode(convert.to_image(video.portrait.image[None])).float().cpu()
+    conditioning = condition(encoders.load(), video, latent, identity).to(latent.device)
+    samples = latent.repeat(video.frames, 1, 1, 1)
+    return [[conditioning.identity, {CONDITIONING_KEY: conditioning}]], {"samples": samples}

@@ -13,7 +13,14 @@ from ...actalker_core.control.signals import (
     Signals,
 )
 from ...actalker_core.faces.portrait import Portrait
-from ...actalker_core.models.actalker.plan import EXTENSIONS, Inputs, Settings
+from ...actalker_core.media import Audio
+from ...actalker_core.models.actalker.config import SamplingConfig
+from ...actalker_core.models.actalker.plan import (
+    EXTENSIONS,
+    RegionChoice,
+    VideoPlan,
+    plan_video,
+)
 from ..common import convert, sockets
 from ..face.curves import OPEN
 
@@ -64,28 +71,36 @@ def length_inputs() -> list:
     ]
 
 
-def make_settings(max_frames: int, extend: str, gates: tuple[Curve, Curve] | None) -> Settings:
-    """The values of `length_inputs`, and the curves of Gates."""
-    audio, expression = gates or (OPEN, OPEN)
-    return Settings(
-        frames=max_frames or None,
+def plan(
+    portrait: Portrait,
+    signals: Signals,
+    sampling: SamplingConfig,
+    *,
+    fps: float,
+    max_frames: int,
+    extend: str,
+    gates: tuple[Curve, Curve] | None = None,
+    regions: RegionChoice | None = None,
+    sound: Audio | None = None,
+) -> VideoPlan:
+    """`plan_video` with the values of `length_inputs` and the curves of Gates."""
+    audio_gate, expression_gate = gates or (OPEN, OPEN)
+    return plan_video(
+        portrait,
+        signals,
+        sampling,
+        fps=fps,
+        max_frames=max_frames or None,
         extend=None if extend == END else extend,
-        audio_gate=audio,
-        expression_gate=expression,
+        audio_gate=audio_gate,
+        expression_gate=expression_gate,
+        regions=regions,
+        sound=sound,
     )
 
 
-def make_inputs(
-    portrait: Portrait,
-    audio: dict | None,
-    audio_mask: Tensor | None,
-    expression_mask: Tensor | None,
-    where: str,
-) -> Inputs:
-    """Sound and masks as the core takes them."""
-    return Inputs(
-        portrait.image,
-        sound=None if audio is None else convert.from_audio(audio, where),
-        audio_mask=convert.from_mask(audio_mask),
-        expression_mask=convert.from_mask(expression_mask),
+def regions_of_masks(audio_mask: Tensor | None, expression_mask: Tensor | None) -> RegionChoice:
+    """Masks as they come; without one each signal owns its part of the face."""
+    return RegionChoice(
+        audio=convert.from_mask(audio_mask), expression=convert.from_mask(expression_mask)
     )

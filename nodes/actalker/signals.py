@@ -10,10 +10,10 @@ from ...actalker_core.control.signals import DrivingSignal, load_signals, save_s
 from ...actalker_core.errors import check_choice
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
-from ...actalker_core.models.actalker.plan import lay_out
+from ...actalker_core.models.actalker.config import SamplingConfig
 from ..common import convert, files, sockets
 from ..common.node_text import show
-from .layout import length_inputs, make_inputs, make_settings, make_signals, signal_inputs
+from .layout import length_inputs, make_signals, plan, regions_of_masks, signal_inputs
 
 LONGEST_SECONDS = 36000.0
 
@@ -232,12 +232,16 @@ class SignalMonitor(io.ComfyNode):
     ) -> io.NodeOutput:
         """Lay out as Conditioning does, then draw."""
         signals = make_signals(audio_signal, expression_signal, pose_signal)
-        planned = lay_out(
+        planned = plan(
             portrait,
             signals,
-            make_inputs(portrait, audio, audio_mask, expression_mask, "Signal Monitor"),
-            make_settings(max_frames, extend, gates),
-            fps,
+            SamplingConfig(),
+            fps=fps,
+            max_frames=max_frames,
+            extend=extend,
+            gates=gates,
+            regions=regions_of_masks(audio_mask, expression_mask),
+            sound=None if audio is None else convert.from_audio(audio, "Signal Monitor"),
         )
         pose = planned.signals.pose
         rotation = None if pose is None else pose.sample(planned.frames, fps).rotation_degrees

@@ -1,7 +1,5 @@
 """The whole trip in one box, for a first day."""
 
-from dataclasses import replace
-
 import comfy.sd
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
@@ -9,19 +7,20 @@ from torch import Tensor
 
 from ...actalker_core import limits
 from ...actalker_core.control.regions import STYLES
-from ...actalker_core.control.signals import Signals
 from ...actalker_core.faces.portrait import prepare_portrait
-from ...actalker_core.models.actalker.pipeline import default_guidance
-from ...actalker_core.models.actalker.plan import EXTENSIONS, Inputs, lay_out
+from ...actalker_core.models.actalker.defaults import default_guidance
+from ...actalker_core.models.actalker.encode import encode_signals
+from ...actalker_core.models.actalker.plan import EXTENSIONS, RegionChoice
 from ..common import convert, sockets
+from ..common.progress import Bar
 from ..face.portrait import WHOLE, face_inputs, find_portrait_face
 from .bridge.guider import NestedGuider, Schedule, sample
 from .bridge.load import EncoderBox
 from .bridge.model import check_model
 from .bridge.vae import decode
 from .conditioning import make_conditioning
-from .encode import encode_audio, encode_identity, encode_motion, track_face
-from .layout import END, make_settings
+from .encode import encode_identity, track_face
+from .layout import END, plan
 
 
 class Talk(io.ComfyNode):
@@ -125,22 +124,37 @@ class Talk(io.ComfyNode):
     ) -> io.NodeOutput:
         """What the single nodes do, one after another."""
         check_model(model)
-        picture = convert.first_image(portrait_image)
-        found = find_portrait_face(picture, face, face_index)
-        portrait = prepare_portrait(picture, found, short_side_px)
+        image = convert.first_image(portrait_image)
+        portrait = prepare_portrait(
+            image, find_portrait_face(image, face, face_index), short_side_px
+        )
         sound = None if audio is None else convert.from_audio(audio, "Talk")
-        signals = Signals(audio=None if sound is None else encode_audio(encoders, sound))
+        frames, track = None, None
         if driving_frames is not None:
             clip = convert.read_frames(driving_frames, frames_per_second, fps, max_frames or None)
-            track = None if face == WHOLE else track_face(clip, "largest", 0)
-            expression, pose = encode_motion(encoders, clip, track, None)
-            signals = Signals(signals.audio, expression, pose)
-        settings = replace(make_settings(max_frames, extend, None), masks=regions)
-        planned = lay_out(portrait, signals, Inputs(picture, sound=sound), settings, fps)
+            frames, track = clip.images, None if face == WHOLE else track_face(clip, "largest", 0)
+        signals = encode_signals(
+            encoders.load(),
+            audio=sound,
+            driving=frames,
+            driving_face=track,
+            fps=fps,
+            report=Bar().report,
+        )
+        video = plan(
+            portrait,
+            signals,
+            encoders.config.sampling,
+            fps=fps,
+            max_frames=max_frames,
+            extend=extend,
+            regions=RegionChoice(regions),
+            sound=sound,
+        )
         identity = encode_identity(encoders, portrait)
-        conditioning, latent = make_conditioning(encoders, vae, identity, planned)
+        conditioning, latent = make_conditioning(encoders, vae, identity, video)
         guider = NestedGuider(model, conditioning, default_guidance(encoders.config))
         sampled = sample(guider, latent, seed, Schedule(steps))
         shown = decode(vae, sampled["samples"], encoders.config.sampling.decode_frames)
-        heard = None if planned.sound is None else convert.to_audio(planned.sound)
-        return io.NodeOutput(shown, heard, fps)
+        trimmed = None if video.sound is None else convert.to_audio(video.sound)
+        return io.NodeOutput(shown, trimmed, fps)

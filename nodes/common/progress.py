@@ -12,7 +12,7 @@ class Bar:
         self._bar = comfy.utils.ProgressBar(total)
 
     def report(self, stage: str, done: int, total: int | None) -> None:
-        """See `actalker_core.models.actalker.plan.Report`."""
+        """See `actalker_core.models.actalker.encode.Report`."""
         stop_if_cancelled()
         self._bar.update_absolute(done, total)
 

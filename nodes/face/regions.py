@@ -8,7 +8,7 @@ from ...actalker_core.control import regions
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Face, Track
 from ...actalker_core.faces.portrait import Portrait, resize_mask
-from ...actalker_core.models.actalker.plan import faces_of
+from ...actalker_core.models.actalker.plan import faces_in_portrait
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
 
@@ -104,7 +104,7 @@ class RegionMasks(io.ComfyNode):
     ) -> io.NodeOutput:
         """Style, then written regions, then drawn ones."""
         check_choice("signals", signals, SIGNALS)
-        faces = portrait.face if face_track is None else faces_of(face_track, portrait)
+        faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)
         styled = regions.draw_style_masks(
             style,
             faces,

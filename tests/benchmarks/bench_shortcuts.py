@@ -21,7 +21,6 @@ from actalker_core.models.actalker.networks import ACTalker, choose_weight_dtype
 from actalker_core.ops.layers import lay_channels_last
 from actalker_core.synthetic.identities import FaceState, make_identity
 from actalker_core.training.evaluation import (
-    DEFAULT_SETTINGS,
     FIRST_SEED,
     DrivingVideo,
     EvaluationCase,
@@ -47,11 +46,11 @@ class Way:
     """One acceleration.
 
     Attributes:
-        settings: what it changes of how clips are made.
+        sampling: arguments of `generate` that it changes.
         prepare: what it changes of the model.
     """
 
-    settings: dict[str, Any] = field(default_factory=dict)
+    sampling: dict[str, Any] = field(default_factory=dict)
     prepare: Callable[[ACTalker], object] = lambda model: model
 
 
@@ -77,9 +76,9 @@ WAYS = {
     EXACT: Way(),
     "6 of 12 steps": Way({"steps": 6}),
     "6 steps, align-your-steps": Way({"steps": 6, "schedule": "align-your-steps"}),
-    "guidance from 10 to 0.1": Way({"shortcuts": GuidanceInterval(guide_from=10.0, guide_to=0.1)}),
-    "guidance of every 2nd step": Way({"shortcuts": GuidanceInterval(reuse_every=2)}),
-    "guidance of every 3rd step": Way({"shortcuts": GuidanceInterval(reuse_every=3)}),
+    "guidance from 10 to 0.1": Way({"interval": GuidanceInterval(guide_from=10.0, guide_to=0.1)}),
+    "guidance of every 2nd step": Way({"interval": GuidanceInterval(reuse_every=2)}),
+    "guidance of every 3rd step": Way({"interval": GuidanceInterval(reuse_every=3)}),
     "channels-last": Way(prepare=lambda model: lay_channels_last(model.unet)),
     "torch.compile": Way(prepare=lambda model: model.unet.compile()),
     "weights in 8 bits": Way(prepare=weights_in_8_bits),
@@ -89,7 +88,7 @@ WAYS = {
 def studio_of(way: Way) -> Evaluator:
     model = load_built_in(CPU, torch.float32)
     way.prepare(model)
-    return Evaluator(model, settings=replace(DEFAULT_SETTINGS, **way.settings))
+    return Evaluator(model, **way.sampling)
 
 
 # Films -------------------------------------------------------------------------------------------

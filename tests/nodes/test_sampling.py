@@ -80,7 +80,8 @@ def by_core(
     shortcuts: Any = None,
 ) -> Tensor:
     """The same clip by the core's own loop, unscaled."""
-    denoise, schedule = comfy.core("diffusion.loop"), comfy.core("diffusion.schedules")
+    loop, schedule = comfy.core("diffusion.loop"), comfy.core("diffusion.schedules")
+    denoiser = comfy.core("models.actalker.denoiser").Denoiser
     windows = comfy.core("diffusion.windows").Windows(*window[1:], window[0])
     config, clip = model.model.config, conditioning[0][1]["actalker"]
     count = clip.frames + windows.padding
@@ -88,8 +89,8 @@ def by_core(
         count, *clip.image_latent.shape[1:], generator=torch.Generator().manual_seed(SEED)
     )
     sampling, scale = config.sampling, config.vae.scaling_factor
-    found = denoise.sample(
-        denoise.Denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
+    found = loop.sample(
+        denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
         clip.image_latent * scale + sampling.sigma_max * drawn,
         schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         comfy.core("models.actalker.guidance").Guidance(**strengths),
@@ -198,11 +199,10 @@ def test_the_pipeline_of_the_command_line_gives_the_same_frames(
     )
     try:
         signals = comfy.core("control.signals").Signals(*exactly_prepared.signals.values())
-        inputs = plan.Inputs(exactly_prepared.portrait.image, signals=signals)
-        settings = plan.Settings(
-            frames=FRAMES, fps=12.5, short_side_px=EXACT_SIDE_PX, steps=STEPS, seed=SEED
+        video = plan.plan_video(
+            exactly_prepared.portrait, signals, whole.config.sampling, max_frames=FRAMES
         )
-        made = pipeline.generate(whole, inputs, settings)
+        made = pipeline.generate(whole, video, steps=STEPS, seed=SEED)
         expected = torch.cat(list(made.chunks)).movedim(1, -1)
     finally:
         del whole.unet, whole.vae
@@ -604,7 +604,7 @@ def test_faster_runs_fewer_passes_and_does_as_the_core(
     with counted(loaded[0]) as calls:
         found = by_node(comfy, faster, *exact_clip)
     assert passes_of(calls) == STEPS + 3 * guided
-    shortcuts = comfy.core("diffusion.guidance_cache").Shortcuts(
+    shortcuts = comfy.core("diffusion.guidance_cache").GuidanceInterval(
         values.get("guide_from_sigma", math.inf), reuse_every=values.get("reuse_every_steps", 1)
     )
     whole = ("tight", 25, 0, 7)
@@ -623,7 +623,7 @@ def test_faster_does_as_the_core_where_windows_move_and_gates_shut(
     with counted(loaded[0]) as always:
         by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip)
     assert passes_of(calls) < passes_of(always)
-    shortcuts = comfy.core("diffusion.guidance_cache").Shortcuts(
+    shortcuts = comfy.core("diffusion.guidance_cache").GuidanceInterval(
         guide_to=values.get("guide_to_sigma", 0.0), reuse_every=values.get("reuse_every_steps", 1)
     )
     assert_same(found, by_core(comfy, loaded[0], clip[0], CUTS[name], shortcuts=shortcuts))

@@ -3,13 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from ...control.regions import box_mask
+from ...control.signals import AudioSignal, ExpressionSignal
 from ...errors import InputError, NotFiniteError
+from ...faces.box import enlarge_box
 from ...ops.finite import is_finite
+from .encoders.audio import STATES_PER_SECOND, window_audio_states
+from .networks import Encoders
+from .plan import VideoPlan
 from .token_regions import Regions
 
 
@@ -145,3 +152,89 @@ def check_conditioning(conditioning: Conditioning) -> None:
                 f"Conditioning: expected finite numbers, got NaN or infinity: they began in the "
                 f"{name}. Check the signals and masks, and get or convert the checkpoint again."
             )
+
+
+def condition(
+    encoders: Encoders, plan: VideoPlan, image_latent: Tensor, identity: Tensor
+) -> Conditioning:
+    """Everything that the denoiser reads, on the encoders' device.
+
+    Args:
+        image_latent: (1, 4, h, w) of the portrait, unscaled; see `encode_portrait`.
+        identity: (1, d) features of who it shows.
+
+    Raises:
+        InputError: signals of another model.
+        NotFiniteError: something of it is NaN or infinite; names what made it.
+    """
+    sampling, portrait, device = encoders.config.sampling, plan.portrait, encoders.device
+    face = enlarge_box(portrait.face.box, sampling.face_enlarged)
+    pose_image = box_mask(face, portrait.height, portrait.width).expand(-1, 3, -1, -1)
+    with torch.inference_mode():
+        conditioning = Conditioning(
+            image_latent=image_latent.to(device),
+            identity=encoders.identity_projection(identity.to(device))[:, None],
+            audio=_condition_on_audio(encoders, plan),
+            expression=_condition_on_expression(encoders, plan),
+            regions=Regions.from_masks(
+                plan.masks["audio"],
+                plan.masks["expression"],
+                (image_latent.shape[2], image_latent.shape[3]),
+                encoders.config.unet.levels,
+            ).to(device),
+            pose=encoders.pose_guider(pose_image.to(device))[:, None],
+            time_ids=torch.tensor(
+                [[plan.fps, sampling.motion_bucket_id, sampling.motion_bucket_id_exp]],
+                device=device,
+            ),
+        )
+    check_conditioning(conditioning)
+    return conditioning
+
+
+def _condition_on_audio(encoders: Encoders, plan: VideoPlan) -> GatedCondition:
+    sizes = encoders.config.audio_projection
+    absent = encoders.audio_tokens(torch.zeros(1, sizes.seq_len, sizes.blocks, sizes.channels))
+    signal = plan.signals.audio
+    if signal is None:
+        return _unconditional(absent, plan.frames)
+    signal = _check_features(signal, (sizes.blocks, sizes.channels)).resample(STATES_PER_SECOND)
+    windows = window_audio_states(signal.states, plan.frames, plan.fps, sizes.seq_len)
+    gate = plan.gates["audio"].to(encoders.device)
+    return GatedCondition(encoders.audio_tokens(windows), absent, gate)
+
+
+def _condition_on_expression(encoders: Encoders, plan: VideoPlan) -> GatedCondition:
+    width = encoders.config.expression_projection.input_dim
+    absent = encoders.expression_tokens(torch.zeros(1, width), torch.zeros(1, 3))
+    expression, pose = plan.signals.expression, plan.signals.pose
+    if expression is None and pose is None:
+        return _unconditional(absent, plan.frames)
+    features = torch.zeros(plan.frames, width)
+    rotation_degrees = torch.zeros(plan.frames, 3)
+    if expression is not None:
+        features = _check_features(expression, (width,)).sample(plan.frames, plan.fps).features
+    if pose is not None:
+        rotation_degrees = pose.sample(plan.frames, plan.fps).rotation_degrees
+    tokens = encoders.expression_tokens(features, rotation_degrees)
+    return GatedCondition(tokens, absent, plan.gates["expression"].to(encoders.device))
+
+
+FeatureSignal = TypeVar("FeatureSignal", AudioSignal, ExpressionSignal)
+
+
+def _check_features(signal: FeatureSignal, sizes: tuple[int, ...]) -> FeatureSignal:
+    """The signal, if it has the sizes that this model reads."""
+    (track,) = signal.tracks.values()
+    if tuple(track.shape[1:]) != sizes:
+        raise InputError(
+            f"{type(signal).__name__}: this model reads {sizes} numbers at a time, got "
+            f"{tuple(track.shape[1:])}. Encode the signal with this model."
+        )
+    return signal
+
+
+def _unconditional(null_tokens: Tensor, frames: int) -> GatedCondition:
+    return GatedCondition(
+        null_tokens.expand(frames, -1, -1), null_tokens, null_tokens.new_zeros(frames)
+    )

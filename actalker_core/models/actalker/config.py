@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
+from ...control.regions import FACE_ENLARGED
+from ...diffusion.schedules import KARRAS_RHO
 from ...errors import InputError, quoted
 from ...limits import GUIDANCE
 
@@ -181,12 +183,12 @@ class SamplingConfig:
     steps: Count = 25
     sigma_min: Sigma = 0.002
     sigma_max: Sigma = 700.0
-    rho: Factor = 7.0
+    rho: Factor = KARRAS_RHO
     appearance_scale: Scale = 2.0
     audio_scale: Scale = 7.5
     expression_scale: Scale = 3.0
     shift_frames: Motion = 7
-    face_enlarged: Factor = 1.2
+    face_enlarged: Factor = FACE_ENLARGED
     decode_frames: Count = 10
 
 

@@ -1,51 +1,38 @@
-"""The whole trip: portrait, speech and driving clips in, frames and sound out."""
+"""The whole trip: plan → encode → condition → sample → decode."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeVar
 
 import torch
 from torch import Tensor
 
-from ...control import regions
-from ...control.signals import AudioSignal, ExpressionSignal
-from ...diffusion.loop import Progress, sample
+from ...diffusion.guidance_cache import GuidanceInterval
+from ...diffusion.loop import sample
 from ...diffusion.schedules import SCHEDULES
 from ...diffusion.windows import Windows
-from ...errors import InputError, check_choice
-from ...faces.box import enlarge_box
+from ...errors import check_choice
 from ...faces.portrait import Crop
+from ...limits import PASSES, SEED, STEPS
 from ...media import Audio
-from .conditioning import Conditioning, GatedCondition, check_conditioning
-from .config import ModelConfig
+from .conditioning import Conditioning, condition
+from .defaults import default_guidance, default_windows
 from .denoiser import Denoiser
-from .encoders.audio import STATES_PER_SECOND, window_audio_states
-from .encoders.identity import encode_identity
+from .encode import Report, encode_portrait, report_nothing
 from .guidance import Guidance
 from .memory import passes_that_fit
-from .networks import ACTalker, Encoders
-from .plan import Inputs, Plan, Report, Settings, make_plan, report_nothing
-from .token_regions import Regions
-from .vae import decode_frames, encode_image
-
-__all__ = [
-    "GeneratedVideo",
-    "Inputs",
-    "Settings",
-    "condition",
-    "default_guidance",
-    "default_windows",
-    "generate",
-]
+from .networks import ACTalker
+from .plan import VideoPlan
+from .vae import decode_frames
 
 
 @dataclass(frozen=True)
 class GeneratedVideo:
-    """The result; its pictures are decoded while they are read.
+    """The result; its frames are decoded while they are read.
 
     Attributes:
-        chunks: (n, 3, H, W) in 0…1. frames: how many there are in all.
-        audio: trimmed to the frames, or None.
+        chunks: (n, 3, H, W) in 0…1 on the CPU. frames: how many there are in all.
+        fps: frames per second.
+        audio: as long as the frames, or None.
         crop: where the portrait was cut out.
     """
 
@@ -56,158 +43,95 @@ class GeneratedVideo:
     crop: Crop
 
 
-def default_guidance(config: ModelConfig) -> Guidance:
-    """The strengths that the model was made for."""
-    s = config.sampling
-    return Guidance(*((v, v) for v in (s.appearance_scale, s.audio_scale, s.expression_scale)))
-
-
-def default_windows(config: ModelConfig) -> Windows:
-    """Windows of the length that the model was trained on."""
-    return Windows(config.unet.num_frames, 0, config.sampling.shift_frames)
-
-
 def generate(
     model: ACTalker,
-    inputs: Inputs,
-    settings: Settings | None = None,
+    plan: VideoPlan,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    guidance: Guidance | None = None,
+    windows: Windows | None = None,
+    schedule: str = "karras",
+    interval: GuidanceInterval | None = None,
+    passes_at_once: int | None = None,
     report: Report = report_nothing,
 ) -> GeneratedVideo:
-    """Animate a portrait.
-
-    Raises:
-        InputError: no signal at all, or values that do not fit each other.
-    """
-    settings = settings or Settings()
-    sampling = model.config.sampling
-    check_choice("schedule", settings.schedule, SCHEDULES)
-    planned = make_plan(model, inputs, settings, report)
-    portrait = planned.portrait
-    image = portrait.image.to(model.device)
-    conditioning = condition(
+    """Animate a portrait as planned by `plan_video`; arguments and errors of `sample_latents`."""
+    image_latent, identity = encode_portrait(model, plan.portrait)
+    conditioning = condition(model, plan, image_latent, identity)
+    latents = sample_latents(
         model,
-        planned,
-        encode_image(model.vae, image[None]),
-        encode_identity(model.identity_encoder, image, portrait.face.box),
-    )
-    windows = settings.windows or default_windows(model.config)
-    latents = sample(
-        Denoiser(
-            model.unet,
-            conditioning.padded(windows.padding),
-            settings.passes_at_once or passes_that_fit(model.unet, conditioning, windows),
-        ),
-        _noise(conditioning, planned.frames + windows.padding, settings.seed, model),
-        SCHEDULES[settings.schedule](
-            settings.steps or sampling.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho
-        ),
-        settings.guidance or default_guidance(model.config),
-        windows,
-        lambda progress: _report_step(report, progress),
-        settings.shortcuts,
+        conditioning,
+        steps=steps,
+        seed=seed,
+        guidance=guidance,
+        windows=windows,
+        schedule=schedule,
+        interval=interval,
+        passes_at_once=passes_at_once,
+        report=report,
     )
     return GeneratedVideo(
-        chunks=decode_frames(model.vae, latents[: planned.frames], sampling.decode_frames),
-        frames=planned.frames,
-        fps=planned.fps,
-        audio=planned.sound,
-        crop=planned.portrait.crop,
+        chunks=decode_frames(model.vae, latents, model.config.sampling.decode_frames),
+        frames=plan.frames,
+        fps=plan.fps,
+        audio=plan.sound,
+        crop=plan.portrait.crop,
     )
 
 
-def _report_step(report: Report, progress: Progress) -> None:
-    report("Sampling", progress.step, progress.total)
-
-
-def condition(
-    model: Encoders, planned: Plan, image_latent: Tensor, identity: Tensor
-) -> Conditioning:
-    """Everything the denoiser reads, on the model's device.
+def sample_latents(
+    model: ACTalker,
+    conditioning: Conditioning,
+    *,
+    steps: int | None = None,
+    seed: int = 0,
+    guidance: Guidance | None = None,
+    windows: Windows | None = None,
+    schedule: str = "karras",
+    interval: GuidanceInterval | None = None,
+    passes_at_once: int | None = None,
+    report: Report = report_nothing,
+) -> Tensor:
+    """Latents (frames, 4, h, w) of a video, scaled, from noise; None is the model's own value.
 
     Args:
-        image_latent: (1, 4, h, w) of the portrait, unscaled.
-        identity: (1, features) see `encode_identity`.
+        conditioning: on the model's device.
+        seed: of the noise, which is drawn on the CPU, so that all devices get the same.
+        guidance: how strongly identity and signals act.
+        windows: how a long video is cut.
+        schedule: one of `schedules.SCHEDULES`.
+        interval: where guidance may be left out or used again; None computes it everywhere.
+        passes_at_once: how many guidance passes share a batch; None for as many as fit into the
+            memory that is free.
+        report: called after each step; may raise to cancel.
 
     Raises:
-        NotFiniteError: something of it is NaN or infinite; names what made it.
+        InputError: numbers outside their limits, or an unknown schedule.
+        NotFiniteError: the denoiser gives NaN or infinity; says since when.
     """
-    sampling, portrait = model.config.sampling, planned.portrait
-    face = enlarge_box(portrait.face.box, sampling.face_enlarged)
-    pose_image = regions.box_mask(face, portrait.height, portrait.width).expand(-1, 3, -1, -1)
-    with torch.inference_mode():
-        conditioning = Conditioning(
-            image_latent=image_latent.to(model.device),
-            identity=model.identity_projection(identity.to(model.device))[:, None],
-            audio=_audio_branch(model, planned),
-            expression=_expression_branch(model, planned),
-            regions=Regions.from_masks(
-                planned.masks["audio"],
-                planned.masks["expression"],
-                (image_latent.shape[2], image_latent.shape[3]),
-                model.config.unet.levels,
-            ).to(model.device),
-            pose=model.pose_guider(pose_image.to(model.device))[:, None],
-            time_ids=torch.tensor(
-                [[planned.fps, sampling.motion_bucket_id, sampling.motion_bucket_id_exp]],
-                device=model.device,
-            ),
-        )
-    check_conditioning(conditioning)
-    return conditioning
-
-
-def _audio_branch(model: Encoders, planned: Plan) -> GatedCondition:
-    sizes = model.config.audio_projection
-    absent = model.audio_tokens(torch.zeros(1, sizes.seq_len, sizes.blocks, sizes.channels))
-    signal = planned.signals.audio
-    if signal is None:
-        return _absent(absent, planned.frames)
-    states = _checked(signal, (sizes.blocks, sizes.channels)).resample(STATES_PER_SECOND).states
-    windows = window_audio_states(states, planned.frames, planned.fps, sizes.seq_len)
-    return GatedCondition(
-        model.audio_tokens(windows), absent, planned.gates["audio"].to(model.device)
+    check_choice("schedule", schedule, SCHEDULES)
+    sampling = model.config.sampling
+    windows = windows or default_windows(model.config)
+    steps = STEPS.check(sampling.steps if steps is None else steps)
+    if passes_at_once is None:
+        passes_at_once = passes_that_fit(model.unet, conditioning, windows)
+    padded = conditioning.padded(windows.padding)
+    latents = sample(
+        Denoiser(model.unet, padded, PASSES.check(passes_at_once)),
+        _draw_start(conditioning.image_latent, padded.frames, seed, model),
+        SCHEDULES[schedule](steps, sampling.sigma_min, sampling.sigma_max, sampling.rho),
+        guidance or default_guidance(model.config),
+        windows,
+        lambda progress: report("Sampling", progress.step, progress.total),
+        interval,
     )
+    return latents[: conditioning.frames]
 
 
-def _expression_branch(model: Encoders, planned: Plan) -> GatedCondition:
-    width = model.config.expression_projection.input_dim
-    absent = model.expression_tokens(torch.zeros(1, width), torch.zeros(1, 3))
-    expression, pose = planned.signals.expression, planned.signals.pose
-    if expression is None and pose is None:
-        return _absent(absent, planned.frames)
-    features = torch.zeros(planned.frames, width)
-    rotation_degrees = torch.zeros(planned.frames, 3)
-    if expression is not None:
-        features = _checked(expression, (width,)).sample(planned.frames, planned.fps).features
-    if pose is not None:
-        rotation_degrees = pose.sample(planned.frames, planned.fps).rotation_degrees
-    tokens = model.expression_tokens(features, rotation_degrees)
-    return GatedCondition(tokens, absent, planned.gates["expression"].to(model.device))
-
-
-FeatureSignal = TypeVar("FeatureSignal", AudioSignal, ExpressionSignal)
-
-
-def _checked(signal: FeatureSignal, sizes: tuple[int, ...]) -> FeatureSignal:
-    """The signal, if it has the sizes that this model reads."""
-    (track,) = signal.tracks.values()
-    if tuple(track.shape[1:]) != sizes:
-        raise InputError(
-            f"{type(signal).__name__}: this model reads {sizes} numbers at a time, got "
-            f"{tuple(track.shape[1:])}. Encode the signal with this model."
-        )
-    return signal
-
-
-def _absent(token: Tensor, frames: int) -> GatedCondition:
-    return GatedCondition(token.expand(frames, -1, -1), token, token.new_zeros(frames))
-
-
-def _noise(conditioning: Conditioning, frames: int, seed: int, model: ACTalker) -> Tensor:
-    """The portrait's latent under the strongest noise, drawn on the CPU for all devices alike."""
-    sampling, latent = model.config.sampling, conditioning.image_latent
-    if not 0 <= seed < 2**64:
-        raise InputError(f"The seed: expected a whole number from 0 to 2^64 - 1, got {seed}.")
-    generator = torch.Generator().manual_seed(seed)
-    noise = torch.randn(frames, *latent.shape[1:], generator=generator).to(latent)
-    return latent * model.config.vae.scaling_factor + sampling.sigma_max * noise
+def _draw_start(image_latent: Tensor, frames: int, seed: int, model: ACTalker) -> Tensor:
+    """The portrait's latent (1, 4, h, w) under the strongest noise: (frames, 4, h, w)."""
+    generator = torch.Generator().manual_seed(SEED.check(seed))
+    noise = torch.randn(frames, *image_latent.shape[1:], generator=generator).to(image_latent)
+    scaled = image_latent * model.config.vae.scaling_factor
+    return scaled + model.config.sampling.sigma_max * noise

@@ -20,10 +20,10 @@ from ....actalker_core.diffusion.windows import Windows
 from ....actalker_core.errors import InputError
 from ....actalker_core.models.actalker.conditioning import Conditioning
 from ....actalker_core.models.actalker.config import ModelConfig
+from ....actalker_core.models.actalker.defaults import default_windows
 from ....actalker_core.models.actalker.denoiser import clip_velocity
 from ....actalker_core.models.actalker.guidance import Pass
 from ....actalker_core.models.actalker.memory import estimate_activation_bytes, scanned_shares
-from ....actalker_core.models.actalker.pipeline import default_windows
 from ....actalker_core.models.actalker.unet.unet import UNet
 from ....actalker_core.ops.finite import check_latents, check_step, is_finite
 from ....actalker_core.ops.layers import lay_channels_last

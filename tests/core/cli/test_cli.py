@@ -5,6 +5,7 @@ import subprocess
 import sys
 import wave
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from helpers.cli_media import UNGUIDED, Animate, Media, Video, complaint, reques
 from helpers.tiny import TINY
 
 import actalker_core
-from actalker_core.cli import main, progress
+from actalker_core.cli import commands, main, progress
 from actalker_core.models.actalker.checkpoint import built_in, save, summarize
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.models.actalker.unet.unet import UNet
@@ -83,7 +84,7 @@ def test_closed_gate_over_no_region_is_no_signal(
     animate: Animate, media: Media, closed: str, open_one: str
 ) -> None:
     name = {"audio": "audio", "driving": "expression"}[closed]
-    options = [f"--{name}-gate", "0", f"--{name}-mask", media["black.png"]]
+    options = [f"--{name}-gate", "0", f"--{name}-mask", media["black.png"], "--masks", "face"]
     assert same(animate("audio driving", *BRIEF, *options), animate(open_one, *BRIEF))
 
 
@@ -98,7 +99,7 @@ def usual() -> list[Video]:
     [
         "--audio-gate 0:1,0.08:0",
         "--expression-gate 0.5",
-        "--masks paper",
+        "--masks released",
         "--audio-mask left.png",
         "--expression-mask left.png",
         "--appearance-scale 2",
@@ -135,7 +136,7 @@ def test_scales_run_from_start_to_end(animate: Animate) -> None:
 def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli_media, "UNGUIDED", ())
     explicit = ["--appearance-scale", "2", "--audio-scale", "7.5:7.5", "--expression-scale", "3"]
-    explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "released"]
+    explicit += ["--audio-gate", "1", "--expression-gate", "0:1", "--masks", "paper"]
     explicit += ["--window-frames", "25", "--overlap-frames", "0", "--shift-frames", "7"]
     explicit += ["--window-mode", "tight", "--seed", "0", "--fps", "12.5", "--scan", "auto"]
     explicit += ["--dtype", "fp32", "--model", "built-in", "--schedule", "karras"]
@@ -146,7 +147,8 @@ def test_defaults_are_what_the_help_says(animate: Animate, monkeypatch: pytest.M
 
 def test_white_masks_are_the_released_regions(animate: Animate, media: Media) -> None:
     white = ["--audio-mask", media["white.png"], "--expression-mask", media["white.png"]]
-    assert same(animate("audio driving", *BRIEF, *white), animate("audio driving", *BRIEF))
+    released = animate("audio driving", *BRIEF, "--masks", "released")
+    assert same(animate("audio driving", *BRIEF, *white), released)
 
 
 @pytest.mark.parametrize("mode", ["tight", "cyclic"])
@@ -337,7 +339,7 @@ def test_interrupting_leaves_nothing_behind(
         out.parent.mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress.Bars, "watched", interrupted)
+    monkeypatch.setattr(progress.Bars, "watch", interrupted)
     assert main(request_of(media, out, "audio", "--frames", "1")) == 130
     assert not list(out.parent.iterdir())
 
@@ -358,15 +360,22 @@ def test_errors_reach_the_terminal_as_one_line(
 # convert, info -----------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def convert_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`convert` takes a release of the tiny model's sizes."""
+    monkeypatch.setattr(commands, "convert", partial(commands.convert, config=TINY))
+
+
 def test_convert_info_generate(
     released: Path,
     media: Media,
     out: Path,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
+    convert_tiny: None,
 ) -> None:
     model = tmp_path / "models" / "tiny.safetensors"
-    convert = ["convert", str(released), "--out", str(model), "--variant", "tiny"]
+    convert = ["convert", str(released), "--out", str(model)]
     assert main([*convert, "--dtype", "fp16"]) == 0
     assert main(["info", str(model)]) == 0
     text = capsys.readouterr().out
@@ -383,10 +392,14 @@ def test_converted_weights_are_the_ones_used(animate: Animate, checkpoint: Path)
 
 
 def test_svd_may_be_named_when_converting(
-    released: Path, single_svd: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    released: Path,
+    single_svd: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    convert_tiny: None,
 ) -> None:
     (released / "svd").rename(tmp_path / "elsewhere")
-    request = ["convert", str(released), "--variant", "tiny", "--out", str(tmp_path / "model")]
+    request = ["convert", str(released), "--out", str(tmp_path / "model")]
     assert "--svd" in complaint(request, caplog)
     assert main([*request, "--svd", str(single_svd)]) == 0
     assert summarize(tmp_path / "model").config == TINY

@@ -29,7 +29,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
         raise TooEarlyError
 
     for place, name in (
-        (commands, "_model"),
+        (commands, "_load_model"),
         (commands, "CLIPEncoder"),
         (demo, "render_driving_frames"),
         (release, "read_pickle"),
@@ -203,7 +203,7 @@ def test_what_an_interrupted_command_has_written_is_said(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(commands, "generate", interrupted)

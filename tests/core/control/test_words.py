@@ -5,11 +5,14 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 import torch
+from helpers.conditioning import FRAMES, conditioning
+from helpers.tiny import tiny_model
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -18,13 +21,18 @@ from actalker_core.cli.parser import parser
 from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
 from actalker_core.control.grammar import Span
+from actalker_core.control.signals import AudioSignal, Signals
 from actalker_core.control.words.bank import read_references
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import LONGEST_MESSAGE, MOST_QUOTED, InputError, one_line, quoted
+from actalker_core.faces import Face
+from actalker_core.faces.portrait import prepare_portrait
+from actalker_core.models.actalker.config import SamplingConfig
 from actalker_core.models.actalker.guidance import Guidance
-from actalker_core.models.actalker.plan import Settings
+from actalker_core.models.actalker.pipeline import sample_latents
+from actalker_core.models.actalker.plan import RegionChoice, plan_video
 from actalker_core.text import LONGEST_TEXT, check_text, parse_number, parse_whole_number
 
 SOON_SECONDS = 5.0
@@ -140,13 +148,28 @@ def test_a_number_is_held_by_its_limits_alone(limit: limits.Limits) -> None:
 NAN = float("nan")
 
 
+def plan(**values: Any) -> Any:
+    """A plan of 4 s."""
+    portrait = prepare_portrait(torch.rand(3, 64, 64), Face((8, 8, 56, 56), 1.0), 64)
+    signals = Signals(audio=AudioSignal(50.0, "speech", torch.zeros(200, 3, 32)))
+    return plan_video(portrait, signals, SamplingConfig(), **values)
+
+
+def sample_from(**values: Any) -> Any:
+    """Latents of the tiny model."""
+    gates = [1.0] * FRAMES
+    return sample_latents(tiny_model(), conditioning(gates, gates), **values)
+
+
 @pytest.mark.parametrize(
     "make",
     [
-        *(lambda n=n: Settings(**{n: 10**9}) for n in ("frames", "steps", "grow_px")),
-        *(lambda v=v: Settings(fps=v) for v in (NAN, 0.0, 1e9)),
-        lambda: Settings(seed=-1),
-        lambda: Settings(seed=2**64),
+        lambda: RegionChoice(grow_px=10**9),
+        lambda: plan(max_frames=10**9),
+        *(lambda v=v: plan(fps=v) for v in (NAN, 0.0, 1e9)),
+        *(lambda v=v: sample_from(seed=v) for v in (-1, 2**64)),
+        lambda: sample_from(steps=10**9),
+        lambda: sample_from(passes_at_once=5),
         *(lambda v=v: Guidance(audio=(1.0, v)) for v in (NAN, 1e300, -1.0)),
         *(lambda v=v: GuidanceInterval(guide_from=v) for v in (NAN, 1e300)),
         lambda: GuidanceInterval(guide_to=NAN),

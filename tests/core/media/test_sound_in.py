@@ -439,7 +439,7 @@ def test_what_frames_need_is_read_and_no_more(long_file: Path, frames: int) -> N
 def test_the_command_line_reads_what_its_frames_need(long_file: Path, frames: int | None) -> None:
     with Bars() as bars:
         reader = Reader(argparse.Namespace(frames=frames), 12.5, bars)
-        audio = reader.sound(long_file)
+        audio = reader.read_sound(long_file)
     assert audio is not None
     assert audio.seconds == (LONG_SECONDS if frames is None else 46)
 

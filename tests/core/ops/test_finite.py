@@ -198,14 +198,14 @@ def test_no_black_video_comes_of_a_bad_denoiser(
     """One number of the denoiser that is none: exit 1, one line, no file."""
     from actalker_core.cli import commands
 
-    load = commands._model
+    load = commands._load_model
 
     def poisoned(options: Any) -> ACTalker:
         model = load(options)
         model.unet.conv_out.bias[0] = torch.nan
         return model
 
-    monkeypatch.setattr(commands, "_model", poisoned)
+    monkeypatch.setattr(commands, "_load_model", poisoned)
     assert main(request_of(media, out, "audio", "--steps", "2", faces=FACES)) == 1
     assert "began at step 1 of 2, window 1" in caplog.messages[-1]
     assert not out.exists()

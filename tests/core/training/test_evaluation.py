@@ -11,7 +11,6 @@ import torch
 from actalker_core.control import curves
 from actalker_core.errors import InputError
 from actalker_core.models.actalker.config import VARIANTS
-from actalker_core.models.actalker.pipeline import Settings
 from actalker_core.synthetic.identities import HEAD_NAMES, FaceState, blend_states
 from actalker_core.synthetic.rendering import ImageArray, render_face
 from actalker_core.synthetic.speech import Speech
@@ -111,11 +110,12 @@ def test_every_scene_has_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
     """Or what one noise does to all of them would look like the model."""
     noises = []
 
-    def fake_generate(model: Model, inputs: Any, settings: Settings) -> Any:
-        noises.append(settings.seed)
+    def fake_generate(model: Model, plan: Any, seed: int) -> Any:
+        noises.append(seed)
         return SimpleNamespace(chunks=[torch.zeros(1, 3, 8, 8)])
 
     monkeypatch.setattr(evaluation, "generate", fake_generate)
+    monkeypatch.setattr(evaluation, "plan_video", lambda *_, **__: None)
     for seed in (0, 1):
         for number in (0, 1, 7):
             Evaluator(Model(), seed).generate_video(EvaluationCase(number, 1, FPS))  # type: ignore[arg-type]
