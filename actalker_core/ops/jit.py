@@ -13,29 +13,29 @@ import torch
 
 log = logging.getLogger(__name__)
 
-_is_there = importlib.util.find_spec("triton") is not None
+_has_triton = importlib.util.find_spec("triton") is not None
 _failed: set[str] = set()
-Found = TypeVar("Found")
+Result = TypeVar("Result")
 
 
 def is_usable(name: str) -> bool:
-    """Whether Triton is there and what goes by this name has not failed in it yet."""
-    return _is_there and name not in _failed
+    """Whether Triton is installed and the kernel of this name has not failed yet."""
+    return _has_triton and name not in _failed
 
 
-def run_or_fall_back(name: str, kernel: Callable[[], Found], other: Callable[[], Found]) -> Found:
-    """What a kernel of Triton finds, or another way where that cannot run."""
+def run_or_fall_back(name: str, kernel: Callable[[], Result], slow: Callable[[], Result]) -> Result:
+    """The result of a kernel of Triton, or of something slower where that cannot run."""
     if is_usable(name):
         try:
             return kernel()
         except Exception as error:
             if "out of memory" in str(error) or isinstance(error, torch.cuda.OutOfMemoryError):
                 raise
-            _give_way(name, error)
-    return other()
+            _give_up(name, error)
+    return slow()
 
 
-def _give_way(name: str, error: Exception) -> None:
+def _give_up(name: str, error: Exception) -> None:
     _failed.add(name)
     reason = next(iter(str(error).splitlines()), "")
     kind = type(error).__name__

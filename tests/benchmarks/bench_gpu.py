@@ -23,7 +23,7 @@ from actalker_core.models.actalker.config import VARIANTS, ModelConfig
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.vae import build_vae, decode_frames
-from actalker_core.ops.selective_scan import ScanInput, mamba_ssm_cuda, scan_branches
+from actalker_core.ops.selective_scan import ScanInput, mamba_ssm_cuda, scan_inputs
 from actalker_core.training.report import replace_section
 from benchmarks.harness import REPEATS, median_seconds, say, seconds_of
 from benchmarks.harness import table as markdown
@@ -81,8 +81,8 @@ def setup() -> Setup:
 # Scan --------------------------------------------------------------------------------------------
 
 
-def scan_inputs(s: Setup, passes: int, tails: Sequence[int]) -> list[ScanInput]:
-    """Branches of the finest layer that own every token; each scans a tail of its own length."""
+def random_inputs(s: Setup, passes: int, suffixes: Sequence[int]) -> list[ScanInput]:
+    """Scans of all tokens of the finest layer, each with a suffix of its own length."""
     unet = s.config.unet
     side = s.sizes_px[SIZE_PX] // 8
     width = unet.expand * unet.block_out_channels[0]
@@ -91,8 +91,8 @@ def scan_inputs(s: Setup, passes: int, tails: Sequence[int]) -> list[ScanInput]:
     def draw(*shape: int, dtype: torch.dtype = s.dtype) -> Tensor:
         return torch.randn(*shape, device=s.device, dtype=dtype)
 
-    def branch(tail: int) -> ScanInput:
-        tokens = side * side + tail
+    def draw_scan(suffix: int) -> ScanInput:
+        tokens = side * side + suffix
         return ScanInput(
             x=draw(b, tokens, width),
             delta=draw(k, b, tokens, width),
@@ -101,32 +101,32 @@ def scan_inputs(s: Setup, passes: int, tails: Sequence[int]) -> list[ScanInput]:
             A=-draw(k, width, n, dtype=torch.float32).abs(),
             D=draw(k, width, dtype=torch.float32),
             bias=draw(k, width, dtype=torch.float32),
-            tail=tail,
+            suffix_len=suffix,
         )
 
-    return [branch(tail) for tail in tails]
+    return [draw_scan(suffix) for suffix in suffixes]
 
 
 def scan_rows(s: Setup) -> Iterator[Row]:
     """What the joint mode scans, four passes of both branches at once; and the least there is."""
     audio, expression = 1 + s.config.audio_projection.context_tokens, 2
-    whole = scan_inputs(s, len(Pass), (audio, expression))
+    whole = random_inputs(s, len(Pass), (audio, expression))
     yield from compare_scans(s, f"scans of the finest layer at {SIZE_PX}²", whole, ASKED_OF_SCANS)
-    least = scan_inputs(s, 1, (audio,))
+    least = random_inputs(s, 1, (audio,))
     yield from compare_scans(s, "one branch in one pass", least, ("", ""))
 
 
 def compare_scans(
-    s: Setup, name: str, branches: Sequence[ScanInput], asked: tuple[str, str]
+    s: Setup, name: str, inputs: Sequence[ScanInput], asked: tuple[str, str]
 ) -> Iterator[Row]:
     """Ours, and as a ratio mamba-ssm's."""
-    peers: Calls = {"ours": lambda: scan_branches(branches)}
+    peers: Calls = {"ours": lambda: scan_inputs(inputs)}
     if s.is_measured and mamba_ssm_cuda.is_installed():
-        theirs = [mamba_ssm_call(branch) for branch in branches]
+        theirs = [mamba_ssm_call(scan) for scan in inputs]
         peers["mamba-ssm"] = lambda: [scan() for scan in theirs]
     times = median_seconds(peers, s.repeats)
     own = times["ours"]
-    elements = sum(branch.delta.numel() * branch.A.shape[2] for branch in branches)
+    elements = sum(scan.delta.numel() * scan.A.shape[2] for scan in inputs)
     bound = elements * H200_SECONDS_PER_STATE_ELEMENT
     ratio = f"{times['mamba-ssm'] / own:.2f}×" if "mamba-ssm" in times else NOT_MEASURED
     yield f"{name}, over mamba-ssm's kernel with its copies", ratio, asked[0]
@@ -140,7 +140,7 @@ def mamba_ssm_call(given: ScanInput) -> Callable[[], object]:
 
     def scan(k: int) -> Tensor:
         B, C = (of[k].unsqueeze(2) for of in (given.B, given.C))  # b s n -> b s g n
-        return mamba_ssm_cuda.scan(given.x, delta[k], given.A[k], B, C, k % 2 == 1)
+        return mamba_ssm_cuda.scan_mamba_ssm(given.x, delta[k], given.A[k], B, C, k % 2 == 1)
 
     return lambda: sum(scan(k) for k in range(len(delta)))
 

@@ -53,7 +53,7 @@ def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Ca
     given = x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
 
     def without_scans() -> Tensor:
-        with mock.patch.object(mamba, "scan_branches", unscanned):
+        with mock.patch.object(mamba, "scan_inputs", skip_scans):
             out: Tensor = layer(*given)
         return out
 
@@ -64,9 +64,9 @@ def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Ca
     }
 
 
-def unscanned(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
+def skip_scans(inputs: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """The image tokens as they are."""
-    return [branch.x[:, : branch.image_tokens] for branch in branches]
+    return [scan.x[:, : scan.image_tokens] for scan in inputs]
 
 
 def main() -> None:

@@ -88,14 +88,14 @@ def released_layer(
     out = 0
     for unit, in_proj, project, signal in branches:
         z = in_proj(x)
-        kept = torch.ones(z.shape[1], dtype=torch.bool, device=z.device)
-        if signal.region is not None and signal.region.kept is not None:
-            kept = torch.zeros_like(kept).index_fill(0, signal.region.kept[0], True)
+        inside = torch.ones(z.shape[1], dtype=torch.bool, device=z.device)
+        if signal.region is not None and signal.region.token_idx is not None:
+            inside = torch.zeros_like(inside).index_fill(0, signal.region.token_idx[0], True)
         tokens = torch.zeros_like(identity) if signal.tokens is None else signal.tokens
-        tail = torch.cat([said, F.silu(project(tokens))], dim=1)
-        y = released_unit(unit, torch.cat([z[:, kept], tail], dim=1), scan)
+        suffix = torch.cat([said, F.silu(project(tokens))], dim=1)
+        y = released_unit(unit, torch.cat([z[:, inside], suffix], dim=1), scan)
         z = z.clone()
-        z[:, kept] = y[:, : int(kept.sum())]
+        z[:, inside] = y[:, : int(inside.sum())]
         out = out + z
     return layer.out_proj(layer.out_norm(out))
 

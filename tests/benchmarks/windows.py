@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from unittest.mock import patch
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from actalker_core.control.regions import box_mask, draw_style_masks
 from actalker_core.faces import Face
@@ -15,10 +15,10 @@ from actalker_core.models.actalker.denoiser import velocity
 from actalker_core.models.actalker.guidance import Pass, equal_passes
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
 from actalker_core.models.actalker.token_regions import Regions
-from actalker_core.models.actalker.unet.attention import Ops
 from actalker_core.models.actalker.unet.unet import UNet
-from actalker_core.ops.selective_scan import operator
-from actalker_core.ops.selective_scan.sequences import ScanInput
+from actalker_core.ops.layers import FUSED, Layers
+from actalker_core.ops.protocol import LayerOps
+from actalker_core.ops.selective_scan import ScanInput, dispatch
 from benchmarks.harness import peak_bytes
 
 FACE_SHARE = (0.208, 0.104, 0.800, 0.696)
@@ -116,7 +116,7 @@ def window_peak_bytes(
 ) -> int:
     """What such an evaluation of an empty UNet holds at most on a GPU, above its weights."""
     call = forward(unet, mode, frames, side_px, passes)
-    with patch.object(operator, "scan", fused_scan):
+    with patch.object(dispatch, "scan_as_operator", fused_scan):
         return peak_bytes(call)
 
 
@@ -137,17 +137,16 @@ def random_unet(config: UNetConfig, device: torch.device, dtype: torch.dtype) ->
     return unet.requires_grad_(False)
 
 
-def empty_unet(config: UNetConfig, dtype: torch.dtype = torch.float32, ops: Ops = nn) -> UNet:
+def empty_unet(
+    config: UNetConfig, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED
+) -> UNet:
     """A UNet without values, on `meta`."""
     with torch.device("meta"):
         return UNet(config, ops).to(dtype).eval()
 
 
-class FusedAttention:
+class FusedAttention(Layers):
     """Layers whose attention needs no memory but for its result, as a GPU's does."""
-
-    Linear, Conv2d, Conv3d = nn.Linear, nn.Conv2d, nn.Conv3d
-    GroupNorm, LayerNorm = nn.GroupNorm, nn.LayerNorm
 
     @staticmethod
     def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -159,7 +158,7 @@ def fused_scan(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
     from actalker_core.ops.selective_scan import triton
 
     with patch.object(triton, "_scan_kernel", IdleKernel()):
-        return triton.scan(branches)
+        return triton.scan_triton(branches)
 
 
 class IdleKernel:

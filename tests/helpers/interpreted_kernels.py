@@ -24,14 +24,14 @@ def channels_last(x: Tensor) -> Tensor:
 
 
 @pytest.mark.parametrize("programs", [1, triton.PROGRAMS], ids=["few", "many"])
-@pytest.mark.parametrize("activated", [False, True])
+@pytest.mark.parametrize("with_silu", [False, True])
 @pytest.mark.parametrize("shifted", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_group_norm(
     monkeypatch: pytest.MonkeyPatch,
     shape: tuple[int, ...],
     shifted: bool,
-    activated: bool,
+    with_silu: bool,
     programs: int,
 ) -> None:
     monkeypatch.setattr(triton, "PROGRAMS", programs)  # a program then takes one tile, or many
@@ -41,9 +41,9 @@ def test_group_norm(
     groups = c // 2 if c < 32 else c // 10 if c % 10 == 0 else 32
     shifted_x = x if shift is None else x + shift.view(n, c, *[1] * (x.ndim - 2))
     want = F.group_norm(shifted_x.double(), groups, weight.double(), bias.double(), 1e-5)
-    want = F.silu(want) if activated else want
+    want = F.silu(want) if with_silu else want
     for given in (x, channels_last(x)):
-        got = triton.group_norm(given, weight, bias, groups, 1e-5, shift, activated)
+        got = triton.group_norm(given, weight, bias, groups, 1e-5, shift, with_silu)
         assert close(got, want)
         assert got.movedim(1, -1).is_contiguous()
 

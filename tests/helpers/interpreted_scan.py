@@ -6,55 +6,57 @@ import pytest
 import torch
 from torch import Tensor
 
-from actalker_core.ops.selective_scan import ScanInput, in_turn, trainable, triton
+from actalker_core.ops.selective_scan import ScanInput, trainable
+from actalker_core.ops.selective_scan.sequential import scan_sequentially
+from actalker_core.ops.selective_scan.triton import scan_triton
 from actalker_core.ops.selective_scan.walk import walk
 from helpers.interpreter import skip_without_interpreter
-from helpers.scan_inputs import draw_branch
+from helpers.scan_inputs import draw_scan
 
 skip_without_interpreter()
 
 
-def exact(branch: ScanInput) -> ScanInput:
+def exact(scan: ScanInput) -> ScanInput:
     """The same numbers in float64."""
-    values = {field.name: getattr(branch, field.name) for field in fields(branch)}
+    values = {field.name: getattr(scan, field.name) for field in fields(scan)}
     floating = {
         name: value.double()
         for name, value in values.items()
         if isinstance(value, Tensor) and value.is_floating_point()
     }
-    return replace(branch, **floating)
+    return replace(scan, **floating)
 
 
-def check(branches: list[ScanInput], tolerance: float) -> None:
-    got = triton.scan(branches)
-    want = in_turn.scan([exact(branch) for branch in branches], "reference")
-    for y, z, branch in zip(got, want, branches, strict=True):
-        assert y.dtype == branch.x.dtype
+def check(inputs: list[ScanInput], tolerance: float) -> None:
+    got = scan_triton(inputs)
+    want = scan_sequentially([exact(scan) for scan in inputs], "reference")
+    for y, z, scan in zip(got, want, inputs, strict=True):
+        assert y.dtype == scan.x.dtype
         assert y.shape == z.shape
         scale = z.abs().max().item() if z.numel() else 0
         assert torch.allclose(y.double(), z, rtol=0, atol=tolerance * scale)
 
 
 def draw(*shape: int, dtype: torch.dtype = torch.float32, **options: object) -> ScanInput:
-    return draw_branch(*shape, dtype=dtype, **options)
+    return draw_scan(*shape, dtype=dtype, **options)
 
 
 @pytest.mark.parametrize("state", [1, 3, 4, 16])
 @pytest.mark.parametrize("channels", [1, 5, 70])
 @pytest.mark.parametrize("rows", [1, 3])
-def test_two_branches(rows: int, channels: int, state: int) -> None:
+def test_two_inputs(rows: int, channels: int, state: int) -> None:
     sizes = channels, state
     stored = draw(rows, 7, 2, *sizes)
-    ordered = draw(rows, 4, 3, *sizes, orders=rows, counted=True)
+    ordered = draw(rows, 4, 3, *sizes, orders=rows, padded=True)
     check([stored, ordered] if rows == 1 else [ordered, stored], 1e-6)
 
 
-@pytest.mark.parametrize("counted", [False, True])
+@pytest.mark.parametrize("padded", [False, True])
 @pytest.mark.parametrize("orders", [0, 1, 3])
-@pytest.mark.parametrize(("image", "tail"), [(1, 0), (1, 2), (7, 0), (7, 2)])
+@pytest.mark.parametrize(("image", "suffix"), [(1, 0), (1, 2), (7, 0), (7, 2)])
 @pytest.mark.parametrize("directions", [1, 3])
-def test_one_branch(directions: int, image: int, tail: int, orders: int, counted: bool) -> None:
-    check([draw(3, image, tail, 5, 3, directions, orders=orders, counted=counted)], 1e-6)
+def test_one_input(directions: int, image: int, suffix: int, orders: int, padded: bool) -> None:
+    check([draw(3, image, suffix, 5, 3, directions, orders=orders, padded=padded)], 1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 2**-6), (torch.float16, 2**-9)])
@@ -62,7 +64,7 @@ def test_half_types_round_only_what_is_put_out(dtype: torch.dtype, tolerance: fl
     check([draw(3, 7, 2, 5, 4, orders=3, dtype=dtype)], tolerance)
 
 
-def test_branches_of_many_kinds() -> None:
+def test_inputs_of_many_kinds() -> None:
     check(
         [
             draw(1, 3, 1, 5, 4),
@@ -77,21 +79,21 @@ def test_branches_of_many_kinds() -> None:
 
 
 def test_views_are_read_as_they_stand() -> None:
-    branch = draw(2, 5, 2, 6, 4)
+    scan = draw(2, 5, 2, 6, 4)
     apart = {
-        "x": branch.x.transpose(0, 1).contiguous().transpose(0, 1),
-        "B": torch.cat([branch.B, branch.C], dim=3)[..., :4],
-        "delta": branch.delta.permute(1, 2, 0, 3).contiguous().permute(2, 0, 1, 3),
+        "x": scan.x.transpose(0, 1).contiguous().transpose(0, 1),
+        "B": torch.cat([scan.B, scan.C], dim=3)[..., :4],
+        "delta": scan.delta.permute(1, 2, 0, 3).contiguous().permute(2, 0, 1, 3),
     }
-    for y, z in zip(triton.scan([replace(branch, **apart)]), triton.scan([branch]), strict=True):
+    for y, z in zip(scan_triton([replace(scan, **apart)]), scan_triton([scan]), strict=True):
         assert torch.equal(y, z)
 
 
 @pytest.mark.parametrize("step", [-60, -16.5, -8.0, -1.0, 0.0, 0.3, 2.0, 19.0, 21.0, 80.0])
 def test_softplus_is_exact_far_from_zero_too(step: float) -> None:
-    branch = draw(1, 1, 0, 1, 1, 1)
-    parts = {name: torch.zeros_like(getattr(branch, name)) for name in ("delta", "D")}
-    check([replace(branch, bias=torch.full_like(branch.bias, step), **parts)], 1e-6)
+    scan = draw(1, 1, 0, 1, 1, 1)
+    parts = {name: torch.zeros_like(getattr(scan, name)) for name in ("delta", "D")}
+    check([replace(scan, bias=torch.full_like(scan.bias, step), **parts)], 1e-6)
 
 
 def test_many_tokens_do_not_add_up_errors() -> None:

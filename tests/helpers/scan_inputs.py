@@ -1,4 +1,4 @@
-"""Random branches for the tests of the scan."""
+"""Random inputs for the tests of the scan."""
 
 import torch
 from torch import Tensor
@@ -6,29 +6,29 @@ from torch import Tensor
 from actalker_core.ops.selective_scan import ScanInput
 
 
-def draw_branch(
+def draw_scan(
     rows: int,
     image: int,
-    tail: int,
+    suffix: int,
     channels: int,
     state: int,
     directions: int = 2,
     *,
     orders: int = 0,
-    counted: bool = False,
+    padded: bool = False,
     dtype: torch.dtype = torch.float64,
 ) -> ScanInput:
-    """A branch with `orders` orders (0: as stored) in a storage of more tokens than it scans.
+    """A scan with `orders` orders (0: as stored) in a storage of more tokens than it scans.
 
-    Of the counts of a branch with more than one row, the first is 0.
+    Of the counts of a scan with more than one row, the first is 0.
     """
-    random = torch.Generator().manual_seed(rows + 7 * image + 31 * tail + channels + state)
+    random = torch.Generator().manual_seed(rows + 7 * image + 31 * suffix + channels + state)
 
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
     unread = 3 if orders else 0
-    stored = image + unread + tail
+    stored = image + unread + suffix
     order = [torch.randperm(image + unread, generator=random)[:image] for _ in range(orders)]
     counts = torch.randint(0, image + 1, (rows,), generator=random)
     counts[: rows - 1 and 1] = 0
@@ -41,7 +41,7 @@ def draw_branch(
         -draw(directions, channels, state).exp().to(exact),
         draw(directions, channels).to(exact),
         draw(directions, channels).to(exact),
-        tail,
+        suffix,
         torch.stack(order) if order else None,
-        counts if counted else None,
+        counts if padded else None,
     )

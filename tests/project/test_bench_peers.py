@@ -16,7 +16,7 @@ from actalker_core.diffusion.windows import Windows
 from actalker_core.models.actalker.checkpoint import load_built_in
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
-from actalker_core.ops.selective_scan import mamba_ssm_cuda, reference, scan_branches
+from actalker_core.ops.selective_scan import mamba_ssm_cuda, reference, scan_inputs
 
 
 @pytest.fixture(autouse=True)
@@ -47,9 +47,9 @@ def test_the_floor_lies_on_one_device() -> None:
 
 
 def test_the_peer_of_the_scan_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mamba_ssm_cuda, "scan", reference.scan)
-    (given,) = bench_gpu.scan_inputs(bench_gpu.setup(), 1, (3,))
-    image, ours = given.image_tokens, scan_branches([given])[0]
+    monkeypatch.setattr(mamba_ssm_cuda, "scan_mamba_ssm", reference.scan_reference)
+    (given,) = bench_gpu.random_inputs(bench_gpu.setup(), 1, (3,))
+    image, ours = given.image_tokens, scan_inputs([given])[0]
     skipped = given.x[:, :image] * given.D.sum(0)
     theirs = bench_gpu.mamba_ssm_call(given)()[:, :image]
     assert torch.allclose(theirs + skipped, ours, rtol=1e-4, atol=1e-4)

@@ -11,9 +11,9 @@ from collections.abc import Iterable
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ...ops.attention import scaled_dot_product_attention
+from ...ops.blending import AlphaBlender
 from .config import VAEConfig
-from .unet.attention import scaled_dot_product_attention
-from .unet.resnets import AlphaBlender
 
 GROUPS, EPS, TEMPORAL_EPS = 32, 1e-6, 1e-5
 

@@ -90,12 +90,12 @@ def velocity(
     image = conditioning.image_latent.to(x)
     seen = [torch.cat([x, (image if sees else 0 * image).expand_as(x)], 1) for sees in pictures]
     control = _control(conditioning, frames, passes, x)
-    begins = torch.tensor([pictures.index(sees) for sees in sees_image], device=x.device)
+    batch_idx = torch.tensor([pictures.index(sees) for sees in sees_image], device=x.device)
     v: Tensor = unet(
         torch.stack(seen),
         c_noise.expand(len(passes)),
         conditioning.time_ids.expand(len(passes), -1),
-        replace(control, begins=None if len(pictures) == len(passes) else begins),
+        replace(control, batch_idx=None if len(pictures) == len(passes) else batch_idx),
         conditioning.pose.to(x),
     )
     return v

@@ -3,9 +3,8 @@
 from pathlib import Path
 
 import torch
-from torch import nn
 
-from ...ops.layers import CASTING
+from ...ops.layers import CASTING, FUSED
 from .checkpoint import BUILT_IN, load, load_built_in
 from .networks import ACTalker
 from .unet.mamba import use_scan_backend
@@ -33,7 +32,7 @@ def load_model(
     device = torch.device(device)
     if dtype is None:
         dtype = torch.float16 if device.type == "cuda" else torch.float32
-    ops = CASTING if dtype.itemsize == 1 else nn
+    ops = CASTING if dtype.itemsize == 1 else FUSED
     if source == BUILT_IN:
         model = load_built_in(device, dtype, ops)
     else:

@@ -10,18 +10,18 @@ from collections.abc import Sequence
 import torch
 
 from ...diffusion.windows import Windows
+from ...ops.attention import TOKENS_AT_ONCE
 from .conditioning import Conditioning
 from .config import UNetConfig
 from .guidance import Pass
 from .token_regions import Grid, Regions
-from .unet.attention import TOKENS_AT_ONCE
 from .unet.mamba import SCANNED_AT_ONCE
 from .unet.unet import UNet
 
 BESIDE_FEEDING, FEEDING = 10.4, 16.0
 """Units that a block holds beside a feed-forward, and those of the tokens that it feeds at once."""
 BESIDE_SCANS, SCANS = 6.4, 12.3
-"""Units that a block holds beside the scans, and those of a branch that scans every token."""
+"""Units that a block holds beside the scans, and those of a signal that scans every token."""
 USABLE = 0.9
 """Of the memory that is free; the rest is lost between tensors."""
 
@@ -38,7 +38,7 @@ def estimate_activation_bytes(
 
     Args:
         grid: (height, width) of the latent. frames: of the window.
-        scanned: share of the tokens that each branch scans; see `scanned_shares`.
+        scanned: share of the tokens that each signal scans; see `scanned_shares`.
         number_bytes: of the type that the UNet computes in.
     """
     tokens = passes * frames * grid[0] * grid[1]
@@ -55,14 +55,14 @@ def scanned_shares(regions: Regions | None) -> list[float]:
         return [1.0, 1.0]
     finest = next(iter(regions.grids.values()))
     return [
-        1.0 if region.kept is None else region.kept.shape[1] / region.weight.shape[1]
+        1.0 if region.token_idx is None else region.token_idx.shape[1] / region.weight.shape[1]
         for region in finest
     ]
 
 
 def passes_that_fit(unet: UNet, conditioning: Conditioning, windows: Windows) -> int:
     """How many guidance passes fit together into the memory that is free; on a CPU, all."""
-    like = unet.conv_in.bias  # weights may be kept in fewer bits
+    like = unet.conv_norm_out.weight  # those of other layers may be kept in fewer bits
     if like.device.type != "cuda":
         return len(Pass)
     height, width = conditioning.image_latent.shape[2:]
@@ -84,5 +84,5 @@ def most_within(sizes: list[int], limit: float) -> int:
 
 def _free_bytes(device: torch.device) -> int:
     """What the driver has free, and what torch keeps for itself without using it."""
-    kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + int(kept)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + int(unused)

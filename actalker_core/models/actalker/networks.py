@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor, nn
 
+from ...ops.layers import FUSED
+from ...ops.protocol import LayerOps
 from .config import ModelConfig
 from .encoders.audio import WhisperEncoder
 from .encoders.identity import ArcFace
 from .encoders.motion import HeadExpression, HeadPose
 from .encoders.pose_guider import PoseGuider
 from .encoders.projections import AudioProjection, ExpressionProjection, IdentityProjection
-from .unet.attention import Ops
 from .unet.unet import UNet
 from .vae import build_vae
 
@@ -22,10 +23,10 @@ class Encoders(nn.Module):
 
     Args:
         config: a row of `config.VARIANTS`, or one read from a checkpoint.
-        ops: where the layers come from (see `model.attention.Ops`).
+        ops: where the layers come from (see `ops.protocol`).
     """
 
-    def __init__(self, config: ModelConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: ModelConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         self.config = config
         self.pose_guider = PoseGuider(config.pose_guider, ops)
@@ -61,7 +62,7 @@ class Encoders(nn.Module):
 class ACTalker(Encoders):
     """The whole model: encoders, denoiser and autoencoder."""
 
-    def __init__(self, config: ModelConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: ModelConfig, ops: LayerOps = FUSED) -> None:
         super().__init__(config, ops)
         self.unet = UNet(config.unet, ops)
         self.vae = build_vae(config.vae)

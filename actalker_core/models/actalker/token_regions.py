@@ -1,7 +1,7 @@
-"""Regions: from masks to the tokens that a branch owns (`masks` draws the masks).
+"""Regions: from masks to the tokens that a signal acts on (`control.regions` draws the masks).
 
-A mask is (n, 1, height, width) in 0…1 at picture size, n = 1 for a whole clip or n = frames.
-Letters: n masks, l tokens of a grid (raster order), m kept tokens.
+A mask is (f, 1, H, W) in 0…1 at image size; f is 1 where one mask serves the whole clip.
+Letters: f frames, l tokens of a grid in raster order, m those of a region, h w grid.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,26 +22,29 @@ ROUNDING = 1e-5
 
 @dataclass(frozen=True)
 class TokenRegion:
-    """One branch's region on one token grid.
+    """One signal's region on one token grid.
+
+    Rows of different masks have different numbers of tokens. A short row of indices is padded with
+    indices of tokens outside the mask, so that all of a row are different.
 
     Attributes:
-        weight: (n, l, 1) share of the branch's cross attention at each token.
-        kept: (n, m) tokens that the branch scans; None when every token of every mask is kept.
-        valid: (n, m) False where a mask keeps fewer tokens than m (its row is filled up with
-            tokens outside the mask); None when all rows are full.
-        reached: (n, r) tokens that have a weight, rows filled up with such that have none; None
-            when all tokens have one.
+        weight: (f, l, 1) share of the signal's cross attention at each token.
+        token_idx: (f, m) tokens that the signal scans; None when they are all of every mask.
+        pad_mask: (f, m) True at padding of `token_idx`, as in torch's `key_padding_mask`, which
+            comes last in its row; None when there is none.
+        support_idx: (f, r) tokens whose weight is not 0, padded with such whose weight is; None
+            when they are all.
     """
 
     weight: Tensor
-    kept: Tensor | None
-    valid: Tensor | None
-    reached: Tensor | None = None
+    token_idx: Tensor | None
+    pad_mask: Tensor | None
+    support_idx: Tensor | None = None
 
     @property
     def is_empty(self) -> bool:
-        """No token is kept in any mask."""
-        return self.kept is not None and self.kept.shape[1] == 0
+        """Whether no mask has a token that is scanned."""
+        return self.token_idx is not None and self.token_idx.shape[1] == 0
 
     def select(self, frames: Sequence[int]) -> "TokenRegion":
         """The rows of some frames, the last one for frames after the clip's end.
@@ -52,15 +55,15 @@ class TokenRegion:
             return self
         rows = [min(i, len(self.weight) - 1) for i in frames]
         index = torch.tensor(rows, device=self.weight.device)
-        return self._each(lambda field: field[index])
+        return self._map(lambda field: field[index])
 
     def to(self, device: torch.device) -> "TokenRegion":
         """The same region on another device."""
-        return self._each(lambda field: field.to(device))
+        return self._map(lambda field: field.to(device))
 
-    def _each(self, change: Callable[[Tensor], Tensor]) -> "TokenRegion":
-        changed = {name: change(field) for name, field in vars(self).items() if field is not None}
-        return replace(self, **changed)
+    def _map(self, function: Callable[[Tensor], Tensor]) -> "TokenRegion":
+        fields = {name: value for name, value in vars(self).items() if value is not None}
+        return replace(self, **{name: function(value) for name, value in fields.items()})
 
 
 @dataclass(frozen=True)
@@ -74,15 +77,16 @@ class Regions:
         """Compute every grid's tokens once, so that no forward pass has to.
 
         Args:
-            audio, expression: (n, 1, H, W) masks in 0…1; n may differ between the two.
+            audio, expression: (f, 1, H, W) masks in 0…1; f may differ between the two.
             latent: (height, width) of the latent; level k of the model sees it halved k times.
         """
         for name, mask in (("audio", audio), ("expression", expression)):
             if mask.ndim != 4 or mask.shape[1] != 1:
                 raise InputError(
-                    f"The {name} mask: expected (n, 1, height, width), got {tuple(mask.shape)}."
+                    f"The {name} mask: expected (frames, 1, height, width), got "
+                    f"{tuple(mask.shape)}. Give one mask for the clip, or one for each frame."
                 )
-        grids = [_halved(latent, level) for level in range(levels)]
+        grids = [_halve(latent, level) for level in range(levels)]
         return cls({g: (token_region(audio, g), token_region(expression, g)) for g in grids})
 
     def at(self, grid: Grid) -> tuple[TokenRegion, TokenRegion]:
@@ -101,28 +105,33 @@ class Regions:
 
 
 def token_region(mask: Tensor, grid: Grid) -> TokenRegion:
-    """Resize masks (n, 1, H, W) to a token grid as the release does and list the kept tokens.
+    """Resize masks (f, 1, H, W) to a token grid as the release does and list their tokens.
 
-    Bicubic without antialiasing; the scan keeps the tokens that reach 1, attention keeps the
-    fractions.
+    Bicubic without antialiasing. Attention weighs by the fractions; a scan cannot, so that it reads
+    the tokens whose mask is 1.
     """
     small = F.interpolate(mask.float(), size=grid, mode="bicubic", align_corners=False)
-    weight = small.flatten(1).unsqueeze(2)  # n 1 h w -> n l 1
+    weight = small.flatten(1).unsqueeze(2)  # f 1 h w -> f l 1
     inside = weight.squeeze(2) >= 1 - ROUNDING
-    kept, reached = _places(inside), _places(weight.squeeze(2) != 0)
-    valid = None if kept is None else inside.gather(1, kept)
-    return TokenRegion(weight, kept, None if valid is None or valid.all() else valid, reached)
+    token_idx, support_idx = _indices(inside), _indices(weight.squeeze(2) != 0)
+    pad_mask = None if token_idx is None else ~inside.gather(1, token_idx)
+    has_padding = pad_mask is not None and bool(pad_mask.any())
+    return TokenRegion(weight, token_idx, pad_mask if has_padding else None, support_idx)
 
 
-def _places(inside: Tensor) -> Tensor | None:
-    """(n, m) where rows (n, l) are true, short rows filled up; None if they are so everywhere."""
-    most = int(inside.sum(1).max())
+def _indices(inside: Tensor) -> Tensor | None:
+    """Where rows (f, l) are True, then padding: (f, m); None if they are so everywhere.
+
+    A stable sort moves what is inside to the front and keeps raster order, which is the order that
+    the scan walks in; what follows it in a short row lies outside.
+    """
+    longest = int(inside.sum(1).max())
     if bool(inside.all()):
         return None
-    return torch.argsort((~inside).byte(), dim=1, stable=True)[:, :most].contiguous()
+    return torch.argsort((~inside).byte(), dim=1, stable=True)[:, :longest].contiguous()
 
 
-def _halved(grid: Grid, times: int) -> Grid:
+def _halve(grid: Grid, times: int) -> Grid:
     height, width = grid
     for _ in range(times):
         height, width = (height + 1) // 2, (width + 1) // 2

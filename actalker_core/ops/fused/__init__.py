@@ -2,14 +2,13 @@
 
 On a GPU, half of a forward goes into norms, gates and sums if each of their steps reads and writes
 memory anew. Triton does them in one or two, in half precision, where no gradients are wanted; plain
-torch does everywhere else. Pictures come out of Triton with their channels last, which is how
+torch does everywhere else. Feature maps come out of Triton with their channels last, which is how
 tensor cores want them and how tokens lie, so that hardly anything is ever transposed.
 
-Letters: n rows, c channels, … any sizes.
+Letters: b rows, c channels, … any sizes.
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -19,27 +18,25 @@ from .. import jit
 
 __all__ = ["add_with_bias", "geglu", "group_norm", "layer_norm"]
 
-WeightsOf = Callable[[Any, Tensor], tuple[Tensor, Tensor | None]]
 TYPES = (torch.float16, torch.bfloat16)
 
 
 def group_norm(
-    layer: Any,
     x: Tensor,
-    weights_of: WeightsOf,
+    weight: Tensor,
+    bias: Tensor,
+    groups: int,
+    eps: float,
     shift: Tensor | None = None,
-    *,
-    activated: bool = False,
+    with_silu: bool = False,
 ) -> Tensor:
-    """What a GroupNorm makes of x (n, c, …) + shift (n, c), through SiLU if `activated`."""
-    weights = weights_of(layer, x)
-    sizes = layer.num_groups, layer.eps
-    return _run("group_norm", _group_norm, x, *weights, *sizes, shift, activated)
+    """Normalise x (b, c, …) + shift (b, c) in groups of channels; SiLU after it if `with_silu`."""
+    return _run("group_norm", _group_norm, x, weight, bias, groups, eps, shift, with_silu)
 
 
-def layer_norm(layer: Any, x: Tensor, weights_of: WeightsOf) -> Tensor:
-    """What a LayerNorm makes of x (…, c)."""
-    return _run("layer_norm", _layer_norm, x, *weights_of(layer, x), layer.eps)
+def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
+    """Normalise x (…, c) over its channels."""
+    return _run("layer_norm", _layer_norm, x, weight, bias, eps)
 
 
 def geglu(x: Tensor) -> Tensor:
@@ -48,27 +45,25 @@ def geglu(x: Tensor) -> Tensor:
 
 
 def add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
-    """X + y (n, c, …) + bias (c,)."""
-    return _run("add_with_bias", _added, x, y, bias)
+    """X + y (b, c, …) + bias (c,)."""
+    return _run("add_with_bias", _add_with_bias, x, y, bias)
 
 
-def _run(name: str, plain: Callable[..., Tensor], *given: object) -> Tensor:
+def _run(name: str, plain: Callable[..., Tensor], *arguments: object) -> Tensor:
     def fused() -> Tensor:
         from . import triton
 
-        found: Tensor = getattr(triton, name)(*given)
-        return found
+        out: Tensor = getattr(triton, name)(*arguments)
+        return out
 
-    return (
-        jit.run_or_fall_back(name, fused, lambda: plain(*given))
-        if _is_taken(given)
-        else plain(*given)
-    )
+    if not _can_fuse(arguments):
+        return plain(*arguments)
+    return jit.run_or_fall_back(name, fused, lambda: plain(*arguments))
 
 
-def _is_taken(given: tuple[object, ...]) -> bool:
-    """Whether Triton may be asked; a compiler of whole graphs joins such steps by itself."""
-    tensors = [x for x in given if isinstance(x, Tensor)]
+def _can_fuse(arguments: tuple[object, ...]) -> bool:
+    """Whether Triton may run; a compiler of whole graphs joins such steps by itself."""
+    tensors = [x for x in arguments if isinstance(x, Tensor)]
     return (
         all(x.is_cuda and x.dtype in TYPES and x.numel() for x in tensors)
         and not (torch.is_grad_enabled() and any(x.requires_grad for x in tensors))
@@ -86,12 +81,12 @@ def _group_norm(
     groups: int,
     eps: float,
     shift: Tensor | None,
-    activated: bool,
+    with_silu: bool,
 ) -> Tensor:
     if shift is not None:
         x = x + shift.view(*shift.shape, *[1] * (x.ndim - 2))
     normed = F.group_norm(x, groups, weight, bias, eps)
-    return F.silu(normed) if activated else normed
+    return F.silu(normed) if with_silu else normed
 
 
 def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
@@ -103,5 +98,5 @@ def _geglu(x: Tensor) -> Tensor:
     return value * F.gelu(gate)
 
 
-def _added(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
+def _add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
     return x + (y if bias is None else y + bias.view(-1, *[1] * (y.ndim - 2)))

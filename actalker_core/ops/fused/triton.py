@@ -1,6 +1,6 @@
-"""The kernels behind `kernels`, in Triton; the arguments are the same, not differentiable.
+"""The kernels behind `fused`, in Triton; the arguments are the same, not differentiable.
 
-Letters: n rows, p pixels of a row, c channels, s parts of a row.
+Letters: b rows, p pixels of a row, c channels, s parts of a row.
 """
 
 import torch
@@ -29,14 +29,17 @@ def group_norm(
     groups: int,
     eps: float,
     shift: Tensor | None,
-    activated: bool,
+    with_silu: bool,
 ) -> Tensor:
-    """Moments of parts of a row, from them a factor and an offset for each channel, then those."""
+    """(b, c, …) of the same shape, channels last in memory.
+
+    Moments of parts of a row, from them a factor and an offset for each channel, then those.
+    """
     x, rows, pixels, channels = _channels_last(x)
     strips = triton.cdiv(channels, CHANNELS)
     size = channels // groups
-    most = JOINED // triton.next_power_of_2(size)
-    parts = max(1, min(triton.cdiv(pixels, PIXELS), triton.cdiv(PROGRAMS, rows * strips), most))
+    limit = JOINED // triton.next_power_of_2(size)
+    parts = max(1, min(triton.cdiv(pixels, PIXELS), triton.cdiv(PROGRAMS, rows * strips), limit))
     part_pixels = triton.cdiv(triton.cdiv(pixels, parts), PIXELS) * PIXELS
     parts = triton.cdiv(pixels, part_pixels)
     moments = torch.empty(2, rows, parts, channels, device=x.device, dtype=torch.float32)
@@ -64,19 +67,19 @@ def group_norm(
             **OPTIONS,
         )
         _affine[(triton.cdiv(pixels, PIXELS), rows, strips)](
-            x, factors, y, pixels, channels, activated, PIXELS, CHANNELS, **OPTIONS
+            x, factors, y, pixels, channels, with_silu, PIXELS, CHANNELS, **OPTIONS
         )
     return y.movedim(-1, 1)
 
 
 def add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
-    """Pictures, pixel by pixel."""
+    """X + y (b, c, …) + bias (c,), pixel by pixel."""
     x, rows, pixels, channels = _channels_last(x)
     y = _channels_last(y)[0]
     out = torch.empty_like(x)
     strips = triton.cdiv(channels, CHANNELS)
     with torch.cuda.device_of(x):
-        _added[(triton.cdiv(rows * pixels, PIXELS), strips)](
+        _add_with_bias[(triton.cdiv(rows * pixels, PIXELS), strips)](
             x,
             y,
             x if bias is None else bias.contiguous(),
@@ -92,15 +95,15 @@ def add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
-    """Some rows at a time."""
+    """(…, c) of the same shape, some rows at a time."""
     x = x.contiguous()
     y = torch.empty_like(x)
     channels = x.shape[-1]
     rows = x.numel() // channels
     width = triton.next_power_of_2(channels)
-    together = max(1, ROW_NUMBERS // width)
+    rows_at_once = max(1, ROW_NUMBERS // width)
     with torch.cuda.device_of(x):
-        _layer_norm[(triton.cdiv(rows, together),)](
+        _layer_norm[(triton.cdiv(rows, rows_at_once),)](
             x,
             weight.contiguous(),
             bias.contiguous(),
@@ -108,7 +111,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
             rows,
             channels,
             eps,
-            together,
+            rows_at_once,
             width,
             **OPTIONS,
         )
@@ -116,7 +119,7 @@ def layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:
 
 
 def geglu(x: Tensor) -> Tensor:
-    """Some rows at a time."""
+    """(…, 2c) -> (…, c), some rows at a time."""
     x = x.contiguous()
     inner = x.shape[-1] // 2
     y = x.new_empty(*x.shape[:-1], inner)
@@ -129,7 +132,7 @@ def geglu(x: Tensor) -> Tensor:
 
 
 def _channels_last(x: Tensor) -> tuple[Tensor, int, int, int]:
-    """(n, c, …) as (n, …, c) in memory, and n, p, c."""
+    """(b, c, …) as (b, …, c) in memory, and b, p, c."""
     x = x.movedim(1, -1).contiguous()
     rows, channels = x.shape[0], x.shape[-1]
     return x, rows, x.numel() // (rows * channels), channels
@@ -153,18 +156,18 @@ def _moments(  # type: ignore[no-untyped-def]
     origin = tl.load(start, is_channel, 0.0).to(tl.float32)
     total = tl.zeros((PIXELS, CHANNELS), tl.float32)
     squares = tl.zeros((PIXELS, CHANNELS), tl.float32)
-    for at in range(0, count, PIXELS):
-        pixel = at + tl.arange(0, PIXELS)
-        is_there = (pixel < count)[:, None] & is_channel[None, :]
-        value = tl.load(start[None, :] + pixel[:, None] * c, is_there, 0.0).to(tl.float32)
-        value = tl.where(is_there, value - origin[None, :], 0.0)
+    for offset in range(0, count, PIXELS):
+        pixel = offset + tl.arange(0, PIXELS)
+        mask = (pixel < count)[:, None] & is_channel[None, :]
+        value = tl.load(start[None, :] + pixel[:, None] * c, mask, 0.0).to(tl.float32)
+        value = tl.where(mask, value - origin[None, :], 0.0)
         total += value
         squares += value * value
     total, squares = tl.sum(total, axis=0), tl.sum(squares, axis=0)
-    place = moments + (row * tl.num_programs(1) + part) * c + channel
-    tl.store(place, origin + total / count, is_channel)
-    own = tl.num_programs(0).to(tl.int64) * tl.num_programs(1) * c
-    tl.store(place + own, squares - total * total / count, is_channel)
+    address = moments + (row * tl.num_programs(1) + part) * c + channel
+    tl.store(address, origin + total / count, is_channel)
+    all_means = tl.num_programs(0).to(tl.int64) * tl.num_programs(1) * c
+    tl.store(address + all_means, squares - total * total / count, is_channel)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -177,62 +180,62 @@ def _factors(  # type: ignore[no-untyped-def]
     rows = tl.num_programs(0).to(tl.int64)
     part, member = tl.arange(0, PARTS), tl.arange(0, SIZE)
     channel = group * size + member
-    is_member = member < size
-    is_there = (part < parts)[:, None] & is_member[None, :]
+    in_group = member < size
+    mask = (part < parts)[:, None] & in_group[None, :]
     count = tl.minimum(part_pixels, pixels - part * part_pixels).to(tl.float32)[:, None]
-    place = moments + (row * parts + part)[:, None] * c + channel[None, :]
-    mean = tl.load(place, is_there, 0.0)
-    squares = tl.load(place + rows * parts * c, is_there, 0.0)
-    own = tl.zeros((SIZE,), tl.float32)
+    address = moments + (row * parts + part)[:, None] * c + channel[None, :]
+    mean = tl.load(address, mask, 0.0)
+    squares = tl.load(address + rows * parts * c, mask, 0.0)
+    added = tl.zeros((SIZE,), tl.float32)
     if SHIFTED:
-        own = tl.load(shift + row * c + channel, is_member, 0.0).to(tl.float32)
-        mean += own[None, :]
+        added = tl.load(shift + row * c + channel, in_group, 0.0).to(tl.float32)
+        mean += added[None, :]
     total = pixels * size
-    middle = tl.sum(tl.sum(tl.where(is_there, mean * count, 0.0), axis=1), axis=0) / total
-    away = tl.where(is_there, squares + count * (mean - middle) * (mean - middle), 0.0)
-    variance = tl.sum(tl.sum(away, axis=1), axis=0) / total
-    factor = tl.load(weight + channel, is_member, 0.0).to(tl.float32) / tl.sqrt(variance + eps)
-    offset = tl.load(bias + channel, is_member, 0.0).to(tl.float32) + (own - middle) * factor
-    tl.store(factors + row * c + channel, factor, is_member)
-    tl.store(factors + (rows + row) * c + channel, offset, is_member)
+    group_mean = tl.sum(tl.sum(tl.where(mask, mean * count, 0.0), axis=1), axis=0) / total
+    squares = tl.where(mask, squares + count * (mean - group_mean) * (mean - group_mean), 0.0)
+    variance = tl.sum(tl.sum(squares, axis=1), axis=0) / total
+    factor = tl.load(weight + channel, in_group, 0.0).to(tl.float32) / tl.sqrt(variance + eps)
+    offset = tl.load(bias + channel, in_group, 0.0).to(tl.float32) + (added - group_mean) * factor
+    tl.store(factors + row * c + channel, factor, in_group)
+    tl.store(factors + (rows + row) * c + channel, offset, in_group)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _affine(  # type: ignore[no-untyped-def]
     x, factors, y, pixels, c,
-    ACTIVATED: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+    SILU: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
-    """Factor · x + offset, through SiLU if activated."""
+    """Factor · x + offset, then SiLU where that is asked for."""
     row = tl.program_id(1).to(tl.int64)
     rows = tl.num_programs(1).to(tl.int64)
     pixel = tl.program_id(0) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.program_id(2) * CHANNELS + tl.arange(0, CHANNELS)
     is_channel = channel < c
-    is_there = (pixel < pixels)[:, None] & is_channel[None, :]
+    mask = (pixel < pixels)[:, None] & is_channel[None, :]
     factor = tl.load(factors + row * c + channel, is_channel, 0.0)
     offset = tl.load(factors + (rows + row) * c + channel, is_channel, 0.0)
-    place = (row * pixels + pixel)[:, None] * c + channel[None, :]
-    value = tl.load(x + place, is_there, 0.0).to(tl.float32) * factor[None, :] + offset[None, :]
-    if ACTIVATED:
+    address = (row * pixels + pixel)[:, None] * c + channel[None, :]
+    value = tl.load(x + address, mask, 0.0).to(tl.float32) * factor[None, :] + offset[None, :]
+    if SILU:
         value = value * tl.sigmoid(value)
-    tl.store(y + place, value, is_there)
+    tl.store(y + address, value, mask)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _added(  # type: ignore[no-untyped-def]
+def _add_with_bias(  # type: ignore[no-untyped-def]
     x, y, bias, out, pixels, c,
     BIASED: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     pixel = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
     is_channel = channel < c
-    is_there = (pixel < pixels)[:, None] & is_channel[None, :]
-    place = pixel[:, None] * c + channel[None, :]
-    value = tl.load(x + place, is_there, 0.0).to(tl.float32)
-    value += tl.load(y + place, is_there, 0.0).to(tl.float32)
+    mask = (pixel < pixels)[:, None] & is_channel[None, :]
+    address = pixel[:, None] * c + channel[None, :]
+    value = tl.load(x + address, mask, 0.0).to(tl.float32)
+    value += tl.load(y + address, mask, 0.0).to(tl.float32)
     if BIASED:
         value += tl.load(bias + channel, is_channel, 0.0).to(tl.float32)[None, :]
-    tl.store(out + place, value, is_there)
+    tl.store(out + address, value, mask)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -243,16 +246,16 @@ def _layer_norm(  # type: ignore[no-untyped-def]
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     channel = tl.arange(0, WIDTH)
     is_channel = channel < c
-    is_there = (row < rows)[:, None] & is_channel[None, :]
-    place = row[:, None] * c + channel[None, :]
-    value = tl.load(x + place, is_there, 0.0).to(tl.float32)
+    mask = (row < rows)[:, None] & is_channel[None, :]
+    address = row[:, None] * c + channel[None, :]
+    value = tl.load(x + address, mask, 0.0).to(tl.float32)
     mean = tl.sum(value, axis=1) / c
-    value = tl.where(is_there, value - mean[:, None], 0.0)
+    value = tl.where(mask, value - mean[:, None], 0.0)
     variance = tl.sum(value * value, axis=1) / c
     value = value * (1 / tl.sqrt(variance + eps))[:, None]
     factor = tl.load(weight + channel, is_channel, 0.0).to(tl.float32)
     offset = tl.load(bias + channel, is_channel, 0.0).to(tl.float32)
-    tl.store(y + place, value * factor[None, :] + offset[None, :], is_there)
+    tl.store(y + address, value * factor[None, :] + offset[None, :], mask)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -261,9 +264,9 @@ def _geglu(  # type: ignore[no-untyped-def]
 ):  # fmt: skip
     row = tl.program_id(0).to(tl.int64) * ROWS + tl.arange(0, ROWS)
     number = tl.program_id(1) * NUMBERS + tl.arange(0, NUMBERS)
-    is_there = (row < rows)[:, None] & (number < inner)[None, :]
-    place = x + row[:, None] * 2 * inner + number[None, :]
-    value = tl.load(place, is_there, 0.0).to(tl.float32)
-    gate = tl.load(place + inner, is_there, 0.0).to(tl.float32)
+    mask = (row < rows)[:, None] & (number < inner)[None, :]
+    address = x + row[:, None] * 2 * inner + number[None, :]
+    value = tl.load(address, mask, 0.0).to(tl.float32)
+    gate = tl.load(address + inner, mask, 0.0).to(tl.float32)
     share = 0.5 + 0.5 * tl.erf(gate * 0.7071067811865476)
-    tl.store(y + row[:, None] * inner + number[None, :], value * gate * share, is_there)
+    tl.store(y + row[:, None] * inner + number[None, :], value * gate * share, mask)

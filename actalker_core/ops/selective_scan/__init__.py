@@ -1,6 +1,7 @@
-"""The selective scan of one sequence or of whole branches, on the fastest backend there is."""
+"""The selective scan of one sequence or of several at once, on the fastest backend there is."""
 
-from .branches import ScanInput, scan_branches
+from .dispatch import scan_inputs
+from .scan_input import ScanInput
 from .selective import BACKENDS, CHOICES, choose_backend, selective_scan
 
 __all__ = [
@@ -8,6 +9,6 @@ __all__ = [
     "CHOICES",
     "ScanInput",
     "choose_backend",
-    "scan_branches",
+    "scan_inputs",
     "selective_scan",
 ]

@@ -1,8 +1,10 @@
 """The default selective scan: plain torch on any device, a chunk of tokens at a time.
 
-The exponentials and products of a chunk are made at once, the recurrence itself is one fused
-multiply-add per token, and one matrix product per chunk reads the states out. Memory is that of
-one chunk. States lie as (n, d), so that every operation runs along contiguous channels.
+Only h[t] = decay[t] · h[t − 1] + drive[t] has to wait for the token before. So the exponentials and
+products of a chunk are made at once, the recurrence itself is one fused multiply-add per token, and
+one matrix product per chunk reads the states out. All tokens at once would need memory for every
+state, (l, n, d), and leave the cache; chunks need that of one chunk, and pass on the last state.
+States lie as (n, d), so that every operation runs along contiguous channels.
 Not differentiable: `selective_scan` sends tensors that need gradients to `trainable`.
 """
 
@@ -26,8 +28,10 @@ CPU_CHUNK_NUMBERS, GPU_CHUNK_NUMBERS = 655_360, 16_777_216
 """Size of a chunk's states: small enough for a CPU's cache, large enough to keep a GPU busy."""
 
 
-def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
-    """As `reference.scan`, with the memory of one chunk."""
+def scan_chunked(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool
+) -> Tensor:
+    """As `scan_reference`: u, delta (b, l, d) -> (b, l, d), with the memory of one chunk."""
     with _one_core(u.device, u.shape[2] * A.shape[1]):
         return _scan(u, delta, A, B, C, reverse)
 
@@ -64,7 +68,7 @@ def _scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bo
 
 
 def _tiles(u: Tensor, groups: int, state: int) -> Iterator[tuple[slice, slice, int]]:
-    """Rows and channels that are scanned together."""
+    """Rows and channels that are scanned together, and their group of B and C."""
     batch, _, channels = u.shape
     width = channels // groups
     fitting = CPU_STATE_NUMBERS // (width * state)
@@ -81,7 +85,7 @@ def _tiles(u: Tensor, groups: int, state: int) -> Iterator[tuple[slice, slice, i
 def _scan_tile(
     drive: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool, y: Tensor
 ) -> None:
-    """Scan l b d `drive` and `delta` with n d `A` and l b n `B`, `C`; write l b d `y`."""
+    """Scan drive and delta (l, b, d) with A (n, d), B and C (l, b, n); write y (l, b, d)."""
     length, batch, channels = drive.shape
     h = drive.new_zeros(batch, A.shape[0], channels)
     chunk_tokens = _chunk_tokens(length, h)
@@ -95,7 +99,7 @@ def _scan_tile(
         for step_decay, state in reversed(steps[:tokens]) if reverse else steps[:tokens]:
             h = state.addcmul_(step_decay, h)
         y[chunk] = torch.matmul(C[chunk, :, None, :], states[:tokens]).squeeze(2)
-        h = h.clone()
+        h = h.clone()  # it is a view of the states that the next chunk overwrites
 
 
 def _chunk_tokens(length: int, h: Tensor) -> int:

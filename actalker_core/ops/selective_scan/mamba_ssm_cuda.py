@@ -10,8 +10,13 @@ def is_installed() -> bool:
     return importlib.util.find_spec("mamba_ssm") is not None
 
 
-def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
-    """As `reference.scan`; the kernel only walks forwards, so `reverse` costs two flips."""
+def scan_mamba_ssm(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool
+) -> Tensor:
+    """As `scan_reference`, (b, l, d) -> (b, l, d).
+
+    The kernel only walks forwards, so that `reverse` costs a flip before it and one after it.
+    """
     from mamba_ssm.ops.selective_scan_interface import selective_scan_fn
 
     if reverse:

@@ -12,80 +12,83 @@ import torch
 from torch import Tensor
 
 from .. import jit
-from . import in_turn
+from .scan_input import ScanInput
 from .selective import announce
-from .sequences import ScanInput
+from .sequential import scan_sequentially
 
 NAME = "selective scan"
 DEVICE_TYPES = ("cuda", "meta")
-"""Of the tensors that are given to Triton; those without values are asked for their shapes only."""
+"""Of the tensors that Triton takes; those without values are asked for their shapes only."""
 
 _FIELDS = tuple(field.name for field in fields(ScanInput))
 
 
-def can_scan(branches: Sequence[ScanInput], backend: str) -> bool:
-    """Whether the operator serves: where Triton runs, and in a traced graph, to keep it whole."""
-    if not branches or any(map(_wants_gradients, branches)):
+def can_scan_as_operator(inputs: Sequence[ScanInput], backend: str) -> bool:
+    """Whether the operator runs: where Triton does, and in a traced graph, to keep that whole."""
+    if not inputs or any(map(_wants_gradients, inputs)):
         return False
-    return torch.compiler.is_compiling() or _is_for_triton(branches, backend)
+    return torch.compiler.is_compiling() or _is_for_triton(inputs, backend)
 
 
-def scan(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
-    """As `scan_branches`, in one node of a traced graph; not differentiable."""
-    values = ([getattr(branch, name) for branch in branches] for name in _FIELDS)
+def scan_as_operator(inputs: Sequence[ScanInput], backend: str) -> list[Tensor]:
+    """As `scan_inputs`, in one node of a traced graph; not differentiable."""
+    values = ([getattr(scan, name) for scan in inputs] for name in _FIELDS)
     outputs: list[Tensor] = _scan(*values, backend)
     return outputs
 
 
-def _wants_gradients(branch: ScanInput) -> bool:
-    return torch.is_grad_enabled() and any(t.requires_grad for t in branch.differentiable())
+def _wants_gradients(scan: ScanInput) -> bool:
+    return torch.is_grad_enabled() and any(t.requires_grad for t in scan.differentiable())
 
 
-def _is_for_triton(branches: Sequence[ScanInput], backend: str) -> bool:
+def _is_for_triton(inputs: Sequence[ScanInput], backend: str) -> bool:
     """Whether Triton is wanted, has not failed yet, and takes these tensors."""
     return (
         backend in ("auto", "triton")
         and jit.is_usable(NAME)
-        and all(b.x.device.type in DEVICE_TYPES and b.x.dtype != torch.float64 for b in branches)
+        and all(
+            scan.x.device.type in DEVICE_TYPES and scan.x.dtype != torch.float64 for scan in inputs
+        )
     )
 
 
 @torch.library.custom_op(
-    "actalker::scan_branches",
+    "actalker::scan_inputs",
     mutates_args=(),
     schema="(Tensor[] x, Tensor[] delta, Tensor[] B, Tensor[] C, Tensor[] A, Tensor[] D, "
-    "Tensor[] bias, SymInt[] tail, Tensor?[] order, Tensor?[] counts, str backend) -> Tensor[]",
+    "Tensor[] bias, SymInt[] suffix_len, Tensor?[] order, Tensor?[] seq_lens, str backend) "
+    "-> Tensor[]",
 )
 def _scan(*values: Any) -> list[Tensor]:
-    """The fields of all branches, in the order of `ScanInput`, and the backend."""
-    *given, backend = values
-    branches = _branches(given)
-    one_by_one = partial(_in_turn, branches, backend)
-    if _is_for_triton(branches, backend):
-        return jit.run_or_fall_back(NAME, lambda: _fused(branches), one_by_one)
-    return one_by_one()
+    """The fields of all inputs, each as one list in the order of `ScanInput`, and the backend."""
+    *lists, backend = values
+    inputs = _inputs(lists)
+    slow = partial(_scan_contiguous, inputs, backend)
+    if _is_for_triton(inputs, backend):
+        return jit.run_or_fall_back(NAME, lambda: _scan_with_triton(inputs), slow)
+    return slow()
 
 
-def _in_turn(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
-    """Laid out as a traced graph was told, whatever the backend makes."""
-    return [y.contiguous() for y in in_turn.scan(branches, backend)]
+def _scan_contiguous(inputs: Sequence[ScanInput], backend: str) -> list[Tensor]:
+    """Laid out as `_scan`'s fake says to a traced graph, whatever the backend makes."""
+    return [y.contiguous() for y in scan_sequentially(inputs, backend)]
 
 
-def _fused(branches: Sequence[ScanInput]) -> list[Tensor]:
+def _scan_with_triton(inputs: Sequence[ScanInput]) -> list[Tensor]:
     from . import triton
 
-    outputs = triton.scan(branches)
-    announce("triton", "triton", branches[0].x.device.type)
+    outputs = triton.scan_triton(inputs)
+    announce("triton", "triton", inputs[0].x.device.type)
     return outputs
 
 
 @_scan.register_fake
 def _(*values: Any) -> list[Tensor]:
     return [
-        branch.x.new_empty(branch.x.shape[0], branch.image_tokens, branch.x.shape[2])
-        for branch in _branches(values[:-1])
+        scan.x.new_empty(scan.x.shape[0], scan.image_tokens, scan.x.shape[2])
+        for scan in _inputs(values[:-1])
     ]
 
 
-def _branches(values: Sequence[Sequence[Any]]) -> list[ScanInput]:
-    return [ScanInput(*branch) for branch in zip(*values, strict=True)]
+def _inputs(lists: Sequence[Sequence[Any]]) -> list[ScanInput]:
+    return [ScanInput(*fields) for fields in zip(*lists, strict=True)]

@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 
 
-def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
+def scan_reference(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool
+) -> Tensor:
     """Run h = exp(delta A) h + delta u B, y = C h along the tokens.
 
     Args:

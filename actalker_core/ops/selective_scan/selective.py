@@ -1,10 +1,13 @@
 """The selective scan: one function, several backends, one result.
 
-Letters used here and in `mamba.py`: b batch, l tokens, d channels, n state, g groups.
+Letters: b rows, l tokens, d channels, n state, g groups.
 
     h[0] = 0
     h[t] = exp(delta[t] A) h[t-1] + delta[t] B[t] u[t]        h: (d, n)
     y[t] = C[t] h[t] + D u[t]                                 delta = softplus(delta + bias)
+
+A is negative: the state h fades the faster the larger the step delta is, and a step of 0, which is
+softplus of −∞, neither fades it nor adds to it.
 
 Source: Gu and Dao, "Mamba", arXiv 2312.00752, algorithm 2.
 """
@@ -25,12 +28,12 @@ log = logging.getLogger(__name__)
 
 Scan = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, bool], Tensor]
 BACKENDS: dict[str, Scan] = {
-    "reference": reference.scan,
-    "chunked": chunked.scan,
-    "mamba_ssm": mamba_ssm_cuda.scan,
+    "reference": reference.scan_reference,
+    "chunked": chunked.scan_chunked,
+    "mamba_ssm": mamba_ssm_cuda.scan_mamba_ssm,
 }
 CHOICES = ("auto", *BACKENDS, "triton")
-"""`triton` scans whole branches only (`scan_branches`); here it stands for the default."""
+"""`triton` scans several inputs at once only (`scan_inputs`); here it stands for the default."""
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]  # tracing unrolls all tokens
@@ -72,7 +75,7 @@ def selective_scan(
     delta = F.softplus(delta)
     needs_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, delta, A, B, C))
     chosen = choose_backend(backend, u.device.type, exact)
-    run = trainable.scan if needs_grad else BACKENDS[chosen]
+    run = trainable.scan_with_gradients if needs_grad else BACKENDS[chosen]
     with _without_autocast(u.device.type):
         y = run(x, delta, A, B, C, reverse)
     return (y if D is None else torch.addcmul(y, x, D.to(exact))).to(u.dtype)
@@ -85,28 +88,26 @@ def _without_autocast(device_type: str) -> AbstractContextManager[object]:
     return nullcontext()
 
 
-def choose_backend(wanted: str, device_type: str, dtype: torch.dtype = torch.float32) -> str:
+def choose_backend(name: str, device_type: str, dtype: torch.dtype = torch.float32) -> str:
     """The backend that will run, said once in the log.
 
     Raises:
-        InputError: `wanted` is not one of `CHOICES`.
+        InputError: `name` is not one of `CHOICES`.
     """
-    if wanted not in CHOICES:
-        raise InputError(
-            f"Scan backend: expected one of {', '.join(CHOICES)}, got {quoted(wanted)}."
-        )
+    if name not in CHOICES:
+        raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got {quoted(name)}.")
     fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
     default = "mamba_ssm" if fast else "chunked"
-    can_run = wanted in BACKENDS and (wanted != "mamba_ssm" or fast)
-    chosen = wanted if can_run else default
-    announce(wanted, chosen, device_type)
+    can_run = name in BACKENDS and (name != "mamba_ssm" or fast)
+    chosen = name if can_run else default
+    announce(name, chosen, device_type)
     return chosen
 
 
 @cache
-def announce(wanted: str, chosen: str, device_type: str) -> None:
-    """Say in the log what runs, the first time it does."""
-    why = "" if wanted in ("auto", chosen) else f"; '{wanted}' is not available here"
+def announce(name: str, chosen: str, device_type: str) -> None:
+    """Say in the log which backend runs for a name, the first time it does."""
+    why = "" if name in ("auto", chosen) else f"; '{name}' is not available here"
     log.info("Selective scan: %s on %s%s", chosen, device_type, why)
 
 

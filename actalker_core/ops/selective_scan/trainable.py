@@ -14,24 +14,26 @@ from torch import Tensor
 from .. import jit
 
 
-def scan(u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool) -> Tensor:
-    """As `reference.scan`; differentiable once in all tensors."""
+def scan_with_gradients(
+    u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool
+) -> Tensor:
+    """As `scan_reference`, (b, l, d) -> (b, l, d); differentiable once in all tensors."""
     groups = B.shape[2]
 
-    def grouped(x: Tensor) -> Tensor:
-        parted: Tensor = x.transpose(0, 1).contiguous().unflatten(2, (groups, 1, -1))
-        return parted  # b l (g w) -> l b g 1 w
+    def split_groups(x: Tensor) -> Tensor:
+        split: Tensor = x.transpose(0, 1).contiguous().unflatten(2, (groups, 1, -1))
+        return split  # b l (g w) -> l b g 1 w
 
     y = _Scan.apply(  # type: ignore[no-untyped-call]
-        grouped(u),
-        grouped(delta),
+        split_groups(u),
+        split_groups(delta),
         A.T.unflatten(1, (groups, -1)).transpose(0, 1).contiguous(),  # (g w) n -> g n w
         B.transpose(0, 1).contiguous()[..., None],  # b l g n -> l b g n 1
         C.transpose(0, 1).contiguous()[..., None],
         reverse,
     )
-    joined: Tensor = y.flatten(2).transpose(0, 1)
-    return joined
+    out: Tensor = y.flatten(2).transpose(0, 1)
+    return out
 
 
 class _Scan(torch.autograd.Function):
@@ -51,20 +53,24 @@ class _Scan(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor | None, ...]:
-        """Walk the other way; a state receives what its successor passes back."""
+        """Walk the other way; a state receives what its successor passes back.
+
+        h[t] is in y[t] = C[t] h[t] and in h[t + 1] = decay[t + 1] h[t] + …, so that
+        dh[t] = C[t] dy[t] + decay[t + 1] dh[t + 1], which is the same recurrence in reverse.
+        """
         dy = grads[0].contiguous()
         u, delta, A, B, C, decay, states = ctx.saved_tensors
         reverse: bool = ctx.reverse
-        passed = C * dy
-        _walk(_following(decay, reverse), passed, not reverse)
+        d_states = C * dy
+        _walk(_following(decay, reverse), d_states, not reverse)
         step = delta * u
-        d_step = (passed * B).sum(3, keepdim=True)
-        d_exponent = passed * decay * _preceding(states, reverse)
+        d_step = (d_states * B).sum(3, keepdim=True)
+        d_exponent = d_states * decay * _preceding(states, reverse)
         return (
             d_step * delta,
             d_step * u + (d_exponent * A).sum(3, keepdim=True),
             (d_exponent * delta).sum((0, 1)),
-            passed @ step.transpose(3, 4),
+            d_states @ step.transpose(3, 4),
             states @ dy.transpose(3, 4),
             None,
         )

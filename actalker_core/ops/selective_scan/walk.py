@@ -29,11 +29,11 @@ def _walk_kernel(  # type: ignore[no-untyped-def]
     decay, states, steps, numbers, first, to_next, NUMBERS: tl.constexpr
 ):  # fmt: skip
     number = tl.program_id(0) * NUMBERS + tl.arange(0, NUMBERS)
-    is_there = number < numbers
-    place = number.to(tl.int64) + first
+    is_number = number < numbers
+    offset = number.to(tl.int64) + first
     carried = tl.zeros((NUMBERS,), tl.float32)
     for _ in range(steps):
-        kept = carried * tl.load(decay + place, is_there, 0.0)
-        carried = tl.load(states + place, is_there, 0.0) + kept
-        tl.store(states + place, carried, is_there)
-        place += to_next
+        faded = carried * tl.load(decay + offset, is_number, 0.0)
+        carried = tl.load(states + offset, is_number, 0.0) + faded
+        tl.store(states + offset, carried, is_number)
+        offset += to_next

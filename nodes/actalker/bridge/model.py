@@ -25,8 +25,10 @@ from ....actalker_core.models.actalker.denoiser import clip_velocity
 from ....actalker_core.models.actalker.guidance import Pass
 from ....actalker_core.models.actalker.memory import estimate_activation_bytes, scanned_shares
 from ....actalker_core.models.actalker.unet.unet import UNet
+from ....actalker_core.ops import norms
 from ....actalker_core.ops.finite import check_latents, check_step, is_finite
 from ....actalker_core.ops.layers import lay_channels_last
+from ....actalker_core.ops.protocol import Weights, has_forward_of
 from ...common.progress import stop_if_cancelled
 
 CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
@@ -43,7 +45,7 @@ GIVES_BACK = "offloadable" in inspect.signature(comfy.ops.cast_bias_weight).para
 """Whether ComfyUI wants to know when a streamed weight is no longer used (0.3.64 does not)."""
 
 
-def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
+def cast_weights(layer: nn.Module, like: Tensor) -> Weights:
     """Weight and bias of a layer where an input is and in its type, patches included.
 
     Streamed weights lie in a buffer that the next layer's are written into, or in pages that stay
@@ -59,9 +61,29 @@ def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
     return copies
 
 
+def weights_of(layer: nn.Module, like: Tensor) -> Weights | None:
+    """The weights of ComfyUI's own layers; see `WeightsOf`."""
+    kinds = comfy.ops.manual_cast
+    is_own = has_forward_of(layer, kinds.Linear, kinds.Conv2d, kinds.Conv3d)
+    return cast_weights(layer, like) if is_own else None
+
+
+class GroupNorm(norms.GroupNorm, comfy.ops.manual_cast.GroupNorm):
+    """ComfyUI's, in few kernels."""
+
+    weights_for = cast_weights
+
+
+class LayerNorm(norms.LayerNorm, comfy.ops.manual_cast.LayerNorm):
+    """ComfyUI's, in few kernels."""
+
+    weights_for = cast_weights
+
+
 class Layers(comfy.ops.manual_cast):
     """ComfyUI's layers, whose weights may lie elsewhere and in another type than they compute."""
 
+    GroupNorm, LayerNorm = GroupNorm, LayerNorm
     attend, weights_of = staticmethod(attend), staticmethod(weights_of)
 
 

@@ -524,12 +524,12 @@ SMALL = (10.0, 8.0, 50.0, 58.0)
 
 
 def same_tokens(clip: TokenRegion, per_frame: TokenRegion, rows: int) -> bool:
-    if clip.kept is None or per_frame.kept is None:
-        kept = clip.kept is per_frame.kept
+    if clip.token_idx is None or per_frame.token_idx is None:
+        token_idx = clip.token_idx is per_frame.token_idx
     else:
-        kept = torch.equal(per_frame.kept, clip.kept.expand(rows, -1))
+        token_idx = torch.equal(per_frame.token_idx, clip.token_idx.expand(rows, -1))
     weights = torch.equal(per_frame.weight, clip.weight.expand(rows, -1, -1))
-    return weights and kept and per_frame.valid is None and clip.valid is None
+    return weights and token_idx and per_frame.pad_mask is None and clip.pad_mask is None
 
 
 @quickly

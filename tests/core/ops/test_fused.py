@@ -6,13 +6,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers.compiled_kernels import ARCHITECTURES, compiled, spilled_bytes
 from helpers.interpreter import check_interpreted, needs_triton, on_a_gpu
 from torch import Tensor, nn
 
-from actalker_core.models.actalker.unet.attention import weights_of
 from actalker_core.ops import fused as kernels
 from actalker_core.ops import jit
+from actalker_core.ops.norms import GroupNorm, LayerNorm, norm_silu
 
 
 @needs_triton
@@ -32,8 +33,8 @@ TILE = {"PIXELS": 64, "CHANNELS": 64}
         ("_moments", TILE),
         ("_factors", {"SHIFTED": True, "PARTS": 128, "SIZE": 16}),
         ("_factors", {"SHIFTED": True, "PARTS": 16, "SIZE": 128}),
-        ("_affine", TILE | {"ACTIVATED": True}),
-        ("_added", TILE | {"BIASED": True}),
+        ("_affine", TILE | {"SILU": True}),
+        ("_add_with_bias", TILE | {"BIASED": True}),
         ("_layer_norm", {"ROWS": 4, "WIDTH": 512}),
         ("_layer_norm", {"ROWS": 1, "WIDTH": 4096}),
         ("_geglu", {"ROWS": 8, "NUMBERS": 256}),
@@ -50,27 +51,42 @@ def test_nothing_is_spilled(architecture: int, name: str, fixed: dict, folder: P
 # In plain torch ----------------------------------------------------------------------------------
 
 
-def norm(channels: int) -> nn.GroupNorm:
-    layer = nn.GroupNorm(2, channels)
+def norm(channels: int) -> GroupNorm:
+    layer = GroupNorm(2, channels)
     nn.init.normal_(layer.weight)
     nn.init.normal_(layer.bias)
     return layer
 
 
-@pytest.mark.parametrize("activated", [False, True])
+@pytest.mark.parametrize("with_silu", [False, True])
 @pytest.mark.parametrize("shape", [(2, 6, 3, 4), (2, 6, 2, 3, 4)])
-def test_a_shift_is_added_before_the_norm(shape: tuple[int, ...], activated: bool) -> None:
+def test_a_shift_is_added_before_the_norm(shape: tuple[int, ...], with_silu: bool) -> None:
     layer, x, shift = norm(6), torch.randn(shape), torch.randn(2, 6)
-    want = layer(x + shift.view(2, 6, *[1] * (x.ndim - 2)))
-    want = want.sigmoid() * want if activated else want
-    got = kernels.group_norm(layer, x, weights_of, shift, activated=activated)
+    want = nn.GroupNorm.forward(layer, x + shift.view(2, 6, *[1] * (x.ndim - 2)))
+    want = want.sigmoid() * want if with_silu else want
+    got = layer(x, shift, with_silu=with_silu)
     assert torch.allclose(got, want, atol=1e-6)
 
 
-def test_weights_are_read_as_ops_say() -> None:
-    layer, x = norm(6), torch.randn(2, 6, 3)
-    got = kernels.group_norm(layer, x, lambda layer, like: (2 * layer.weight, 2 * layer.bias))
-    assert torch.allclose(got, 2 * layer(x), atol=1e-6)
+class Doubling(nn.GroupNorm):
+    """A norm with a forward of its own."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return 2 * super().forward(x)
+
+
+def test_a_norm_of_another_class_is_called() -> None:
+    x, shift = torch.randn(2, 6, 3), torch.randn(2, 6)
+    want = F.silu(2 * F.group_norm(x + shift[..., None], 2))
+    assert torch.allclose(norm_silu(Doubling(2, 6), x, shift), want, atol=1e-6)
+
+
+def test_a_hook_sees_what_the_norm_alone_puts_out() -> None:
+    layer, x, seen = norm(6), torch.randn(2, 6, 3), []
+    want = norm_silu(layer, x)
+    layer.register_forward_hook(lambda _, __, out: seen.append(out))
+    assert torch.allclose(norm_silu(layer, x), want, atol=1e-6)
+    assert torch.allclose(seen[0], nn.GroupNorm.forward(layer, x), atol=1e-6)
 
 
 def test_a_bias_is_one_number_for_each_channel() -> None:
@@ -85,7 +101,7 @@ def test_gradients_flow() -> None:
     leaves = [leaf.requires_grad_() for leaf in (x, shift, bias)]
 
     def run(x: Tensor, shift: Tensor, bias: Tensor) -> Tensor:
-        y = kernels.group_norm(layer, x, weights_of, shift, activated=True)
+        y = layer(x, shift, with_silu=True)
         return kernels.geglu(kernels.add_with_bias(x, y, bias).transpose(1, 2))
 
     assert torch.autograd.gradcheck(run, leaves)
@@ -131,7 +147,7 @@ def on_cuda(x: Tensor) -> Tensor:
 @pytest.fixture
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     def put(kernel: object) -> object:
-        monkeypatch.setattr(jit, "_is_there", True)
+        monkeypatch.setattr(jit, "_has_triton", True)
         monkeypatch.setattr(jit, "_failed", set())
         monkeypatch.setattr(kernels, "triton", kernel, raising=False)
         return kernel
@@ -161,11 +177,9 @@ def test_gradients_do_not(install) -> None:
 
 @pytest.mark.parametrize(("dtype", "is_taken"), [(torch.bfloat16, 1), (torch.float32, 0)])
 def test_all_that_is_read_must_be_of_half_types(install, dtype: torch.dtype, is_taken: int) -> None:
-    kernel, layer = install(Counted()), nn.LayerNorm(8).bfloat16().requires_grad_(False)
-    x = on_cuda(torch.randn(3, 8, dtype=torch.bfloat16))
-    kernels.layer_norm(
-        layer, x, lambda layer, _: tuple(on_cuda(w.to(dtype)) for w in layer.parameters())
-    )
+    kernel, layer = install(Counted()), LayerNorm(8).to(dtype).requires_grad_(False)
+    x, weights = on_cuda(torch.randn(3, 8, dtype=torch.bfloat16)), map(on_cuda, layer.parameters())
+    kernels.layer_norm(x, *weights, layer.eps)
     assert kernel.calls == is_taken
 
 
@@ -214,7 +228,7 @@ def test_a_unet_predicts_the_same(dtype: torch.dtype, monkeypatch: pytest.Monkey
         ("plain", dtype, False),
         ("fused", dtype, True),
     ):
-        monkeypatch.setattr(jit, "_is_there", usable)
+        monkeypatch.setattr(jit, "_has_triton", usable)
         monkeypatch.setattr(jit, "_failed", set())
         unet = random_unet(VARIANTS["built-in"].unet, torch.device("cuda"), kind)
         torch.manual_seed(1)
@@ -230,7 +244,7 @@ def test_a_step_of_training_walks_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     from actalker_core.ops.selective_scan import selective_scan
 
     def gradients(usable: bool) -> list[Tensor]:
-        monkeypatch.setattr(jit, "_is_there", usable)
+        monkeypatch.setattr(jit, "_has_triton", usable)
         monkeypatch.setattr(jit, "_failed", set())
         torch.manual_seed(0)
         shapes = (2, 37, 6), (2, 37, 6), (6, 4), (2, 37, 1, 4), (2, 37, 1, 4)

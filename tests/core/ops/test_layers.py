@@ -11,7 +11,8 @@ from actalker_core.models.actalker.checkpoint import load, save
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.models.actalker.unet.control import Control
 from actalker_core.models.actalker.unet.unet import UNet
-from actalker_core.ops.layers import CASTING, lay_channels_last
+from actalker_core.ops.layers import CASTING, FUSED, lay_channels_last
+from actalker_core.ops.protocol import LayerOps
 
 FRAMES, GRID = 2, 16
 
@@ -24,7 +25,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def loaded(path: Path, dtype: torch.dtype = torch.float32, ops: object = nn) -> UNet:
+def loaded(path: Path, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED) -> UNet:
     return load(path, dtype=dtype, ops=ops).unet
 
 

@@ -209,5 +209,5 @@ def test_mamba_ssm_is_called_as_it_wants(monkeypatch: pytest.MonkeyPatch, revers
     monkeypatch.setitem(sys.modules, interface, SimpleNamespace(selective_scan_fn=kernel_by_hand))
     v = inputs(13, groups=2)
     arguments = (v["u"], v["delta"].exp(), v["A"], v["B"], v["C"], reverse)
-    got = mamba_ssm_cuda.scan(*arguments)
-    assert torch.allclose(got, chunked.scan(*arguments), atol=1e-12)
+    got = mamba_ssm_cuda.scan_mamba_ssm(*arguments)
+    assert torch.allclose(got, chunked.scan_chunked(*arguments), atol=1e-12)

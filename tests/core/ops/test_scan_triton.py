@@ -10,16 +10,17 @@ import pytest
 import torch
 from helpers.compiled_kernels import ARCHITECTURES, compiled, spilled_bytes
 from helpers.interpreter import check_interpreted, needs_triton, on_a_gpu
-from helpers.scan_inputs import draw_branch
+from helpers.scan_inputs import draw_scan
 from torch import Tensor
 
 from actalker_core.ops import jit
-from actalker_core.ops import selective_scan as room
-from actalker_core.ops.selective_scan import ScanInput, in_turn, operator, scan_branches, selective
+from actalker_core.ops import selective_scan as package
+from actalker_core.ops.selective_scan import ScanInput, operator, scan_inputs, selective
+from actalker_core.ops.selective_scan.sequential import scan_sequentially
 
 
 def draw(*shape: int, **options: bool) -> ScanInput:
-    return draw_branch(*shape, dtype=torch.float32, **options)
+    return draw_scan(*shape, dtype=torch.float32, **options)
 
 
 # Interpreted -------------------------------------------------------------------------------------
@@ -49,8 +50,8 @@ def scan_code(
         "STATES": triton.next_power_of_2(state),
         "ORDERED": ordered,
     }
-    kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "places": "*i64", "counts": "*i64"}
-    kinds |= dict.fromkeys(("x", "delta", "B", "C", "planes"), f"*{tokens}")
+    kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "idx": "*i64", "seq_lens": "*i64"}
+    kinds |= dict.fromkeys(("x", "delta", "B", "C", "out"), f"*{tokens}")
     of_both = {f"{name}{i}": kind for name, kind in kinds.items() for i in (0, 1)}
     return compiled(_scan_kernel, architecture, of_both, fixed, **OPTIONS)
 
@@ -92,25 +93,25 @@ def test_a_walk_spills_nothing(architecture: int, folder: Path) -> None:
     ("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 2**-6), (torch.float16, 2**-9)]
 )
 def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
-    branches = [
-        draw_branch(3, 700, 33, 320, 16, dtype=dtype),
-        draw_branch(3, 250, 2, 320, 16, orders=3, counted=True, dtype=dtype),
+    inputs = [
+        draw_scan(3, 700, 33, 320, 16, dtype=dtype),
+        draw_scan(3, 250, 2, 320, 16, orders=3, padded=True, dtype=dtype),
     ]
-    want = in_turn.scan([on(branch, torch.float64) for branch in branches], "chunked")
-    got = scan_branches([on(branch, "cuda") for branch in branches])
+    want = scan_sequentially([on(scan, torch.float64) for scan in inputs], "chunked")
+    got = scan_inputs([on(scan, "cuda") for scan in inputs])
     assert jit.is_usable(operator.NAME)
     for y, z in zip(got, want, strict=True):
         assert (y.cpu().double() - z).abs().max() < tolerance * z.abs().max()
 
 
-def on(branch: ScanInput, place: str | torch.dtype) -> ScanInput:
-    """The branch on a device, or its numbers in another type."""
+def on(scan: ScanInput, place: str | torch.dtype) -> ScanInput:
+    """The scan on a device, or its numbers in another type."""
     moved = {}
-    for field in fields(branch):
-        value = getattr(branch, field.name)
+    for field in fields(scan):
+        value = getattr(scan, field.name)
         if isinstance(value, Tensor) and (isinstance(place, str) or value.is_floating_point()):
             moved[field.name] = value.to(place)
-    return replace(branch, **moved)
+    return replace(scan, **moved)
 
 
 # Chosen ------------------------------------------------------------------------------------------
@@ -122,11 +123,11 @@ class Kernel:
     def __init__(self, error: Exception | None = None) -> None:
         self.calls, self.error = 0, error
 
-    def scan(self, branches: Sequence[ScanInput]) -> list[Tensor]:
+    def scan_triton(self, inputs: Sequence[ScanInput]) -> list[Tensor]:
         self.calls += 1
         if self.error is not None:
             raise self.error
-        return in_turn.scan(branches, "chunked")
+        return scan_sequentially(inputs, "chunked")
 
 
 @pytest.fixture
@@ -134,10 +135,10 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """Lay a kernel where Triton's is, for tensors of the CPU."""
 
     def put(kernel: object) -> object:
-        monkeypatch.setattr(jit, "_is_there", True)
+        monkeypatch.setattr(jit, "_has_triton", True)
         monkeypatch.setattr(jit, "_failed", set())
         monkeypatch.setattr(operator, "DEVICE_TYPES", ("cpu",))
-        monkeypatch.setattr(room, "triton", kernel, raising=False)
+        monkeypatch.setattr(package, "triton", kernel, raising=False)
         selective.announce.cache_clear()
         return kernel
 
@@ -150,38 +151,38 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 )
 def test_triton_is_the_first_choice(install, backend: str, launches: int) -> None:
     kernel = install(Kernel())
-    branches = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)]
-    got = scan_branches(branches, backend)
+    inputs = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, padded=True)]
+    got = scan_inputs(inputs, backend)
     assert kernel.calls == launches
-    for y, z in zip(got, in_turn.scan(branches, "reference"), strict=True):
+    for y, z in zip(got, scan_sequentially(inputs, "reference"), strict=True):
         assert torch.allclose(y, z, atol=1e-5)
 
 
 def test_triton_takes_neither_float64_nor_gradients(install) -> None:
     kernel = install(Kernel())
-    branch = draw(1, 3, 1, 2, 2)
-    learnt = replace(branch, D=branch.D.clone().requires_grad_())
-    scan_branches([draw_branch(1, 3, 1, 2, 2)], "triton")
-    assert scan_branches([branch, learnt], "triton")[1].requires_grad
+    scan = draw(1, 3, 1, 2, 2)
+    learnt = replace(scan, D=scan.D.clone().requires_grad_())
+    scan_inputs([draw_scan(1, 3, 1, 2, 2)], "triton")
+    assert scan_inputs([scan, learnt], "triton")[1].requires_grad
     assert kernel.calls == 0
     with torch.no_grad():
-        scan_branches([branch, learnt])
+        scan_inputs([scan, learnt])
     assert kernel.calls == 1
 
 
 def test_triton_is_for_cuda(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jit, "_is_there", True)
-    assert not operator.can_scan([draw(1, 3, 1, 2, 2)], "triton")
+    monkeypatch.setattr(jit, "_has_triton", True)
+    assert not operator.can_scan_as_operator([draw(1, 3, 1, 2, 2)], "triton")
 
 
 def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCaptureFixture) -> None:
     kernel = install(Kernel(RuntimeError("Failed to find C compiler.\nAsk someone.")))
-    branches = [draw(2, 5, 1, 3, 2)]
+    inputs = [draw(2, 5, 1, 3, 2)]
     with caplog.at_level(logging.INFO):
-        first, again = scan_branches(branches), scan_branches(branches, "triton")
+        first, again = scan_inputs(inputs), scan_inputs(inputs, "triton")
     assert kernel.calls == 1
     assert torch.equal(first[0], again[0])
-    assert torch.equal(first[0], in_turn.scan(branches, "auto")[0])
+    assert torch.equal(first[0], scan_sequentially(inputs, "auto")[0])
     lines = [r.message for r in caplog.records if r.levelno == logging.WARNING]
     assert lines == [
         "Triton cannot run here: selective scan (RuntimeError: Failed to find C compiler.); "
@@ -190,9 +191,9 @@ def test_a_kernel_that_fails_is_given_up_once(install, caplog: pytest.LogCapture
 
 
 def test_a_triton_that_cannot_be_imported_is_given_up(install, monkeypatch) -> None:
-    install(SimpleNamespace())  # without `scan`
-    branches = [draw(2, 5, 1, 3, 2)]
-    assert torch.equal(scan_branches(branches)[0], in_turn.scan(branches, "auto")[0])
+    install(SimpleNamespace())  # without `scan_triton`
+    inputs = [draw(2, 5, 1, 3, 2)]
+    assert torch.equal(scan_inputs(inputs)[0], scan_sequentially(inputs, "auto")[0])
     assert not jit.is_usable(operator.NAME)
 
 
@@ -200,21 +201,21 @@ def test_want_of_memory_is_not_held_against_triton(install) -> None:
     kernel = install(Kernel(torch.cuda.OutOfMemoryError("full")))
     for _ in range(2):
         with pytest.raises(torch.cuda.OutOfMemoryError):
-            scan_branches([draw(2, 5, 1, 3, 2)])
+            scan_inputs([draw(2, 5, 1, 3, 2)])
     assert kernel.calls == 2
 
 
 # Traced ------------------------------------------------------------------------------------------
 
 
-def check_operator(branches: Sequence[ScanInput], backend: str) -> None:
-    values = ([getattr(branch, name) for branch in branches] for name in operator._FIELDS)
+def check_operator(inputs: Sequence[ScanInput], backend: str) -> None:
+    values = ([getattr(scan, name) for scan in inputs] for name in operator._FIELDS)
     torch.library.opcheck(operator._scan, (*values, backend))
 
 
 def test_the_operator_keeps_torchs_rules(install) -> None:
     install(Kernel())
-    check_operator([draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, counted=True)], "auto")
+    check_operator([draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, padded=True)], "auto")
 
 
 def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -233,8 +234,8 @@ def traced(given: ScanInput, backend: str, *, whole: bool = True) -> Tensor:
     torch.compiler.reset()
 
     @torch.compile(backend="eager", fullgraph=whole)
-    def scanned(x: Tensor) -> Tensor:
-        branch = ScanInput(
+    def run(x: Tensor) -> Tensor:
+        scan = ScanInput(
             x * 2,
             delta=given.delta,
             B=given.B,
@@ -242,19 +243,19 @@ def traced(given: ScanInput, backend: str, *, whole: bool = True) -> Tensor:
             A=given.A,
             D=given.D,
             bias=given.bias,
-            tail=given.tail,
+            suffix_len=given.suffix_len,
             order=given.order,
-            counts=given.counts,
+            seq_lens=given.seq_lens,
         )
-        return scan_branches([branch, branch], backend)[1] + 1
+        return scan_inputs([scan, scan], backend)[1] + 1
 
-    return scanned(given.x)
+    return run(given.x)
 
 
 def test_a_traced_graph_has_no_break(install) -> None:
     kernel = install(Kernel())
     given = draw(2, 5, 2, 3, 2, orders=2)
-    want = scan_branches([replace(given, x=given.x * 2)])[0] + 1
+    want = scan_inputs([replace(given, x=given.x * 2)])[0] + 1
     assert torch.equal(traced(given, "auto"), want)
     assert kernel.calls == 2
 
@@ -264,8 +265,8 @@ def test_a_traced_graph_has_no_break(install) -> None:
 def test_a_graph_that_is_traced_without_triton_has_no_break_either(
     backend: str, dtype: torch.dtype
 ) -> None:
-    given = draw_branch(2, 5, 2, 3, 2, orders=2, counted=True, dtype=dtype)
-    want = in_turn.scan([replace(given, x=given.x * 2)], backend)[0] + 1
+    given = draw_scan(2, 5, 2, 3, 2, orders=2, padded=True, dtype=dtype)
+    want = scan_sequentially([replace(given, x=given.x * 2)], backend)[0] + 1
     assert torch.equal(traced(given, backend), want)
 
 
@@ -273,7 +274,7 @@ def test_gradients_go_through_what_is_traced() -> None:
     given = draw(2, 5, 2, 3, 2)
     learnt, alone = (replace(given, x=given.x.clone().requires_grad_()) for _ in range(2))
     traced(learnt, "auto", whole=False).square().sum().backward()
-    want = in_turn.scan([replace(alone, x=alone.x * 2)], "auto")[0] + 1
+    want = scan_sequentially([replace(alone, x=alone.x * 2)], "auto")[0] + 1
     want.square().sum().backward()
     assert learnt.x.grad is not None
     assert torch.allclose(learnt.x.grad, alone.x.grad)

@@ -4,10 +4,10 @@ import logging
 from pathlib import Path
 
 import torch
-from torch import nn
 
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps
 from ..networks import ACTalker
-from ..unet.attention import Ops
 from .single_file import load
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ NOTICE = (
 
 
 def load_built_in(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, ops: Ops = nn
+    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED
 ) -> ACTalker:
     """The built-in model; arguments and errors as in `load`. Says what it is for."""
     log.info(NOTICE)

@@ -9,15 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from ....errors import ACTalkerError, CheckpointError, InputError, quoted
 from ....files.headers import parse_json
 from ....files.writing import save_tensors
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps
 from ..config import ModelConfig, from_dict, to_dict
 from ..networks import ACTalker, choose_stored_dtype, choose_weight_dtype
 from ..sizes import check_sizes
-from ..unet.attention import Ops
 from .tensor_checks import abbreviate, describe_misfit, refuse_tensors
 from .weight_files import check_keys, first_line, open_safetensors
 
@@ -83,7 +84,7 @@ def load(
     path: Path,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-    ops: Ops = nn,
+    ops: LayerOps = FUSED,
 ) -> ACTalker:
     """Read a checkpoint tensor by tensor into a model that had no memory before.
 
@@ -98,7 +99,7 @@ def load(
     with open_safetensors(path) as file:
         model = _empty_model(_config(file, path), ops, path)
         # A host's layers may have no weights before they are loaded, so that torch's say which.
-        named = model if ops is nn else _empty_model(model.config, nn, path)
+        named = model if ops is FUSED else _empty_model(model.config, FUSED, path)
         expected = named.state_dict()
         check_keys(
             {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()},  # noqa: SIM118
@@ -122,7 +123,7 @@ def load(
     return model.train(False).requires_grad_(False)
 
 
-def _empty_model(config: ModelConfig, ops: Ops, path: Path) -> ACTalker:
+def _empty_model(config: ModelConfig, ops: LayerOps, path: Path) -> ACTalker:
     try:
         with torch.device("meta"):
             return ACTalker(config, ops)

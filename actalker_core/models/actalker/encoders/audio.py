@@ -10,9 +10,11 @@ from torch import Tensor, nn
 from ....control.signals import AudioSignal
 from ....errors import InputError, quoted
 from ....media import Audio
+from ....ops.attention import scaled_dot_product_attention
 from ....ops.finite import check_encoded
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps
 from ..config import WhisperConfig
-from ..unet.attention import Ops, scaled_dot_product_attention
 
 SAMPLE_RATE_HZ = 16_000
 STATES_PER_SECOND = 50
@@ -36,7 +38,7 @@ class WhisperEncoder(nn.Module):
     Source: Radford et al., arXiv 2212.04356.
     """
 
-    def __init__(self, config: WhisperConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: WhisperConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         width = config.d_model
         self.config = config
@@ -63,7 +65,7 @@ class WhisperEncoder(nn.Module):
 class WhisperLayer(nn.Module):
     """Self attention and a two-layer perceptron, each normalised before."""
 
-    def __init__(self, config: WhisperConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: WhisperConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         width = config.d_model
         self.self_attn = WhisperAttention(width, config.encoder_attention_heads, ops)
@@ -82,7 +84,7 @@ class WhisperLayer(nn.Module):
 class WhisperAttention(nn.Module):
     """Self attention; the keys have no bias."""
 
-    def __init__(self, width: int, heads: int, ops: Ops = nn) -> None:
+    def __init__(self, width: int, heads: int, ops: LayerOps = FUSED) -> None:
         super().__init__()
         self.heads = heads
         self.attend = getattr(ops, "attend", scaled_dot_product_attention)

@@ -6,8 +6,9 @@ from torch import Tensor, nn
 from ....faces import Box
 from ....faces.portrait import crop_resized
 from ....ops.finite import check_encoded
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps
 from ..config import ArcFaceConfig
-from ..unet.attention import Ops
 
 INPUT_PX = 112
 
@@ -15,7 +16,7 @@ INPUT_PX = 112
 class ArcFace(nn.Module):
     """IResNet under insightface's key names. Source: Deng et al., arXiv 1801.07698."""
 
-    def __init__(self, config: ArcFaceConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: ArcFaceConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         widths = [config.width * 2**i for i in range(4)]
         incoming = [config.width, *widths[:-1]]
@@ -40,7 +41,7 @@ class ArcFace(nn.Module):
 class IdentityBlock(nn.Module):
     """Norm, convolution, norm, PReLU, strided convolution, norm, and the way around."""
 
-    def __init__(self, in_channels: int, channels: int, stride: int, ops: Ops) -> None:
+    def __init__(self, in_channels: int, channels: int, stride: int, ops: LayerOps) -> None:
         super().__init__()
         self.bn1 = nn.BatchNorm2d(in_channels)
         self.conv1 = ops.Conv2d(in_channels, channels, 3, padding=1, bias=False)
@@ -61,7 +62,7 @@ class IdentityBlock(nn.Module):
         return out
 
 
-def _stage(in_channels: int, channels: int, blocks: int, ops: Ops) -> nn.Sequential:
+def _stage(in_channels: int, channels: int, blocks: int, ops: LayerOps) -> nn.Sequential:
     return nn.Sequential(
         IdentityBlock(in_channels, channels, 2, ops),
         *(IdentityBlock(channels, channels, 1, ops) for _ in range(blocks - 1)),

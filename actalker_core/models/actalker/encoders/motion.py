@@ -12,8 +12,9 @@ from ....errors import InputError
 from ....faces.box import Box, check_box, enlarge_box, image_box, squared_box
 from ....faces.portrait import crop_resized, to_rgb
 from ....ops.finite import check_encoded
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps
 from ..config import ResNetConfig
-from ..unet.attention import Ops
 
 INPUT_PX = 256
 
@@ -26,7 +27,9 @@ class BasicBlock(nn.Module):
     expansion = 1
     stem_norm = "bn1"
 
-    def __init__(self, in_channels: int, channels: int, stride: int, groups: int, ops: Ops) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, groups: int, ops: LayerOps
+    ) -> None:
         super().__init__()
         self.conv1 = ops.Conv2d(in_channels, channels, 3, stride=stride, padding=1, bias=False)
         self.bn1 = ops.GroupNorm(groups, channels)
@@ -46,7 +49,9 @@ class Bottleneck(nn.Module):
     expansion = 4
     stem_norm = "gn1"
 
-    def __init__(self, in_channels: int, channels: int, stride: int, groups: int, ops: Ops) -> None:
+    def __init__(
+        self, in_channels: int, channels: int, stride: int, groups: int, ops: LayerOps
+    ) -> None:
         super().__init__()
         head_pose_box = channels * self.expansion
         self.conv1 = ops.Conv2d(in_channels, channels, 1, bias=False)
@@ -65,7 +70,7 @@ class Bottleneck(nn.Module):
 
 
 def _shortcut(
-    in_channels: int, out_channels: int, stride: int, groups: int, ops: Ops
+    in_channels: int, out_channels: int, stride: int, groups: int, ops: LayerOps
 ) -> nn.Sequential:
     if stride == 1 and in_channels == out_channels:
         return nn.Sequential()
@@ -76,7 +81,7 @@ def _shortcut(
 class ResNet(nn.Module):
     """A residual network with group norms. Source: He et al., arXiv 1512.03385."""
 
-    def __init__(self, config: ResNetConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         block = Bottleneck if config.bottleneck else BasicBlock
         groups, width = config.norm_groups, config.width
@@ -110,7 +115,7 @@ class ResNet(nn.Module):
 class HeadExpression(nn.Module):
     """The expression of a face crop."""
 
-    def __init__(self, config: ResNetConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         self.resnet50 = ResNet(config, ops)
 
@@ -123,7 +128,7 @@ class HeadExpression(nn.Module):
 class HeadPose(nn.Module):
     """Rotation and translation of a head."""
 
-    def __init__(self, config: ResNetConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         self.head_pose_net = ResNet(config, ops)
 

@@ -5,14 +5,15 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps
 from ..config import PoseGuiderConfig
-from ..unet.attention import Ops
 
 
 class PoseGuider(nn.Module):
     """Convolutions that shrink a picture eight times, SiLU between them."""
 
-    def __init__(self, config: PoseGuiderConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: PoseGuiderConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         channels = config.block_out_channels
         self.conv_in = ops.Conv2d(config.conditioning_channels, channels[0], 3, padding=1)

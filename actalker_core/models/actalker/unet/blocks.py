@@ -1,14 +1,14 @@
 """The blocks of the UNet under diffusers' names: down, mid and up.
 
-Letters: n = batch·frames, c channels, h w grid.
+Letters: b rows (videos·frames), c channels, h w grid.
 """
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from ....ops.protocol import LayerOps, weights_reader
 from ..config import UNetConfig
-from .attention import Ops, weights_of
 from .control import Context
 from .resnets import SpatioTemporalResnet
 from .transformer import SpatioTemporalTransformer
@@ -17,12 +17,12 @@ from .transformer import SpatioTemporalTransformer
 class Downsample(nn.Module):
     """A strided convolution that halves the grid."""
 
-    def __init__(self, channels: int, ops: Ops) -> None:
+    def __init__(self, channels: int, ops: LayerOps) -> None:
         super().__init__()
         self.conv = ops.Conv2d(channels, channels, 3, stride=2, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c, h/2, w/2)."""
+        """(b, c, h, w) -> (b, c, h/2, w/2)."""
         out: Tensor = self.conv(x)
         return out
 
@@ -31,38 +31,50 @@ class Upsample(nn.Module):
     """Nearest-neighbour doubling and a 3×3 convolution, in one.
 
     After the doubling, two of the three rows (and columns) under a kernel are the same, so that
-    each of the four places in a doubled pixel has a 2×2 kernel of its own over what was there
+    each of the four pixels that one becomes has a 2×2 kernel of its own over what was there
     before: four ninths of the products.
     """
 
-    def __init__(self, channels: int, ops: Ops) -> None:
+    def __init__(self, channels: int, ops: LayerOps) -> None:
         super().__init__()
         self.conv = ops.Conv2d(channels, channels, 3, padding=1)
-        self.weights_of = getattr(ops, "weights_of", weights_of)
+        self.weights_of = weights_reader(ops)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c, 2h, 2w)."""
-        kernel, bias = self.weights_of(self.conv, x)
+        """(b, c, h, w) -> (b, c, 2h, 2w)."""
+        weights = self.weights_of(self.conv, x)
+        if weights is None:
+            out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
+            return out
+        kernel, bias = weights
         bias = None if bias is None else bias.repeat(4)
-        found = F.conv2d(F.pad(x, (1, 1, 1, 1)), _four_kernels(kernel), bias)
-        return _woven(found.unflatten(1, (2, 2, -1)))
+        quarters = F.conv2d(F.pad(x, (1, 1, 1, 1)), _four_kernels(kernel), bias)
+        return _interleave(quarters.unflatten(1, (2, 2, -1)))
 
 
 def _four_kernels(kernel: Tensor) -> Tensor:
-    """(c', c, 3, 3) -> (2·2·c', c, 2, 2): for the upper and lower row, left and right column."""
-    both: Tensor = _in_pairs(_in_pairs(kernel, 2), 4)  # right, lower, c', c, 2, 2
-    return both.transpose(0, 1).flatten(0, 2)
+    """(c', c, 3, 3) -> (2·2·c', c, 2, 2): for the upper and lower row, left and right column.
+
+    A row k₀ k₁ k₂ over the doubled rows … a a b b c c … weighs, for the first of the two b,
+    k₀ a + (k₁ + k₂) b, and for the second (k₀ + k₁) b + k₂ c.
+    """
+    pairs: Tensor = _pair_sums(_pair_sums(kernel, 2), 4)  # right, lower, c', c, 2, 2
+    return pairs.transpose(0, 1).flatten(0, 2)
 
 
-def _in_pairs(kernel: Tensor, dim: int) -> Tensor:
-    """Three rows as two over what was there before the doubling, of either row in a new pixel."""
+def _pair_sums(kernel: Tensor, dim: int) -> Tensor:
+    """Three rows as two, for either pixel of a doubled one: 3 along `dim` -> (2, …), 2 along it."""
     first, second, third = kernel.unbind(dim)
     pairs = (first, second + third), (first + second, third)
     return torch.stack([torch.stack(pair, dim) for pair in pairs])
 
 
-def _woven(x: Tensor) -> Tensor:
-    """(n, 2, 2, c, h + 1, w + 1) of the four places in a doubled pixel -> (n, c, 2h, 2w)."""
+def _interleave(x: Tensor) -> Tensor:
+    """(b, 2, 2, c, h + 1, w + 1) of the four pixels that one becomes -> (b, c, 2h, 2w).
+
+    Over an input padded all around, a 2×2 kernel has one result more than there are pixels: the
+    upper (left) pixel takes all but the last, the lower (right) one all but the first.
+    """
     height, width = x.shape[4] - 1, x.shape[5] - 1
     rows = [
         torch.stack([x[:, a, b, :, a : a + height, b : b + width] for b in (0, 1)], dim=4)
@@ -79,7 +91,7 @@ class DownBlock(nn.Module):
         in_channels: int,
         out_channels: int,
         config: UNetConfig,
-        ops: Ops,
+        ops: LayerOps,
         *,
         heads: int | None,
         last: bool,
@@ -112,7 +124,7 @@ class DownBlock(nn.Module):
 class MidBlock(nn.Module):
     """Resnet, transformer without Mamba, resnet."""
 
-    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: Ops) -> None:
+    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: LayerOps) -> None:
         super().__init__()
         self.resnets = nn.ModuleList(
             SpatioTemporalResnet(channels, channels, config, 1e-5, ops) for _ in range(2)
@@ -121,7 +133,7 @@ class MidBlock(nn.Module):
         self.attentions = nn.ModuleList([transformer])
 
     def forward(self, x: Tensor, time: Tensor, context: Context) -> Tensor:
-        """(n, c, h, w) -> (n, c, h, w)."""
+        """(b, c, h, w) -> (b, c, h, w)."""
         frames = context.spatial.frames
         x = self.attentions[0](self.resnets[0](x, time, frames), context)
         out: Tensor = self.resnets[1](x, time, frames)
@@ -137,7 +149,7 @@ class UpBlock(nn.Module):
         skip_channels: list[int],
         out_channels: int,
         config: UNetConfig,
-        ops: Ops,
+        ops: LayerOps,
         *,
         heads: int | None,
         last: bool,
@@ -155,13 +167,13 @@ class UpBlock(nn.Module):
             self.upsamplers = nn.ModuleList([Upsample(out_channels, ops)])
 
     def forward(self, skips: list[Tensor], time: Tensor, context: Context) -> Tensor:
-        """(n, c, h, w) from what came up and the skips of this level.
+        """(b, c, h, w) from what came up and the skips of this level.
 
         All are taken from the end of the list, so that nobody else keeps them in memory.
         """
         x = skips.pop()
         for i, resnet in enumerate(self.resnets):
-            x = torch.cat([x, context.spatial.part(skips.pop())], dim=1)
+            x = torch.cat([x, context.spatial.expand_batch(skips.pop())], dim=1)
             x = resnet(x, time, context.spatial.frames)
             if hasattr(self, "attentions"):
                 x = self.attentions[i](x, context)
@@ -171,7 +183,7 @@ class UpBlock(nn.Module):
 
 
 def _transformers(
-    count: int, channels: int, heads: int, config: UNetConfig, ops: Ops
+    count: int, channels: int, heads: int, config: UNetConfig, ops: LayerOps
 ) -> nn.ModuleList:
     return nn.ModuleList(
         SpatioTemporalTransformer(channels, heads, config, ops, config.has_mamba)

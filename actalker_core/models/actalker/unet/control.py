@@ -13,13 +13,16 @@ from .attention import RegionCondition
 class Control:
     """What every block reads besides its input.
 
+    Letters: v videos that come out, b ≤ v that go in, f frames, s context tokens, c channels.
+
     Attributes:
-        frames: frames per video; rows are batch-major (b f).
-        identity: (n, s, c) context of the plain cross attention.
-        audio, expression: (n, s, c) tokens, or None where the signal is silent.
+        frames: f.
+        identity: (v·f, s, c) context of the plain cross attention.
+        audio, expression: (v·f, s, c) tokens, or None where the signal's gate is shut.
         regions: where each signal applies; None for everywhere.
-        begins: (v,) for each video, which row of the input it begins as; None for its own. Videos
-            that see one picture are one until the first cross attention, where they part.
+        batch_idx: (v,) for each video that comes out, the one that it is on the way in, such as
+            the portrait or no portrait in four guidance passes; None where b = v. Until the first
+            cross attention reads what tells them apart, those that share one are computed once.
     """
 
     frames: int
@@ -27,22 +30,22 @@ class Control:
     audio: Tensor | None = None
     expression: Tensor | None = None
     regions: Regions | None = None
-    begins: Tensor | None = None
+    batch_idx: Tensor | None = None
 
-    def part(self, x: Tensor) -> Tensor:
-        """Rows (b f) of pictures for the rows (v f) of videos; itself once they have parted."""
-        if self.begins is None or len(x) == len(self.identity):
+    def expand_batch(self, x: Tensor) -> Tensor:
+        """Rows (b·f, …) of videos that go in -> (v·f, …); what has as many rows stays itself."""
+        if self.batch_idx is None or len(x) == len(self.identity):
             return x
-        parted: Tensor = x.unflatten(0, (-1, self.frames))[self.begins].flatten(0, 1)
-        return parted
+        rows: Tensor = x.unflatten(0, (-1, self.frames))[self.batch_idx].flatten(0, 1)
+        return rows
 
-    def spatial(self, grid: tuple[int, int]) -> tuple[RegionCondition, RegionCondition]:
-        """Both signals with their regions on a token grid."""
+    def conditions(self, grid: tuple[int, int]) -> tuple[RegionCondition, RegionCondition]:
+        """Audio and expression with their regions on a token grid (h, w)."""
         audio, expression = (None, None) if self.regions is None else self.regions.at(grid)
         return RegionCondition(self.audio, audio), RegionCondition(self.expression, expression)
 
-    def temporal(self) -> "Control":
-        """Every token set averaged over its video's frames: (n, s, c) -> (b, s, c)."""
+    def average(self) -> "Control":
+        """Every token set averaged over its video's frames: (v·f, s, c) -> (v, s, c)."""
         return Control(
             self.frames,
             self._mean(self.identity),
@@ -56,7 +59,7 @@ class Control:
 
 
 class Context(NamedTuple):
-    """A forward pass's control in its two forms, computed once."""
+    """A forward pass's control for each frame, and averaged for the temporal blocks."""
 
     spatial: Control
     temporal: Control

@@ -1,36 +1,40 @@
 """The parallel-control Mamba layer: one scan per signal, each over its own region only.
 
-Letters: b rows (batch·frames), l image tokens, m kept tokens, c channels, d = expand·c,
-r rank of the step, n state, k directions (even ones forwards, odd ones backwards).
+Letters: b rows (videos·frames), l image tokens, m those that a signal scans, t tokens of its
+context suffix, c channels, d = expand·c inner channels, r rank of the step, n state, k directions
+(even ones forwards, odd ones backwards).
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import reduce
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.fused import layer_norm
-from ....ops.selective_scan import ScanInput, scan_branches
+from ....ops.layers import FUSED
+from ....ops.protocol import LayerOps, weights_reader
+from ....ops.selective_scan import ScanInput, scan_inputs
 from ..token_regions import TokenRegion
-from .attention import Ops, RegionCondition, weights_of
+from .attention import RegionCondition
 from .tokens import gather_tokens, repeat_per_video, scatter_add_tokens
 
 SCANNED_AT_ONCE = 2**19
-"""Tokens of all rows. With more of them, each branch keeps a GPU busy alone, and they take turns:
+"""Tokens of all rows. With more of them, each signal keeps a GPU busy alone, and they take turns:
 memory is then that of one."""
 
 
 class SelectiveScanUnit(nn.Module):
-    """The scans of one branch over one sequence, their outputs added.
+    """The state-space parameters of one signal: turns its tokens into what a scan walks.
 
-    The scan parameters are used in float32 whatever the type of the sequence.
+    The scan itself runs for both signals together: see `ops.selective_scan.scan_inputs`. `A_logs`,
+    `Ds` and `dt_projs_bias` are used in float32 whatever the type of the tokens.
     """
 
     scan_backend = "auto"
-    """Which backend of `scan` runs; `use_scan_backend` sets it on a whole model."""
+    """The backend that scans what this puts out; `use_scan_backend` sets it on a whole model."""
 
     def __init__(self, d_inner: int, state: int, dt_rank: int, directions: int) -> None:
         super().__init__()
@@ -56,107 +60,111 @@ class SelectiveScanUnit(nn.Module):
             )
             self.Ds.fill_(1.0)
 
-    def forward(self, x: Tensor, tail: Tensor | None = None) -> Tensor:
-        """Scan (b, m, d) in every direction, with tokens (b, t, d) after it: (b, m, d)."""
-        tail = x[:, :0] if tail is None else tail
-        return scan_branches([self.sequences(x, tail)], self.scan_backend)[0]
-
-    def sequences(
+    def forward(
         self,
         x: Tensor,
-        tail: Tensor,
+        suffix: Tensor | None = None,
         order: Tensor | None = None,
-        counts: Tensor | None = None,
+        seq_lens: Tensor | None = None,
     ) -> ScanInput:
-        """What is scanned of (b, m, d) tokens and a tail (b, t, d); see `scan.ScanInput`."""
-        stored = torch.cat([x, tail], dim=1)
+        """Tokens (b, m, d) and a context suffix (b, t, d) after them, with the step of each.
+
+        Args:
+            order, seq_lens: see `ScanInput`.
+        """
+        stored = x if suffix is None else torch.cat([x, suffix], dim=1)
         directions, d_inner, _ = self.dt_projs_weight.shape
-        told = F.linear(stored, self.x_proj_weight.flatten(0, 1).to(stored))
-        told = told.unflatten(2, (directions, -1)).permute(2, 0, 1, 3)  # b s (k r) -> k b s r
-        dt, B, C = told.split(self.split, dim=3)
-        steps = self.dt_projs_weight.to(stored).transpose(1, 2)[:, None]  # k 1 r d
+        projected = F.linear(stored, self.x_proj_weight.flatten(0, 1).to(stored))
+        projected = projected.unflatten(2, (directions, -1)).permute(2, 0, 1, 3)  # k b m+t r+2n
+        dt, B, C = projected.split(self.split, dim=3)
+        dt_weight = self.dt_projs_weight.to(stored).transpose(1, 2)[:, None]  # k 1 r d
         A = -torch.exp(self.A_logs.to(x.device, torch.float32))
         return ScanInput(
             x=stored,
-            delta=dt @ steps,
+            delta=dt @ dt_weight,
             B=B,
             C=C,
             A=A.unflatten(0, (directions, d_inner)),
             D=self.Ds.to(x.device).unflatten(0, (directions, d_inner)),
             bias=self.dt_projs_bias.to(x.device),
-            tail=tail.shape[1],
+            suffix_len=stored.shape[1] - x.shape[1],
             order=order,
-            counts=counts,
+            seq_lens=seq_lens,
         )
 
 
 @dataclass(frozen=True)
-class Branch:
-    """One signal in the layer.
+class RegionScan:
+    """One signal's way through the layer: gather the tokens of its region, scan, write them back.
 
     Attributes:
-        tail: (b, t, d) what its scan reads after the tokens: identity and signal.
+        unit, in_proj: of the signal.
+        suffix: (b, t, d) context that its scan reads after the tokens: identity and signal.
         region: the tokens that it scans; None for all.
     """
 
     unit: SelectiveScanUnit
     in_proj: nn.Module
-    tail: Tensor
+    suffix: Tensor
     region: TokenRegion | None
 
     @property
-    def kept(self) -> Tensor | None:
-        """(1 or frames, m) places of the tokens that are scanned; None for all."""
-        return None if self.region is None else self.region.kept
+    def token_idx(self) -> Tensor | None:
+        """(1 or f, m) indices of the tokens that are scanned; None for all."""
+        return None if self.region is None else self.region.token_idx
 
     @property
-    def owns_none(self) -> bool:
-        """No token is scanned."""
+    def is_empty(self) -> bool:
+        """Whether no token is scanned."""
         return self.region is not None and self.region.is_empty
 
     def length(self, x: Tensor) -> int:
-        """How many of the tokens (b, l, c) of a row it scans."""
-        return int(x.shape[1] if self.kept is None else self.kept.shape[1])
+        """How many of the tokens (b, l, c) of a row it scans, m."""
+        return int(x.shape[1] if self.token_idx is None else self.token_idx.shape[1])
 
-    def read(self, x: Tensor) -> Tensor:
-        """Its tokens (b, m, d) of (b, l, c)."""
-        own: Tensor = self.in_proj(x if self.kept is None else gather_tokens(x, self.kept))
-        return own
-
-    def sequences(self, x: Tensor, joined: int) -> ScanInput:
-        """What its unit scans of (b, l, c); `joined` rows at a time are one sequence."""
-        own = self.read(x)
-        stored, tail = (t.reshape(-1, joined * t.shape[1], t.shape[2]) for t in (own, self.tail))
-        if self.region is None or self.region.valid is None:
-            return self.unit.sequences(stored, tail)
-        valid = repeat_per_video(self.region.valid, len(own)).reshape(stored.shape[:2])
-        order = None if joined == 1 else torch.argsort((~valid).byte(), dim=1, stable=True)
-        return self.unit.sequences(stored, tail, order, valid.sum(1))
+    def prepare(self, x: Tensor, frames: int) -> ScanInput:
+        """What is scanned of (b, l, c), `frames` rows at a time as one sequence."""
+        tokens = self.in_proj(x if self.token_idx is None else gather_tokens(x, self.token_idx))
+        tokens, suffix = (
+            t.reshape(-1, frames * t.shape[1], t.shape[2]) for t in (tokens, self.suffix)
+        )
+        order = seq_lens = None
+        if self.region is not None and self.region.pad_mask is not None:
+            pad_mask = repeat_per_video(self.region.pad_mask, len(x)).reshape(tokens.shape[:2])
+            seq_lens = (~pad_mask).sum(1)
+            if frames > 1:  # a row's padding is its end; that of joined rows is sorted to theirs
+                order = torch.argsort(pad_mask.byte(), dim=1, stable=True)
+        scan: ScanInput = self.unit(tokens, suffix, order, seq_lens)
+        return scan
 
     def write(self, z: Tensor | None, scanned: ScanInput, y: Tensor, rows: int) -> Tensor:
-        """Z (b, l, d), changed in place: what the scan made of its tokens, not what they were."""
-        after = _as_stored(y, scanned.order)
-        if self.region is None or self.kept is None:
-            after = after.reshape(rows, -1, after.shape[2])
-            return after if z is None else z.add_(after)
+        """Z (b, l, d), changed in place, where outputs y replace the tokens that were scanned.
+
+        Z is the sum of what both signals' projections make of each token, so that what is added
+        is the change: output less input. Without a region there is nothing to keep: z + y.
+        """
+        y = _in_storage_order(y, scanned.order)
+        if self.region is None or self.token_idx is None:
+            y = y.reshape(rows, -1, y.shape[2])
+            return y if z is None else z.add_(y)
         assert z is not None  # a region leaves tokens to the projection
-        change = (after - scanned.x[:, : after.shape[1]]).reshape(rows, -1, after.shape[2])
-        if self.region.valid is not None:
-            change = change * repeat_per_video(self.region.valid, rows)[..., None]
-        return scatter_add_tokens(z, self.kept, change)
+        change = (y - scanned.x[:, : y.shape[1]]).reshape(rows, -1, y.shape[2])
+        if self.region.pad_mask is not None:  # padding repeats tokens outside the region
+            change = change.masked_fill(repeat_per_video(self.region.pad_mask, rows)[..., None], 0)
+        return scatter_add_tokens(z, self.token_idx, change)
 
 
 class ParallelControlMamba(nn.Module):
     """Audio and expression each rewrite the tokens of their own region; the two are added.
 
-    A branch scans [kept tokens | identity | its signal] and writes the kept tokens back; tokens
-    outside its region stay what its input projection made of them. What both projections make of
-    them is added anyway, so that one with the sum of their weights serves all tokens.
+    A signal scans [tokens of its region | identity | its own tokens] and writes the former back;
+    tokens outside its region stay what its input projection made of them. What both projections
+    make of a token is added anyway, so that one with the sum of their weights serves all tokens.
 
     Args:
         across_frames: whether the frames of a window are one sequence, as in the paper, or each
             its own, as in the release.
-        mask_drop: whether a branch leaves out the tokens outside its region.
+        mask_drop: whether a signal leaves out the tokens outside its region.
     """
 
     def __init__(
@@ -166,14 +174,14 @@ class ParallelControlMamba(nn.Module):
         state: int,
         expand: int,
         directions: int,
-        ops: Ops = nn,
+        ops: LayerOps = FUSED,
         *,
         across_frames: bool = False,
         mask_drop: bool = True,
     ) -> None:
         super().__init__()
         self.across_frames, self.mask_drop = across_frames, mask_drop
-        self.weights_of = getattr(ops, "weights_of", weights_of)
+        self.weights_of = weights_reader(ops)
         d_inner = expand * channels
         dt_rank = math.ceil(channels / 16)
         self.audio_unit = SelectiveScanUnit(d_inner, state, dt_rank, directions)
@@ -200,61 +208,67 @@ class ParallelControlMamba(nn.Module):
             frames: of a window; b is a multiple of it.
         """
         identity = F.silu(self.id_proj(identity))
-        branches = (
-            self._branch(self.audio_unit, self.in_proj1, self.audio_proj, identity, audio),
-            self._branch(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
+        scans = (
+            self._region_scan(self.audio_unit, self.in_proj1, self.audio_proj, identity, audio),
+            self._region_scan(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
         )
-        z = self._unscanned(x, [b for b in branches if b.kept is not None])
-        for together in _turns([b for b in branches if not b.owns_none], x):
+        z = self._project(x, [scan for scan in scans if scan.token_idx is not None])
+        for together in _turns([scan for scan in scans if not scan.is_empty], x):
             z = _rewrite(z, x, together, frames if self.across_frames else 1)
-        assert z is not None  # what no branch scans is projected
-        out: Tensor = self.out_proj(layer_norm(self.out_norm, z, self.weights_of))
+        assert z is not None  # what no signal scans is projected
+        out: Tensor = self.out_proj(self.out_norm(z))
         return out
 
-    def _branch(
+    def _region_scan(
         self,
         unit: SelectiveScanUnit,
         in_proj: nn.Module,
         project: nn.Module,
         identity: Tensor,
-        signal: RegionCondition,
-    ) -> Branch:
-        tail = identity
-        if signal.tokens is not None:
-            tail = torch.cat([identity, F.silu(project(signal.tokens))], dim=1)
-        return Branch(unit, in_proj, tail, signal.region if self.mask_drop else None)
+        condition: RegionCondition,
+    ) -> RegionScan:
+        suffix = identity
+        if condition.tokens is not None:
+            suffix = torch.cat([identity, F.silu(project(condition.tokens))], dim=1)
+        return RegionScan(unit, in_proj, suffix, condition.region if self.mask_drop else None)
 
-    def _unscanned(self, x: Tensor, branches: Sequence[Branch]) -> Tensor | None:
-        """The sum of what the branches' projections make of all tokens; None without branches."""
-        if not branches:
+    def _project(self, x: Tensor, scans: Sequence[RegionScan]) -> Tensor | None:
+        """The sum of what the scans' input projections make of all tokens; None without scans."""
+        if not scans:
             return None
-        weights = [self.weights_of(branch.in_proj, x)[0] for branch in branches]
-        return F.linear(x, sum(weights[1:], start=weights[0]))
+        weights = [self.weights_of(scan.in_proj, x) for scan in scans]
+        matrices = [pair[0] for pair in weights if pair is not None]
+        if len(matrices) == len(scans):
+            return F.linear(x, reduce(torch.add, matrices))
+        out: Tensor = reduce(torch.add, [scan.in_proj(x) for scan in scans])
+        return out
 
 
-def _turns(branches: Sequence[Branch], x: Tensor) -> list[Sequence[Branch]]:
-    """Who scans the tokens of (b, l, c) together: all, or each alone where they are too many."""
-    scanned = sum(len(x) * branch.length(x) for branch in branches)
-    alone = len(branches) < 2 or scanned > SCANNED_AT_ONCE
-    return [[branch] for branch in branches] if alone else [branches]
+def _turns(scans: Sequence[RegionScan], x: Tensor) -> list[Sequence[RegionScan]]:
+    """Which scan the tokens of (b, l, c) together: all, or each alone where they are too many."""
+    tokens = sum(len(x) * scan.length(x) for scan in scans)
+    alone = len(scans) < 2 or tokens > SCANNED_AT_ONCE
+    return [[scan] for scan in scans] if alone else [scans]
 
 
-def _rewrite(z: Tensor | None, x: Tensor, branches: Sequence[Branch], joined: int) -> Tensor | None:
+def _rewrite(
+    z: Tensor | None, x: Tensor, scans: Sequence[RegionScan], frames: int
+) -> Tensor | None:
     """What z (b, l, d) is after scans of the tokens (b, l, c)."""
-    sequences = [branch.sequences(x, joined) for branch in branches]
-    outputs = scan_branches(sequences, branches[0].unit.scan_backend)
-    for branch, scanned, y in zip(branches, sequences, outputs, strict=True):
-        z = branch.write(z, scanned, y, len(x))
+    inputs = [scan.prepare(x, frames) for scan in scans]
+    outputs = scan_inputs(inputs, scans[0].unit.scan_backend)
+    for scan, scanned, y in zip(scans, inputs, outputs, strict=True):
+        z = scan.write(z, scanned, y, len(x))
     return z
 
 
-def _as_stored(y: Tensor, order: Tensor | None) -> Tensor:
-    """Results (b, m, d) in the order of what was read."""
+def _in_storage_order(y: Tensor, order: Tensor | None) -> Tensor:
+    """Outputs (b, m, d) in the order that their tokens are stored in."""
     return y if order is None else torch.empty_like(y).scatter(1, order[..., None].expand_as(y), y)
 
 
 def use_scan_backend(model: nn.Module, backend: str) -> None:
-    """Make every scan of a model run on one backend (see `scan.CHOICES`)."""
+    """Make every scan of a model run on one backend (see `ops.selective_scan.CHOICES`)."""
     for module in model.modules():
         if isinstance(module, SelectiveScanUnit):
             module.scan_backend = backend

@@ -1,66 +1,26 @@
-"""Time embeddings and the residual convolutions that read them, under diffusers' names.
+"""The residual convolutions that read the time embedding, under diffusers' names.
 
-Letters: b batch, f frames, n = b·f, c channels, e time channels, h w grid.
+What a convolution adds to its channels joins the next sum, or it would be a pass over memory of its
+own; see `_convolve`.
+
+Letters: b videos, f frames, c channels, e time channels, h w grid.
 """
 
-import math
-
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.fused import add_with_bias, group_norm
+from ....ops.blending import TemporalShare
+from ....ops.fused import add_with_bias
+from ....ops.norms import norm_silu
+from ....ops.protocol import LayerOps, WeightsOf, weights_reader
 from ..config import UNetConfig
-from .attention import Ops, weights_of
-
-
-def embed_timesteps(t: Tensor, channels: int) -> Tensor:
-    """Sinusoids of (n,) numbers, cosines first: (n, channels). Source: arXiv 1706.03762, 3.5."""
-    half = channels // 2
-    exponent = torch.arange(half, device=t.device, dtype=torch.float32) / half
-    angles = t.float()[:, None] * torch.exp(-math.log(10000) * exponent)
-    return torch.cat([angles.cos(), angles.sin()], dim=1)
-
-
-class TimestepMLP(nn.Module):
-    """Two linear layers that turn sinusoids into an embedding."""
-
-    def __init__(self, in_channels: int, hidden: int, out_channels: int, ops: Ops = nn) -> None:
-        super().__init__()
-        self.linear_1 = ops.Linear(in_channels, hidden)
-        self.linear_2 = ops.Linear(hidden, out_channels)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(n, in_channels) -> (n, out_channels)."""
-        out: Tensor = self.linear_2(F.silu(self.linear_1(x)))
-        return out
-
-
-class AlphaBlender(nn.Module):
-    """A learned mix of a spatial and a temporal result."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.mix_factor = nn.Parameter(torch.tensor([0.5]))
-
-    def forward(self, spatial: Tensor, temporal: Tensor) -> Tensor:
-        """sigmoid(mix)·spatial + (1 − sigmoid(mix))·temporal."""
-        alpha = torch.sigmoid(self.mix_factor.to(spatial))
-        return torch.lerp(temporal, spatial, alpha)
-
-    def temporal_share(self, like: Tensor) -> Tensor:
-        """1 − sigmoid(mix), (1,) in the type of a tensor."""
-        return torch.sigmoid(-self.mix_factor.to(like))
 
 
 class SpatialResnet(nn.Module):
-    """Two 3×3 convolutions per frame, with the time embedding added between them.
-
-    What a convolution adds to its channels joins the next sum, or it would be a pass of its own.
-    """
+    """Two 3×3 convolutions per frame, with the time embedding added between them."""
 
     def __init__(
-        self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: Ops
+        self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: LayerOps
     ) -> None:
         super().__init__()
         groups = config.norm_num_groups
@@ -72,27 +32,22 @@ class SpatialResnet(nn.Module):
         self.conv_shortcut = (
             ops.Conv2d(in_channels, out_channels, 1) if in_channels != out_channels else None
         )
-        self.weights_of = getattr(ops, "weights_of", weights_of)
+        self.weights_of = weights_reader(ops)
 
     def forward(self, x: Tensor, time: Tensor, frames: int) -> Tensor:
-        """(n, c, h, w) with time (b, e) -> (n, c', h, w)."""
-        h = group_norm(self.norm1, x, self.weights_of, activated=True)
-        weight, bias = self.weights_of(self.conv1, h)
-        h = F.conv2d(h, weight, padding=1)
-        shift = (self.time_emb_proj(time) + bias).repeat_interleave(frames, 0)
-        h = group_norm(self.norm2, h, self.weights_of, shift, activated=True)
-        weight, bias = self.weights_of(self.conv2, h)
-        h = F.conv2d(h, weight, padding=1)
+        """(b·f, c, h, w) with time (b, e) -> (b·f, c', h, w)."""
+        h, bias = _convolve(self.conv1, norm_silu(self.norm1, x), self.weights_of)
+        shift = self.time_emb_proj(time)
+        shift = (shift if bias is None else shift + bias).repeat_interleave(frames, 0)
+        h = norm_silu(self.norm2, h, shift)
+        h, bias = _convolve(self.conv2, h, self.weights_of)
         return add_with_bias(x if self.conv_shortcut is None else self.conv_shortcut(x), h, bias)
 
 
 class TemporalResnet(nn.Module):
-    """Two convolutions over three frames, with the time embedding added between them.
+    """Two convolutions over three frames, with the time embedding added between them."""
 
-    They run as plane ones over frames and pixels, which torch computes several times faster.
-    """
-
-    def __init__(self, channels: int, config: UNetConfig, eps: float, ops: Ops) -> None:
+    def __init__(self, channels: int, config: UNetConfig, eps: float, ops: LayerOps) -> None:
         super().__init__()
         groups, kernel, padding = config.norm_num_groups, (3, 1, 1), (1, 0, 0)
         self.norm1 = ops.GroupNorm(groups, channels, eps=eps)
@@ -100,46 +55,58 @@ class TemporalResnet(nn.Module):
         self.time_emb_proj = ops.Linear(config.time_channels, channels)
         self.norm2 = ops.GroupNorm(groups, channels, eps=eps)
         self.conv2 = ops.Conv3d(channels, channels, kernel, padding=padding)
-        self.weights_of = getattr(ops, "weights_of", weights_of)
+        self.weights_of = weights_reader(ops)
 
     def forward(self, x: Tensor, time: Tensor, share: Tensor) -> Tensor:
-        """(b, c, f, h, w) with time (b, e): x + share · what is found in it."""
-        h = group_norm(self.norm1, x, self.weights_of, activated=True)
-        weight, bias = self.weights_of(self.conv1, h)
-        h = _across_frames(h, weight)
-        h = group_norm(
-            self.norm2, h, self.weights_of, self.time_emb_proj(time) + bias, activated=True
-        )
-        weight, bias = self.weights_of(self.conv2, h)
-        assert bias is not None  # these convolutions are made with one
-        return add_with_bias(x, _across_frames(h, share * weight), share * bias)
+        """(b, c, f, h, w) with time (b, e): x + share · what the convolutions make of it."""
+        h, bias = _convolve(self.conv1, norm_silu(self.norm1, x), self.weights_of)
+        shift = self.time_emb_proj(time)
+        h = norm_silu(self.norm2, h, shift if bias is None else shift + bias)
+        h, bias = _convolve(self.conv2, h, self.weights_of, share)
+        return add_with_bias(x, h, bias)
 
 
-def _across_frames(x: Tensor, weight: Tensor) -> Tensor:
-    """(b, c, f, h, w) under a kernel (c', c, 3, 1, 1)."""
-    found = F.conv2d(x.flatten(3), weight[..., 0], padding=(1, 0))
-    return found.view(x.shape)
+def _convolve(
+    conv: nn.Module, x: Tensor, weights_of: WeightsOf, share: Tensor | None = None
+) -> tuple[Tensor, Tensor | None]:
+    """Share · conv(x), but for a bias (c',) that the next sum is to add; None where it is added.
+
+    Kernels (3, 3) of (b, c, h, w) and (3, 1, 1) of (b, c, f, h, w). The latter run as 2-d ones over
+    frames and pixels, which torch computes several times faster. A share (1,) is a factor of the
+    weights, which are fewer numbers than the result.
+    """
+    weights = weights_of(conv, x)
+    if weights is None:
+        out = conv(x)
+        return (out if share is None else share * out), None
+    kernel, bias = weights
+    if share is not None:
+        kernel, bias = share * kernel, None if bias is None else share * bias
+    if kernel.ndim == 5:
+        return F.conv2d(x.flatten(3), kernel[..., 0], padding=(1, 0)).view(x.shape), bias
+    return F.conv2d(x, kernel, padding=1), bias
 
 
 class SpatioTemporalResnet(nn.Module):
     """A resnet per frame, one across frames, and their learned mix.
 
-    The second adds to what the first found, so that the mix is a share of what it adds.
+    The released mix is α · spatial + (1 − α) · temporal, and the temporal resnet puts out its input
+    and what it adds to that: spatial + (1 − α) · (what it adds), so that nothing has to be mixed.
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: Ops
+        self, in_channels: int, out_channels: int, config: UNetConfig, eps: float, ops: LayerOps
     ) -> None:
         super().__init__()
         self.spatial_res_block = SpatialResnet(in_channels, out_channels, config, eps, ops)
         self.temporal_res_block = TemporalResnet(out_channels, config, eps, ops)
-        self.time_mixer = AlphaBlender()
+        self.time_mixer = TemporalShare()
 
     def forward(self, x: Tensor, time: Tensor, frames: int) -> Tensor:
-        """(n, c, h, w) with activated time (v, e) of as many videos or more -> (n, c', h, w)."""
+        """(b·f, c, h, w) with activated time (v, e) of v ≥ b videos -> (b·f, c', h, w)."""
         time = time[: len(x) // frames]
         x = self.spatial_res_block(x, time, frames)
         video = x.unflatten(0, (-1, frames)).transpose(1, 2)  # b c f h w
-        video = self.temporal_res_block(video, time, self.time_mixer.temporal_share(x))
+        video = self.temporal_res_block(video, time, self.time_mixer(x))
         out: Tensor = video.transpose(1, 2).flatten(0, 1)
         return out

@@ -8,18 +8,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ....ops.fused import group_norm, layer_norm
+from ....ops.attention import Attention, FeedForward
+from ....ops.blending import AlphaBlender
+from ....ops.embeddings import TimestepMLP, embed_timesteps
+from ....ops.protocol import LayerOps
 from ..config import UNetConfig
-from .attention import Attention, ControlledAttention, FeedForward, Ops, RegionCondition, weights_of
+from .attention import ControlledAttention, RegionCondition
 from .control import Context
 from .mamba import ParallelControlMamba
-from .resnets import AlphaBlender, TimestepMLP, embed_timesteps
 
 
 class SpatialBlock(nn.Module):
     """Self attention, controlled cross attention and feed-forward over one frame's tokens."""
 
-    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: Ops) -> None:
+    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: LayerOps) -> None:
         super().__init__()
         context = config.cross_attention_dim
         self.norm1 = ops.LayerNorm(channels)
@@ -28,17 +30,16 @@ class SpatialBlock(nn.Module):
         self.attn2 = ControlledAttention(channels, context, heads, config.signal_scales, ops)
         self.norm3 = ops.LayerNorm(channels)
         self.ff = FeedForward(channels, ops)
-        self.weights_of = getattr(ops, "weights_of", weights_of)
 
-    def look(self, x: Tensor) -> Tensor:
+    def self_attend(self, x: Tensor) -> Tensor:
         """(n, l, c) -> (n, l, c): self attention, which is all that comes before the signals."""
-        out: Tensor = x + self.attn1(layer_norm(self.norm1, x, self.weights_of))
+        out: Tensor = x + self.attn1(self.norm1(x))
         return out
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[RegionCondition, ...]) -> Tensor:
         """What `look` found (n, l, c) -> (n, l, c)."""
-        x = x + self.attn2(layer_norm(self.norm2, x, self.weights_of), identity, signals)
-        out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
+        x = x + self.attn2(self.norm2(x), identity, signals)
+        out: Tensor = x + self.ff(self.norm3(x))
         return out
 
 
@@ -49,20 +50,18 @@ class TemporalBlock(SpatialBlock):
     tokens of the video at once.
     """
 
-    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: Ops) -> None:
+    def __init__(self, channels: int, heads: int, config: UNetConfig, ops: LayerOps) -> None:
         super().__init__(channels, heads, config, ops)
         self.norm_in = ops.LayerNorm(channels)
         self.ff_in = FeedForward(channels, ops)
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[RegionCondition, ...]) -> Tensor:
         """(b·l, f, c) -> (b·l, f, c); identity and signals are per video (b, s, c')."""
-        x = self.look(x + self.ff_in(layer_norm(self.norm_in, x, self.weights_of)))
-        per_video = layer_norm(self.norm2, x, self.weights_of).reshape(
-            identity.shape[0], -1, x.shape[2]
-        )
+        x = self.self_attend(x + self.ff_in(self.norm_in(x)))
+        per_video = self.norm2(x).reshape(identity.shape[0], -1, x.shape[2])
         attended = self.attn2(per_video, identity, signals)
         x = x + attended.expand(per_video.shape).reshape(x.shape)
-        out: Tensor = x + self.ff(layer_norm(self.norm3, x, self.weights_of))
+        out: Tensor = x + self.ff(self.norm3(x))
         return out
 
 
@@ -70,7 +69,7 @@ class SpatioTemporalTransformer(nn.Module):
     """Per layer: the spatial block, the parallel-control Mamba, then a mix with the temporal."""
 
     def __init__(
-        self, channels: int, heads: int, config: UNetConfig, ops: Ops, with_mamba: bool
+        self, channels: int, heads: int, config: UNetConfig, ops: LayerOps, with_mamba: bool
     ) -> None:
         super().__init__()
         depth = range(config.transformer_layers_per_block)
@@ -87,16 +86,15 @@ class SpatioTemporalTransformer(nn.Module):
         self.time_pos_embed = TimestepMLP(channels, 4 * channels, channels, ops)
         self.time_mixer = AlphaBlender()
         self.proj_out = ops.Linear(channels, channels)
-        self.weights_of = getattr(ops, "weights_of", weights_of)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         """(n, c, h, w) -> (n, c, h, w)."""
         grid = (x.shape[2], x.shape[3])
-        tokens = self.proj_in(group_norm(self.norm, x, self.weights_of).flatten(2).transpose(1, 2))
+        tokens = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))
         position = self._frame_positions(context.spatial.frames, x)
         for i in range(len(self.transformer_blocks)):
             tokens = self._layer(i, tokens, position, grid, context)
-        x = context.spatial.part(x)
+        x = context.spatial.expand_batch(x)
         out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
         return out
 
@@ -104,16 +102,16 @@ class SpatioTemporalTransformer(nn.Module):
         self, i: int, x: Tensor, position: Tensor, grid: tuple[int, int], context: Context
     ) -> Tensor:
         spatial, temporal = context
-        audio, expression = spatial.spatial(grid)
+        audio, expression = spatial.conditions(grid)
         within: Any = self.transformer_blocks[i]
-        x = spatial.part(within.look(x))
+        x = spatial.expand_batch(within.self_attend(x))
         x = within(x, spatial.identity, (audio, expression))
         if hasattr(self, "mamba_blocks"):
             x = self.mamba_blocks[i](x, spatial.identity, audio, expression, spatial.frames)
         frames = spatial.frames
         moving = _pixels(x + position.repeat(x.shape[0] // frames, 1, 1), frames)
         block = self.temporal_transformer_blocks[i]
-        moving = block(moving, temporal.identity, temporal.spatial(grid))
+        moving = block(moving, temporal.identity, temporal.conditions(grid))
         mixed: Tensor = self.time_mixer(x, _frames(moving, x.shape[1]))
         return mixed
 
@@ -127,7 +125,7 @@ class SpatioTemporalTransformer(nn.Module):
         return position[:, None]
 
 
-def _mamba(channels: int, config: UNetConfig, ops: Ops) -> ParallelControlMamba:
+def _mamba(channels: int, config: UNetConfig, ops: LayerOps) -> ParallelControlMamba:
     return ParallelControlMamba(
         channels,
         config.cross_attention_dim,

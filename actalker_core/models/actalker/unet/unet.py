@@ -5,12 +5,13 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.fused import group_norm
+from ....ops.embeddings import TimestepMLP, embed_timesteps
+from ....ops.layers import FUSED
+from ....ops.norms import norm_silu
+from ....ops.protocol import LayerOps
 from ..config import UNetConfig
-from .attention import Ops, weights_of
 from .blocks import DownBlock, MidBlock, UpBlock
 from .control import Context, Control
-from .resnets import TimestepMLP, embed_timesteps
 
 
 class UNet(nn.Module):
@@ -18,10 +19,10 @@ class UNet(nn.Module):
 
     Args:
         config: every size; `released` and `tiny` are rows of `config.VARIANTS`.
-        ops: where the layers come from (see `attention.Ops`).
+        ops: where the layers come from (see `ops.protocol`).
     """
 
-    def __init__(self, config: UNetConfig, ops: Ops = nn) -> None:
+    def __init__(self, config: UNetConfig, ops: LayerOps = FUSED) -> None:
         super().__init__()
         self.config = config
         channels, time = config.block_out_channels, config.time_channels
@@ -35,7 +36,6 @@ class UNet(nn.Module):
         self.up_blocks = _up_blocks(config, ops)
         self.conv_norm_out = ops.GroupNorm(config.norm_num_groups, channels[0], eps=1e-5)
         self.conv_out = ops.Conv2d(channels[0], config.out_channels, 3, padding=1)
-        self.weights_of = getattr(ops, "weights_of", weights_of)
 
     def forward(
         self,
@@ -52,7 +52,7 @@ class UNet(nn.Module):
             timestep: (v,) c_noise = ln(sigma) / 4.
             time_ids: (v, 3) frame rate in Hz, motion bucket, motion bucket of the expression.
             control: identity, signals and regions of v videos; its rows are (v f). Without
-                `control.begins`, v is b; with it, all have one noise level and time ids.
+                `control.batch_idx`, v is b; with it, all have one noise level and time ids.
             pose: (b or 1, f or 1, c, h, w) map added after the first convolution.
 
         Returns:
@@ -60,7 +60,7 @@ class UNet(nn.Module):
         """
         batch, frames = sample.shape[:2]
         time = F.silu(self._embed_time(timestep, time_ids, sample))
-        context = Context(control, control.temporal())
+        context = Context(control, control.average())
         x = self.conv_in(sample.flatten(0, 1))
         if pose is not None:
             x = (x.unflatten(0, (batch, frames)) + pose).flatten(0, 1)
@@ -70,7 +70,7 @@ class UNet(nn.Module):
         skips.append(self.mid_block(skips[-1], time, context))
         for up in self.up_blocks:
             skips.append(up(skips, time, context))
-        x = group_norm(self.conv_norm_out, skips.pop(), self.weights_of, activated=True)
+        x = norm_silu(self.conv_norm_out, skips.pop())
         v: Tensor = self.conv_out(x).unflatten(0, (-1, frames))
         return v
 
@@ -90,7 +90,7 @@ class UNet(nn.Module):
         return out
 
 
-def _down_blocks(config: UNetConfig, ops: Ops) -> nn.ModuleList:
+def _down_blocks(config: UNetConfig, ops: LayerOps) -> nn.ModuleList:
     channels = config.block_out_channels
     incoming = (channels[0], *channels[:-1])
     return nn.ModuleList(
@@ -99,7 +99,7 @@ def _down_blocks(config: UNetConfig, ops: Ops) -> nn.ModuleList:
     )
 
 
-def _up_blocks(config: UNetConfig, ops: Ops) -> nn.ModuleList:
+def _up_blocks(config: UNetConfig, ops: LayerOps) -> nn.ModuleList:
     """Level by level upwards; each reads its level's outputs and the one its level came from."""
     channels = config.block_out_channels
     below = (*channels[1:], channels[-1])

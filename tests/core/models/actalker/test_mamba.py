@@ -60,10 +60,10 @@ def run(
 
 
 def inside(mask: Tensor) -> Tensor:
-    kept = torch.zeros(TOKENS, dtype=torch.bool)
+    inside = torch.zeros(TOKENS, dtype=torch.bool)
     r = region(mask)
-    kept[slice(None) if r.kept is None else r.kept[0]] = True
-    return kept
+    inside[slice(None) if r.token_idx is None else r.token_idx[0]] = True
+    return inside
 
 
 @pytest.mark.parametrize("masks", [(MOUTH, REST), (MOUTH, WHOLE), (MOUTH, NOTHING)])

@@ -19,14 +19,14 @@ def box(x0: int, y0: int, x1: int, y1: int) -> Tensor:
 
 def test_a_full_mask_keeps_everything_without_a_list() -> None:
     region = token_region(torch.ones(1, 1, *SIZE), GRID)
-    assert region.kept is None
+    assert region.token_idx is None
     assert not region.is_empty
     assert torch.allclose(region.weight, torch.ones(1, 48, 1))
 
 
 @pytest.mark.parametrize("size", [(64, 48), (100, 75), (512, 384), (61, 50), (8, 6), (3, 2)])
 def test_ones_of_any_size_keep_everything(size: tuple[int, int]) -> None:
-    assert token_region(torch.ones(1, 1, *size), GRID).kept is None
+    assert token_region(torch.ones(1, 1, *size), GRID).token_idx is None
 
 
 def test_an_empty_mask_keeps_nothing() -> None:
@@ -37,8 +37,8 @@ def test_an_empty_mask_keeps_nothing() -> None:
 
 def test_a_box_on_the_grid_keeps_its_tokens_in_raster_order() -> None:
     region = token_region(box(16, 8, 32, 24), GRID)  # columns 2, 3 of rows 1, 2
-    assert region.valid is None
-    assert region.kept.tolist() == [[8, 9, 14, 15]]
+    assert region.pad_mask is None
+    assert region.token_idx.tolist() == [[8, 9, 14, 15]]
 
 
 def test_a_soft_mask_weighs_attention_but_scans_nothing() -> None:
@@ -50,28 +50,28 @@ def test_a_soft_mask_weighs_attention_but_scans_nothing() -> None:
 def test_a_mask_reaches_as_far_as_it_weighs() -> None:
     masks = torch.cat([box(20, 12, 36, 30), box(0, 0, 8, 8), torch.zeros(1, 1, *SIZE)])
     region = token_region(masks, GRID)
-    for places, weight in zip(region.reached, region.weight[..., 0], strict=True):
-        assert len(set(places.tolist())) == len(places)
-        assert weight[places].abs().sum() == weight.abs().sum()
-    assert token_region(torch.ones(1, 1, *SIZE), GRID).reached is None
-    assert token_region(0.5 * torch.ones(1, 1, *SIZE), GRID).reached is None
+    for idx, weight in zip(region.support_idx, region.weight[..., 0], strict=True):
+        assert len(set(idx.tolist())) == len(idx)
+        assert weight[idx].abs().sum() == weight.abs().sum()
+    assert token_region(torch.ones(1, 1, *SIZE), GRID).support_idx is None
+    assert token_region(0.5 * torch.ones(1, 1, *SIZE), GRID).support_idx is None
 
 
 def test_different_masks_are_filled_up_with_tokens_outside() -> None:
     masks = torch.cat([box(0, 0, 16, 16), box(0, 0, 8, 8), torch.zeros(1, 1, *SIZE)])
     region = token_region(masks, GRID)
-    assert region.valid.sum(1).tolist() == [4, 1, 0]
+    assert (~region.pad_mask).sum(1).tolist() == [4, 1, 0]
     for row in range(3):
         alone = token_region(masks[row : row + 1], GRID)
-        kept = region.kept[row][region.valid[row]]
-        assert kept.tolist() == alone.kept[0].tolist()
-        assert len(set(region.kept[row].tolist())) == 4
+        token_idx = region.token_idx[row][~region.pad_mask[row]]
+        assert token_idx.tolist() == alone.token_idx[0].tolist()
+        assert len(set(region.token_idx[row].tolist())) == 4
 
 
 def test_every_grid_of_the_model_is_prepared() -> None:
     regions = Regions.from_masks(box(0, 0, 16, 16), torch.ones(1, 1, *SIZE), (16, 24), levels=4)
     assert list(regions.grids) == [(16, 24), (8, 12), (4, 6), (2, 3)]
-    assert regions.at((4, 6))[1].kept is None
+    assert regions.at((4, 6))[1].token_idx is None
 
 
 def test_selecting_frames() -> None:
@@ -80,7 +80,7 @@ def test_selecting_frames() -> None:
     audio, expression = regions.select([1, 0]).at(GRID)
     whole = regions.at(GRID)[0]
     assert torch.equal(audio.weight, whole.weight[[1, 0]])
-    assert torch.equal(audio.kept, whole.kept[[1, 0]])
+    assert torch.equal(audio.token_idx, whole.token_idx[[1, 0]])
     assert expression is regions.at(GRID)[1]
 
 

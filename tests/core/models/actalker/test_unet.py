@@ -13,14 +13,12 @@ from torch._dynamo.testing import CompileCounter
 
 from actalker_core.control.regions import box_mask
 from actalker_core.models.actalker.token_regions import Regions, token_region
-from actalker_core.models.actalker.unet.attention import (
-    ControlledAttention,
-    RegionCondition,
-    scaled_dot_product_attention,
-)
+from actalker_core.models.actalker.unet.attention import ControlledAttention, RegionCondition
 from actalker_core.models.actalker.unet.blocks import Upsample
 from actalker_core.models.actalker.unet.control import Control
 from actalker_core.models.actalker.unet.unet import UNet
+from actalker_core.ops.attention import scaled_dot_product_attention
+from actalker_core.ops.norms import GroupNorm, LayerNorm
 
 CONFIG = TINY.unet
 BATCH, FRAMES, HEIGHT, WIDTH = 2, 3, 16, 8
@@ -109,7 +107,7 @@ def test_signals_and_pose_matter(unet: UNet) -> None:
 
 def test_videos_that_begin_as_one_are_as_if_apart(unet: UNet) -> None:
     """Three passes of two pictures."""
-    begins = torch.tensor([1, 0, 1])
+    batch_idx = torch.tensor([1, 0, 1])
     identity, audio, expression = (
         draw(11 + i, 3 * FRAMES, count, CONFIG.cross_attention_dim)
         for i, count in enumerate((1, 8, 1))
@@ -117,8 +115,8 @@ def test_videos_that_begin_as_one_are_as_if_apart(unet: UNet) -> None:
     seen = control(identity=identity, audio=audio, expression=expression)
     noise, ids = TIMESTEP[:1].expand(3), TIME_IDS[:1].expand(3, -1)
     pose = draw(8, 1, 1, CONFIG.block_out_channels[0], HEIGHT, WIDTH)
-    apart = unet(SAMPLE[begins], noise, ids, seen, pose)
-    assert close(unet(SAMPLE, noise, ids, replace(seen, begins=begins), pose), apart)
+    apart = unet(SAMPLE[batch_idx], noise, ids, seen, pose)
+    assert close(unet(SAMPLE, noise, ids, replace(seen, batch_idx=batch_idx), pose), apart)
 
 
 @pytest.mark.parametrize("size", [(4, 6), (1, 1), (5, 3)])
@@ -168,9 +166,16 @@ class StoredElsewhere:
             return self._conv_forward(x, *StoredElsewhere.weights_of(self, x))
 
     class Conv3d(nn.Conv3d):
-        pass
+        def forward(self, x: Tensor) -> Tensor:
+            return self._conv_forward(x, *StoredElsewhere.weights_of(self, x))
 
-    GroupNorm, LayerNorm = nn.GroupNorm, nn.LayerNorm
+    class GroupNorm(GroupNorm):
+        def weights_for(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return StoredElsewhere.weights_of(self, x)
+
+    class LayerNorm(LayerNorm):
+        def weights_for(self, x: Tensor) -> tuple[Tensor, Tensor]:
+            return StoredElsewhere.weights_of(self, x)
 
     @staticmethod
     def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -222,7 +227,7 @@ def test_every_layer_and_attention_comes_from_ops(unet: UNet) -> None:
     ours.load_state_dict(unet.state_dict())
     leaves = [m for m in ours.modules() if not list(m.children()) and list(m.parameters())]
     plain = {type(m).__name__ for m in leaves if not type(m).__qualname__.startswith("CountedOps")}
-    assert plain == {"AlphaBlender", "SelectiveScanUnit"}
+    assert plain == {"AlphaBlender", "TemporalShare", "SelectiveScanUnit"}
     with torch.no_grad():
         got = ours(SAMPLE, TIMESTEP, TIME_IDS, control())
         want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
