@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import InputError, quoted
 from ..limits import REUSE_STEPS, SIGMA
-from ..models.actalker.guidance import Pass, PassPlan, weighed
+from .guidance import Pass, PassPlan, weighed
 
 Expect = Callable[[list[Pass]], Iterable[Tensor]]
 """The clean latents that passes expect, in their order."""
@@ -83,7 +83,7 @@ class GuidanceCache:
         """The guided clean latents of some frames, and what guidance added to them.
 
         Args:
-            plans: see `Guidance.plans`.
+            plans: see `PlansPasses.plans`.
             added: what it added before, as a difference of the noise (x − x0) / σ: that of x0
                 fades with the noise level, and would be too much at the next step.
         """

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from ..errors import Cancelled, InputError
-from ..models.actalker.guidance import Guidance, Pass
 from ..ops.finite import check_step
+from .guidance import Pass, PlansPasses
 from .guidance_cache import GuidanceCache, GuidanceInterval
 from .windows import Windows
 
@@ -50,7 +50,7 @@ def sample(
     denoiser: Denoises,
     noise: Tensor,
     sigmas: Sequence[float],
-    guidance: Guidance,
+    guidance: PlansPasses,
     windows: Windows,
     callback: Callback | None = None,
     shortcuts: GuidanceInterval | None = None,
@@ -106,7 +106,7 @@ class Guided:
     """
 
     denoiser: Denoises
-    guidance: Guidance
+    guidance: PlansPasses
     frugal: GuidanceCache
     steps: int
     added: Tensor

@@ -163,7 +163,7 @@ class Evaluator:
         audio_gate: str = "1",
     ) -> GeneratedVideo:
         """Animate the portrait through the pipeline."""
-        own = self.model.config.sampling
+        sampling = self.model.config.sampling
         face = Face(case.portrait.face_box, 1.0)
         image = stack_images([case.portrait.image])[0]
         signals = encode_signals(
@@ -176,9 +176,9 @@ class Evaluator:
             max_frames=case.frames,
         )
         plan = plan_video(
-            prepare_portrait(image, face, own.short_side_px),
+            prepare_portrait(image, face, sampling.short_side_px),
             signals,
-            own,
+            sampling,
             max_frames=case.frames,
             audio_gate=audio_gate,
         )

@@ -7,12 +7,9 @@ p1 sees nothing, p2 the identity, p3 the audio as well, p4 the expression as wel
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-
-import torch
-from torch import Tensor
 
 from ...limits import GUIDANCE
 
@@ -85,8 +82,3 @@ def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> PassPlan:
     for weight, first in zip(weights, equal, strict=True):
         plan[first] += weight
     return {first: weight for first, weight in plan.items() if abs(weight) > NEGLIGIBLE}
-
-
-def weighed(expected: Mapping[Pass, Tensor], plan: PassPlan) -> Tensor:
-    """The passes of a plan, added up."""
-    return torch.as_tensor(sum(weight * expected[which] for which, weight in plan.items()))
