@@ -5,6 +5,7 @@ import re
 import shutil
 from collections.abc import Iterable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,12 @@ def tiny_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def quick_models(tiny_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In place of the built-in model a smaller random one."""
     monkeypatch.setattr(built_in, "BUILT_IN_PATH", tiny_file)
+
+
+@pytest.fixture
+def convert_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`convert` takes a release of the tiny model's sizes."""
+    monkeypatch.setattr(commands, "convert", partial(commands.convert, config=TINY))
 
 
 @pytest.fixture

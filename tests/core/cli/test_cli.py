@@ -5,7 +5,6 @@ import subprocess
 import sys
 import wave
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from helpers.cli_media import UNGUIDED, Animate, Media, Video, complaint, reques
 from helpers.tiny import TINY
 
 import actalker_core
-from actalker_core.cli import commands, main, progress
+from actalker_core.cli import main, progress
 from actalker_core.models.actalker.checkpoint import built_in, save, summarize
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.models.actalker.unet.unet import UNet
@@ -238,7 +237,7 @@ def test_recorded_media(tmp_path: Path) -> None:
         ("--audio {notes.txt}", ["notes.txt", "sound"]),
         ("--audio {driving.mp4}", ["driving.mp4", "no sound"]),
         ("--driving nowhere.mp4", ["nowhere.mp4", "no such file"]),
-        ("--driving {speech.wav}", ["speech.wav", "no pictures"]),
+        ("--driving {speech.wav}", ["speech.wav", "no images"]),
         ("--model nowhere.safetensors", ["nowhere.safetensors", "no such file"]),
         ("--model {portrait.png}", ["portrait.png", "not a weight file"]),
         ("--model released", ["released", "convert"]),
@@ -358,12 +357,6 @@ def test_errors_reach_the_terminal_as_one_line(
 
 
 # convert, info -----------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def convert_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`convert` takes a release of the tiny model's sizes."""
-    monkeypatch.setattr(commands, "convert", partial(commands.convert, config=TINY))
 
 
 def test_convert_info_generate(

@@ -57,7 +57,7 @@ def requests(media: Media, released: Path, tmp_path: Path) -> dict[str, Request]
         "signals": lambda path: ["signals", "--audio", media["speech.wav"], "--out", str(path)],
         "bank": lambda path: ["bank", str(faces), "--out", str(path)],
         "convert": lambda path: [
-            *("convert", str(released), "--variant", "tiny", "--out", str(path)),
+            *("convert", str(released), "--out", str(path)),
         ],
         "download": lambda path: ["download", "--landmarker", str(path)],
         "demo": lambda path: ["demo", "--out", str(path.parent)],
@@ -166,7 +166,7 @@ def test_a_gif_too_fast_is_refused_before_the_work(
     assert "at most 50" in complaint(request, caplog)
 
 
-@pytest.mark.usefixtures("idle")
+@pytest.mark.usefixtures("idle", "convert_tiny")
 @pytest.mark.parametrize("command", NAMES)
 def test_the_work_begins_where_the_place_is_good(
     requests: dict[str, Request], tmp_path: Path, command: str
