@@ -26,6 +26,6 @@ class PlansPasses(Protocol):
         """
 
 
-def weighed(expected: Mapping[Any, Tensor], plan: Mapping[Any, float]) -> Tensor:
+def sum_passes(expected: Mapping[Any, Tensor], plan: Mapping[Any, float]) -> Tensor:
     """The passes of a plan, each (f, c, h, w), added up."""
-    return torch.as_tensor(sum(weight * expected[which] for which, weight in plan.items()))
+    return torch.as_tensor(sum(weight * expected[key] for key, weight in plan.items()))

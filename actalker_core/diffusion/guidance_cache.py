@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ..errors import InputError, quoted
 from ..limits import REUSE_STEPS, SIGMA
-from .guidance import Pass, PassPlan, weighed
+from .guidance import Pass, PassPlan, sum_passes
 
 Expect = Callable[[list[Pass]], Iterable[Tensor]]
 """The clean latents that passes expect, in their order."""
@@ -91,8 +91,8 @@ class GuidanceCache:
         computes = self.computes(step, sigma, frames)
         run = list(amplified if computes else plain)
         expected = dict(zip(run, expect(run), strict=True))
-        x0 = weighed(expected, plain)
+        x0 = sum_passes(expected, plain)
         if computes:
-            guided = weighed(expected, amplified)
+            guided = sum_passes(expected, amplified)
             return guided, (guided - x0) / sigma
         return (x0 + sigma * added if self.shortcuts.guides(sigma) else x0), added

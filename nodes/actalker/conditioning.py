@@ -97,7 +97,7 @@ class Conditioning(io.ComfyNode):
 def make_conditioning(
     encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, video: VideoPlan
 ) -> tuple[list, dict]:
-    """CONDITIONING and LATENT of a plan, both on the CPU."""
+    """CONDITIONING and LATENT (frames, 4, h, w) of a plan and an identity (1, d), on the CPU."""
     latent = vae.encode(convert.to_image(video.portrait.image[None])).float().cpu()
     conditioning = condition(encoders.load(), video, latent, identity).to(latent.device)
     samples = latent.repeat(video.frames, 1, 1, 1)
