@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 from actalker_core.cli import main
-from actalker_core.cli.inputs import check_written
+from actalker_core.cli.inputs import check_texts
 from actalker_core.cli.parser import parser
 from actalker_core.errors import LONGEST_MESSAGE, InputError
 from fuzz import saved_signals, words
@@ -84,7 +84,7 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
         assert len(line) < LONGEST_MESSAGE + 100, len(line)
         raise InputError(line)
     if hasattr(options, "audio_gate"):
-        check_written(options)
+        check_texts(options)
 
 
 def _run(rng: random.Random, inside: Path, outside: Path) -> None:
@@ -97,7 +97,7 @@ def _run(rng: random.Random, inside: Path, outside: Path) -> None:
             ["info", str(file)],
             ["faces", str(file)],
             ["bank", "--signals", str(file), "--captions", words.prompt(rng), "--out", str(out)],
-            ["convert", str(inside), "--out", str(out), "--variant", "released"],
+            ["convert", str(inside), "--out", str(out)],
         )
     )
     said = io.StringIO()

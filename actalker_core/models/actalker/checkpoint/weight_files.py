@@ -77,8 +77,8 @@ def read_pickle(path: Path) -> Any:
         if zipped:
             _check_zip(path)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        with path.open("rb", buffering=0) as raw:
-            return torch.load(_Names(raw, path), map_location="cpu", weights_only=True)
+        with io.BufferedReader(_CountedFile(path)) as file:
+            return torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except OSError as error:  # of the disk
@@ -94,29 +94,24 @@ def read_pickle(path: Path) -> Any:
         raise _damaged(path, error) from error
 
 
-class _Names(io.BufferedReader):
-    """A file in torch's old format, which is read so for its names and sizes, and not for numbers.
+class _CountedFile(io.FileIO):
+    """A file in torch's old format, whose names and sizes end at a limit.
 
-    Those torch reads past this, from the file's descriptor.
+    It counts blocks, not the single bytes that a pickle is read by. Numbers do not count: torch
+    reads them past this, from the file's descriptor.
     """
 
-    def __init__(self, raw: io.RawIOBase, path: Path) -> None:
-        super().__init__(raw)
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
         self._path, self._count = path, 0
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        """See `io.BufferedReader`; refuses endless names."""
-        return self._counted(super().read(size))
-
-    def readline(self, size: int | None = -1, /) -> bytes:
-        """See `io.BufferedReader`; refuses endless names."""
-        return self._counted(super().readline(size))
-
-    def _counted(self, content: bytes) -> bytes:
-        self._count += len(content)
+    def readinto(self, buffer: Any, /) -> int | None:
+        """Fill a buffer, as `io.FileIO` does; refuses endless names."""
+        size = super().readinto(buffer)
+        self._count += size or 0
         if self._count > MAX_PICKLE_BYTES:
             raise _not_plain(self._path, f"over {MAX_PICKLE_BYTES:,} bytes of names and sizes")
-        return content
+        return size
 
 
 def _check_zip(path: Path) -> None:

@@ -76,7 +76,7 @@ def numbers_in(values: dict[str, Any]) -> list[tuple[str, str]]:
     return [(section, name) for section, sizes in values.items() for name in sizes]
 
 
-TINY = to_dict(TINY)
+SIZES = to_dict(TINY)
 STRANGE = st.one_of(
     st.integers(-(10**20), 10**20),
     st.floats(),
@@ -96,12 +96,12 @@ def building() -> None:
 
 @pytest.mark.usefixtures("building")
 @settings(max_examples=80, deadline=None, database=None)
-@given(place=st.sampled_from(numbers_in(TINY)), value=STRANGE)
+@given(place=st.sampled_from(numbers_in(SIZES)), value=STRANGE)
 def test_any_number_is_refused_or_makes_a_model_in_no_time(
     place: tuple[str, str], value: object
 ) -> None:
     section, name = place
-    values = {**TINY, section: {**TINY[section], name: value}}
+    values = {**SIZES, section: {**SIZES[section], name: value}}
     try:
         config = from_dict(ModelConfig, json.loads(json.dumps(values)))
         check_sizes(config)
@@ -113,7 +113,7 @@ def test_any_number_is_refused_or_makes_a_model_in_no_time(
 
 
 def changed(section: str, **sizes: object) -> ModelConfig:
-    return from_dict(ModelConfig, {**TINY, section: {**TINY[section], **sizes}})
+    return from_dict(ModelConfig, {**SIZES, section: {**SIZES[section], **sizes}})
 
 
 @pytest.mark.parametrize(
@@ -157,6 +157,6 @@ def test_every_variant_fits_and_is_far_from_the_bounds(name: str) -> None:
 @pytest.mark.parametrize("names", [["a"], [f"unet.{i}" for i in range(2000)], ["\n" * 500]])
 def test_tensors_of_other_networks(read: Reader, names: list[str], tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    texts = {"format": single_file.FORMAT, "config": json.dumps(TINY)}
+    texts = {"format": single_file.FORMAT, "config": json.dumps(SIZES)}
     save_file({name: torch.ones(1) for name in names}, path, texts)
     assert "expected" in refused(read, path)

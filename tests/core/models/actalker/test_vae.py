@@ -5,14 +5,14 @@ import torch
 from helpers.formula import filled
 from helpers.tiny import TINY
 
-from actalker_core.models.actalker.config import VARIANTS
+from actalker_core.models.actalker.config import VARIANTS, VAEConfig
 from actalker_core.models.actalker.vae import build_vae, decode_frames, encode_image
 
-TINY = TINY.vae
+CONFIGS = {"tiny": TINY.vae, "built-in": VARIANTS["built-in"].vae}
 
 
 def test_pictures_and_latents_have_the_right_shapes() -> None:
-    vae = filled(build_vae(TINY), 7)
+    vae = filled(build_vae(TINY.vae), 7)
     assert encode_image(vae, torch.rand(2, 3, 64, 128)).shape == (2, 4, 8, 16)
     chunks = list(decode_frames(vae, torch.randn(5, 4, 8, 16), chunk_frames=2))
     assert [tuple(c.shape) for c in chunks] == [(n, 3, 64, 128) for n in (2, 2, 1)]
@@ -20,18 +20,17 @@ def test_pictures_and_latents_have_the_right_shapes() -> None:
 
 
 def test_frames_are_decoded_only_when_they_are_read() -> None:
-    vae = filled(build_vae(TINY), 7)
+    vae = filled(build_vae(TINY.vae), 7)
     chunks = decode_frames(vae, torch.randn(4, 4, 8, 8), chunk_frames=2)
     vae.decode = None
     with pytest.raises(TypeError):
         next(chunks)
 
 
-@pytest.mark.parametrize("variant", ["tiny", "built-in"])
-def test_it_computes_what_diffusers_autoencoder_computes(variant: str) -> None:
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
+def test_it_computes_what_diffusers_autoencoder_computes(config: VAEConfig) -> None:
     from diffusers import AutoencoderKLTemporalDecoder
 
-    config = VARIANTS[variant].vae
     peer = AutoencoderKLTemporalDecoder(
         down_block_types=("DownEncoderBlock2D",) * len(config.block_out_channels),
         block_out_channels=config.block_out_channels,
