@@ -33,7 +33,6 @@ SIDES = st.integers(16, 150)
 SHORT_SIDES = st.sampled_from([64, 128])
 EXPANDS = st.none() | st.floats(1, 20)
 ASPECTS = st.none() | st.sampled_from([1 / 3, 3.0, 1.0]) | st.floats(1 / 3, 3)
-SHARES = st.floats(-0.3, 1.1)
 SEEDS = st.integers(0, 10_000)
 
 
@@ -44,11 +43,18 @@ def box_at(width: int, height: int, x: float, y: float, w: float, h: float) -> B
 
 
 @st.composite
+def edges(draw: st.DrawFn) -> tuple[float, float]:
+    """Start and length of a side of a box, as shares of a picture's that it reaches into."""
+    start = draw(st.floats(-0.3, 0.95))
+    return start, draw(st.floats(max(-start, 0) + 0.02, 1.2))
+
+
+@st.composite
 def pictures(draw: st.DrawFn) -> tuple[Tensor, Face]:
-    """A picture of noise and a face that touches it or does not."""
+    """A picture of noise and a face that lies in it or reaches into it."""
     width, height = draw(SIDES), draw(SIDES)
-    shares = [draw(share) for share in (SHARES, SHARES, st.floats(0, 1.2), st.floats(0, 1.2))]
-    return noise(draw(SEEDS), 3, height, width), Face(box_at(width, height, *shares), 1.0)
+    (x, w), (y, h) = draw(edges()), draw(edges())
+    return noise(draw(SEEDS), 3, height, width), Face(box_at(width, height, x, y, w, h), 1.0)
 
 
 @st.composite
@@ -297,6 +303,12 @@ def test_a_size_that_64_does_not_divide_is_refused(size: int) -> None:
 def test_a_picture_that_shows_no_face_is_refused(height: int, width: int) -> None:
     with pytest.raises(InputError, match=rf"at least 16 pixels.*{width}x{height}"):
         prepare_portrait(noise(1, 3, height, width), whole(height, width), 64)
+
+
+@pytest.mark.parametrize("box", [(64, 0, 80, 64), (0, -20, 64, 0), (8, 8, 8, 40), (0, 0, 1e6, 64)])
+def test_a_face_outside_the_picture_is_refused(box: Box) -> None:
+    with pytest.raises(InputError, match=r"Face box of the portrait.*inside 64x64"):
+        prepare_portrait(noise(1, 3, 64, 64), Face(box, 1.0), 64)
 
 
 @pytest.mark.parametrize("aspect", [0.0, -1.0, 0.33, 3.01, math.nan, math.inf])
