@@ -6,9 +6,9 @@
     ├── FaceError         no face where one is needed, or nothing to find it with
     ├── CheckpointError   a weight file that is missing, damaged or of another model
     ├── NotFiniteError    a network or the sampler made numbers that are NaN or infinite
-    └── Cancelled         the caller asked to stop; nothing is wrong
+    └── CancelledError    the caller asked to stop; nothing is wrong
 
-Messages say what failed, what was expected, what was found and what to do about it, in one line
+Messages say what failed, what was expected, what came and what to do about it, in one line
 of printable characters: they quote files and people, and go where a line break, a bidi mark or a
 lone surrogate does harm (ComfyUI's queue ends at an error that cannot be encoded).
 """
@@ -18,7 +18,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "ACTalkerError",
-    "Cancelled",
+    "CancelledError",
     "CheckpointError",
     "FaceError",
     "InputError",
@@ -26,9 +26,9 @@ __all__ = [
     "NotFiniteError",
 ]
 
-MOST_QUOTED = 80
+MAX_QUOTE_LENGTH = 80
 """Characters of what a person wrote that a message repeats."""
-LONGEST_MESSAGE = 600
+MAX_MESSAGE_LENGTH = 600
 """Of a longer one the middle is left out: it begins with what failed and ends with what to do."""
 
 
@@ -37,7 +37,7 @@ class ACTalkerError(Exception):
 
     def __init__(self, *arguments: object) -> None:
         """Keep the message to one printable line."""
-        super().__init__(*(one_line(a) if isinstance(a, str) else a for a in arguments))
+        super().__init__(*(to_one_line(a) if isinstance(a, str) else a for a in arguments))
 
 
 class InputError(ACTalkerError, ValueError):
@@ -60,39 +60,43 @@ class NotFiniteError(ACTalkerError):
     """A network or the sampler made numbers that are NaN or infinite."""
 
 
-class Cancelled(ACTalkerError):  # noqa: N818 (nothing is wrong)
+class CancelledError(ACTalkerError):
     """The progress callback asked to stop."""
 
 
-def printable(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """The text with line breaks, control characters, bidi marks and surrogates escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
-def one_line(message: str) -> str:
-    """A message that any log can take."""
-    half = (LONGEST_MESSAGE - len(" … ")) // 2
-    if len(message) > LONGEST_MESSAGE:  # before it is escaped, which takes time
-        message = f"{message[:half]} … {message[-half:]}"
-    message = printable(message)
-    return message if len(message) <= LONGEST_MESSAGE else f"{message[:half]} … {message[-half:]}"
+def to_one_line(message: str) -> str:
+    """The message as any log can take it."""
+    # Cut twice: a long text takes time to escape, and escaping makes it longer.
+    return _drop_middle(escape_unprintable(_drop_middle(message)))
 
 
-def quoted(value: object) -> str:
-    """What a person gave, as a message repeats it: at most `MOST_QUOTED` printable characters."""
+def _drop_middle(message: str) -> str:
+    if len(message) <= MAX_MESSAGE_LENGTH:
+        return message
+    half = (MAX_MESSAGE_LENGTH - len(" … ")) // 2
+    return f"{message[:half]} … {message[-half:]}"
+
+
+def quote(value: object) -> str:
+    """What a person gave, printable and in at most `MAX_QUOTE_LENGTH` characters."""
     if not isinstance(value, str):
         try:
-            return _cut(reprlib.repr(value))
+            return _shorten_quote(reprlib.repr(value))
         except ValueError:  # a whole number of thousands of digits
             return f"a very large {type(value).__name__}"
-    return f"'{_cut(value)}'"
+    return f"'{_shorten_quote(value)}'"
 
 
-def _cut(text: str) -> str:
-    shown = printable(text[: MOST_QUOTED + 1])
-    return shown if len(shown) <= MOST_QUOTED else f"{shown[: MOST_QUOTED - 1]}…"
+def _shorten_quote(text: str) -> str:
+    text = escape_unprintable(text[: MAX_QUOTE_LENGTH + 1])
+    return text if len(text) <= MAX_QUOTE_LENGTH else f"{text[: MAX_QUOTE_LENGTH - 1]}…"
 
 
 def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
@@ -101,6 +105,6 @@ def check_choice(name: str, value: object, choices: Iterable[str]) -> None:
     Raises:
         InputError: names them.
     """
-    known = list(choices)
-    if value not in known:
-        raise InputError(f"{name}: expected {' or '.join(known)}, got {quoted(value)}.")
+    names = list(choices)
+    if value not in names:
+        raise InputError(f"{name}: expected {' or '.join(names)}, got {quote(value)}. Choose one.")

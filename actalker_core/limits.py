@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from .errors import InputError, quoted
+from .errors import InputError, quote
 
 Number = TypeVar("Number", int, float)
 
@@ -49,7 +49,7 @@ class Limits:
         """
         if not self.contains(value):
             raise InputError(
-                f"{self.name}: expected {self.expected}, got {quoted(value)}. Choose a value in "
+                f"{self.name}: expected {self.expected}, got {quote(value)}. Choose a value in "
                 "this range."
             )
         return value
@@ -77,3 +77,5 @@ PASSES = Limits("Passes", 1, 4, integer=True)
 WINDOW_FRAMES = Limits("Frames of a window", 1, 1000, integer=True)
 OVERLAP_FRAMES = Limits("Overlap of windows", 0, 999, integer=True)
 SHIFT_FRAMES = Limits("Shift of windows", 0, 1000, integer=True)
+MAX_TEXT_LENGTH = 250_000
+"""Characters; some 20,000 keys of a gate. A longer text is a file in the wrong place."""

@@ -3,10 +3,8 @@
 import math
 import re
 
-from .errors import InputError, quoted
-
-LONGEST_TEXT = 250_000
-"""Characters; some 20,000 keys of a gate. A longer text is a file in the wrong place."""
+from .errors import InputError, quote
+from .limits import MAX_TEXT_LENGTH
 
 UNWRITABLE = re.compile("[\0\ud800-\udfff]")
 """NUL, and halves of surrogate pairs, which UTF-8 does not have."""
@@ -25,19 +23,19 @@ def check_text(kind: str, value: object) -> str:
     """
     if not isinstance(value, str):
         raise InputError(
-            f"{kind}: expected a text, got {quoted(value)} ({type(value).__name__}). Write or "
+            f"{kind}: expected a text, got {quote(value)} ({type(value).__name__}). Write or "
             "connect a text."
         )
-    if len(value) > LONGEST_TEXT:
+    if len(value) > MAX_TEXT_LENGTH:
         raise InputError(
-            f"{kind} {quoted(value)}: expected at most {LONGEST_TEXT:,} characters, got "
+            f"{kind} {quote(value)}: expected at most {MAX_TEXT_LENGTH:,} characters, got "
             f"{len(value):,}. Shorten it."
         )
     unwritable = UNWRITABLE.search(value)
     if unwritable:
         raise InputError(
-            f"{kind} {quoted(value)}: expected characters that can be written, got "
-            f"{quoted(unwritable[0])} at character {unwritable.start() + 1}. Write it anew."
+            f"{kind} {quote(value)}: expected characters that can be written, got "
+            f"{quote(unwritable[0])} at character {unwritable.start() + 1}. Write it anew."
         )
     return value
 

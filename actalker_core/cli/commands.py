@@ -20,7 +20,7 @@ from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
 from ..diffusion.guidance_cache import GuidanceInterval
 from ..diffusion.windows import Windows
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
@@ -304,7 +304,7 @@ def _choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     known = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
     if known is None:
-        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got {quoted(name)}.")
+        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got {quote(name)}.")
     backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
     counts = {"cuda": torch.cuda.device_count, "xpu": torch.xpu.device_count}
     there = known[1] == "cpu" or backends[known[1]].is_available()

@@ -10,7 +10,7 @@ from ..control.edits import EDITS
 from ..control.regions import DEFAULT_STYLE, PARTS, STYLES
 from ..diffusion.schedules import SCHEDULES
 from ..diffusion.windows import MODES
-from ..errors import MOST_QUOTED, one_line
+from ..errors import MAX_QUOTE_LENGTH, to_one_line
 from ..faces import DEFAULT_PATH
 from ..models.actalker.checkpoint import BUILT_IN
 from ..models.actalker.encoders.audio import CUTS
@@ -28,8 +28,11 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """See argparse."""
-        words = (f"{w[:MOST_QUOTED]}…" if len(w) > MOST_QUOTED else w for w in message.split(" "))
-        super().error(one_line(" ".join(words)))
+        words = (
+            f"{word[:MAX_QUOTE_LENGTH]}…" if len(word) > MAX_QUOTE_LENGTH else word
+            for word in message.split(" ")
+        )
+        super().error(to_one_line(" ".join(words)))
 
 
 def parser() -> argparse.ArgumentParser:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from ..errors import quoted
+from ..errors import quote
 from ..faces import Box
 from ..faces.face import ORDERS
 from ..limits import ASPECT, GUIDANCE, Limits
@@ -114,4 +114,4 @@ def region(text: str) -> Path | str:
 
 
 def _refused(expected: str, text: str) -> argparse.ArgumentTypeError:
-    return argparse.ArgumentTypeError(f"expected {expected}, got {quoted(text)}")
+    return argparse.ArgumentTypeError(f"expected {expected}, got {quote(text)}")

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 from ..media import Audio
 from .grammar import Span
 
@@ -63,7 +63,7 @@ def curve_from_values(values: Sequence[float], frames: int) -> Tensor:
     """
     if not len(values) or not all(map(math.isfinite, values)):
         raise InputError(
-            f"Curve: expected finite numbers, one per frame, got {quoted(values)}. Give others."
+            f"Curve: expected finite numbers, one per frame, got {quote(values)}. Give others."
         )
     curve = torch.tensor(list(values)[:frames], dtype=torch.float32)
     return torch.cat([curve, curve[-1:].expand(frames - len(curve))])
@@ -79,14 +79,14 @@ def interpolate_keys(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
     times = np.array([key.seconds for key in keys])
     if not keys or bool((np.diff(times) < ROUNDING_SECONDS).any()):
         raise InputError(
-            f"Keyframes: expected at least one, each at its own time, got {quoted(times.tolist())}."
+            f"Keyframes: expected at least one, each at its own time, got {quote(times.tolist())}."
             " Change the times."
         )
     eases = [key.ease for key in keys]
     unknown = set(eases) - set(EASES)
     if unknown:
         raise InputError(
-            f"Keyframes: expected {', '.join(EASES)}, got {quoted(unknown)}. Choose one of these."
+            f"Keyframes: expected {', '.join(EASES)}, got {quote(unknown)}. Choose one of these."
         )
     values = np.array([key.value for key in keys])
     frame_times = np.arange(frames) / fps
@@ -209,7 +209,7 @@ class Curve:
         if faults or not len(self.strengths):
             raise InputError(
                 f"Curve: expected numbers from 0 (off) to 1 (full), one per frame, got "
-                f"{quoted(faults[0]) if faults else 'none'}. Connect others."
+                f"{quote(faults[0]) if faults else 'none'}. Connect others."
             )
 
     def sample(self, frames: int, fps: float) -> Tensor:

@@ -6,7 +6,7 @@ Each span knows where it stands, so that an error names the character to correct
 import re
 from typing import NamedTuple
 
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 from ..text import check_text, parse_number
 
 
@@ -95,8 +95,8 @@ class Span(NamedTuple):
     def error(self, expected: str) -> InputError:
         """The error to raise for this span: what stands here instead of what was expected."""
         return InputError(
-            f"{self.kind} {quoted(self.source)}: expected {expected} at character "
-            f"{self.start + 1}, got {quoted(self.text)}. Correct it there."
+            f"{self.kind} {quote(self.source)}: expected {expected} at character "
+            f"{self.start + 1}, got {quote(self.text)}. Correct it there."
         )
 
     def _slice(self, start: int, end: int) -> "Span":

@@ -13,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 import torch
 from torch import Tensor
 
-from ..errors import InputError, MediaError, quoted
+from ..errors import InputError, MediaError, quote
 from ..files.archive import MAX_BYTES, read_archive, write_archive
 from ..text import parse_number
 
@@ -440,6 +440,6 @@ def _build_signal(name: str, texts: Mapping[str, str], tensors: Mapping[str, Ten
     if rate_hz is None:
         raise InputError(
             f"{kind.__name__}: expected a rate such as 12.5, got "
-            f"{quoted(texts[f'{name}.rate_hz'])}. Save it again."
+            f"{quote(texts[f'{name}.rate_hz'])}. Save it again."
         )
     return kind(rate_hz=rate_hz, source=texts[f"{name}.source"], **tracks)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 from ..limits import REUSE_STEPS, SIGMA
 from .guidance import Pass, PassPlan, sum_passes
 
@@ -39,7 +39,7 @@ class GuidanceInterval:
             opens and SIGMA.contains(self.guide_to) and REUSE_STEPS.contains(self.reuse_every)
         )
         if not are_held or self.guide_from < self.guide_to:
-            given = map(quoted, (self.guide_from, self.guide_to, self.reuse_every))
+            given = map(quote, (self.guide_from, self.guide_to, self.reuse_every))
             raise InputError(
                 "Shortcuts: expected noise levels guide_from ≥ guide_to ≥ 0, at most "
                 f"{SIGMA.maximum:,g}, and reuse_every from 1 to {REUSE_STEPS.maximum}, got "

@@ -8,7 +8,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ..errors import Cancelled, InputError
+from ..errors import CancelledError, InputError
 from ..ops.finite import check_step
 from .guidance import Pass, PlansPasses
 from .guidance_cache import GuidanceCache, GuidanceInterval
@@ -67,7 +67,7 @@ def sample(
         (frames, c, h, w) latents at noise level sigmas[-1].
 
     Raises:
-        Cancelled: the callback returned False.
+        CancelledError: the callback returned False.
         InputError: fewer than two sigmas, or one that does not fall.
         NotFiniteError: what the denoiser predicts is NaN or infinite; says since when.
 
@@ -84,7 +84,7 @@ def sample(
         check_step(x0, step + 1, len(steps), cuts)
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
-            raise Cancelled(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
+            raise CancelledError(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
     return x
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ..errors import InputError, check_choice, quoted
+from ..errors import InputError, check_choice, quote
 from ..limits import OVERLAP_FRAMES, SHIFT_FRAMES, WINDOW_FRAMES
 
 MODES = ("tight", "cyclic")
@@ -36,7 +36,7 @@ class Windows:
             raise InputError(
                 f"Windows: expected 1 to {WINDOW_FRAMES.maximum:,} frames, an overlap from 0 to "
                 f"below that and a shift from 0 to {SHIFT_FRAMES.maximum:,}, got "
-                f"{', '.join(map(quoted, given))}. Change them."
+                f"{', '.join(map(quote, given))}. Change them."
             )
 
     @property

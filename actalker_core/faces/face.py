@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import FaceError, InputError, quoted
+from ..errors import FaceError, InputError, quote
 from ..text import parse_whole_number
 from .box import Box, box_area, box_centre, is_same
 
@@ -76,7 +76,7 @@ def choose_face(found: Sequence[Face], choice: str, size: tuple[int, int], where
         return _by_index(from_left, index, where)
     if choice not in ORDERS:
         raise InputError(
-            f"Face: expected an index or one of {', '.join(ORDERS)}, got {quoted(choice)}."
+            f"Face: expected an index or one of {', '.join(ORDERS)}, got {quote(choice)}."
         )
     if choice == "centre":
         return min(found, key=lambda face: _from_centre(face, size))

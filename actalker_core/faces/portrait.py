@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 from ..limits import ASPECT, EXPAND, FEATHER_PX, LONGEST_TO_SHORTEST, SHORT_SIDE_PX
 from .box import Box, box_centre, check_box, enlarge_box
 from .face import Face
@@ -137,7 +137,7 @@ def _check(short_side_px: int, expand: float | None, aspect: float | None) -> No
     if not SHORT_SIDE_PX.contains(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
         raise InputError(
             f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from "
-            f"{SHORT_SIDE_PX.minimum} to {SHORT_SIDE_PX.maximum}, got {quoted(short_side_px)}. "
+            f"{SHORT_SIDE_PX.minimum} to {SHORT_SIDE_PX.maximum}, got {quote(short_side_px)}. "
             "Choose one."
         )
     if expand is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ..errors import MediaError, quoted
+from ..errors import MediaError, quote
 from .headers import open_tensors
 from .writing import save_tensors
 
@@ -64,7 +64,7 @@ def read_archive(
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise MediaError(
-            f"{path}: expected saved {kind}; it cannot be read ({quoted(str(error))}). Choose "
+            f"{path}: expected saved {kind}; it cannot be read ({quote(str(error))}). Choose "
             "another file, or save it again."
         ) from error
     return tensors, texts
@@ -75,7 +75,7 @@ def _check(path: Path, kind: str, texts: Mapping[str, str]) -> None:
     wanted = f"{format_name(kind)} {VERSION}"
     if found != wanted:
         raise MediaError(
-            f"{path}: expected a .safetensors of format {wanted}, found {quoted(found)}. Choose "
+            f"{path}: expected a .safetensors of format {wanted}, found {quote(found)}. Choose "
             "another file, or save it again."
         )
     size = path.stat().st_size
@@ -91,5 +91,5 @@ def _check_names(path: Path, kind: str, found: list[str], names: Collection[str]
     if foreign:
         raise MediaError(
             f"{path}: expected saved {kind} with {', '.join(names)}, got {len(foreign)} other "
-            f"tensors, such as {quoted(foreign[0])}. Choose another file, or save it again."
+            f"tensors, such as {quote(foreign[0])}. Choose another file, or save it again."
         )

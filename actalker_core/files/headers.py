@@ -10,7 +10,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 
 MAX_HEADER_BYTES = 2**24
 """Forty times that of a released checkpoint; a longer one takes seconds to parse."""
@@ -62,5 +62,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f"{quoted(text)} is no finite number")
+        raise ValueError(f"{quote(text)} is no finite number")
     return value

@@ -6,7 +6,7 @@ A graph is made on one system and run on another, and a model folder is shared b
 import re
 from collections.abc import Sequence
 
-from ..errors import InputError, quoted
+from ..errors import InputError, quote
 
 LONGEST_BYTES = 255
 UNWRITABLE = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
@@ -26,12 +26,12 @@ def split_name(kind: str, name: object, forbidden: str = ":\\") -> Sequence[str]
         InputError: some system would refuse it, or it leads out of its folder.
     """
     if not isinstance(name, str):
-        raise InputError(f"{kind}: expected a name, got {quoted(name)}. Choose or write one.")
+        raise InputError(f"{kind}: expected a name, got {quote(name)}. Choose or write one.")
     parts = name.split("/")
     for part in parts:
         wrong = _wrong(part, forbidden)
         if wrong:
-            raise InputError(f"{kind}: expected a name {wrong}, got {quoted(name)}. Change it.")
+            raise InputError(f"{kind}: expected a name {wrong}, got {quote(name)}. Change it.")
     return parts
 
 

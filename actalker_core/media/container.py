@@ -10,7 +10,7 @@ from typing import Any
 
 import av
 
-from ..errors import MediaError, printable
+from ..errors import MediaError, escape_unprintable
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +29,7 @@ class FileWarnings:
     """
 
     def __init__(self, source: Source, *, quiet: bool = False) -> None:
-        self.name, self.quiet = printable(name_of(source)), quiet
+        self.name, self.quiet = escape_unprintable(name_of(source)), quiet
         self._logged: set[str] = set()
 
     def warn(self, text: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import folder_paths
 from comfy_api.latest import io
 
-from ...actalker_core.errors import InputError, check_choice, quoted
+from ...actalker_core.errors import InputError, check_choice, quote
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN, convert
 from ...actalker_core.ops.selective_scan import CHOICES
 from ...actalker_core.text import check_text
@@ -143,5 +143,5 @@ def _checkpoint(name: str) -> str:
         return folder_paths.get_full_path_or_raise("checkpoints", check_text("svd", name))
     except FileNotFoundError:  # it repeats the name as it is, which ComfyUI's log may not take
         raise InputError(
-            f"svd: expected a file of models/checkpoints, got {quoted(name)}. Put it there."
+            f"svd: expected a file of models/checkpoints, got {quote(name)}. Put it there."
         ) from None

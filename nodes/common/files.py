@@ -8,7 +8,7 @@ from pathlib import Path
 
 import folder_paths
 
-from ...actalker_core.errors import InputError, MediaError, quoted
+from ...actalker_core.errors import InputError, MediaError, quote
 from ...actalker_core.faces import FaceFinder, open_finder
 from ...actalker_core.files.archive import format_name, read_format
 from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
@@ -110,7 +110,7 @@ def model_path(name: str) -> Path:
             return path
     places = ", ".join(folder_paths.get_folder_paths(KIND))
     raise InputError(
-        f"{quoted(name)}: expected a file or folder in {places}. Put it there and reload."
+        f"{quote(name)}: expected a file or folder in {places}. Put it there and reload."
     )
 
 
@@ -122,7 +122,7 @@ def new_model_path(name: str) -> Path:
     """
     if len(split_name("File name", name, FORBIDDEN_IN_NEW_NAMES)) != 1:
         raise InputError(
-            f"File name: expected a name without folders, got {quoted(name)}. Change it."
+            f"File name: expected a name without folders, got {quote(name)}. Change it."
         )
     root = Path(folder_paths.get_folder_paths(KIND)[-1])
     whole = name if name.endswith(".safetensors") else f"{name}.safetensors"
@@ -154,7 +154,7 @@ def signals_path(name: str) -> Path:
     path = _find_below(Path(root), split_name(f"Signals of the {where} folder", bare))
     if path is None or path.suffix != ".safetensors":
         raise MediaError(
-            f"{quoted(name)}: expected a .safetensors in ComfyUI's {where} folder. Choose one of "
+            f"{quote(name)}: expected a .safetensors in ComfyUI's {where} folder. Choose one of "
             "the list; Save Signals writes them."
         )
     return path

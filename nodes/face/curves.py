@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ...actalker_core.control import curves
-from ...actalker_core.errors import InputError, quoted
+from ...actalker_core.errors import InputError, quote
 from ..common import convert, sockets
 
 GRAMMAR = (
@@ -55,7 +55,7 @@ def _strengths(numbers: float | list | None) -> tuple[float, ...]:
         return (1.0,)
     several = numbers if isinstance(numbers, list | tuple) else [numbers]
     if not all(isinstance(number, int | float) for number in several):
-        raise InputError(f"Curve: expected numbers, got {quoted(several)}. Connect others.")
+        raise InputError(f"Curve: expected numbers, got {quote(several)}. Connect others.")
     return tuple(map(float, several))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from actalker_core.cli import main
 from actalker_core.cli.inputs import check_texts
 from actalker_core.cli.parser import parser
-from actalker_core.errors import LONGEST_MESSAGE, InputError
+from actalker_core.errors import MAX_MESSAGE_LENGTH, InputError
 from fuzz import saved_signals, words
 from fuzz.mutations import damaged
 
@@ -81,7 +81,7 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
         line = said.getvalue().splitlines()[-1]
         assert ": error: " in line
         assert line.isprintable(), ascii(line)
-        assert len(line) < LONGEST_MESSAGE + 100, len(line)
+        assert len(line) < MAX_MESSAGE_LENGTH + 100, len(line)
         raise InputError(line)
     if hasattr(options, "audio_gate"):
         check_texts(options)

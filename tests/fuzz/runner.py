@@ -39,7 +39,7 @@ CASE_WALL_SECONDS = 60.0
 START_SECONDS = 240.0
 MEMORY_BYTES = 2 * 1024**3
 """What a case may take beyond what the libraries do."""
-LONGEST_MESSAGE = 600
+MAX_MESSAGE_LENGTH = 600
 CLEAR, ACCEPTED = "clear", "accepted"
 
 Case = Callable[[random.Random, Path, Path], None]
@@ -220,7 +220,7 @@ def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
         end, why = ACCEPTED, ""
     except ACTalkerError as error:
         end, why = CLEAR, str(error)
-        if not why.isprintable() or not 10 < len(why) <= LONGEST_MESSAGE:
+        if not why.isprintable() or not 10 < len(why) <= MAX_MESSAGE_LENGTH:
             end = "unclear"
     except BaseException as error:  # whatever it is, it is a fault
         place = traceback.extract_tb(error.__traceback__)[-4:]

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ...errors import InputError, MediaError, quoted
+from ...errors import InputError, MediaError, quote
 from ...faces.blendshapes import NAMES
 from ...faces.box import Box, enlarge_box, squared_box
 from ...faces.face import LARGEST, FaceFinder, find_face
@@ -18,8 +18,9 @@ from ...faces.landmarker import Landmarker
 from ...faces.portrait import crop_resized
 from ...files.archive import read_archive, write_archive
 from ...files.headers import parse_json
+from ...limits import MAX_TEXT_LENGTH
 from ...media import load_image
-from ...text import LONGEST_TEXT, check_text
+from ...text import check_text
 from ..signals import FLOAT_DTYPES, ExpressionSignal
 from .clip import CLIPEncoder
 
@@ -146,7 +147,7 @@ def _read_caption(image: Path) -> str:
         return ""
     try:
         with file.open(encoding="utf-8") as text:
-            return check_text(f"Caption {file}", text.read(LONGEST_TEXT + 1)).strip()
+            return check_text(f"Caption {file}", text.read(MAX_TEXT_LENGTH + 1)).strip()
     except (OSError, UnicodeDecodeError) as error:
         raise MediaError(f"{file}: expected a caption in UTF-8 ({error}). Save it so.") from error
 
@@ -266,5 +267,5 @@ def _parse_texts(key: str, json_text: str) -> tuple[str, ...]:
             f"Bank: expected a list of {key} in JSON, got something else ({error}). Build it again."
         ) from error
     if not isinstance(texts, list):
-        raise InputError(f"Bank: expected a list of {key}, got {quoted(texts)}. Build it again.")
+        raise InputError(f"Bank: expected a list of {key}, got {quote(texts)}. Build it again.")
     return tuple(texts)

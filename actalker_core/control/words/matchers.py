@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import InputError, quoted
+from ...errors import InputError, quote
 from ...faces.blendshapes import NAMES
 from ...limits import TEMPERATURE
 from .bank import Bank
@@ -144,7 +144,7 @@ class WordMatcher:
                 return is_best / is_best.sum()
         expected = ", ".join(sorted(" ".join(sorted(entry)) for entry in self._entries))
         raise InputError(
-            f"No expression of the bank is called {quoted(text)}: expected words of {expected}. "
+            f"No expression of the bank is called {quote(text)}: expected words of {expected}. "
             "Caption the bank so, or match by CLIP."
         )
 
@@ -165,6 +165,6 @@ def _find_preset(text: str) -> str:
         if group & words:
             return name
     raise InputError(
-        f"No preset is called {quoted(text)}: expected one of {', '.join(PRESETS)}, or a synonym. "
+        f"No preset is called {quote(text)}: expected one of {', '.join(PRESETS)}, or a synonym. "
         "Give a CLIP to match any text."
     )

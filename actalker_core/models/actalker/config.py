@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type
 
 from ...control.regions import FACE_ENLARGED
 from ...diffusion.schedules import KARRAS_RHO
-from ...errors import InputError, quoted
+from ...errors import InputError, quote
 from ...limits import GUIDANCE
 
 
@@ -280,12 +280,12 @@ def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
             another type or out of its range.
     """
     if not isinstance(values, Mapping):
-        raise InputError(f"{kind.__name__}: expected names and values, got {quoted(values)}.")
+        raise InputError(f"{kind.__name__}: expected names and values, got {quote(values)}.")
     hints = get_type_hints(kind, include_extras=True)
     unknown = sorted(set(values) - set(hints))
     if unknown:
         raise InputError(
-            f"{kind.__name__}: does not know {', '.join(map(quoted, unknown[:4]))}. "
+            f"{kind.__name__}: does not know {', '.join(map(quote, unknown[:4]))}. "
             "The file may come from a newer version of this pack: update it."
         )
     restored = {
@@ -308,12 +308,10 @@ def _restored(hint: Any, value: Any, name: str) -> Any:
     kind, *ranges = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     kinds = {int: (int,), float: (int, float), bool: (bool,)}.get(kind, ())
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
-        raise InputError(
-            f"{name}: expected {getattr(kind, '__name__', kind)}, got {quoted(value)}."
-        )
+        raise InputError(f"{name}: expected {getattr(kind, '__name__', kind)}, got {quote(value)}.")
     for bounds in ranges:
         if not bounds.least <= value <= bounds.most:
             raise InputError(
-                f"{name}: expected {bounds.least:g} to {bounds.most:g}, got {quoted(value)}."
+                f"{name}: expected {bounds.least:g} to {bounds.most:g}, got {quote(value)}."
             )
     return value

@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import InputError, quoted
+from ...errors import InputError, quote
 from . import chunked, mamba_ssm_cuda, reference, trainable
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def choose_backend(name: str, device_type: str, dtype: torch.dtype = torch.float
         InputError: `name` is not one of `CHOICES`.
     """
     if name not in CHOICES:
-        raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got {quoted(name)}.")
+        raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got {quote(name)}.")
     fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
     default = "mamba_ssm" if fast else "chunked"
     can_run = name in BACKENDS and (name != "mamba_ssm" or fast)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from actalker_core.control import curves
 from actalker_core.control.curves import Key, interpolate_keys, loudness_envelope
-from actalker_core.errors import InputError, quoted
+from actalker_core.errors import InputError, quote
 from actalker_core.media import Audio
 
 MODEL_FPS = 12.5
@@ -499,7 +499,7 @@ def test_what_cannot_be_read_is_shown_where_it_stands(marked: str, expected: str
     text = marked.replace("|", "")
     place = rf"{marked.index('|') + 1}" if "|" in marked else r"\d+"
     said = rf"expected .*{expected or ''}.* at character {place}, got"
-    with pytest.raises(InputError, match=rf"Gate {re.escape(quoted(text))}: {said}"):
+    with pytest.raises(InputError, match=rf"Gate {re.escape(quote(text))}: {said}"):
         curves.parse_curve(text, 5, MODEL_FPS, SOUND)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actalker_core.control.grammar import Span
-from actalker_core.errors import InputError, quoted
+from actalker_core.errors import InputError, quote
 
 quick = settings(max_examples=60, deadline=None, database=None)
 
@@ -19,7 +19,7 @@ messy = st.text(alphabet=st.sampled_from("ab;; \t\n=:.é図😀1\u3000"), max_si
 
 def named_part(error: InputError, kind: str, whole: str) -> tuple[int, str]:
     """Position and text of the part that an error names."""
-    start = f"{kind} {quoted(whole)}: "
+    start = f"{kind} {quote(whole)}: "
     assert str(error).startswith(start)
     rest = str(error).removeprefix(start)
     found = re.fullmatch(r"expected .* at character (\d+), got '(.*)'\. Correct it there\.", rest)
@@ -38,7 +38,7 @@ def test_pieces_know_where_they_stand(whole: str) -> None:
         assert whole[part.start : part.end] == part.text == part.text.strip()
         at, text = named_part(part.error("more"), "Prompt", whole)
         assert at == part.start
-        assert f"'{text}'" == quoted(part.text)
+        assert f"'{text}'" == quote(part.text)
     starts = [part.start for part in parts]
     assert starts == sorted(set(starts))
 

@@ -26,14 +26,21 @@ from actalker_core.control.words.bank import read_references
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.diffusion.guidance_cache import GuidanceInterval
 from actalker_core.diffusion.windows import Windows
-from actalker_core.errors import LONGEST_MESSAGE, MOST_QUOTED, InputError, one_line, quoted
+from actalker_core.errors import (
+    MAX_MESSAGE_LENGTH,
+    MAX_QUOTE_LENGTH,
+    InputError,
+    quote,
+    to_one_line,
+)
 from actalker_core.faces import Face
 from actalker_core.faces.portrait import prepare_portrait
+from actalker_core.limits import MAX_TEXT_LENGTH
 from actalker_core.models.actalker.config import SamplingConfig
 from actalker_core.models.actalker.guidance import Guidance
 from actalker_core.models.actalker.pipeline import sample_latents
 from actalker_core.models.actalker.plan import RegionChoice, plan_video
-from actalker_core.text import LONGEST_TEXT, check_text, parse_number, parse_whole_number
+from actalker_core.text import check_text, parse_number, parse_whole_number
 
 SOON_SECONDS = 5.0
 """Of the processor; what was quadratic took minutes."""
@@ -51,8 +58,8 @@ def test_a_message_is_one_printable_line_that_can_be_encoded(text: str) -> None:
     said = str(InputError(f"{text}: cannot be read."))
     assert said.isprintable()
     assert said.encode()
-    assert len(said) <= LONGEST_MESSAGE
-    assert one_line(said) == said
+    assert len(said) <= MAX_MESSAGE_LENGTH
+    assert to_one_line(said) == said
 
 
 def test_a_long_message_keeps_what_failed_and_what_to_do() -> None:
@@ -64,10 +71,10 @@ def test_a_long_message_keeps_what_failed_and_what_to_do() -> None:
 @quick
 @given(ANY)
 def test_what_is_quoted_is_short_and_printable(text: str) -> None:
-    said = quoted(text)
+    said = quote(text)
     assert said.isprintable()
-    assert len(said) <= MOST_QUOTED + 2
-    if text.isprintable() and len(text) <= MOST_QUOTED:
+    assert len(said) <= MAX_QUOTE_LENGTH + 2
+    if text.isprintable() and len(text) <= MAX_QUOTE_LENGTH:
         assert said == f"'{text}'"
 
 
@@ -75,7 +82,7 @@ def test_what_is_quoted_is_short_and_printable(text: str) -> None:
     "value", [None, 5, 10**5000, [1] * 10**6, {"a": {"b": "c" * 999}}, b"x"], ids=type
 )
 def test_what_is_no_text_is_quoted_too(value: object) -> None:
-    assert 0 < len(quoted(value)) <= MOST_QUOTED
+    assert 0 < len(quote(value)) <= MAX_QUOTE_LENGTH
 
 
 # Numbers ------------------------------------------------------------------------------------------
@@ -230,18 +237,18 @@ READERS = {
 LONG = [
     ("gate", keys(20_000)),
     ("gate", "invert " * 2_000 + "1"),
-    ("gate", "invert " * (LONGEST_TEXT // 7 - 1) + "1"),
-    ("gate", "0 " * (LONGEST_TEXT // 2)),
-    ("gate", "*" * LONGEST_TEXT),
-    ("gate", " " * LONGEST_TEXT),
-    ("gate", "0:1," * (LONGEST_TEXT // 4)),
-    ("gate", "1" * LONGEST_TEXT),
-    ("gate", ", " * (LONGEST_TEXT // 2)),
-    ("prompt", ";" * LONGEST_TEXT),
-    ("prompt", "1s: a;" * (LONGEST_TEXT // 6)),
-    ("prompt", "1s: a" + ", 1" * (LONGEST_TEXT // 4)),
-    ("edit", "trim=" + "1:" * (LONGEST_TEXT // 2 - 3)),
-    ("region", "lips+" * (LONGEST_TEXT // 5)),
+    ("gate", "invert " * (MAX_TEXT_LENGTH // 7 - 1) + "1"),
+    ("gate", "0 " * (MAX_TEXT_LENGTH // 2)),
+    ("gate", "*" * MAX_TEXT_LENGTH),
+    ("gate", " " * MAX_TEXT_LENGTH),
+    ("gate", "0:1," * (MAX_TEXT_LENGTH // 4)),
+    ("gate", "1" * MAX_TEXT_LENGTH),
+    ("gate", ", " * (MAX_TEXT_LENGTH // 2)),
+    ("prompt", ";" * MAX_TEXT_LENGTH),
+    ("prompt", "1s: a;" * (MAX_TEXT_LENGTH // 6)),
+    ("prompt", "1s: a" + ", 1" * (MAX_TEXT_LENGTH // 4)),
+    ("edit", "trim=" + "1:" * (MAX_TEXT_LENGTH // 2 - 3)),
+    ("region", "lips+" * (MAX_TEXT_LENGTH // 5)),
     *((name, "x" * 1_000_000) for name in READERS),
 ]
 
@@ -249,7 +256,7 @@ LONG = [
 @pytest.mark.parametrize(("name", "text"), LONG, ids=lambda text: f"{text[:9]}… {len(text)}")
 def test_long_texts_are_read_or_refused_soon(name: str, text: str) -> None:
     start = time.process_time()
-    assert len(complaint(READERS[name], text)) <= LONGEST_MESSAGE
+    assert len(complaint(READERS[name], text)) <= MAX_MESSAGE_LENGTH
     assert time.process_time() - start < SOON_SECONDS
 
 
@@ -267,7 +274,7 @@ def test_what_is_no_text_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("wrong", ["\ud800", "\0"], ids=ascii)
 def test_what_cannot_be_written_is_refused_where_it_stands(wrong: str) -> None:
-    with pytest.raises(InputError, match=rf"'ab{re.escape(quoted(wrong)[1:])}.* at character 3\."):
+    with pytest.raises(InputError, match=rf"'ab{re.escape(quote(wrong)[1:])}.* at character 3\."):
         check_text("Prompt", f"ab{wrong}")
 
 
@@ -354,8 +361,8 @@ def test_argparse_s_own_complaints_are_printable_too(
         said = capsys.readouterr().err.splitlines()[-1]
         assert "error: " in said
         assert said.isprintable()
-        assert len(said) < LONGEST_MESSAGE + 99
-        assert "z" * (MOST_QUOTED + 2) not in said
+        assert len(said) < MAX_MESSAGE_LENGTH + 99
+        assert "z" * (MAX_QUOTE_LENGTH + 2) not in said
 
 
 def test_json_takes_every_message() -> None:

@@ -13,7 +13,7 @@ from torch import Tensor
 from actalker_core.diffusion.loop import Progress, sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
-from actalker_core.errors import Cancelled, InputError
+from actalker_core.errors import CancelledError, InputError
 from actalker_core.models.actalker.guidance import Guidance, Pass, equal_passes, plan_passes
 
 
@@ -202,7 +202,7 @@ def test_the_callback_sees_every_step() -> None:
 
 def test_the_callback_cancels() -> None:
     denoiser = FakeDenoiser(4)
-    with pytest.raises(Cancelled, match="after step 2 of 5"):
+    with pytest.raises(CancelledError, match="after step 2 of 5"):
         sample(
             denoiser,
             noise(4),

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from actalker_core.errors import InputError, quoted
+from actalker_core.errors import InputError, quote
 from actalker_core.files.archive import read_format
 from actalker_core.files.headers import MAX_HEADER_BYTES, parse_json
 
@@ -93,7 +93,7 @@ def test_what_is_no_file_is_not_waited_for(tmp_path: Path, kind: str) -> None:
         "tiny",
         '"\x00"',
     ],
-    ids=quoted,
+    ids=quote,
 )
 def test_strange_json_is_refused(text: str) -> None:
     with pytest.raises(InputError):
@@ -109,7 +109,7 @@ def test_json_comes_back(value: object) -> None:
     "value", ["x" * 10**6, "\x1b[31m\n" * 100, "\ud800", [[[[[[[[]]]]]]]] * 10**5, "é" * 81, "ok"]
 )
 def test_a_quote_is_short_and_can_be_printed(value: object) -> None:
-    shown = quoted(value)
+    shown = quote(value)
     assert 0 < len(shown) <= 82, "with its quotation marks"
     assert shown.isprintable()
     assert shown.encode()

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....errors import ACTalkerError, CheckpointError, InputError, quoted
+from ....errors import ACTalkerError, CheckpointError, InputError, quote
 from ....files.headers import parse_json
 from ....files.writing import save_tensors
 from ....ops.layers import FUSED
@@ -159,7 +159,7 @@ def _config(file: Any, path: Path) -> ModelConfig:
     if values.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: expected a checkpoint of this pack (format '{FORMAT}'), got "
-            f"{quoted(values.get('format', 'none'))}. Make one from the released files with "
+            f"{quote(values.get('format', 'none'))}. Make one from the released files with "
             "`python -m actalker_core convert`, or the node Convert Checkpoint."
         )
     try:

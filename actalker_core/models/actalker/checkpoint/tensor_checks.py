@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ....errors import CheckpointError, quoted
+from ....errors import CheckpointError, quote
 
 FLOAT_DTYPES = (
     torch.float16,
@@ -23,7 +23,7 @@ NAMED = 4
 
 def abbreviate(names: list[str]) -> str:
     """The first few of many names."""
-    return ", ".join(map(quoted, names[:NAMED])) + (", …" if len(names) > NAMED else "")
+    return ", ".join(map(quote, names[:NAMED])) + (", …" if len(names) > NAMED else "")
 
 
 def describe_unreadable(tensor: Tensor) -> str | None:
@@ -79,6 +79,6 @@ def refuse_tensors(misfits: Mapping[str, str], path: Path) -> None:
     more = f" {len(others)} more do not fit either: {abbreviate(others)}." if others else ""
     raise CheckpointError(
         f"{path}: expected ordinary tensors of finite numbers that their type can hold, but "
-        f"{quoted(name)} {what}.{more} Choose fp32 or bf16 if the type is too narrow; else get "
+        f"{quote(name)} {what}.{more} Choose fp32 or bf16 if the type is too narrow; else get "
         "the file again from its source."
     )

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ....errors import CheckpointError, quoted
+from ....errors import CheckpointError, quote
 from ....files.headers import open_tensors
 from .tensor_checks import abbreviate, describe_unreadable, refuse_tensors
 
@@ -175,7 +175,7 @@ def check_keys(
     missing = [key for key in expected if key not in found]
     foreign = [key for key in found if key not in expected]
     reshaped = [
-        f"{key} (expected {list(expected[key])}, got {quoted(list(shape))})"
+        f"{key} (expected {list(expected[key])}, got {quote(list(shape))})"
         for key, shape in found.items()
         if key in expected and shape != expected[key]
     ]

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....control.signals import AudioSignal
-from ....errors import InputError, quoted
+from ....errors import InputError, quote
 from ....media import Audio
 from ....ops.attention import scaled_dot_product_attention
 from ....ops.finite import check_encoded
@@ -166,7 +166,7 @@ def compute_hidden_states(
         InputError: audio shorter than one state pair (40 ms), or an unknown cut.
     """
     if cut not in CUTS:
-        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got {quoted(cut)}.")
+        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got {quote(cut)}.")
     total = samples.shape[0]
     if not count_states(total):
         raise InputError(

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from actalker_core.control.words.bank import MAX_ENTRIES, Bank, load_bank, save_bank
 from actalker_core.errors import InputError, MediaError
-from actalker_core.text import LONGEST_TEXT
+from actalker_core.limits import MAX_TEXT_LENGTH
 
 CASES = Path(__file__).parents[3] / "data" / "cases"
 QUICK_SECONDS = 5
@@ -64,7 +64,7 @@ def test_a_bank_of_another_kind_of_contents(case: str, word: str) -> None:
         '["a", null]',
         '["a", ["b"]]',
         '["a"]',
-        json.dumps(["x" * (LONGEST_TEXT + 1), "b"]),
+        json.dumps(["x" * (MAX_TEXT_LENGTH + 1), "b"]),
         '["a", "\\ud800"]',
         json.dumps(["a"] * (MAX_ENTRIES + 1)),
     ],
@@ -123,7 +123,7 @@ def test_texts_that_are_not_needed_do_not_matter(tmp_path: Path) -> None:
     assert len(load_bank(written(tmp_path / "bank.safetensors", note="x" * 10_000))) == 2
 
 
-@pytest.mark.parametrize("name", ["x" * (LONGEST_TEXT + 1), "\udce4.png", 3])
+@pytest.mark.parametrize("name", ["x" * (MAX_TEXT_LENGTH + 1), "\udce4.png", 3])
 def test_a_bank_is_not_built_of_such_names_either(name: str) -> None:
     with pytest.raises(InputError, match="Bank, text") as error:
         Bank((name,), torch.ones(1, 7))

@@ -26,7 +26,7 @@ from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.control.words.matchers import CLIPMatcher, PresetMatcher
 from actalker_core.control.words.presets import PRESETS
 from actalker_core.control.words.prompt import Moment, express_words, parse_prompt
-from actalker_core.errors import InputError, quoted
+from actalker_core.errors import InputError, quote
 
 # Expressions -------------------------------------------------------------------------------------
 
@@ -169,7 +169,7 @@ def test_a_prompt_that_cannot_be_read_is_pointed_into(marked: str) -> None:
     prompt, character = marked.replace("^", ""), marked.index("^") + 1
     with pytest.raises(InputError, match=rf"(?s)^Prompt .*at character {character},") as caught:
         parse_prompt(prompt)
-    assert quoted(prompt) in str(caught.value)
+    assert quote(prompt) in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["   ", "\n\n", " ; "])
