@@ -13,7 +13,7 @@ GROUND = {"errors", "limits", "text", "files"}
 BELOW = {
     "errors": set(),
     "limits": {"errors"},
-    "text": {"errors"},
+    "text": {"errors", "limits"},
     "files": {"errors", "limits", "text"},
     "media": GROUND,
     "ops": GROUND,
