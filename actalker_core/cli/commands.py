@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 import torch
 
 from ..control import curves
-from ..control.edits import parse_edit
+from ..control.edits import blend_signals, parse_edit
 from ..control.monitor import MonitorRows, draw_monitor
-from ..control.signals import KINDS, Signals, load_signals, save_signals
+from ..control.signals import load_signals, save_signals
 from ..control.words.bank import Bank, build_bank, extract_bank, read_references, save_bank
 from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
@@ -144,21 +144,11 @@ def run_signals(options: argparse.Namespace) -> None:
     for edit in edits:
         signals = edit(signals)
     if options.blend is not None:
-        signals = _blended(signals, load_signals(options.blend), options.blend_curve)
+        curve = curves.Curve(options.blend_curve)
+        signals = blend_signals(signals, load_signals(options.blend), curve)
     save_signals(options.out, signals)
     for name, signal in signals.present.items():
         log.info("%s: %s, %.2f s at %g Hz", options.out, name, signal.seconds, signal.rate_hz)
-
-
-def _blended(signals: Signals, others: Signals, curve: str) -> Signals:
-    """Every kind that both have is blended; the rest is taken from whichever has it."""
-    blended: dict[str, Any] = {**others.present, **signals.present}
-    for name in KINDS:
-        mine, theirs = signals.present.get(name), others.present.get(name)
-        if mine is not None and theirs is not None:
-            share = curves.parse_curve(curve, len(mine), mine.rate_hz)
-            blended[name] = mine.blend(theirs, share, mine.rate_hz)
-    return Signals(**blended)
 
 
 def run_bank(options: argparse.Namespace) -> None:

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
+from .curves import Curve, DrawnCurve
 from .grammar import Span
 from .signals import KINDS, DrivingSignal, Signals
 
@@ -43,6 +45,24 @@ class Edit:
         """
         function, _, _ = EDITS[self.name]
         return signals.edit(lambda signal: function(signal, *self.values), self.kind)
+
+
+def blend_signals(first: Signals, second: Signals, curve: Curve | DrawnCurve) -> Signals:
+    """The first where the curve is 0, the second where it is 1, kind by kind.
+
+    A kind that only one of them has is taken as it is.
+
+    Raises:
+        InputError: see `DrivingSignal.blend` and `parse_curve`.
+    """
+
+    def blend(kind: str) -> Any:
+        signal = first.present[kind]
+        strengths = curve.sample(len(signal), signal.rate_hz)
+        return signal.blend(second.present[kind], strengths, signal.rate_hz)
+
+    shared = [kind for kind in first.present if kind in second.present]
+    return Signals(**{**second.present, **first.present, **{kind: blend(kind) for kind in shared}})
 
 
 def parse_edit(text: str) -> Edit:

@@ -82,7 +82,7 @@ class EncodeAudio(io.ComfyNode):
                 ),
             ],
             [
-                sockets.Signal.Output("audio_signal", tooltip="For Conditioning."),
+                sockets.AudioSignal.Output("audio_signal", tooltip="For Conditioning."),
                 io.Int.Output("frame_count", tooltip="Frames that the speech lasts at fps."),
                 io.Audio.Output("trimmed_audio", tooltip="As long as those frames."),
             ],
@@ -159,8 +159,10 @@ class EncodeMotion(io.ComfyNode):
                 ),
             ],
             [
-                sockets.Signal.Output("expression_signal", tooltip="Expression and gaze."),
-                sockets.Signal.Output("pose_signal", tooltip="Rotation of the head."),
+                sockets.ExpressionSignal.Output(
+                    "expression_signal", tooltip="Expression and gaze."
+                ),
+                sockets.PoseSignal.Output("pose_signal", tooltip="Rotation of the head."),
                 sockets.Track.Output(
                     "face_track",
                     tooltip="The face in each frame, for masks and monitor. Empty if it was not "

@@ -1,5 +1,7 @@
 """What the nodes share that lay signals, masks and gates over a clip."""
 
+from typing import Any
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -27,27 +29,44 @@ from ..face.curves import OPEN
 END = "end"
 
 
-def signal_inputs(where: str) -> list:
-    """Up to one signal of each kind."""
+SIGNAL_SOCKETS = {
+    "audio_signal": (sockets.AudioSignal, "Lips"),
+    "expression_signal": (sockets.ExpressionSignal, "Expression"),
+    "pose_signal": (sockets.PoseSignal, "Head rotation"),
+}
+"""Id of an input or output -> its type, and what it moves."""
+
+
+def signal_inputs(where: str, prefix: str = "") -> list[Any]:
+    """Up to one signal of each kind; their ids begin with the prefix."""
     return [
-        sockets.Signal.Input("audio_signal", optional=True, tooltip=f"Lips, {where}."),
-        sockets.Signal.Input("expression_signal", optional=True, tooltip=f"Expression, {where}."),
-        sockets.Signal.Input("pose_signal", optional=True, tooltip=f"Head rotation, {where}."),
+        kind.Input(f"{prefix}{id}", optional=True, tooltip=f"{part}, {where}.")
+        for id, (kind, part) in SIGNAL_SOCKETS.items()
+    ]
+
+
+def signal_outputs(tooltip: str, prefix: str = "") -> list[Any]:
+    """One signal of each kind; their ids begin with the prefix."""
+    return [
+        kind.Output(f"{prefix}{id}", tooltip=tooltip) for id, (kind, _) in SIGNAL_SOCKETS.items()
     ]
 
 
 def make_signals(
-    audio: DrivingSignal | None, expression: DrivingSignal | None, pose: DrivingSignal | None
+    audio: DrivingSignal | None,
+    expression: DrivingSignal | None,
+    pose: DrivingSignal | None,
+    prefix: str = "",
 ) -> Signals:
-    """The signals of three inputs.
+    """The signals of the inputs that `signal_inputs` makes.
 
     Raises:
         InputError: one is of another kind.
     """
     return Signals(
-        convert.check_signal(audio, AudioSignal, "audio_signal"),
-        convert.check_signal(expression, ExpressionSignal, "expression_signal"),
-        convert.check_signal(pose, PoseSignal, "pose_signal"),
+        convert.check_signal(audio, AudioSignal, f"{prefix}audio_signal"),
+        convert.check_signal(expression, ExpressionSignal, f"{prefix}expression_signal"),
+        convert.check_signal(pose, PoseSignal, f"{prefix}pose_signal"),
     )
 
 

@@ -4,22 +4,34 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...actalker_core.control.curves import Curve
-from ...actalker_core.control.edits import EDITS
+from ...actalker_core.control.edits import EDITS, Edit, blend_signals
 from ...actalker_core.control.monitor import MonitorRows, draw_monitor
-from ...actalker_core.control.signals import DrivingSignal, load_signals, save_signals
-from ...actalker_core.errors import check_choice
+from ...actalker_core.control.signals import DrivingSignal, Signals, load_signals, save_signals
+from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.config import SamplingConfig
 from ..common import convert, files, sockets
 from ..common.node_text import show
-from .layout import length_inputs, make_signals, plan, regions_of_masks, signal_inputs
+from .layout import (
+    length_inputs,
+    make_signals,
+    plan,
+    regions_of_masks,
+    signal_inputs,
+    signal_outputs,
+)
 
 LONGEST_SECONDS = 36000.0
 
 
+def output(signals: Signals) -> io.NodeOutput:
+    """What `signal_outputs` give; None for a kind that is not there."""
+    return io.NodeOutput(signals.audio, signals.expression, signals.pose)
+
+
 class EditSignal(io.ComfyNode):
-    """Signal -> signal."""
+    """Up to one signal of each kind -> the same kinds, all edited alike."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -27,9 +39,10 @@ class EditSignal(io.ComfyNode):
         return sockets.schema(
             "Edit Signal",
             "signals",
-            "Changes a signal in time or strength. Several of these nodes may follow each other.",
+            "Changes signals in time or strength: one, or several alike. Several of these nodes "
+            "may follow each other.",
             [
-                sockets.Signal.Input("signal", tooltip="Any of the three kinds."),
+                *signal_inputs("to be edited"),
                 io.Combo.Input(
                     "edit",
                     options=list(EDITS),
@@ -55,23 +68,34 @@ class EditSignal(io.ComfyNode):
                     "seconds. Others do not use it.",
                 ),
             ],
-            [sockets.Signal.Output("edited_signal", tooltip="Of the same kind.")],
+            signal_outputs("Empty without its input.", "edited_"),
             aliases=["trim motion", "loop motion", "retime", "smooth motion", "exaggerate"],
         )
 
     @classmethod
     def execute(
-        cls, signal: DrivingSignal, edit: str, value: float, second_value: float
+        cls,
+        edit: str,
+        value: float,
+        second_value: float,
+        audio_signal: DrivingSignal | None = None,
+        expression_signal: DrivingSignal | None = None,
+        pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
         """One call."""
         check_choice("edit", edit, EDITS)
-        change, count, _ = EDITS[edit]
-        signal = convert.require_signal(signal, "Edit Signal")
-        return io.NodeOutput(change(signal, *(value, second_value)[:count]))
+        signals = make_signals(audio_signal, expression_signal, pose_signal)
+        if not signals.present:
+            raise InputError(
+                "Edit Signal: expected at least one signal, got none. Connect one; a file that "
+                "Load Signals reads may lack a kind."
+            )
+        _, count, _ = EDITS[edit]
+        return output(Edit(None, edit, (value, second_value)[:count])(signals))
 
 
 class MixSignals(io.ComfyNode):
-    """Two signals of one kind -> one between them."""
+    """Two signals of a kind, or of several -> one of each between them."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -79,34 +103,48 @@ class MixSignals(io.ComfyNode):
         return sockets.schema(
             "Mix Signals",
             "signals",
-            "Blends two signals of one kind along a curve, as long as the shorter one.",
+            "Blends two signals of a kind along a curve, as long as the shorter one; several "
+            "kinds alike. What has no second, or no first, passes as it is.",
             [
-                sockets.Signal.Input("first_signal", tooltip="Where the curve is 0."),
-                sockets.Signal.Input("second_signal", tooltip="Where the curve is 1."),
+                *signal_inputs("where the curve is 0", "first_"),
+                *signal_inputs("where the curve is 1", "second_"),
                 sockets.fraction_input(
                     "amount", 0.5, 0.0, 1.0, "How much of the second. 0 is the first, 1 the second."
                 ),
                 sockets.curve_input("curve", "The same over time, instead of amount."),
             ],
-            [sockets.Signal.Output("mixed_signal", tooltip="Of the same kind.")],
+            signal_outputs("Empty without its inputs.", "mixed_"),
             aliases=["blend motion", "crossfade", "interpolate expressions"],
         )
 
     @classmethod
     def execute(
         cls,
-        first_signal: DrivingSignal,
-        second_signal: DrivingSignal,
         amount: float,
+        first_audio_signal: DrivingSignal | None = None,
+        first_expression_signal: DrivingSignal | None = None,
+        first_pose_signal: DrivingSignal | None = None,
+        second_audio_signal: DrivingSignal | None = None,
+        second_expression_signal: DrivingSignal | None = None,
+        second_pose_signal: DrivingSignal | None = None,
         curve: object | None = None,
     ) -> io.NodeOutput:
         """One call."""
-        first_signal = convert.require_signal(first_signal, "Mix Signals, first")
-        second_signal = convert.require_signal(second_signal, "Mix Signals, second")
-        rate_hz = first_signal.rate_hz
+        first = make_signals(
+            first_audio_signal, first_expression_signal, first_pose_signal, "first_"
+        )
+        second = make_signals(
+            second_audio_signal, second_expression_signal, second_pose_signal, "second_"
+        )
         given = convert.from_curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
-        share = given.sample(len(first_signal), rate_hz)
-        return io.NodeOutput(first_signal.blend(second_signal, share, rate_hz))
+        if not first.present.keys() & second.present.keys():
+            kinds = [", ".join(signals.present) or "none" for signals in (first, second)]
+            raise InputError(
+                f"Mix Signals: expected a first and a second signal of one kind, got first "
+                f"{kinds[0]}, and second {kinds[1]}. Connect both; a file that Load Signals reads "
+                "may lack a kind."
+            )
+        return output(blend_signals(first, second, given))
 
 
 class SaveSignals(io.ComfyNode):
@@ -165,11 +203,7 @@ class LoadSignals(io.ComfyNode):
                     tooltip="A .safetensors of the input folder, or of the output folder.",
                 )
             ],
-            [
-                sockets.Signal.Output("audio_signal", tooltip="Empty if the file has none."),
-                sockets.Signal.Output("expression_signal", tooltip="Empty if the file has none."),
-                sockets.Signal.Output("pose_signal", tooltip="Empty if the file has none."),
-            ],
+            signal_outputs("Empty if the file has none."),
             aliases=["import motion", "load motion"],
         )
 
@@ -183,8 +217,7 @@ class LoadSignals(io.ComfyNode):
     @classmethod
     def execute(cls, signals_file: str) -> io.NodeOutput:
         """One call."""
-        found = load_signals(files.signals_path(signals_file))
-        return io.NodeOutput(found.audio, found.expression, found.pose)
+        return output(load_signals(files.signals_path(signals_file)))
 
 
 class SignalMonitor(io.ComfyNode):

@@ -133,7 +133,7 @@ class BankOfSignal(io.ComfyNode):
             "words",
             "Reference expressions that words choose from: moments of a driving clip.",
             [
-                sockets.Signal.Input("expression_signal", tooltip="Of Encode Motion."),
+                sockets.ExpressionSignal.Input("expression_signal", tooltip="Of Encode Motion."),
                 io.String.Input(
                     "moments",
                     default="0s: neutral; 1s: joyful",
@@ -147,8 +147,12 @@ class BankOfSignal(io.ComfyNode):
     @classmethod
     def execute(cls, expression_signal: DrivingSignal, moments: str) -> io.NodeOutput:
         """One call."""
-        given = convert.require_signal(expression_signal, "Bank Of Signal")
-        signal = convert.check_signal(given, ExpressionSignal, "expression_signal")
+        signal = convert.check_signal(expression_signal, ExpressionSignal, "expression_signal")
+        if signal is None:
+            raise InputError(
+                "Bank Of Signal: expected an expression signal, got none. Load Signals gives an "
+                "empty output for a kind that its file does not hold: choose another file."
+            )
         captions = {moment.seconds: moment.text for moment in parse_prompt(moments)}
         return io.NodeOutput(extract_bank(signal, captions))
 
@@ -203,7 +207,7 @@ class TextExpression(io.ComfyNode):
                     "words do not use it.",
                 ),
             ],
-            [sockets.Signal.Output("expression_signal", tooltip="For Conditioning.")],
+            [sockets.ExpressionSignal.Output("expression_signal", tooltip="For Conditioning.")],
             aliases=["emotion", "expression prompt", "text to expression", "facial expression"],
             advanced=["signal_fps", "clip_folder", "temperature"],
         )

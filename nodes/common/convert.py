@@ -243,18 +243,3 @@ def check_signal(given: DrivingSignal | None, kind: type[DrivingSignal], where: 
         f"{where}: expected {kind.__name__}, got {type(given).__name__}{source}. "
         "Connect the output of the same name."
     )
-
-
-def require_signal(given: DrivingSignal | None, where: str) -> DrivingSignal:
-    """A signal that must be there.
-
-    Raises:
-        InputError: it is empty, as an output of Load Signals whose file has none of the kind, or
-            no signal at all.
-    """
-    if given is None:
-        raise InputError(
-            f"{where}: expected a signal, got none. Load Signals gives an empty output for a kind "
-            "that its file does not hold: connect another output or choose another file."
-        )
-    return check_signal(given, DrivingSignal, where)

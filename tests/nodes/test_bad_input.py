@@ -69,7 +69,7 @@ def usable(
         "EncodeMotion": {"encoders": given["encoders"], "frames": image(frames=4), "face": WHOLE},
         "ExpressionBank": {"encoders": given["encoders"], "images": image(), "face": WHOLE},
         "TextExpression": {"bank": given["bank"], "match_by": "CLIP"},
-        "EditSignal": {"signal": given["expression"]},
+        "EditSignal": {"expression_signal": given["expression"]},
         "LoadSignals": {},
         "RegionMasks": {"portrait": given["portrait"]},
         "Conditioning": conditioning_inputs,
@@ -333,11 +333,8 @@ def test_a_finder_that_finds_nothing_says_so(
         def find_near(self, picture: Any, box: Any) -> None:
             return None
 
-    for module in ("portrait", "encode", "expressions"):
-        room = __import__(f"{comfy.package}.nodes.{module}", fromlist=["x"])
-        name = "files" if module == "expressions" else "face_finder"
-        target = room.files if name == "files" else room
-        monkeypatch.setattr(target, "face_finder", Blind)
+    for name in ("face.portrait", "actalker.encode", "common.files"):
+        monkeypatch.setattr(comfy.node_module(name), "face_finder", Blind)
     for node in ("PreparePortrait", "EncodeMotion", "Talk", "ExpressionBank"):
         face = "find" if node == "ExpressionBank" else "largest"
         assert "face" in refused(comfy, node, **(usable[node] | {"face": face}))
@@ -500,6 +497,9 @@ SIGNAL_INPUTS = [
     ("SignalMonitor", "audio_signal", "pose"),
     ("SaveSignals", "pose_signal", "expression"),
     ("BankOfSignal", "expression_signal", "audio"),
+    ("EditSignal", "pose_signal", "audio"),
+    ("MixSignals", "first_audio_signal", "expression"),
+    ("MixSignals", "second_pose_signal", "audio"),
 ]
 
 
@@ -512,18 +512,18 @@ def test_a_signal_of_another_kind_is_refused(
     assert type(given[kind]).__name__ in message
 
 
-def test_signals_of_two_kinds_do_not_mix(comfy: Comfy, given: Any) -> None:
-    pair = {"first_signal": given["audio"], "second_signal": given["pose"]}
-    message = refused(comfy, "MixSignals", **pair)
-    assert "AudioSignal" in message
-    assert "PoseSignal" in message
+def test_what_has_no_second_of_its_kind_does_not_mix(comfy: Comfy, given: Any) -> None:
+    once = {"first_audio_signal": given["audio"], "second_pose_signal": given["pose"]}
+    message = refused(comfy, "MixSignals", **once)
+    assert "first audio" in message
+    assert "second pose" in message
 
 
 @pytest.mark.parametrize(
     ("node", "names"),
     [
-        ("EditSignal", ["signal"]),
-        ("MixSignals", ["first_signal", "second_signal"]),
+        ("EditSignal", ["expression_signal"]),
+        ("MixSignals", ["first_expression_signal", "second_expression_signal"]),
         ("BankOfSignal", ["expression_signal"]),
     ],
 )
@@ -568,7 +568,7 @@ def test_nonsense_edits_are_refused(
 ) -> None:
     values = {"value": value, "second_value": second}
     assert "expected" in refused(
-        comfy, "EditSignal", signal=given["expression"], edit=edit, **values
+        comfy, "EditSignal", expression_signal=given["expression"], edit=edit, **values
     )
 
 

@@ -674,9 +674,20 @@ def test_preflight_measures_a_time(comfy: Comfy, separate: Graph, node: Any) -> 
 
 def test_edited_and_mixed_signals_drive(comfy: Comfy, separate: Graph, node: Any) -> None:
     separate |= {
-        "later": node("EditSignal", signal=["watch", 0], edit="smooth", value=0.2),
-        "mixed": node("MixSignals", first_signal=["watch", 0], second_signal=["later", 0]),
+        "later": node(
+            "EditSignal",
+            expression_signal=["watch", 0],
+            pose_signal=["watch", 1],
+            edit="smooth",
+            value=0.2,
+        ),
+        "mixed": node(
+            "MixSignals",
+            first_expression_signal=["watch", 0],
+            second_expression_signal=["later", 1],
+        ),
     }
-    separate["conditioning"]["inputs"]["expression_signal"] = ["mixed", 0]
+    separate["conditioning"]["inputs"]["expression_signal"] = ["mixed", 1]
+    separate["conditioning"]["inputs"]["pose_signal"] = ["later", 2]
     succeeded(comfy, separate)
     assert_clip(value(comfy, "decode"))

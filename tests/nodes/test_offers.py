@@ -137,7 +137,12 @@ def test_a_drawn_curve_mixes_signals(comfy: Comfy, drawn: Any) -> None:
     low, high = (
         signals.ExpressionSignal(25.0, "made", torch.full((5, 4), value)) for value in (0.0, 2.0)
     )
-    mixed = comfy.call("MixSignals", first_signal=low, second_signal=high, curve=drawn(HILL))[0]
+    mixed = comfy.call(
+        "MixSignals",
+        first_expression_signal=low,
+        second_expression_signal=high,
+        curve=drawn(HILL),
+    )[1]
     np.testing.assert_allclose(mixed.features[:, 0], [0, 1, 2, 1.2, 0.4], atol=1e-6)
 
 

@@ -40,7 +40,7 @@ def usable(comfy: Comfy, loaded: Any, portrait: Any) -> dict[str, dict[str, Any]
         "LoadSignals": {},
         "LoadModel": {"checkpoint": "built-in"},
         "ConvertCheckpoint": {"folder": "release"},
-        "EditSignal": {"signal": moved[0]},
+        "EditSignal": {"expression_signal": moved[0]},
         "Windows": {"model": model},
         "DemoMedia": {},
     }

@@ -26,7 +26,53 @@ def test_no_model(comfy: Comfy, given: Any) -> None:
 
 @pytest.mark.parametrize("given", ["smooth", 5, {}])
 def test_no_signal(comfy: Comfy, given: Any) -> None:
-    assert "expected Signal" in refused(comfy, "EditSignal", signal=given)
+    said = refused(comfy, "EditSignal", pose_signal=given)
+    assert "pose_signal: expected PoseSignal" in said
+
+
+SIGNALS = ("ACTALKER_AUDIO_SIGNAL", "ACTALKER_EXPRESSION_SIGNAL", "ACTALKER_POSE_SIGNAL")
+
+
+def signal_sockets(comfy: Comfy, side: str) -> list[tuple[str, int | str, str]]:
+    """Node, output's place or input's id, and type of all that give or take a signal."""
+    sockets: list[tuple[str, int | str, str]] = []
+    for node in comfy.nodes.NODE_CLASS_MAPPINGS:
+        if not node.startswith("ACTalker_"):
+            continue
+        info = comfy.info(node)
+        types = (
+            enumerate(info["output"])
+            if side == "output"
+            else (
+                (name, kind) for part in info["input"].values() for name, (kind, *_) in part.items()
+            )
+        )
+        sockets += [(node, place, kind) for place, kind in types if kind in SIGNALS]
+    return sockets
+
+
+def test_a_socket_of_a_signal_has_the_type_of_its_name(comfy: Comfy) -> None:
+    inputs, outputs = signal_sockets(comfy, "input"), signal_sockets(comfy, "output")
+    assert len(inputs) == 3 * 5 + 3 + 1
+    assert len(outputs) == 3 * 3 + 1 + 2 + 1
+    named = [(name, kind) for _, name, kind in inputs]
+    named += [(comfy.info(node)["output_name"][place], kind) for node, place, kind in outputs]
+    for name, kind in named:
+        assert name.split("_")[-2:] == kind.lower().split("_")[1:]
+
+
+def test_a_wire_between_signals_of_two_kinds_is_refused_before_anything_runs(comfy: Comfy) -> None:
+    for source, place, given in signal_sockets(comfy, "output"):
+        for target, name, expected in signal_sockets(comfy, "input"):
+            graph = {
+                "from": {"class_type": source, "inputs": {}},
+                "to": {"class_type": target, "inputs": {name: ["from", place]}},
+                "end": {"class_type": "PreviewAny", "inputs": {"source": ["to", 0]}},
+            }
+            ran = comfy.queue(graph)
+            assert not ran.ran, (source, target)
+            mismatch = f"received_type({given}) mismatch input_type({expected})"
+            assert (mismatch in ran.message) == (given != expected), (source, target, ran.message)
 
 
 @pytest.mark.parametrize("given", ["x", 5, None, []])

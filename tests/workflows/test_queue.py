@@ -41,6 +41,33 @@ HARMFUL: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
+MISWIRED = [
+    ("audio_signal", 0, "expression_signal"),
+    ("audio_signal", 0, "pose_signal"),
+    ("expression_signal", 1, "audio_signal"),
+    ("pose_signal", 2, "expression_signal"),
+]
+"""Output of Edit Signal, its place, and the input of Save Signals that it is wired to."""
+
+
+@pytest.mark.parametrize(("output", "place", "name"), MISWIRED)
+def test_a_wrong_wire_of_a_signal_is_refused_when_it_is_queued(
+    server: Server, output: str, place: int, name: str
+) -> None:
+    edit = {"edit": "smooth", "value": 0.2, "second_value": 0.0}
+    wired = {
+        "edit": {"class_type": "ACTalker_EditSignal", "inputs": edit},
+        "save": {
+            "class_type": "ACTalker_SaveSignals",
+            "inputs": {"filename_prefix": "x", name: ["edit", place]},
+        },
+    }
+    with pytest.raises(AssertionError, match="return_type_mismatch") as caught:
+        server.run(wired)
+    assert f"ACTALKER_{output.upper()}" in str(caught.value)
+    assert f"ACTALKER_{name.upper()}" in str(caught.value)
+
+
 def graph(node: str, inputs: dict[str, Any]) -> dict[str, Any]:
     found = {
         "media": {"class_type": "EmptyImage", "inputs": PICTURE},

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.signals import (
+    audio,
     bits,
     counting,
     each_kind,
@@ -24,7 +25,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actalker_core.control.edits import EDITS, Edit, parse_edit
+from actalker_core.control.curves import Curve
+from actalker_core.control.edits import EDITS, Edit, blend_signals, parse_edit
 from actalker_core.control.signals import AudioSignal, DrivingSignal, ExpressionSignal, Signals
 from actalker_core.errors import InputError
 
@@ -249,6 +251,26 @@ def test_a_blend_of_0_or_1_is_either_signal_exactly(
     for rate_hz in (1.0, 12.5, 400.0):
         mixed = pair[0].blend(pair[1], torch.full((3,), float(share)), rate_hz)
         assert all(torch.equal(mixed.tracks[n], track) for n, track in pair[share].tracks.items())
+
+
+def test_sets_of_signals_are_blended_kind_by_kind_each_at_its_rate() -> None:
+    first = Signals(expression=expression(seed=5), pose=pose(rate_hz=50.0, seed=6))
+    second = Signals(expression=expression(seed=7), pose=pose(rate_hz=50.0, seed=8))
+    curve = Curve("0:0, 1:1")
+    blended = blend_signals(first, second, curve)
+    assert blended.audio is None
+    for kind, signal in blended.present.items():
+        start, rate_hz = first.present[kind], signal.rate_hz
+        strengths = curve.sample(len(start), rate_hz)
+        assert same(signal, start.blend(second.present[kind], strengths, rate_hz))
+        assert not torch.equal(strengths, Curve("0").sample(len(start), rate_hz))
+
+
+def test_a_kind_that_one_set_lacks_is_taken_from_the_other() -> None:
+    first, second = Signals(pose=pose(), audio=audio()), Signals(expression=expression())
+    blended = blend_signals(first, second, Curve("0.5"))
+    assert blended == Signals(audio=first.audio, expression=second.expression, pose=first.pose)
+    assert blend_signals(Signals(), Signals(), Curve("1")) == Signals()
 
 
 def test_a_blend_follows_its_curve_which_holds_at_its_end() -> None:
