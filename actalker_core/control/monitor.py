@@ -187,5 +187,5 @@ def _landmarks(shown: MonitorRows) -> NDArray[np.float32]:
 
 def _mark_missed(axis: Any, shown: MonitorRows) -> None:
     assert shown.track is not None
-    for frame in shown.track.missed:
+    for frame in shown.track.gaps:
         axis.axvspan(frame - 0.5, frame + 0.5, color="tab:grey", alpha=0.3)

@@ -1,16 +1,16 @@
-"""Faces in pictures and clips: finding, choosing, following and measuring them."""
+"""Faces in images and clips: finding, choosing, following and measuring them."""
 
 from .box import Box
-from .face import Depth, Face, FaceFinder, choose_face, find_face
+from .face import Face, FaceFinder, SearchDepth, choose_face, find_face
 from .finder import DEFAULT_PATH, download_landmarker, open_finder
 from .track import Track, track_face
 
 __all__ = [
     "DEFAULT_PATH",
     "Box",
-    "Depth",
     "Face",
     "FaceFinder",
+    "SearchDepth",
     "Track",
     "choose_face",
     "download_landmarker",

@@ -7,7 +7,7 @@ stay in the file. Letters: n faces, t tokens, d channels.
 import numpy as np
 from numpy.typing import NDArray
 
-from .tflite import half_tensors
+from .tflite import read_float16_tensors
 
 Array = NDArray[np.float32]
 
@@ -38,7 +38,7 @@ INPUTS = (
     473, 474, 475, 476, 477,
 )
 # fmt: on
-"""The landmarks that the network looks at."""
+"""The landmarks that the network reads."""
 
 ROOT = "model_1/GhumMarkerPoserMlpMixerGeneral/"
 BLOCKS = 4
@@ -52,42 +52,45 @@ class Blendshapes:
     """
 
     def __init__(self, tflite: bytes) -> None:
-        weights = dict(half_tensors(tflite))
+        weights = dict(read_float16_tensors(tflite))
         self._weights = {key.removeprefix(ROOT): value for key, value in weights.items()}
 
     def __call__(self, landmarks: Array) -> Array:
         """(n, 478, 3) in pixels -> (n, 52) in 0…1, named by `NAMES`."""
         points = landmarks[:, INPUTS, :2]
+        # Centred and scaled, so that neither place nor size of the face matters; 0.5 was trained.
         points = points - points.mean(1, keepdims=True)
         size = np.linalg.norm(points, axis=2, keepdims=True).mean(1, keepdims=True)
         points = points / np.maximum(size, EPSILON) * 0.5
+        # The first layer mixes the points of each axis into fewer tokens of two channels.
         tokens = self._linear(points.swapaxes(1, 2), "conv2d").swapaxes(1, 2)
         x = self._linear(tokens, "MLPMixer/input_tokens_embedding")
-        extra = self._weights["MLPMixer/AddExtraTokens/strided_slice_1"].reshape(1, 1, -1)
-        x = np.concatenate([np.broadcast_to(extra, (len(x), 1, extra.shape[2])), x], axis=1)
+        # A class token in front gathers what the blocks mix into it; only that one is read.
+        class_token = self._weights["MLPMixer/AddExtraTokens/strided_slice_1"].reshape(1, 1, -1)
+        x = np.concatenate([class_token.repeat(len(x), axis=0), x], axis=1)
         for block in range(BLOCKS):
-            x = self._mixed(x, f"MLPMixer/MixerBlock_{block}")
-        answer = self._linear(x[:, 0], "output_blendweights")
-        return np.asarray(1 / (1 + np.exp(-answer)), np.float32)
+            x = self._mix(x, f"MLPMixer/MixerBlock_{block}")
+        logits = self._linear(x[:, 0], "output_blendweights")
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
-    def _mixed(self, x: Array, block: str) -> Array:
+    def _mix(self, x: Array, block: str) -> Array:
         """(n, t, d): first every channel over all tokens, then every token over all channels."""
-        across = self._normalised(x, f"{block}/layer_norm1").swapaxes(1, 2)
-        x = x + self._mlp(across, f"{block}/mlp_token_mixing").swapaxes(1, 2)
-        within = self._normalised(x, f"{block}/layer_norm2")
-        return x + self._mlp(within, f"{block}/mlp_channel_mixing")
+        columns = self._normalise(x, f"{block}/layer_norm1").swapaxes(1, 2)
+        x = x + self._mlp(columns, f"{block}/mlp_token_mixing").swapaxes(1, 2)
+        rows = self._normalise(x, f"{block}/layer_norm2")
+        return x + self._mlp(rows, f"{block}/mlp_channel_mixing")
 
     def _mlp(self, x: Array, name: str) -> Array:
-        hidden = np.maximum(self._linear(x, f"{name}/Mlp_1"), 0)
-        return self._linear(hidden, f"{name}/Mlp_2")
+        x = np.maximum(self._linear(x, f"{name}/Mlp_1"), 0)
+        return self._linear(x, f"{name}/Mlp_2")
 
     def _linear(self, x: Array, name: str) -> Array:
         kernel = self._weights[f"{name}/Conv2D"]  # out 1 1 in
         bias = self._weights[f"{name}/BiasAdd/ReadVariableOp"]
         return np.asarray(x @ kernel.reshape(len(kernel), -1).T + bias, np.float32)
 
-    def _normalised(self, x: Array, name: str) -> Array:
+    def _normalise(self, x: Array, name: str) -> Array:
+        """Layer norm over the channels, with a scale and no shift."""
         scale = self._weights[f"{name}/batchnorm/mul/ReadVariableOp"]
-        centred = x - x.mean(-1, keepdims=True)
-        spread = np.sqrt((centred**2).mean(-1, keepdims=True) + EPSILON)
-        return np.asarray(centred / spread * scale, np.float32)
+        x = x - x.mean(-1, keepdims=True)
+        return np.asarray(x / np.sqrt((x**2).mean(-1, keepdims=True) + EPSILON) * scale, np.float32)

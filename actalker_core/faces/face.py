@@ -1,5 +1,6 @@
 """What is known about a face, and which of several is meant."""
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -10,13 +11,13 @@ from torch import Tensor
 
 from ..errors import FaceError, InputError, quote
 from ..text import parse_whole_number
-from .box import Box, box_area, box_centre, is_same
+from .box import Box, box_area, box_centre, is_same_face
 
 Array = NDArray[np.float32]
 
-DEEP_EVERY_FRAMES = 25
-"""Until a face is found, small ones are looked for only this often, as it takes long."""
-SAME_COLUMN = 0.1
+FULL_SEARCH_FRAMES = 25
+"""Until a face is found, small ones are looked for only every so many frames: it takes long."""
+COLUMN_WIDTH = 0.1
 """Of a face's width; where a finder sees its middle varies by less from size to size."""
 LARGEST = "largest"
 ORDERS = (LARGEST, "left", "right", "centre")
@@ -24,7 +25,7 @@ ORDERS = (LARGEST, "left", "right", "centre")
 
 @dataclass(frozen=True)
 class Face:
-    """One face in a picture.
+    """One face in an image.
 
     Attributes:
         box: around its landmarks, or as detected or given where there are none.
@@ -38,69 +39,82 @@ class Face:
     landmarks: Array | None = None
 
 
-Depth = Literal["whole", "largest", "all"]
-"""How long faces are looked for: "whole" takes a glance at the whole picture, which shows large
+SearchDepth = Literal["whole", "largest", "all"]
+"""How long faces are looked for: "whole" takes a glance at the whole image, which shows large
 ones only; "largest" goes on until no larger face can be missing; "all" finds them all."""
 
 
 class FaceFinder(Protocol):
     """Something that finds faces."""
 
-    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
-        """The faces of a picture (3, H, W), uint8 or in 0…1, each once, the largest first."""
+    def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+        """The faces of an image (3, H, W), uint8 or in 0…1, each once, the largest first."""
 
-    def find_near(self, picture: Tensor, box: Box) -> Face | None:
-        """The face that is at or close to a box, or None."""
+    def find_near(self, image: Tensor, box: Box) -> Face | None:
+        """The face of an image (3, H, W) that is at or close to a box, or None."""
 
 
-def choose_face(found: Sequence[Face], choice: str, size: tuple[int, int], where: str) -> Face:
-    """The face that is meant.
+def choose_face(faces: Sequence[Face], choice: str, size: tuple[int, int], name: str) -> Face:
+    """One of the faces of an image.
 
     Args:
         choice: one of `ORDERS`, or an index that counts the faces from the left.
-        size: height and width of the picture.
-        where: names the picture in errors.
+        size: height and width of the image.
+        name: of the image, for errors: `portrait`, `driving clip`.
 
     Raises:
         FaceError: there is none, or not so many.
         InputError: an unknown choice.
     """
-    if not found:
+    if not faces:
         raise FaceError(
-            f"No face is found in the {where} of {size[1]}x{size[0]} pixels. Give its box "
+            f"No face is found in the {name} of {size[1]}x{size[0]} pixels. Give its box "
             "(x0,y0,x1,y1), which also serves drawn and stylised faces, or choose another file."
         )
-    from_left = sort_faces(found)
+    from_left = sort_faces(faces)
     index = parse_whole_number(choice)
     if index is not None:
-        return _by_index(from_left, index, where)
+        if not 0 <= index < len(faces):
+            raise FaceError(
+                f"Face {index} of the {name}: expected 0 to {len(faces) - 1} counted from the "
+                f"left, as it shows {len(faces)}. Choose one of them."
+            )
+        return from_left[index]
     if choice not in ORDERS:
         raise InputError(
-            f"Face: expected an index or one of {', '.join(ORDERS)}, got {quote(choice)}."
+            f"Face: expected an index or one of {', '.join(ORDERS)}, got {quote(choice)}. "
+            "Choose one."
         )
     if choice == "centre":
-        return min(found, key=lambda face: _from_centre(face, size))
+        middle = size[1] / 2, size[0] / 2
+        return min(faces, key=lambda face: math.dist(box_centre(face.box), middle))
     if choice == LARGEST:
-        return max(found, key=lambda face: box_area(face.box))
+        return max(faces, key=lambda face: box_area(face.box))
     return from_left[0 if choice == "left" else -1]
 
 
-def find_face(finder: FaceFinder, picture: Tensor, choice: str, where: str) -> Face:
-    """Look for faces as long as a choice needs, and choose_face; see `choose_face`."""
-    size = (int(picture.shape[1]), int(picture.shape[2]))
-    return choose_face(finder.find(picture, depth_for(choice)), choice, size, where)
+def find_face(
+    finder: FaceFinder, image: Tensor, choice: str = LARGEST, name: str = "image"
+) -> Face:
+    """One face of an image (3, H, W), uint8 or in 0…1; `choose_face` has the choices and errors."""
+    size = (int(image.shape[1]), int(image.shape[2]))
+    return choose_face(finder.find(image, choose_depth(choice)), choice, size, name)
 
 
-def depth_for(choice: str) -> Depth:
+def choose_depth(choice: str) -> SearchDepth:
     """The largest face is known early; which is the leftmost, only when all are."""
     return "largest" if choice == LARGEST else "all"
 
 
-def sort_faces(found: Iterable[Face]) -> list[Face]:
-    """Faces as they are counted: from the left, and from the top where one is above another."""
+def sort_faces(faces: Iterable[Face]) -> list[Face]:
+    """Faces as they are counted: from the left, and from the top where one is above another.
+
+    Counting by x alone would swap two faces one above the other whenever a finder measures one of
+    them a pixel further left.
+    """
     columns: list[list[Face]] = []
-    for face in sorted(found, key=lambda face: box_centre(face.box)[0]):
-        if columns and _is_below(face.box, columns[-1][0].box):
+    for face in sorted(faces, key=lambda face: box_centre(face.box)[0]):
+        if columns and _is_in_column(face.box, columns[-1][0].box):
             columns[-1].append(face)
         else:
             columns.append([face])
@@ -109,44 +123,33 @@ def sort_faces(found: Iterable[Face]) -> list[Face]:
     ]
 
 
-def _is_below(box: Box, other: Box) -> bool:
-    """Whether they are as far from the left, as nearly as a finder tells."""
-    return box_centre(box)[0] - box_centre(other)[0] < SAME_COLUMN * (other[2] - other[0])
+def _is_in_column(box: Box, column: Box) -> bool:
+    """Whether two boxes are as far from the left, as nearly as a finder tells."""
+    return box_centre(box)[0] - box_centre(column)[0] < COLUMN_WIDTH * (column[2] - column[0])
 
 
-def distinct_faces(found: Iterable[Face]) -> list[Face]:
+def distinct_faces(faces: Iterable[Face]) -> list[Face]:
     """Each face once, the largest first; what lies on a larger one is a part of it."""
-    kept: list[Face] = []
-    for face in sorted(found, key=lambda face: (-box_area(face.box), face.box)):
-        if not any(is_same(face.box, other.box) for other in kept):
-            kept.append(face)
-    return kept
+    result: list[Face] = []
+    for face in sorted(faces, key=lambda face: (-box_area(face.box), face.box)):
+        if not any(is_same_face(face.box, larger.box) for larger in result):
+            result.append(face)
+    return result
 
 
-def _by_index(from_left: Sequence[Face], index: int, where: str) -> Face:
-    if not 0 <= index < len(from_left):
-        raise FaceError(
-            f"Face {index} of the {where}: expected 0 to {len(from_left) - 1} counted from the "
-            f"left, as it shows {len(from_left)}."
-        )
-    return from_left[index]
-
-
-def _from_centre(face: Face, size: tuple[int, int]) -> float:
-    x, y = box_centre(face.box)
-    return float(np.hypot(x - size[1] / 2, y - size[0] / 2))
-
-
-def to_pixels(picture: Tensor) -> NDArray[np.uint8]:
+def to_pixels(image: Tensor) -> NDArray[np.uint8]:
     """(3, H, W), uint8 or in 0…1 -> (H, W, 3) uint8."""
-    if picture.is_floating_point():
-        picture = (picture.nan_to_num().clamp(0, 1) * 255).round().byte()
-    return np.ascontiguousarray(picture.permute(1, 2, 0).cpu().numpy())
+    if image.is_floating_point():
+        image = (image.nan_to_num().clamp(0, 1) * 255).round().byte()
+    return np.ascontiguousarray(image.permute(1, 2, 0).cpu().numpy())
 
 
-def face_in_box(picture: Tensor, box: Box, finder: FaceFinder | None) -> Face:
-    """A face boxed by hand, with landmarks if a finder recognises it there."""
-    near = None if finder is None else finder.find_near(picture, box)
+def face_in_box(image: Tensor, box: Box, finder: FaceFinder | None) -> Face:
+    """A face boxed by hand in an image (3, H, W), with landmarks if a finder recognises it there.
+
+    The box stays as it was drawn, as it may be meant to hold more or less than a finder sees.
+    """
+    near = None if finder is None else finder.find_near(image, box)
     return Face(box, 1.0, None if near is None else near.landmarks)
 
 
@@ -154,7 +157,7 @@ def box_of_mask(mask: Tensor, size: tuple[int, int]) -> Box:
     """The box around the white of a mask (H, W) in 0…1.
 
     Args:
-        size: height and width of the picture that it was drawn over.
+        size: height and width of the image that it was drawn over.
 
     Raises:
         InputError: another size, or nothing white.
@@ -163,34 +166,35 @@ def box_of_mask(mask: Tensor, size: tuple[int, int]) -> Box:
     if tuple(mask.shape) != size or not len(rows):
         raise InputError(
             f"Face mask: expected {size[1]}x{size[0]} pixels with the face in white, got "
-            f"{mask.shape[1]}x{mask.shape[0]}{'' if len(rows) else ' without any white'}."
+            f"{mask.shape[1]}x{mask.shape[0]}{'' if len(rows) else ' without any white'}. Draw "
+            "it over the image itself."
         )
     x0, x1 = float(columns.min()), float(columns.max()) + 1
     return x0, float(rows.min()), x1, float(rows.max()) + 1
 
 
 def find_in_frame(finder: FaceFinder, frame: Tensor, number: int, choice: str) -> list[Face]:
-    """The faces of a frame that a choice is among, while a clip has shown none yet.
+    """The faces of a frame (3, H, W) that a choice is among, while a clip has shown none yet.
 
     Args:
         number: of the frame. Small faces are looked for only now and then, as it takes long, and
             in a frame that shows a large one.
     """
-    if number % DEEP_EVERY_FRAMES and not finder.find(frame, "whole"):
+    if number % FULL_SEARCH_FRAMES and not finder.find(frame, "whole"):
         return []
-    return finder.find(frame, depth_for(choice))
+    return finder.find(frame, choose_depth(choice))
 
 
-def find_first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, where: str) -> Face:
-    """The face in the first frame that shows any, as `track` chooses it.
+def find_first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, name: str) -> Face:
+    """The face in the first frame (3, H, W) that shows any, as `track_face` chooses it.
 
     Raises:
         FaceError: no frame does.
     """
     for number, frame in enumerate(frames):
-        seen = find_in_frame(finder, frame, number, choice)
-        if seen:
-            return choose_face(seen, choice, (int(frame.shape[1]), int(frame.shape[2])), where)
+        faces = find_in_frame(finder, frame, number, choice)
+        if faces:
+            return choose_face(faces, choice, (int(frame.shape[1]), int(frame.shape[2])), name)
     raise FaceError(
-        f"No face is found in the {where}. Give its box (x0,y0,x1,y1), or choose another clip."
+        f"No face is found in the {name}. Give its box (x0,y0,x1,y1), or choose another clip."
     )

@@ -1,4 +1,4 @@
-"""Pictures cut and sized for the model, and frames put back where they were cut out."""
+"""Images cut and sized for the model, and frames put back where they were cut out."""
 
 import math
 from collections.abc import Iterator
@@ -15,18 +15,18 @@ from .box import Box, box_centre, check_box, enlarge_box
 from .face import Face
 
 SIDE_MULTIPLE_PX = 64
-"""The UNet halves the latent three times, and the latent is an eighth of the picture."""
-LEAST_SIDE_PX = 16
-"""Smaller pictures show no face."""
+"""The UNet halves the latent three times, and the latent is an eighth of the image."""
+MIN_SIDE_PX = 16
+"""Smaller images show no face."""
 
 
 @dataclass(frozen=True)
 class Crop:
-    """Where a portrait was cut out of a picture, so that frames can be pasted back.
+    """Where a portrait was cut out of its image, so that frames can be pasted back.
 
     Attributes:
-        box: in whole pixels of the picture; inside it.
-        source_shape: height and width of the picture.
+        box: in whole pixels of the image; inside it.
+        source_shape: height and width of the image.
         shape: height and width of the portrait.
     """
 
@@ -35,7 +35,10 @@ class Crop:
     shape: tuple[int, int]
 
     def to_portrait(self, face: Face) -> Face:
-        """A face of the picture in the portrait's pixels."""
+        """A face of the image in the portrait's pixels.
+
+        Depth has no edge to count from: it is scaled as x is, and not moved.
+        """
         (left, top, right, bottom), (height, width) = self.box, self.shape
         sx, sy = width / (right - left), height / (bottom - top)
         x0, y0, x1, y1 = face.box
@@ -45,15 +48,15 @@ class Crop:
         shift, scale = np.array([(left, top, 0), (sx, sy, sx)], np.float32)
         return replace(face, box=box, landmarks=(face.landmarks - shift) * scale)
 
-    def cut(self, picture: Tensor) -> Tensor:
-        """The portrait's part of (n, c, H, W) of the picture's size, at the portrait's size."""
+    def cut(self, images: Tensor) -> Tensor:
+        """The portrait's part of (n, c, H, W) of the image's size, at the portrait's size."""
         left, top, right, bottom = self.box
-        return _resized(picture[..., top:bottom, left:right], self.shape)
+        return _resize(images[..., top:bottom, left:right], self.shape)
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A picture that the model can animate.
+    """An image that the model can animate.
 
     Attributes:
         image: (3, H, W) in 0…1; both sides multiples of 64.
@@ -84,56 +87,58 @@ def prepare_portrait(
     expand: float | None = None,
     aspect: float | None = None,
 ) -> Portrait:
-    """Cut a picture and scale it to a short side; both sides become multiples of 64.
+    """Cut an image and scale it to a short side; both sides become multiples of 64.
 
     Args:
         image: (3, H, W) in 0…1; (1, H, W) is taken as grey, a fourth channel is dropped.
         face: the face in it; it moves along.
         short_side_px: a multiple of 64.
-        expand: cut the face box enlarged so many times; None keeps the whole picture.
-        aspect: width to height; None takes that of the picture, or 1 where the face is cut out.
-            The part that has it and holds most of the picture is used, as near to the face as
-            the picture's borders allow.
+        expand: cut the face box enlarged so many times; None keeps the whole image.
+        aspect: width to height; None takes that of the image, or 1 where the face is cut out.
+            The part that has it and holds most of the image is used, as near to the face as
+            the image's borders allow.
 
     Raises:
-        InputError: values that cannot be met.
+        InputError: values that cannot be met, or a face outside the image.
     """
     image = to_rgb(image)
-    _check(short_side_px, expand, aspect)
+    _check_options(short_side_px, expand, aspect)
     height, width = int(image.shape[1]), int(image.shape[2])
     check_box(face.box, width, height, "portrait")
-    if min(height, width) < LEAST_SIDE_PX:
+    if min(height, width) < MIN_SIDE_PX:
         raise InputError(
-            f"Portrait: expected at least {LEAST_SIDE_PX} pixels on each side, got "
-            f"{width}x{height}. Choose a larger picture."
+            f"Portrait: expected at least {MIN_SIDE_PX} pixels on each side, got "
+            f"{width}x{height}. Choose a larger image."
         )
-    wanted_w, wanted_h = float(width), float(height)
+    max_size = float(width), float(height)
     if expand is not None:
         x0, y0, x1, y1 = enlarge_box(face.box, expand)
-        wanted_w, wanted_h = _with_aspect(x1 - x0, y1 - y0, aspect or 1.0)
-    shape = _target(wanted_w, wanted_h, short_side_px, aspect)
-    box = _placed(face, wanted_w, wanted_h, shape, (height, width))
+        ratio = aspect or 1.0
+        # The smallest size of this aspect that holds the enlarged box.
+        max_size = max(x1 - x0, (y1 - y0) * ratio), max(y1 - y0, (x1 - x0) / ratio)
+    shape = _portrait_shape(aspect or max_size[0] / max_size[1], short_side_px)
+    box = _crop_box(face, max_size, shape, (height, width))
     crop = Crop(box, (height, width), shape)
     return Portrait(crop.cut(image[None])[0].clamp(0, 1), crop.to_portrait(face), crop)
 
 
 def to_rgb(image: Tensor) -> Tensor:
-    """A picture (1, 3 or 4 channels, H, W) as three channels in 0…1; what is no number is black.
+    """An image (c, H, W) of 1, 3 or 4 channels as (3, H, W) in 0…1; what is no number is black.
 
     Raises:
         InputError: another shape.
     """
     if image.ndim != 3 or image.shape[0] not in (1, 3, 4) or not image.numel():
         raise InputError(
-            "Picture: expected (3, height, width), or 1 or 4 channels, got "
-            f"{tuple(image.shape)}. Give one picture, channels first."
+            "Image: expected (3, height, width), or 1 or 4 channels, got "
+            f"{tuple(image.shape)}. Give one image, channels first."
         )
     if not image.is_floating_point():
         image = image.float() / 255
     return image[:3].expand(3, -1, -1).nan_to_num(0.0).clamp(0, 1)
 
 
-def _check(short_side_px: int, expand: float | None, aspect: float | None) -> None:
+def _check_options(short_side_px: int, expand: float | None, aspect: float | None) -> None:
     if not SHORT_SIDE_PX.contains(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
         raise InputError(
             f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from "
@@ -146,32 +151,28 @@ def _check(short_side_px: int, expand: float | None, aspect: float | None) -> No
         ASPECT.check(aspect)
 
 
-def _with_aspect(width: float, height: float, aspect: float) -> tuple[float, float]:
-    """The smallest size that holds another and has an aspect."""
-    return max(width, height * aspect), max(height, width / aspect)
-
-
-def _target(width: float, height: float, short_px: int, aspect: float | None) -> tuple[int, int]:
+def _portrait_shape(aspect: float, short_px: int) -> tuple[int, int]:
     """Height and width of the portrait: the long side is cut to a multiple of 64."""
-    ratio = aspect or width / height
-    long_px = short_px * min(max(ratio, 1 / ratio), LONGEST_TO_SHORTEST)
+    long_px = short_px * min(max(aspect, 1 / aspect), LONGEST_TO_SHORTEST)
+    # 1e-6 more, so that rounding does not cost 64 pixels where the aspect is met exactly.
     long_px = max(math.floor(long_px / SIDE_MULTIPLE_PX + 1e-6) * SIDE_MULTIPLE_PX, short_px)
-    return (short_px, int(long_px)) if ratio >= 1 else (int(long_px), short_px)
+    return (short_px, int(long_px)) if aspect >= 1 else (int(long_px), short_px)
 
 
-def _placed(
-    face: Face, width: float, height: float, shape: tuple[int, int], source: tuple[int, int]
+def _crop_box(
+    face: Face, max_size: tuple[float, float], shape: tuple[int, int], source: tuple[int, int]
 ) -> tuple[int, int, int, int]:
-    """The largest box of the target's aspect within a size and within the picture."""
-    scale = min(width / shape[1], height / shape[0], source[1] / shape[1], source[0] / shape[0])
-    cut_h, cut_w = max(round(shape[0] * scale), 1), max(round(shape[1] * scale), 1)
+    """The largest box of the portrait's aspect within a width and height and within the image."""
+    (height, width), (source_h, source_w) = shape, source
+    scale = min(max_size[0] / width, max_size[1] / height, source_w / width, source_h / height)
+    crop_h, crop_w = max(round(height * scale), 1), max(round(width * scale), 1)
     x, y = box_centre(face.box)
-    left = min(max(round(x - cut_w / 2), 0), source[1] - cut_w)
-    top = min(max(round(y - cut_h / 2), 0), source[0] - cut_h)
-    return left, top, left + cut_w, top + cut_h
+    left = min(max(round(x - crop_w / 2), 0), source_w - crop_w)
+    top = min(max(round(y - crop_h / 2), 0), source_h - crop_h)
+    return left, top, left + crop_w, top + crop_h
 
 
-def _resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
+def _resize(images: Tensor, shape: tuple[int, int]) -> Tensor:
     """(n, c, H, W) -> (n, c, *shape), bicubic and free of aliases."""
     if tuple(images.shape[2:]) == shape:
         return images
@@ -179,10 +180,10 @@ def _resized(images: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def resize_mask(mask: Tensor, crop: Crop) -> Tensor:
-    """Masks drawn over the picture or over the portrait, at the portrait's size.
+    """Masks drawn over the image or over the portrait, at the portrait's size.
 
     Args:
-        mask: (n, 1, H, W) in 0…1. Where both have one size, it is drawn over the picture.
+        mask: (n, 1, H, W) in 0…1. Where both have one size, it is drawn over the image.
 
     Returns:
         (n, 1, H', W') in steps of 1/255, so that ones stay ones.
@@ -195,16 +196,16 @@ def resize_mask(mask: Tensor, crop: Crop) -> Tensor:
         return (crop.cut(mask.float()).clamp(0, 1) * 255).round() / 255
     if shape == crop.shape:
         return mask
-    (height, width), (small_h, small_w) = crop.source_shape, crop.shape
+    (height, width), (portrait_h, portrait_w) = crop.source_shape, crop.shape
     raise InputError(
         f"A mask must have the size of the portrait: expected {width}x{height} (or "
-        f"{small_w}x{small_h} as it is animated), got {mask.shape[3]}x{mask.shape[2]}. Draw "
+        f"{portrait_w}x{portrait_h} as it is animated), got {mask.shape[3]}x{mask.shape[2]}. Draw "
         "it over the portrait itself."
     )
 
 
 def feather_mask(shape: tuple[int, int], feather_px: int) -> Tensor:
-    """A mask (height, width) that is 1 inside and falls to 0 towards the borders.
+    """A mask (H, W) that is 1 inside and falls to 0 towards the borders.
 
     Args:
         feather_px: width of the fall; 0 is ones everywhere.
@@ -218,11 +219,14 @@ def feather_mask(shape: tuple[int, int], feather_px: int) -> Tensor:
 
 
 def _ramp(length: int, feather_px: int) -> Tensor:
-    to_border = torch.arange(length).minimum(torch.arange(length - 1, -1, -1)) + 0.5
+    """(length,) weights along one axis."""
     if not feather_px:
         return torch.ones(length)
-    share = (to_border / min(feather_px, length / 2)).clamp(0, 1)
-    return share * share * (3 - 2 * share)
+    # From the middle of a pixel to the nearer border. The fall ends in the middle at the latest.
+    border_px = torch.arange(length).minimum(torch.arange(length - 1, -1, -1)) + 0.5
+    x = (border_px / min(feather_px, length / 2)).clamp(0, 1)
+    # Smoothstep is flat at both ends, so that neither the border nor the inside shows an edge.
+    return x * x * (3 - 2 * x)
 
 
 def paste_back(
@@ -232,12 +236,12 @@ def paste_back(
     feather_px: int = 16,
     mask: Tensor | None = None,
 ) -> Iterator[Tensor]:
-    """Put frames back into the picture that their portrait was cut from.
+    """Put frames back into the image that their portrait was cut from.
 
     Args:
         chunks: (n, 3, h, w) in 0…1, of the portrait's size; what is no number is black.
         original: (3, H, W) in 0…1. Outside the crop, and where the mask is 0, it stays as it is.
-        feather_px: how softly the crop's border blends in, in pixels of the picture.
+        feather_px: how softly the crop's border blends in, in pixels of the image.
         mask: (1, 1, H, W) or (1, 1, h, w), where frames may show; None for all of the crop.
 
     Yields:
@@ -250,37 +254,39 @@ def paste_back(
     left, top, right, bottom = crop.box
     weight = feather_mask((bottom - top, right - left), feather_px)
     if mask is not None:
-        weight = weight * _over_crop(mask, crop)
+        weight = weight * _cut_mask(mask, crop)
     for frames in chunks:
-        _check_pasted(frames, original, crop)
+        _check_sizes(frames, original, crop)
         result = original.expand(len(frames), -1, -1, -1).clone()
-        behind = result[..., top:bottom, left:right]
+        background = result[..., top:bottom, left:right]
         frames = frames.to(original).nan_to_num()
-        shown = _resized(frames, (bottom - top, right - left)).clamp(0, 1)
-        result[..., top:bottom, left:right] = torch.lerp(behind, shown, weight.expand_as(shown))
+        frames = _resize(frames, (bottom - top, right - left)).clamp(0, 1)
+        result[..., top:bottom, left:right] = torch.lerp(
+            background, frames, weight.expand_as(frames)
+        )
         yield result
 
 
-def _over_crop(mask: Tensor, crop: Crop) -> Tensor:
-    """A mask over the picture or the portrait -> (height, width) of the crop's box."""
+def _cut_mask(mask: Tensor, crop: Crop) -> Tensor:
+    """A mask (1, 1, H, W) over the image or the portrait -> (h, w) of the crop's box."""
     left, top, right, bottom = crop.box
     if tuple(mask.shape[2:]) == crop.source_shape:
         return mask[0, 0, top:bottom, left:right].clamp(0, 1)
-    shown = resize_mask(mask, crop)
-    return F.interpolate(shown, (bottom - top, right - left), mode="bilinear")[0, 0].clamp(0, 1)
+    mask = resize_mask(mask, crop)
+    return F.interpolate(mask, (bottom - top, right - left), mode="bilinear")[0, 0].clamp(0, 1)
 
 
-def _check_pasted(frames: Tensor, original: Tensor, crop: Crop) -> None:
+def _check_sizes(frames: Tensor, original: Tensor, crop: Crop) -> None:
     if tuple(frames.shape[2:]) != crop.shape or tuple(original.shape[1:]) != crop.source_shape:
         raise InputError(
             f"Paste back: the crop was made from {crop.source_shape} to {crop.shape} (height, "
-            f"width); got a picture of {tuple(original.shape[1:])} and frames of "
-            f"{tuple(frames.shape[2:])}. Give the picture and the frames of this crop."
+            f"width); got an image of {tuple(original.shape[1:])} and frames of "
+            f"{tuple(frames.shape[2:])}. Give the image and the frames of this crop."
         )
 
 
-def crop_resized(images: Tensor, box: Box, side_px: int) -> Tensor:
-    """Cut a box out of pictures, black where it leaves them, bilinear to a square.
+def crop_and_resize(images: Tensor, box: Box, side_px: int) -> Tensor:
+    """Cut a box out of images, black where it leaves them, bilinear to a square.
 
     Args:
         images: (n, 3, H, W). box: in their pixels; rounded to whole ones.
@@ -289,14 +295,14 @@ def crop_resized(images: Tensor, box: Box, side_px: int) -> Tensor:
         (n, 3, side_px, side_px).
     """
     x0, y0, x1, y1 = (round(edge) for edge in box)
-    rows = _between_pixels(images, 2, y0, max(y1 - y0, 1), side_px)
-    return _between_pixels(rows, 3, x0, max(x1 - x0, 1), side_px)
+    rows = _resample_axis(images, 2, y0, max(y1 - y0, 1), side_px)
+    return _resample_axis(rows, 3, x0, max(x1 - x0, 1), side_px)
 
 
-def _between_pixels(images: Tensor, dim: int, start: int, length: int, count: int) -> Tensor:
+def _resample_axis(images: Tensor, dim: int, start: int, length: int, count: int) -> Tensor:
     """Pixels start … start + length of one axis, bilinear to so many; black outside.
 
-    Only what the result shows is read: a box may be far larger than the picture.
+    Only what the result shows is read: a box may be far larger than the image.
     """
     size = images.shape[dim]
     # As torch's interpolate with align_corners=False, whose positions are float32 too.
@@ -307,9 +313,9 @@ def _between_pixels(images: Tensor, dim: int, start: int, length: int, count: in
     shape = [-1 if d == dim else 1 for d in range(images.ndim)]
     share = (positions - before).to(images).view(shape)
 
-    def pixels(index: Tensor) -> Tensor:
+    def read(index: Tensor) -> Tensor:
         index = index + start
         is_inside = ((index >= 0) & (index < size)).view(shape)
         return images.index_select(dim, index.clamp(0, size - 1)) * is_inside
 
-    return torch.lerp(pixels(before), pixels(after), share)
+    return torch.lerp(read(before), read(after), share)

@@ -1,7 +1,7 @@
 """The three networks in MediaPipe's `face_landmarker.task`, which is a zip file.
 
-There is one release of it. OpenCV's reader is no judge of files from elsewhere (it runs what it is
-given, takes the memory that shapes claim, and ends the process over some), so it sees the bytes of
+There is one release of it. OpenCV's reader is no judge of files from elsewhere (it runs what it
+gets, takes the memory that shapes claim, and ends the process over some), so it sees the bytes of
 that release only. What else is in the zip does not matter.
 """
 
@@ -15,19 +15,19 @@ from pathlib import Path
 
 from ..errors import CheckpointError
 
-LARGEST_FILE = 8_000_000
-"""Bytes; the release has 3,758,596."""
+MAX_BYTES = 8_000_000
+"""The release has 3,758,596."""
 UNREADABLE = (
     *(OSError, EOFError, ValueError, OverflowError, RuntimeError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 """What reading a damaged zip may raise."""
-AGAIN = "Fetch it again: python -m actalker_core download."
+REMEDY = "Fetch it again: python -m actalker_core download."
 
 
 @dataclass(frozen=True)
 class Member:
-    """What a network in the file must be."""
+    """A network in the file, as it must be."""
 
     name: str
     size: int
@@ -62,16 +62,16 @@ def read_networks(path: Path) -> tuple[bytes, bytes, bytes]:
         if not os.path.isfile(path):
             raise _error(path, "no file")
         size = path.stat().st_size
-        if size > LARGEST_FILE:
+        if size > MAX_BYTES:
             raise _error(path, f"{size:,} bytes")
         with zipfile.ZipFile(path) as file:
-            detector, mesh, blendshapes = (_read(file, member, path) for member in MEMBERS)
+            detector, mesh, blendshapes = (_read_member(file, member, path) for member in MEMBERS)
     except UNREADABLE as error:
         raise _error(path, f"something that cannot be read ({type(error).__name__})") from error
     return detector, mesh, blendshapes
 
 
-def _read(file: zipfile.ZipFile, member: Member, path: Path) -> bytes:
+def _read_member(file: zipfile.ZipFile, member: Member, path: Path) -> bytes:
     """One network; its claims are checked before its content is read."""
     try:
         info = file.getinfo(member.name)
@@ -81,16 +81,16 @@ def _read(file: zipfile.ZipFile, member: Member, path: Path) -> bytes:
         raise _error(path, f"{member.name} encrypted or packed in another way")
     if info.file_size != member.size:
         raise _error(path, f"{member.name} of {info.file_size:,} instead of {member.size:,} bytes")
-    with file.open(info) as opened:
-        content = opened.read(member.size)
-    found = hashlib.sha256(content).hexdigest()
-    if found != member.sha256:
-        raise _error(path, f"another {member.name} (SHA-256 {found[:12]}…)")
+    with file.open(info) as stream:
+        content = stream.read(member.size)
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != member.sha256:
+        raise _error(path, f"another {member.name} (SHA-256 {digest[:12]}…)")
     return content
 
 
 def _error(path: Path, got: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: expected MediaPipe's face_landmarker.task with its three networks, got {got}. "
-        f"{AGAIN}"
+        f"{REMEDY}"
     )

@@ -15,8 +15,8 @@ FLOAT16 = 1
 """The code of this type."""
 
 
-def half_tensors(tflite: bytes) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Name and values of every constant in half precision, as float32."""
+def read_float16_tensors(tflite: bytes) -> Iterator[tuple[str, NDArray[np.float32]]]:
+    """Name and values (shape of the constant) of all float16 constants, as float32."""
     model = _Table(tflite, _u32(tflite, 0))
     buffers = list(model.tables(4))
     for tensor in next(iter(model.tables(2))).tables(0):
@@ -29,24 +29,24 @@ def half_tensors(tflite: bytes) -> Iterator[tuple[str, NDArray[np.float32]]]:
 class _Table:
     """One table of a FlatBuffer: its fields are found through a list of offsets."""
 
-    def __init__(self, data: bytes, at: int) -> None:
-        self._data, self._at = data, at
-        self._fields = at - struct.unpack_from("<i", data, at)[0]
+    def __init__(self, data: bytes, start: int) -> None:
+        self._data, self._start = data, start
+        self._fields = start - struct.unpack_from("<i", data, start)[0]
 
-    def _place(self, field: int) -> int | None:
+    def _field_start(self, field: int) -> int | None:
         entry = 4 + 2 * field
         if entry >= struct.unpack_from("<H", self._data, self._fields)[0]:
             return None
         offset = int(struct.unpack_from("<H", self._data, self._fields + entry)[0])
-        return self._at + offset if offset else None
+        return self._start + offset if offset else None
 
     def byte(self, field: int) -> int:
-        place = self._place(field)
-        return 0 if place is None else self._data[place]
+        start = self._field_start(field)
+        return 0 if start is None else self._data[start]
 
     def number(self, field: int) -> int:
-        place = self._place(field)
-        return 0 if place is None else _u32(self._data, place)
+        start = self._field_start(field)
+        return 0 if start is None else _u32(self._data, start)
 
     def content(self, field: int) -> bytes:
         start, count = self._vector(field)
@@ -63,12 +63,12 @@ class _Table:
 
     def _vector(self, field: int) -> tuple[int, int]:
         """Where a list starts and how many entries it has."""
-        place = self._place(field)
-        if place is None:
+        start = self._field_start(field)
+        if start is None:
             return 0, 0
-        start = place + _u32(self._data, place)
+        start += _u32(self._data, start)
         return start + 4, _u32(self._data, start)
 
 
-def _u32(data: bytes, at: int) -> int:
-    return int(struct.unpack_from("<I", data, at)[0])
+def _u32(data: bytes, start: int) -> int:
+    return int(struct.unpack_from("<I", data, start)[0])

@@ -1,6 +1,7 @@
-"""One face through a clip; frames that show none are filled from their neighbours."""
+"""One face through the frames of a video; where they show none, the gap is filled."""
 
 import logging
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -10,15 +11,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import FaceError
-from .box import box_centre
-from .cuts import Look, find_cuts, look_at
+from .box import box_centre, longer_side
+from .cuts import Thumbnails, find_cuts, make_thumbnails
 from .face import Array, Face, FaceFinder, choose_face, find_in_frame
 
 log = logging.getLogger(__name__)
 
-MOST_NAMED = 20
-FARTHEST_STEP, FARTHER_PER_MISSED_FRAME = 0.6, 0.05
-"""A face further than this many of its own sides from where it was is somebody else's."""
+MAX_CUTS_IN_WARNING = 20
+MAX_STEP, MAX_STEP_PER_GAP_FRAME = 0.6, 0.05
+"""A face further than so many sides of its box from where it was is somebody else's; the longer it
+is out of sight, the further it may have gone."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Track:
         return len(self.boxes)
 
     @property
-    def missed(self) -> list[int]:
+    def gaps(self) -> list[int]:
         """Frames without a face, whose box and landmarks come from their neighbours."""
         return [int(i) for i in np.flatnonzero(self.confidence == 0)]
 
@@ -60,7 +62,7 @@ def track_face(
     finder: FaceFinder,
     frames: Iterable[Tensor],
     choice: str = "largest",
-    where: str = "driving clip",
+    name: str = "driving clip",
     on_frame: Callable[[int], None] | None = None,
     fps: float | None = None,
 ) -> Track:
@@ -69,110 +71,113 @@ def track_face(
     Args:
         frames: (3, H, W) uint8 or in 0…1, read one at a time.
         choice: which face in the first frame that shows any; see `choose_face`.
+        name: of the clip, for errors and warnings.
         on_frame: called with the number of frames done.
         fps: of the frames, so that warnings can name seconds.
 
     Raises:
         FaceError: no frame shows a face, or the first that does has not so many.
     """
-    found: list[Face | None] = []
-    looks: list[Look] = []
+    faces: list[Face | None] = []
+    thumbnails: list[Thumbnails] = []
     last: Face | None = None
-    missed = 0
+    gap_frames = 0
     size = (0, 0)
-    for i, picture in enumerate(frames):
-        size = (int(picture.shape[1]), int(picture.shape[2]))
-        if last is None:
-            found.append(_begin(finder, picture, choice, where, i))
+    for i, frame in enumerate(frames):
+        size = (int(frame.shape[1]), int(frame.shape[2]))
+        if last is not None:
+            face = _find_next(finder, frame, last, gap_frames)
         else:
-            found.append(_go_on(finder, picture, last, missed))
-        looks.append(look_at(picture, found[-1]))
-        missed = 0 if found[-1] else missed + 1
-        last = found[-1] or last
+            candidates = find_in_frame(finder, frame, i, choice)
+            face = choose_face(candidates, choice, size, name) if candidates else None
+        faces.append(face)
+        thumbnails.append(make_thumbnails(frame, face))
+        gap_frames = 0 if face else gap_frames + 1
+        last = face or last
         if on_frame is not None:
             on_frame(i + 1)
     if last is None:
-        seen = f"{len(found)} frames" if found else "no frames"
+        count = f"{len(faces)} frames" if faces else "no frames"
         raise FaceError(
-            f"No face is found in the {where} ({seen}). Give its box (x0,y0,x1,y1), or choose "
+            f"No face is found in the {name} ({count}). Give its box (x0,y0,x1,y1), or choose "
             "another clip."
         )
-    _report_cuts(find_cuts(looks), fps, where)
-    return _filled(found, size, where)
+    _warn_of_cuts(find_cuts(thumbnails), fps, name)
+    track = _fill_gaps(faces, size)
+    _warn_of_gaps(track.gaps, len(track), name)
+    return track
 
 
-def _begin(
-    finder: FaceFinder, picture: Tensor, choice: str, where: str, number: int
-) -> Face | None:
-    seen = find_in_frame(finder, picture, number, choice)
-    size = (int(picture.shape[1]), int(picture.shape[2]))
-    return choose_face(seen, choice, size, where) if seen else None
+def _find_next(finder: FaceFinder, frame: Tensor, last: Face, gap_frames: int) -> Face | None:
+    """The nearest face, looked for in the whole frame first and then where it was.
+
+    Nearness alone tells whose face it is, as no network here recognises people.
+    """
+    max_step = MAX_STEP + MAX_STEP_PER_GAP_FRAME * gap_frames
+    faces = finder.find(frame, "whole")
+    if not any(_measure_step(face, last) <= max_step for face in faces):
+        near = finder.find_near(frame, last.box)
+        faces = [] if near is None else [near]
+    nearest = min(faces, key=lambda face: _measure_step(face, last), default=None)
+    return nearest if nearest and _measure_step(nearest, last) <= max_step else None
 
 
-def _go_on(finder: FaceFinder, picture: Tensor, last: Face, missed: int) -> Face | None:
-    """The nearest face, looked for in the whole picture first and then where it was."""
-    farthest = FARTHEST_STEP + FARTHER_PER_MISSED_FRAME * missed
-    seen = [f for f in finder.find(picture, "whole") if _step(f, last) <= farthest]
-    if not seen:
-        there = finder.find_near(picture, last.box)
-        seen = [there] if there is not None and _step(there, last) <= farthest else []
-    return min(seen, key=lambda face: _step(face, last), default=None)
+def _measure_step(face: Face, last: Face) -> float:
+    """How far a face moved, in sides of its box: a near face moves more pixels than a far one."""
+    distance = math.dist(box_centre(face.box), box_centre(last.box))
+    return distance / max(longer_side(last.box), 1.0)
 
 
-def _step(face: Face, last: Face) -> float:
-    """How far a face moved, in sides of its box."""
-    away = np.subtract(box_centre(face.box), box_centre(last.box))
-    side = max(last.box[2] - last.box[0], last.box[3] - last.box[1], 1.0)
-    return float(np.hypot(*away) / side)
-
-
-def _filled(found: list[Face | None], size: tuple[int, int], where: str) -> Track:
-    there = [i for i, face in enumerate(found) if face is not None]
-    faces = [face for face in found if face is not None]
-    boxes = _between(there, np.array([face.box for face in faces], np.float32), len(found))
-    landmarks = None
-    known = [face.landmarks for face in faces if face.landmarks is not None]
-    if len(known) == len(faces):
-        landmarks = _between(there, np.stack(known), len(found))
-    confidence = np.zeros(len(found), np.float32)
-    confidence[there] = [face.confidence for face in faces]
-    result = Track(boxes, landmarks, confidence, size)
-    _report(result.missed, len(found), where)
-    return result
-
-
-def _between(known_at: list[int], known: Array, frames: int) -> Array:
-    """Values (k, …) at some frames -> (frames, …): linear between, held outside."""
-    flat = known.reshape(len(known), -1)
-    at = np.arange(frames)
-    columns = [np.interp(at, known_at, column) for column in flat.T]
-    filled: NDArray[np.float64] = np.stack(columns, axis=1)
-    return filled.reshape(frames, *known.shape[1:]).astype(np.float32)
-
-
-def _report(missed: list[int], frames: int, where: str) -> None:
-    if not missed:
-        return
-    runs = groupby(enumerate(missed), key=lambda pair: pair[1] - pair[0])
-    spans = [[frame for _, frame in run] for _, run in runs]
-    named = ", ".join(f"{s[0]}–{s[-1]}" if len(s) > 1 else str(s[0]) for s in spans)
-    log.warning(
-        "The %s: no face in %d of %d frames (%s); filled from their neighbours.",
-        where,
-        len(missed),
-        frames,
-        named,
+def _fill_gaps(faces: list[Face | None], size: tuple[int, int]) -> Track:
+    """Boxes and landmarks of all frames; a face moves evenly while it is out of sight."""
+    known = {i: face for i, face in enumerate(faces) if face is not None}
+    indices = list(known)
+    boxes = np.array([face.box for face in known.values()], np.float32)
+    landmarks = [face.landmarks for face in known.values() if face.landmarks is not None]
+    confidence = np.zeros(len(faces), np.float32)
+    confidence[indices] = [face.confidence for face in known.values()]
+    return Track(
+        _interpolate(indices, boxes, len(faces)),
+        # Of all faces or of none: one without them would get those of another place.
+        _interpolate(indices, np.stack(landmarks), len(faces))
+        if len(landmarks) == len(known)
+        else None,
+        confidence,
+        size,
     )
 
 
-def _report_cuts(cuts: list[int], fps: float | None, where: str) -> None:
+def _interpolate(indices: list[int], values: Array, frames: int) -> Array:
+    """Values (k, …) at k frames -> (frames, …): linear between them, held before and after."""
+    columns = values.reshape(len(values), -1).T
+    result: NDArray[np.float64] = np.stack(
+        [np.interp(np.arange(frames), indices, column) for column in columns], axis=1
+    )
+    return result.reshape(frames, *values.shape[1:]).astype(np.float32)
+
+
+def _warn_of_gaps(gaps: list[int], frames: int, name: str) -> None:
+    if not gaps:
+        return
+    runs = groupby(enumerate(gaps), key=lambda pair: pair[1] - pair[0])
+    spans = [[frame for _, frame in run] for _, run in runs]
+    log.warning(
+        "The %s: no face in %d of %d frames (%s); filled from their neighbours.",
+        name,
+        len(gaps),
+        frames,
+        ", ".join(f"{s[0]}–{s[-1]}" if len(s) > 1 else str(s[0]) for s in spans),
+    )
+
+
+def _warn_of_cuts(cuts: list[int], fps: float | None, name: str) -> None:
     if not cuts:
         return
-    named = ", ".join(f"{i} ({i / fps:.2f} s)" if fps else str(i) for i in cuts[:MOST_NAMED])
+    named_cuts = cuts[:MAX_CUTS_IN_WARNING]
     log.warning(
         "The %s cuts to another person or place at frame %s%s, counted from 0; what it shows there "
         "is followed as if it were the same face. Cut the clip there and use one part.",
-        where,
-        named,
-        f" and {len(cuts) - MOST_NAMED} more" if len(cuts) > MOST_NAMED else "",
+        name,
+        ", ".join(f"{i} ({i / fps:.2f} s)" if fps else str(i) for i in named_cuts),
+        f" and {len(cuts) - len(named_cuts)} more" if len(cuts) > len(named_cuts) else "",
     )

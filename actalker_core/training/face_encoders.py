@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ..faces.box import Box, image_box, squared_box
-from ..faces.portrait import crop_resized
+from ..faces.box import Box, image_box, square_box
+from ..faces.portrait import crop_and_resize
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.identity import INPUT_PX as HEAD_PX
 from ..models.actalker.encoders.motion import INPUT_PX, ResNet, head_pose_box
@@ -110,7 +110,7 @@ class EncoderTask:
 
 FACE_ENCODERS = {
     "expression": EncoderTask(
-        "expression_encoder", squared_box, INPUT_PX, lambda _, state: expression_target(state)
+        "expression_encoder", square_box, INPUT_PX, lambda _, state: expression_target(state)
     ),
     "head_pose": EncoderTask(
         "head_pose_encoder",
@@ -219,8 +219,8 @@ def render_crops(rng: np.random.Generator, count: int, task: EncoderTask) -> Bat
         identity, state = make_identity(int(rng.integers(1 << 31))), random_state(rng)
         rendering = render_face(identity, state)
         box = task.widen_box(jitter_box(rng, rendering.face_box))
-        images.append(crop_resized(stack_images([rendering.image]), box, task.side_px))
-        masks = crop_resized(_draw_part_masks(rendering), box, task.side_px // 4)
+        images.append(crop_and_resize(stack_images([rendering.image]), box, task.side_px))
+        masks = crop_and_resize(_draw_part_masks(rendering), box, task.side_px // 4)
         heatmaps.append(_make_heatmaps(F.avg_pool2d(masks, 8), expression_target(state)))
         targets.append(task.make_target(identity, state))
     return {

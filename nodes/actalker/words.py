@@ -11,7 +11,7 @@ from ...actalker_core.control.words.clip import CLIPEncoder
 from ...actalker_core.control.words.matchers import CLIPMatcher, Matcher, PresetMatcher, WordMatcher
 from ...actalker_core.control.words.prompt import express_words, parse_prompt
 from ...actalker_core.errors import InputError, check_choice
-from ...actalker_core.faces import Box, Depth, Face, FaceFinder
+from ...actalker_core.faces import Box, Face, FaceFinder, SearchDepth
 from ...actalker_core.faces.box import image_box
 from ...actalker_core.models.actalker.encoders.motion import encode_expression
 from ...actalker_core.text import check_text
@@ -25,16 +25,16 @@ MATCHES = ("words", "CLIP", "blendshapes")
 
 
 class WholePicture:
-    """Takes every picture for one face."""
+    """Takes every image for one face."""
 
-    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
-        """One face as large as the picture."""
-        height, width = picture.shape[1:]
+    def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+        """One face as large as the image."""
+        height, width = image.shape[1:]
         return [Face(image_box(width, height), confidence=1.0)]
 
-    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+    def find_near(self, image: Tensor, box: Box) -> Face | None:
         """The same."""
-        return self.find(picture)[0]
+        return self.find(image)[0]
 
 
 class ExpressionBank(io.ComfyNode):

@@ -199,7 +199,7 @@ def face_finder() -> FaceFinder:
     there = [root / LANDMARKER for root in roots if (root / LANDMARKER).is_file()]
     if there:
         return _finder_at(there[0], changed_at(there[0]))
-    return open_finder(usual=roots[-1] / LANDMARKER)
+    return open_finder(default=roots[-1] / LANDMARKER)
 
 
 @lru_cache(maxsize=1)

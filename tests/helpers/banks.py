@@ -15,7 +15,7 @@ from actalker_core.control.words.presets import PRESETS
 from actalker_core.control.words.prompt import express_words, parse_prompt
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.faces.box import Box, image_box
-from actalker_core.faces.face import Depth, Face
+from actalker_core.faces.face import Face, SearchDepth
 from helpers.formula import rand, randn
 
 WIDTH = 24
@@ -74,14 +74,14 @@ class Named:
 
 
 class WholePicture:
-    """Sees one face that fills each picture, and none in a black one."""
+    """Sees one face that fills each image, and none in a black one."""
 
-    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
-        box = image_box(picture.shape[2], picture.shape[1])
-        return [Face(box, 1.0)] if picture.any() else []
+    def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+        box = image_box(image.shape[2], image.shape[1])
+        return [Face(box, 1.0)] if image.any() else []
 
-    def find_near(self, picture: Tensor, box: Box) -> Face | None:
-        return next(iter(self.find(picture)), None)
+    def find_near(self, image: Tensor, box: Box) -> Face | None:
+        return next(iter(self.find(image)), None)
 
 
 def references(*names: str, caption: str = "") -> list[Reference]:

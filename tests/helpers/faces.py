@@ -1,4 +1,4 @@
-"""Faces that no picture shows, and a finder that knows where they are."""
+"""Faces that no image shows, and a finder that knows where they are."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from actalker_core.faces import Box, Depth, Face, topology
-from actalker_core.faces.box import box_overlap
+from actalker_core.faces import Box, Face, SearchDepth, topology
+from actalker_core.faces.box import box_iou
 
 HEIGHT, WIDTH = 60, 80
 Shown = Mapping[int, Sequence[Face]]
@@ -27,15 +27,15 @@ class Script:
         """`hidden` faces are small: seen in no glance at the whole, but near their place."""
         self.seen, self.hidden = seen, hidden or {}
 
-    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
-        i = int(picture[0, 0, 0])
+    def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+        i = int(image[0, 0, 0])
         large, small = self.seen.get(i, []), self.hidden.get(i, [])
         is_sought = depth == "all" or (depth == "largest" and not large)
         return [*large, *(small if is_sought else [])]
 
-    def find_near(self, picture: Tensor, box: Box) -> Face | None:
-        near = [face for face in self.find(picture) if box_overlap(face.box, box) > 0]
-        return max(near, key=lambda face: box_overlap(face.box, box), default=None)
+    def find_near(self, image: Tensor, box: Box) -> Face | None:
+        near = [face for face in self.find(image) if box_iou(face.box, box) > 0]
+        return max(near, key=lambda face: box_iou(face.box, box), default=None)
 
 
 def greys(count: int) -> list[Tensor]:

@@ -310,7 +310,7 @@ def test_saving_no_signals_is_refused(comfy: Comfy) -> None:
 
 
 def is_there_a_finder(comfy: Comfy) -> bool:
-    return bool(comfy.core("faces.finder").Haar.is_there())
+    return bool(comfy.core("faces.finder").HaarFinder.is_available())
 
 
 @pytest.mark.parametrize("node", ["PreparePortrait", "EncodeMotion", "ExpressionBank", "Talk"])
@@ -327,10 +327,10 @@ def test_a_finder_that_finds_nothing_says_so(
     comfy: Comfy, usable: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Blind:
-        def find(self, picture: Any, depth: str = "all") -> list:
+        def find(self, image: Any, depth: str = "all") -> list:
             return []
 
-        def find_near(self, picture: Any, box: Any) -> None:
+        def find_near(self, image: Any, box: Any) -> None:
             return None
 
     for name in ("face.portrait", "actalker.encode", "common.files"):

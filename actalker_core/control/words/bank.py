@@ -12,10 +12,10 @@ from torch import Tensor
 
 from ...errors import InputError, MediaError, quote
 from ...faces.blendshapes import NAMES
-from ...faces.box import Box, enlarge_box, squared_box
+from ...faces.box import Box, enlarge_box, square_box
 from ...faces.face import LARGEST, FaceFinder, find_face
 from ...faces.landmarker import Landmarker
-from ...faces.portrait import crop_resized
+from ...faces.portrait import crop_and_resize
 from ...files.archive import read_archive, write_archive
 from ...files.headers import parse_json
 from ...limits import MAX_TEXT_LENGTH
@@ -177,8 +177,8 @@ def build_bank(
         captions.append(reference.caption)
         features.append(encode_faces([reference.image], [face.box]))
         if clip is not None:
-            box = squared_box(enlarge_box(face.box, HEAD_SCALE))
-            head = crop_resized(reference.image[None], box, clip.image_px)
+            box = square_box(enlarge_box(face.box, HEAD_SCALE))
+            head = crop_and_resize(reference.image[None], box, clip.image_px)
             embeddings.append(clip.encode_images(head))
         if isinstance(finder, Landmarker) and face.landmarks is not None:
             blendshapes.append(torch.from_numpy(finder.blendshapes(face.landmarks[None])))

@@ -12,7 +12,7 @@ from helpers.cli_media import Animate, Media, request_of, same, write_picture
 from actalker_core.cli import commands, inputs, main
 from actalker_core.control.signals import load_signals
 from actalker_core.control.words.bank import Bank, load_bank, save_bank
-from actalker_core.faces import Depth, Face, finder
+from actalker_core.faces import Face, SearchDepth, finder
 from actalker_core.media import load_image
 
 pytestmark = pytest.mark.usefixtures("quick_models")
@@ -25,12 +25,12 @@ needs_real = pytest.mark.skipif(not REAL.is_dir(), reason="no recorded media bes
 class Steady:
     """Finds one face in every picture, in its middle half."""
 
-    def find(self, picture: torch.Tensor, depth: Depth = "all") -> list[Face]:
-        height, width = picture.shape[1:]
+    def find(self, image: torch.Tensor, depth: SearchDepth = "all") -> list[Face]:
+        height, width = image.shape[1:]
         return [Face((width / 4, height / 4, 3 * width / 4, 3 * height / 4), 0.9)]
 
-    def find_near(self, picture: torch.Tensor, box: object) -> Face | None:
-        return self.find(picture)[0]
+    def find_near(self, image: torch.Tensor, box: object) -> Face | None:
+        return self.find(image)[0]
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_without_landmarker_and_box_the_error_names_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finder.Haar, "is_there", lambda: False)
+    monkeypatch.setattr(finder.HaarFinder, "is_available", lambda: False)
     said = complaint(request_of(media, out, "audio", faces=()), caplog)
     assert "face_landmarker.task" in said
     assert "download" in said

@@ -10,12 +10,12 @@ from actalker_core.faces import Box
 from actalker_core.faces.box import (
     box_area,
     box_centre,
-    box_overlap,
+    box_iou,
     box_part,
     check_box,
     enlarge_box,
     image_box,
-    squared_box,
+    square_box,
 )
 
 EDGES = st.floats(-1000, 1000)
@@ -25,34 +25,34 @@ BOXES = st.builds(lambda x, y, w, h: (x, y, x + w, y + h), EDGES, EDGES, SIDES, 
 
 @given(BOXES, BOXES)
 def test_overlap_is_symmetric_and_a_share(a: Box, b: Box) -> None:
-    assert box_overlap(a, b) == pytest.approx(box_overlap(b, a))
-    assert 0 <= box_overlap(a, b) <= 1
+    assert box_iou(a, b) == pytest.approx(box_iou(b, a))
+    assert 0 <= box_iou(a, b) <= 1
 
 
 @given(BOXES, st.floats(1, 500))
 def test_a_box_overlaps_itself_and_nothing_beside_it(a: Box, gap: float) -> None:
     width = a[2] - a[0] + gap
-    assert box_overlap(a, a) == pytest.approx(1)
-    assert box_overlap(a, (a[0] + width, a[1], a[2] + width, a[3])) == 0
+    assert box_iou(a, a) == pytest.approx(1)
+    assert box_iou(a, (a[0] + width, a[1], a[2] + width, a[3])) == 0
 
 
 @given(BOXES)
 def test_a_part_overlaps_by_its_share(a: Box) -> None:
-    assert box_overlap(a, box_part(a, (0, 0, 0.5, 0.5))) == pytest.approx(0.25)
-    assert box_overlap(a, box_part(a, (0.2, 0.4, 0.7, 0.6))) == pytest.approx(0.1)
+    assert box_iou(a, box_part(a, (0, 0, 0.5, 0.5))) == pytest.approx(0.25)
+    assert box_iou(a, box_part(a, (0.2, 0.4, 0.7, 0.6))) == pytest.approx(0.1)
     assert box_part(a, (0, 0, 1, 1)) == pytest.approx(a)
 
 
 @given(BOXES)
 def test_the_square_of_a_box_contains_it(a: Box) -> None:
-    x0, y0, x1, y1 = squared_box(a)
+    x0, y0, x1, y1 = square_box(a)
     assert x1 - x0 == pytest.approx(y1 - y0)
     assert x1 - x0 == pytest.approx(max(a[2] - a[0], a[3] - a[1]))
     assert x0 <= a[0] + 1e-6
     assert y0 <= a[1] + 1e-6
     assert x1 >= a[2] - 1e-6
     assert y1 >= a[3] - 1e-6
-    assert box_centre(squared_box(a)) == pytest.approx(box_centre(a))
+    assert box_centre(square_box(a)) == pytest.approx(box_centre(a))
 
 
 @given(BOXES, st.floats(0.1, 10))

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import Depth, Face, choose_face
+from actalker_core.faces import Face, SearchDepth, choose_face
 from actalker_core.faces.face import (
     box_of_mask,
-    depth_for,
+    choose_depth,
     distinct_faces,
     face_in_box,
     find_first_face,
@@ -121,12 +121,12 @@ def test_a_clip_chooses_among_the_small_faces_of_its_first_frame_too() -> None:
 def test_a_late_face_is_waited_for_with_glances(choice: str) -> None:
     """Deep searches take long: one in so many frames, and one where a face shows."""
     script = Script({60: [face_at(30)]})
-    depths: list[Depth] = []
+    depths: list[SearchDepth] = []
 
     class Counting(Script):
-        def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+        def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
             depths.append(depth)
-            return script.find(picture, depth)
+            return script.find(image, depth)
 
     find_first_face(Counting({}), greys(80), choice, "head clip")
     assert depths.count("whole") == 58
@@ -136,8 +136,8 @@ def test_a_late_face_is_waited_for_with_glances(choice: str) -> None:
 @pytest.mark.parametrize(
     ("choice", "depth"), [("largest", "largest"), ("left", "all"), ("0", "all")]
 )
-def test_a_choice_says_how_deep_to_search(choice: str, depth: Depth) -> None:
-    assert depth_for(choice) == depth
+def test_a_choice_says_how_deep_to_search(choice: str, depth: SearchDepth) -> None:
+    assert choose_depth(choice) == depth
 
 
 def test_a_part_of_a_face_is_no_face() -> None:

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from helpers.recorded_faces import DRIVING, PORTRAIT, SHARED, TASK, needs_driving, needs_portrait
 from torch import Tensor
 
-from actalker_core.faces import Box, Depth, Face, track_face
+from actalker_core.faces import Box, Face, SearchDepth, track_face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.media import load_image, read_frames
 from actalker_core.synthetic import demo
@@ -27,12 +27,12 @@ class Boxed:
     def __init__(self, box: Box = BOX, lost: tuple[int, ...] = ()) -> None:
         self.box, self.lost, self.seen = box, lost, 0
 
-    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
+    def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
         self.seen += 1
-        is_lost = self.seen - 1 in self.lost or picture.float().std() < 0.01
+        is_lost = self.seen - 1 in self.lost or image.float().std() < 0.01
         return [] if is_lost else [Face(self.box, 0.5)]
 
-    def find_near(self, picture: Tensor, box: Box) -> Face | None:
+    def find_near(self, image: Tensor, box: Box) -> Face | None:
         return None
 
 
@@ -88,7 +88,7 @@ def test_a_warning_names_frame_second_clip_and_remedy(
     films: list[list[Tensor]], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        track_face(Boxed(), films[0][:15] + films[1], where="head clip", fps=12.5)
+        track_face(Boxed(), films[0][:15] + films[1], name="head clip", fps=12.5)
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "head clip cuts to another person" in record.getMessage()

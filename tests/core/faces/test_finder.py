@@ -103,7 +103,7 @@ def test_nothing_to_find_with_says_what_to_put_where(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(finder.Haar, "is_there", staticmethod(lambda: False))
+    monkeypatch.setattr(finder.HaarFinder, "is_available", staticmethod(lambda: False))
     with pytest.raises(FaceError, match=re.escape(str(DEFAULT_PATH))):
         open_finder()
 
@@ -150,7 +150,7 @@ def test_without_the_file_a_cascade_finds_boxes_and_says_so(
 
 def test_a_cascade_follows_boxes(cascade: type[Cascade]) -> None:
     followed = track_face(open_finder(), greys(3), "right")
-    assert followed.missed == []
+    assert followed.gaps == []
     assert followed.landmarks is None
     assert np.allclose(followed.boxes, (50, 20, 70, 40))
 

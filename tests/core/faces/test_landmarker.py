@@ -24,10 +24,10 @@ from torch import Tensor
 from actalker_core.faces import Box, Face, Track, choose_face, measure, topology, track_face
 from actalker_core.faces.blendshapes import INPUTS, NAMES
 from actalker_core.faces.box import box_part, enlarge_box
-from actalker_core.faces.cuts import find_cuts, look_at
+from actalker_core.faces.cuts import find_cuts, make_thumbnails
 from actalker_core.faces.face import face_in_box
 from actalker_core.faces.landmarker import Landmarker
-from actalker_core.faces.tflite import half_tensors
+from actalker_core.faces.tflite import read_float16_tensors
 from actalker_core.media import load_image, read_frames
 
 DRIVING_FRAMES = 283
@@ -89,7 +89,7 @@ def test_blendshapes_are_named_once() -> None:
 @needs_model
 def test_weights_are_read_without_tensorflow() -> None:
     with zipfile.ZipFile(TASK) as file:
-        weights = dict(half_tensors(file.read("face_blendshapes.tflite")))
+        weights = dict(read_float16_tensors(file.read("face_blendshapes.tflite")))
     assert weights
     for value in weights.values():
         assert value.dtype == np.float32
@@ -141,7 +141,7 @@ def test_the_eye_that_closes_blinks(landmarker: Landmarker, recorded: Recorded, 
 @needs_driving
 def test_the_driving_clip_is_followed_without_a_gap(driving: Track) -> None:
     assert len(driving) == DRIVING_FRAMES
-    assert driving.missed == []
+    assert driving.gaps == []
     assert driving.size == (512, 508)
     assert driving.landmarks.shape == (DRIVING_FRAMES, topology.COUNT, 3)
     assert driving.confidence.min() > 0.5
@@ -159,7 +159,7 @@ def test_a_track_moves_smoothly(driving: Track) -> None:
 @pytest.mark.parametrize("faster", [1, 2, 3])
 def test_a_clip_of_one_shot_has_no_cut(driving: Track, faster: int) -> None:
     pairs = zip(read_frames(DRIVING, 25), driving.faces, strict=True)
-    looks = [look_at(frame, face) for frame, face in pairs]
+    looks = [make_thumbnails(frame, face) for frame, face in pairs]
     assert find_cuts(looks[::faster]) == []
 
 
@@ -223,7 +223,7 @@ def test_a_dark_frame_in_a_real_clip_is_bridged(
 ) -> None:
     first, _, last = recorded_frames
     followed = track_face(landmarker, [first, torch.zeros_like(first), last])
-    assert followed.missed == [1]
+    assert followed.gaps == [1]
     expected = (followed.landmarks[0] + followed.landmarks[2]) / 2
     assert np.allclose(followed.landmarks[1], expected, atol=1e-2)
 
@@ -425,6 +425,6 @@ def test_the_chosen_of_two_real_faces_is_followed(landmarker: Landmarker, portra
     only_left = picture.clone()
     only_left[:, :, 384:] = 0
     followed = track_face(landmarker, [picture, only_left, picture], "right")
-    assert followed.missed == [1]
+    assert followed.gaps == [1]
     right = choose_face(landmarker.find(picture), "right", (384, 768), "portrait")
     assert np.allclose(followed.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))

@@ -18,7 +18,7 @@ from actalker_core.faces.box import box_centre, enlarge_box
 from actalker_core.faces.portrait import (
     Crop,
     Portrait,
-    crop_resized,
+    crop_and_resize,
     feather_mask,
     paste_back,
     prepare_portrait,
@@ -329,7 +329,7 @@ def test_an_expansion_that_cannot_be_is_refused(expand: float) -> None:
     ids=str,
 )
 def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
-    with pytest.raises(InputError, match=r"Picture: expected .*channels.*Give one picture"):
+    with pytest.raises(InputError, match=r"Image: expected .*channels.*Give one image"):
         prepare_portrait(torch.zeros(shape), whole(64, 64), 64)
 
 
@@ -739,7 +739,7 @@ def test_a_crop_is_the_picture_inside_and_black_outside(
     wide = torch.zeros(2, 3, 200, 200)
     wide[..., 70:94, 70:102] = images
     want = wide[..., 70 + y : 70 + y + height, 70 + x : 70 + x + width]
-    got = crop_resized(images, (x, y, x + width, y + height), width)
+    got = crop_and_resize(images, (x, y, x + width, y + height), width)
     assert got.shape == (2, 3, width, width)
     if square:
         assert torch.allclose(got, want, atol=1e-6)
@@ -753,18 +753,18 @@ def test_a_crop_is_bilinear(x: int, y: int, width: int, height: int) -> None:
     padded = F.pad(images, (300, 600, 300, 600))
     cut = padded[..., 300 + y : 300 + y + height, 300 + x : 300 + x + width]
     want = F.interpolate(cut, (9, 9), mode="bilinear", align_corners=False)
-    got = crop_resized(images, (x, y, x + width, y + height), 9)
+    got = crop_and_resize(images, (x, y, x + width, y + height), 9)
     assert torch.allclose(got, want, atol=2e-4)  # of positions in float32
 
 
 def test_a_crop_far_larger_than_the_picture_reads_no_more_of_it() -> None:
     images = noise(33, 1, 3, 16, 16)
-    assert not crop_resized(images, (-90_000, -90_000, 99_999, 99_999), 8).any()
+    assert not crop_and_resize(images, (-90_000, -90_000, 99_999, 99_999), 8).any()
 
 
 def test_a_crop_of_fractions_has_whole_pixels_and_one_at_least() -> None:
     images = noise(31, 1, 3, 16, 16)
-    whole_pixels = crop_resized(images, (2, 2, 6, 7), 4)
-    assert torch.equal(crop_resized(images, (1.6, 2.4, 6.4, 6.6), 4), whole_pixels)
-    point = crop_resized(images, (5.1, 6.2, 5.3, 6.3), 3)
+    whole_pixels = crop_and_resize(images, (2, 2, 6, 7), 4)
+    assert torch.equal(crop_and_resize(images, (1.6, 2.4, 6.4, 6.6), 4), whole_pixels)
+    point = crop_and_resize(images, (5.1, 6.2, 5.3, 6.3), 3)
     assert torch.allclose(point, images[..., 6:7, 5:6].expand(-1, -1, 3, 3))

@@ -12,9 +12,9 @@ from torch import Tensor
 
 from actalker_core.cli import main
 from actalker_core.faces import Box, Face, choose_face, find_face, track_face
-from actalker_core.faces.box import box_area, box_overlap, longer_side
+from actalker_core.faces.box import box_area, box_iou, longer_side
 from actalker_core.faces.face import ORDERS, find_first_face, sort_faces
-from actalker_core.faces.landmarker import SEARCHES, Landmarker, _searches
+from actalker_core.faces.landmarker import SEARCHES, Landmarker, _split_into_tiles
 from actalker_core.media import load_image
 
 GROUP = SHARED / "cases" / "face_group_2sizes.jpg"
@@ -60,7 +60,7 @@ def assert_found(found: list[Face], there: list[Box]) -> None:
     assert len(found) == len(there)
     expected = sort_faces(Face(box, 1.0) for box in there)
     for face, other in zip(sort_faces(found), expected, strict=True):
-        assert box_overlap(face.box, other.box) > 0.5
+        assert box_iou(face.box, other.box) > 0.5
 
 
 SEVERAL = (
@@ -107,7 +107,7 @@ def test_every_choice_is_among_all(
     found: list[Face], several: tuple[Tensor, list[Box]], choice: str, expected: int
 ) -> None:
     meant = choose_face(found, choice, (1080, 1920), "portrait")
-    assert box_overlap(meant.box, several[1][expected]) > 0.5
+    assert box_iou(meant.box, several[1][expected]) > 0.5
 
 
 @pytest.mark.parametrize("choice", ["largest", "left"])
@@ -115,7 +115,7 @@ def test_a_choice_is_searched_for_as_deep_as_it_needs(
     landmarker: Landmarker, several: tuple[Tensor, list[Box]], choice: str
 ) -> None:
     meant = find_face(landmarker, several[0], choice, "portrait")
-    assert box_overlap(meant.box, several[1][ORDERS.index(choice)]) > 0.5
+    assert box_iou(meant.box, several[1][ORDERS.index(choice)]) > 0.5
 
 
 def test_a_clip_chooses_among_all_faces_of_its_first_frame(
@@ -123,11 +123,9 @@ def test_a_clip_chooses_among_all_faces_of_its_first_frame(
 ) -> None:
     picture, there = several
     followed = track_face(landmarker, [picture] * 2, "left")
-    assert followed.missed == []
-    assert all(box_overlap(tuple(box), there[1]) > 0.5 for box in followed.boxes.tolist())
-    assert (
-        box_overlap(find_first_face(landmarker, [picture], "left", "head clip").box, there[1]) > 0.5
-    )
+    assert followed.gaps == []
+    assert all(box_iou(tuple(box), there[1]) > 0.5 for box in followed.boxes.tolist())
+    assert box_iou(find_first_face(landmarker, [picture], "left", "head clip").box, there[1]) > 0.5
 
 
 def test_the_largest_of_small_ones_is_found(landmarker: Landmarker, head: Pixels) -> None:
@@ -135,7 +133,7 @@ def test_the_largest_of_small_ones_is_found(landmarker: Landmarker, head: Pixels
     sizes = [(36, 200), (60, 600), (48, 1000), (40, 1400)]
     there = [pasted(pixels, head, face_px, x, 500) for face_px, x in sizes]
     meant = find_face(landmarker, as_picture(pixels), "largest", "portrait")
-    assert box_overlap(meant.box, there[1]) > 0.5
+    assert box_iou(meant.box, there[1]) > 0.5
 
 
 @pytest.mark.parametrize("gap_px", [0, 30])
@@ -186,7 +184,7 @@ def test_one_large_face_is_one_at_any_size(landmarker: Landmarker, side: int) ->
     resized = as_picture(cv2.resize(picture, (side, side), interpolation=shrinks))
     (face,) = landmarker.find(resized)
     (quick,) = landmarker.find(resized, "largest")
-    assert box_overlap(face.box, quick.box) > 0.95
+    assert box_iou(face.box, quick.box) > 0.95
 
 
 def test_a_face_that_fills_the_picture_is_one(landmarker: Landmarker, head: Pixels) -> None:
@@ -230,14 +228,14 @@ def test_every_spot_is_searched_at_every_size(size: tuple[int, int]) -> None:
     """A face of a quarter of a tile, which the size before shows too, is whole in one of each."""
     height, width = size
     spots = np.random.default_rng(7).uniform(0, 1, (50, 2))
-    for tiles in _searches(height, width):
+    for tiles in _split_into_tiles(height, width):
         face = (tiles[0][2] - tiles[0][0]) / 4
         for x, y in spots * (width - face, height - face) if face < min(size) else ():
             assert any(
                 x0 - x < 0.01 and y0 - y < 0.01 and x + face - x1 < 0.01 and y + face - y1 < 0.01
                 for x0, y0, x1, y1 in tiles
             )
-    assert len(list(_searches(height, width))) <= len(SEARCHES)
+    assert len(list(_split_into_tiles(height, width))) <= len(SEARCHES)
 
 
 @pytest.mark.skipif(not GROUP.is_file(), reason="no pictures of groups in shared/")
@@ -246,8 +244,8 @@ def test_a_small_face_left_of_a_large_one_is_listed_and_chosen(
 ) -> None:
     assert main(["faces", str(GROUP), "--landmarker", str(TASK)]) == 0
     left, right = (row["box"] for row in json.loads(capsys.readouterr().out))
-    assert box_overlap(left, (151, 477, 272, 620)) > 0.8
-    assert box_overlap(right, (971, 435, 1390, 924)) > 0.8
+    assert box_iou(left, (151, 477, 272, 620)) > 0.8
+    assert box_iou(right, (971, 435, 1390, 924)) > 0.8
     picture = load_image(GROUP)
     for choice, box in (("left", left), ("0", left), ("1", right), ("centre", right)):
         meant = find_face(landmarker, picture, choice, "portrait")

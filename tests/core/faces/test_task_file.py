@@ -13,7 +13,7 @@ from helpers.recorded_faces import TASK, needs_model
 
 from actalker_core.errors import CheckpointError
 from actalker_core.faces.landmarker import Landmarker
-from actalker_core.faces.task_file import LARGEST_FILE, MEMBERS, read_networks
+from actalker_core.faces.task_file import MAX_BYTES, MEMBERS, read_networks
 
 NAMES = [member.name for member in MEMBERS]
 DETECTOR, MESH, BLENDSHAPES = NAMES
@@ -162,8 +162,8 @@ def test_other_ways_of_packing_are_refused(files: Files, tmp_path: Path, how: in
 def test_a_huge_file_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "face_landmarker.task"
     with path.open("wb") as file:
-        file.truncate(200 * LARGEST_FILE)
-    assert f"{200 * LARGEST_FILE:,} bytes" in refusal(path)
+        file.truncate(200 * MAX_BYTES)
+    assert f"{200 * MAX_BYTES:,} bytes" in refusal(path)
 
 
 def test_a_zip_of_very_many_files_is_refused_in_time(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def test_a_face_seen_in_every_frame_is_kept_as_found(caplog: pytest.LogCaptureFi
     with caplog.at_level(logging.DEBUG):
         followed = track_face(Script({i: [face] for i, face in enumerate(faces)}), greys(5))
     assert len(followed) == 5
-    assert followed.missed == []
+    assert followed.gaps == []
     assert followed.size == (HEIGHT, WIDTH)
     assert np.array_equal(followed.boxes, [face.box for face in faces])
     assert np.array_equal(followed.landmarks, [face.landmarks for face in faces])
@@ -41,7 +41,7 @@ def test_a_track_is_a_list_of_faces() -> None:
 
 def test_missed_frames_are_filled_from_their_neighbours() -> None:
     followed = track_face(Script({2: [face_at(10)], 6: [face_at(18, 24)]}), greys(9))
-    assert followed.missed == [0, 1, 3, 4, 5, 7, 8]
+    assert followed.gaps == [0, 1, 3, 4, 5, 7, 8]
     assert lefts(followed) == pytest.approx([10, 10, 10, 12, 14, 16, 18, 18, 18])
     assert followed.boxes[:, 1].tolist() == pytest.approx([20, 20, 20, 21, 22, 23, 24, 24, 24])
     for i, x in enumerate(lefts(followed)):
@@ -55,7 +55,7 @@ def test_whatever_is_missed_a_track_is_whole(places: dict[int, float]) -> None:
     followed = track_face(Script({i: [face_at(x)] for i, x in places.items()}), greys(12))
     at = sorted(places)
     between = np.interp(range(12), at, [places[i] for i in at])
-    assert followed.missed == [i for i in range(12) if i not in places]
+    assert followed.gaps == [i for i in range(12) if i not in places]
     assert np.allclose(lefts(followed), between, atol=1e-4)
     assert np.allclose(followed.landmarks[:, 0, 0], between, atol=1e-4)
 
@@ -63,7 +63,7 @@ def test_whatever_is_missed_a_track_is_whole(places: dict[int, float]) -> None:
 def test_missed_frames_are_reported(caplog: pytest.LogCaptureFixture) -> None:
     shown = {i: [face_at(10)] for i in range(30) if i not in (3, 11, 12, 13)}
     with caplog.at_level(logging.WARNING, "actalker_core.faces.track"):
-        track_face(Script(shown), greys(30), where="head clip")
+        track_face(Script(shown), greys(30), name="head clip")
     assert [record.name for record in caplog.records] == ["actalker_core.faces.track"]
     assert re.search(r"head clip.*4 of 30 frames.*\b3\b.*\b11\b.*\b13\b", caplog.text)
 
@@ -71,7 +71,7 @@ def test_missed_frames_are_reported(caplog: pytest.LogCaptureFixture) -> None:
 @pytest.mark.parametrize("frames", [0, 1, 30])
 def test_a_clip_without_a_face_is_named(frames: int) -> None:
     with pytest.raises(FaceError, match="head clip"):
-        track_face(Script({}), greys(frames), where="head clip")
+        track_face(Script({}), greys(frames), name="head clip")
 
 
 def test_boxes_are_followed_without_landmarks() -> None:
@@ -85,14 +85,14 @@ def test_boxes_are_followed_without_landmarks() -> None:
 def test_another_face_far_away_does_not_take_over() -> None:
     here, there = face_at(2), face_at(55)
     followed = track_face(Script({0: [here], 1: [there], 2: [there], 3: [here, there]}), greys(4))
-    assert followed.missed == [1, 2]
+    assert followed.gaps == [1, 2]
     assert np.allclose(lefts(followed), 2)
 
 
 def test_a_face_that_never_comes_back_is_held() -> None:
     shown = {i: [face_at(55)] for i in range(1, 10)}
     followed = track_face(Script({0: [face_at(2)], **shown}), greys(10))
-    assert followed.missed == list(range(1, 10))
+    assert followed.gaps == list(range(1, 10))
     assert np.allclose(lefts(followed), 2)
 
 
@@ -102,7 +102,7 @@ def test_the_chosen_face_is_followed_among_two(choice: str, start: int) -> None:
     pairs = [[face_at(10 + 3 * i), face_at(50 + 3 * i)] for i in range(10)]
     shown = {i: pair[:: 1 - 2 * (i % 2)] for i, pair in enumerate(pairs)}
     followed = track_face(Script(shown), greys(10), choice)
-    assert followed.missed == []
+    assert followed.gaps == []
     assert lefts(followed) == [start + 3 * i for i in range(10)]
 
 
@@ -110,7 +110,7 @@ def test_a_face_that_moved_on_while_it_was_missed_is_found_again() -> None:
     """It is alone and moves by a tenth of its side per frame, before, meanwhile and after."""
     shown = {i: [face_at(2 + 2 * i)] for i in range(20) if not 5 <= i <= 12}
     followed = track_face(Script(shown), greys(20))
-    assert followed.missed == list(range(5, 13))
+    assert followed.gaps == list(range(5, 13))
     assert lefts(followed) == pytest.approx([2 + 2 * i for i in range(20)])
 
 
@@ -125,7 +125,7 @@ def test_a_face_touching_the_chosen_one_does_not_take_over() -> None:
     chosen, other = Face((10, 10, 30, 34), 0.9), Face((30, 10, 50, 34), 0.9)
     shown = {i: [other] if i == 2 else [chosen, other] for i in range(5)}
     followed = track_face(Script(shown), greys(5), "left")
-    assert followed.missed == [2]
+    assert followed.gaps == [2]
     assert np.allclose(lefts(followed), 10)
 
 
@@ -133,7 +133,7 @@ def test_a_face_lost_in_the_whole_picture_is_looked_for_where_it_was() -> None:
     other = face_at(50)
     hidden = {i: [face_at(5 + i)] for i in range(8)}
     followed = track_face(Script({i: [other] for i in range(8)}, hidden), greys(8), "left")
-    assert followed.missed == []
+    assert followed.gaps == []
     assert lefts(followed) == [5 + i for i in range(8)]
 
 
@@ -141,13 +141,13 @@ def test_a_small_face_after_a_dark_beginning_is_found() -> None:
     hidden = {i: [face_at(10)] for i in range(3, 60)}
     followed = track_face(Script({}, hidden), greys(60))
     assert len(followed) == 60
-    assert 59 not in followed.missed
+    assert 59 not in followed.gaps
 
 
 def test_who_is_chosen_is_settled_by_the_first_frame_with_faces() -> None:
     shown = {2: [face_at(50), face_at(10)], 3: [face_at(10)], 4: [face_at(50)]}
     followed = track_face(Script(shown), greys(5), "1")
-    assert followed.missed == [0, 1, 3]
+    assert followed.gaps == [0, 1, 3]
     assert np.allclose(lefts(followed), 50)
 
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ....faces import Box
-from ....faces.portrait import crop_resized
+from ....faces.portrait import crop_and_resize
 from ....ops.finite import check_encoded
 from ....ops.layers import FUSED
 from ....ops.protocol import LayerOps
@@ -79,7 +79,7 @@ def encode_identity(encoder: ArcFace, portrait: Tensor, face: Box) -> Tensor:
     Returns:
         (1, features).
     """
-    head = crop_resized(portrait[None], face, INPUT_PX) * 2 - 1
+    head = crop_and_resize(portrait[None], face, INPUT_PX) * 2 - 1
     like = encoder.conv1.weight
     features: Tensor = encoder(head.to(like))
     return check_encoded("Identity encoder", features.float())

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from ....control.signals import ExpressionSignal, PoseSignal
 from ....errors import InputError
-from ....faces.box import Box, check_box, enlarge_box, image_box, squared_box
-from ....faces.portrait import crop_resized, to_rgb
+from ....faces.box import Box, check_box, enlarge_box, image_box, square_box
+from ....faces.portrait import crop_and_resize, to_rgb
 from ....ops.finite import check_encoded
 from ....ops.layers import FUSED
 from ....ops.protocol import LayerOps
@@ -160,7 +160,7 @@ def encode_expression(
     Raises:
         InputError: no frames, or a box outside them.
     """
-    crops = (_cropped(frame, box, squared_box) for frame, box in zip(frames, boxes, strict=False))
+    crops = (_cropped(frame, box, square_box) for frame, box in zip(frames, boxes, strict=False))
     like = network.resnet50.conv1.weight
     found = [network(some.to(like)).float().cpu() for some in _batches(crops, batch, on_batch)]
     features = check_encoded("Expression encoder", _joined(found))
@@ -202,14 +202,14 @@ def encode_pose(
 
 def head_pose_box(box: Box) -> Box:
     """What the head-pose network sees of a clip, from the face in its first frame."""
-    return squared_box(enlarge_box(box, 3))
+    return square_box(enlarge_box(box, 3))
 
 
 def _cropped(frame: Tensor, box: Box | None, shape: Callable[[Box], Box]) -> Tensor:
     """(3, H, W) -> (1, 3, 256, 256) in 0…1."""
     height, width = frame.shape[1:]
     box = check_box(box or image_box(width, height), width, height, "driving clip")
-    return crop_resized(to_rgb(frame)[None], shape(box), INPUT_PX)
+    return crop_and_resize(to_rgb(frame)[None], shape(box), INPUT_PX)
 
 
 def _batches(crops: Iterable[Tensor], size: int, on_batch: OnBatch | None) -> Iterator[Tensor]:

@@ -29,7 +29,7 @@ from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.errors import FaceError, InputError, MediaError
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.faces.box import image_box
-from actalker_core.faces.face import Depth, Face
+from actalker_core.faces.face import Face, SearchDepth
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.files.archive import write_archive
 from actalker_core.media import save_image
@@ -41,10 +41,10 @@ class MeshedPicture(Landmarker):
     def __init__(self) -> None:
         self.blendshapes = lambda landmarks: np.repeat(landmarks[:, 0, :1], len(NAMES), axis=1)
 
-    def find(self, picture: Tensor, depth: Depth = "all") -> list[Face]:
-        value = float(picture.mean())
+    def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+        value = float(image.mean())
         landmarks = np.full((478, 3), value, np.float32)
-        return [Face(image_box(picture.shape[2], picture.shape[1]), 1.0, landmarks)]
+        return [Face(image_box(image.shape[2], image.shape[1]), 1.0, landmarks)]
 
 
 # Building ----------------------------------------------------------------------------------------
