@@ -1,4 +1,4 @@
-"""Region masks from the geometry of a face: who owns which part of the picture.
+"""Region masks from the geometry of a face: which signal acts in which part of the image.
 
 A mask is (n, 1, height, width) in 0…1 at the portrait's size, n = 1 for a whole clip or one per
 frame. Masks may overlap: where they do, both signals act.
@@ -26,18 +26,18 @@ log = logging.getLogger(__name__)
 
 STYLES = ("released", "face", "paper", "halves", "landmarks")
 DEFAULT_STYLE = "paper"
-"""Of two signals each owns its part of the face."""
+"""Each of two signals gets its part of the face."""
 
-FACE_ENLARGED = 1.2
+FACE_SCALE = 1.2
 """The released model was trained on face boxes enlarged so many times; another may say another."""
 MOUTH_IN_FACE = (0.22, 0.62, 0.78, 0.95)
 """Where the mouth lies in a face box, as shares of its width and height, when no landmarks say."""
-MOUTH_WIDENED = 1.3
-LIPS_GROWN = 0.04
-"""How far the landmark-shaped mouth reaches over the lips, as a share of the face's height."""
-
-Canvas = NDArray[np.float32]
-Shape = tuple[int, int]
+MOUTH_SCALE = 1.3
+"""The mouth's box is so many times as wide as the lips at rest."""
+LIPS_REACH = 0.04
+"""How far the mask of `landmarks` goes beyond the lips, as a share of the face's height."""
+MAX_PARTS = 100
+"""Of a written region."""
 
 
 def box_mask(box: Box, height: int, width: int) -> Tensor:
@@ -59,20 +59,20 @@ def mouth_box(face: Face) -> Box:
     lips = points[list(topology.LIPS), :2]
     (x0, y0), (x1, y1) = lips.min(0).tolist(), lips.max(0).tolist()
     nose, chin = float(points[topology.NOSE_BASE, 1]), float(points[topology.CHIN, 1])
-    x0, _, x1, _ = enlarge_box((x0, y0, x1, y1), MOUTH_WIDENED)
+    x0, _, x1, _ = enlarge_box((x0, y0, x1, y1), MOUTH_SCALE)
     return x0, (min(nose, y0) + y0) / 2, x1, (max(chin, y1) + y1) / 2
 
 
-def _box_of_face(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
+def _draw_face(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
     return box_mask(enlarge_box(face.box, face_enlarged), height, width)
 
 
-def _box_of_mouth(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
+def _draw_mouth(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
     return box_mask(mouth_box(face), height, width)
 
 
-def _half(face: Face, height: int, width: int, face_enlarged: float, *, upper: bool) -> Tensor:
-    """The face box above or below its middle, which is the nose where landmarks tell."""
+def _draw_half(face: Face, height: int, width: int, face_enlarged: float, *, upper: bool) -> Tensor:
+    """The face box above or below its middle, which is the nose where there are landmarks."""
     x0, y0, x1, y1 = enlarge_box(face.box, face_enlarged)
     middle = box_centre(face.box)[1]
     if face.landmarks is not None:
@@ -80,7 +80,7 @@ def _half(face: Face, height: int, width: int, face_enlarged: float, *, upper: b
     return box_mask((x0, y0, x1, middle) if upper else (x0, middle, x1, y1), height, width)
 
 
-def _outlined(
+def _draw_outlines(
     face: Face,
     height: int,
     width: int,
@@ -89,40 +89,38 @@ def _outlined(
     outlines: Sequence[Sequence[int]],
     convex: bool = False,
 ) -> Tensor:
-    """Shapes whose outlines are landmarks."""
+    """Shapes whose outlines are landmarks; `convex` closes those that are not in order."""
     if face.landmarks is None:
         raise FaceError(
             "Lips, eyes, brows and oval need landmarks, and this face has none. Give MediaPipe's "
             "face_landmarker.task (docs/install-weights.md), or use mouth and face."
         )
-    canvas: Canvas = np.zeros((height, width), np.float32)
+    mask: NDArray[np.float32] = np.zeros((height, width), np.float32)
     for outline in outlines:
         points = face.landmarks[list(outline), :2].round().astype(np.int32)
-        cv2.fillPoly(canvas, [cv2.convexHull(points) if convex else points], (1.0,))
-    return torch.from_numpy(canvas)[None, None]
+        cv2.fillPoly(mask, [cv2.convexHull(points) if convex else points], (1.0,))
+    return torch.from_numpy(mask)[None, None]
 
 
-def _everything(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
+def _draw_all(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
     return torch.ones(1, 1, height, width)
 
 
-Draw = Callable[[Face, int, int, float], Tensor]
-
-PARTS: dict[str, Draw] = {
-    "all": _everything,
-    "face": _box_of_face,
-    "mouth": _box_of_mouth,
-    "upper": partial(_half, upper=True),
-    "lower": partial(_half, upper=False),
-    "lips": partial(_outlined, outlines=[topology.LIPS]),
-    "eyes": partial(_outlined, outlines=[topology.LEFT_EYE, topology.RIGHT_EYE]),
-    "brows": partial(_outlined, outlines=[topology.LEFT_BROW, topology.RIGHT_BROW], convex=True),
-    "oval": partial(_outlined, outlines=[topology.OVAL]),
+PARTS: dict[str, Callable[[Face, int, int, float], Tensor]] = {
+    "all": _draw_all,
+    "face": _draw_face,
+    "mouth": _draw_mouth,
+    "upper": partial(_draw_half, upper=True),
+    "lower": partial(_draw_half, upper=False),
+    "lips": partial(_draw_outlines, outlines=[topology.LIPS]),
+    "eyes": partial(_draw_outlines, outlines=[topology.LEFT_EYE, topology.RIGHT_EYE]),
+    "brows": partial(
+        _draw_outlines, outlines=[topology.LEFT_BROW, topology.RIGHT_BROW], convex=True
+    ),
+    "oval": partial(_draw_outlines, outlines=[topology.OVAL]),
 }
-"""Regions by name; `face`, `upper` and `lower` are of the enlarged face box."""
-
-MOST_PARTS = 100
-"""Of a written region."""
+"""What draws a part of a face, (1, 1, height, width), by its name; `face`, `upper` and `lower` are
+of the enlarged face box."""
 
 
 def draw_region(
@@ -130,7 +128,7 @@ def draw_region(
     faces: Face | Sequence[Face],
     height: int,
     width: int,
-    face_enlarged: float = FACE_ENLARGED,
+    face_enlarged: float = FACE_SCALE,
 ) -> Tensor:
     """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
 
@@ -146,11 +144,14 @@ def draw_region(
         FaceError: a part needs landmarks that the face lacks.
     """
     names, signs = parse_region(text)
-    shape = height, width, face_enlarged
-    drawn = {name: _drawn(name, faces, *shape) for name in dict.fromkeys(names)}
-    mask = drawn[names[0]]
+    sequence = _list_faces(faces)
+    parts = {  # each drawn once, however often it is written
+        name: torch.cat([PARTS[name](face, height, width, face_enlarged) for face in sequence])
+        for name in dict.fromkeys(names)
+    }
+    mask = parts[names[0]]
     for sign, name in zip(signs, names[1:], strict=True):
-        mask = {"+": unite_masks, "-": subtract_mask, "&": intersect_masks}[sign](mask, drawn[name])
+        mask = {"+": unite_masks, "-": subtract_mask, "&": intersect_masks}[sign](mask, parts[name])
     return mask
 
 
@@ -160,25 +161,19 @@ def parse_region(text: str) -> tuple[list[str], list[str]]:
     Raises:
         InputError: says which part is unknown.
     """
-    whole = Span.from_text("Region", text)
-    names, signs = whole.split(r"[-+&]"), re.findall(r"[-+&]", text)
+    span = Span.from_text("Region", text)
+    names, signs = span.split(r"[-+&]"), re.findall(r"[-+&]", text)
     if len(names) != len(signs) + 1:
-        raise whole.error("parts joined by + (and), - (without) or & (where both)")
-    if len(names) > MOST_PARTS:
-        raise whole.error(f"at most {MOST_PARTS} parts")
+        raise span.error("parts joined by + (and), - (without) or & (where both)")
+    if len(names) > MAX_PARTS:
+        raise span.error(f"at most {MAX_PARTS} parts")
     for name in names:
         if name.text not in PARTS:
             raise name.error(" or ".join(PARTS))
     return [name.text for name in names], signs
 
 
-def _drawn(
-    name: str, faces: Face | Sequence[Face], height: int, width: int, face_enlarged: float
-) -> Tensor:
-    return torch.cat([PARTS[name](face, height, width, face_enlarged) for face in _several(faces)])
-
-
-def _several(faces: Face | Sequence[Face]) -> Sequence[Face]:
+def _list_faces(faces: Face | Sequence[Face]) -> Sequence[Face]:
     return [faces] if isinstance(faces, Face) else faces
 
 
@@ -186,22 +181,22 @@ def _several(faces: Face | Sequence[Face]) -> Sequence[Face]:
 
 
 def intersect_masks(a: Tensor, b: Tensor) -> Tensor:
-    """Where both are."""
+    """Where both masks (n, 1, height, width) are."""
     return torch.minimum(a, b)
 
 
 def unite_masks(a: Tensor, b: Tensor) -> Tensor:
-    """Where either is."""
+    """Where either mask (n, 1, height, width) is."""
     return torch.maximum(a, b)
 
 
 def subtract_mask(a: Tensor, b: Tensor) -> Tensor:
-    """Where the first is and the second is not."""
+    """Where the first mask (n, 1, height, width) is and the second is not."""
     return torch.minimum(a, 1 - b)
 
 
 def grow_mask(mask: Tensor, pixels: int) -> Tensor:
-    """The mask widened by a number of pixels all around; a number below 0 shrinks it.
+    """A mask (n, 1, height, width) grown by pixels all around; a number below 0 shrinks it.
 
     Raises:
         InputError: more pixels than `limits.GROW_PX`.
@@ -209,40 +204,42 @@ def grow_mask(mask: Tensor, pixels: int) -> Tensor:
     if not GROW_PX.check(pixels):
         return mask
     sign = 1 if pixels > 0 else -1  # what is outside grows where the mask shrinks
-    planes = [sign * _widened(sign * p.numpy(), abs(pixels)) for p in mask[:, 0].float().cpu()]
-    return torch.from_numpy(np.stack(planes))[:, None]
+    frames = [
+        sign * _dilate(sign * frame.numpy(), abs(pixels)) for frame in mask[:, 0].float().cpu()
+    ]
+    return torch.from_numpy(np.stack(frames))[:, None]
 
 
-def _widened(plane: Canvas, pixels: int) -> Canvas:
-    """The highest value within a disc around each pixel.
+def _dilate(mask: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
+    """The highest value within a disc around each pixel of (height, width).
 
     A row of the disc is covered by two runs of a power of two, each run by two of half its length:
     OpenCV's time for a disc grows with its area, which takes seconds for large ones.
     """
-    side, (height, width) = 2 * pixels + 1, plane.shape
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).sum(1).tolist()
-    runs, length = np.pad(plane, pixels, constant_values=-np.inf), 1
-    widened: Canvas = plane.copy()
+    side, (height, width) = 2 * pixels + 1, mask.shape
+    row_widths = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side)).sum(1).tolist()
+    # runs[y, x] is the highest of `length` values from x on.
+    runs, length = np.pad(mask, pixels, constant_values=-np.inf), 1
+    result: NDArray[np.float32] = mask.copy()
     while length <= side:
-        for down, across in enumerate(disc):
-            if length <= across < 2 * length:
-                left = pixels - across // 2
-                for start in (left, left + across - length):
-                    line = runs[down : down + height, start : start + width]
-                    np.maximum(widened, line, out=widened)
+        for y, row_width in enumerate(row_widths):
+            if length <= row_width < 2 * length:
+                left = pixels - row_width // 2
+                for x in (left, left + row_width - length):
+                    np.maximum(result, runs[y : y + height, x : x + width], out=result)
         runs = np.maximum(runs[:, :-length], runs[:, length:])
         length *= 2
-    return widened
+    return result
 
 
 def overlap_share(a: Tensor, b: Tensor) -> float:
-    """How much of the smaller of two masks lies in the other: 0 apart, 1 inside it."""
+    """How much of the smaller mask (n, 1, height, width) lies in the other: 0 apart, 1 inside."""
     a, b = torch.broadcast_tensors(a, b)
     smaller = min(float(a.sum()), float(b.sum()))
     return min(float(torch.minimum(a, b).sum()) / smaller, 1.0) if smaller else 0.0
 
 
-# Who owns what -----------------------------------------------------------------------------------
+# Styles ------------------------------------------------------------------------------------------
 
 
 def draw_style_masks(
@@ -253,12 +250,12 @@ def draw_style_masks(
     *,
     with_audio: bool,
     with_expression: bool,
-    face_enlarged: float = FACE_ENLARGED,
+    face_enlarged: float = FACE_SCALE,
 ) -> tuple[Tensor, Tensor]:
     """Audio and expression mask of a portrait: (n, 1, height, width) each.
 
-    A single signal owns the face box (with `landmarks`, the face's oval). Two signals share the
-    picture as `style` says: `released` gives both everything, as the released script does; `face`
+    A single signal gets the face box (with `landmarks`, the face's oval). Two signals share the
+    image as `style` says: `released` gives both everything, as the released script does; `face`
     gives both the face box; `paper` gives the audio a box around the mouth and the expression
     the rest of the face box; `halves` the face box below and above the nose; `landmarks` the
     lips' shape and the rest of the oval.
@@ -276,10 +273,10 @@ def draw_style_masks(
         draw_region, faces=faces, height=height, width=width, face_enlarged=face_enlarged
     )
     if not (with_audio and with_expression):
-        whole = draw("oval" if style == "landmarks" else "face")
-        return whole * with_audio, whole * with_expression
+        mask = draw("oval" if style == "landmarks" else "face")
+        return mask * with_audio, mask * with_expression
     if style == "landmarks":
-        lips = torch.cat([_reaching_lips(face, height, width) for face in _several(faces)])
+        lips = torch.cat([_draw_lips(face, height, width) for face in _list_faces(faces)])
         return lips, subtract_mask(draw("oval"), lips)
     audio, expression = {
         "released": ("all", "all"),
@@ -290,6 +287,7 @@ def draw_style_masks(
     return draw(audio), draw(expression)
 
 
-def _reaching_lips(face: Face, height: int, width: int) -> Tensor:
-    reach_px = max(round(LIPS_GROWN * (face.box[3] - face.box[1])), 1)
+def _draw_lips(face: Face, height: int, width: int) -> Tensor:
+    """The lips and the skin that moves with them: (1, 1, height, width)."""
+    reach_px = max(round(LIPS_REACH * (face.box[3] - face.box[1])), 1)
     return grow_mask(draw_region("lips", face, height, width), reach_px)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
-from ...control.regions import FACE_ENLARGED
+from ...control.regions import FACE_SCALE
 from ...diffusion.schedules import KARRAS_RHO
 from ...errors import InputError, quote
 from ...limits import GUIDANCE
@@ -188,7 +188,7 @@ class SamplingConfig:
     audio_scale: Scale = 7.5
     expression_scale: Scale = 3.0
     shift_frames: Motion = 7
-    face_enlarged: Factor = FACE_ENLARGED
+    face_enlarged: Factor = FACE_SCALE
     decode_frames: Count = 10
 
 

@@ -12,7 +12,7 @@ import torch
 from helpers.formula import rand
 from torch import Tensor
 
-from actalker_core.control.monitor import MonitorRows, draw_monitor, thumbnail_frames
+from actalker_core.control.monitor import MonitorRows, choose_thumbnail_frames, draw_monitor
 from actalker_core.control.regions import box_mask
 from actalker_core.errors import InputError
 from actalker_core.faces import Track
@@ -287,7 +287,7 @@ def test_masks_are_seen_at_both_ends(moving: Tensor, frame: int) -> None:
 @pytest.mark.parametrize("frames", [1, 2, 7, 8, 9, 100, 1001])
 def test_thumbnails_are_spread_over_the_clip(frames: int) -> None:
     masks = {"audio": torch.ones(frames, 1, 2, 2), "expression": torch.ones(1, 1, 2, 2)}
-    chosen = thumbnail_frames(replace(PLAIN, frames=frames, masks=masks))
+    chosen = choose_thumbnail_frames(replace(PLAIN, frames=frames, masks=masks))
     assert (chosen[0], chosen[-1], len(chosen)) == (0, frames - 1, min(frames, 8))
     steps = np.diff(chosen)
     assert (steps > 0).all()
@@ -296,7 +296,7 @@ def test_thumbnails_are_spread_over_the_clip(frames: int) -> None:
 
 @pytest.mark.parametrize("frames", [1, 2, 1001])
 def test_masks_that_stand_still_have_one_thumbnail(frames: int) -> None:
-    assert thumbnail_frames(replace(PLAIN, frames=frames)) == [0]
+    assert choose_thumbnail_frames(replace(PLAIN, frames=frames)) == [0]
 
 
 # The driving face --------------------------------------------------------------------------------
