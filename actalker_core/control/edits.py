@@ -61,8 +61,8 @@ def blend_signals(first: Signals, second: Signals, curve: Curve | DrawnCurve) ->
         strengths = curve.sample(len(signal), signal.rate_hz)
         return signal.blend(second.present[kind], strengths, signal.rate_hz)
 
-    shared = [kind for kind in first.present if kind in second.present]
-    return Signals(**{**second.present, **first.present, **{kind: blend(kind) for kind in shared}})
+    kinds = [kind for kind in first.present if kind in second.present]
+    return Signals(**{**second.present, **first.present, **{kind: blend(kind) for kind in kinds}})
 
 
 def parse_edit(text: str) -> Edit:

@@ -16,7 +16,7 @@ FLOAT16 = 1
 
 
 def read_float16_tensors(tflite: bytes) -> Iterator[tuple[str, NDArray[np.float32]]]:
-    """Name and values (shape of the constant) of all float16 constants, as float32."""
+    """Name and values of all float16 constants, as float32: kernels (d, 1, 1, c), biases (d,)."""
     model = _Table(tflite, _u32(tflite, 0))
     buffers = list(model.tables(4))
     for tensor in next(iter(model.tables(2))).tables(0):

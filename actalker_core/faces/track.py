@@ -130,21 +130,14 @@ def _measure_step(face: Face, last: Face) -> float:
 
 def _fill_gaps(faces: list[Face | None], size: tuple[int, int]) -> Track:
     """Boxes and landmarks of all frames; a face moves evenly while it is out of sight."""
-    known = {i: face for i, face in enumerate(faces) if face is not None}
-    indices = list(known)
-    boxes = np.array([face.box for face in known.values()], np.float32)
-    landmarks = [face.landmarks for face in known.values() if face.landmarks is not None]
-    confidence = np.zeros(len(faces), np.float32)
-    confidence[indices] = [face.confidence for face in known.values()]
-    return Track(
-        _interpolate(indices, boxes, len(faces)),
-        # Of all faces or of none: one without them would get those of another place.
-        _interpolate(indices, np.stack(landmarks), len(faces))
-        if len(landmarks) == len(known)
-        else None,
-        confidence,
-        size,
-    )
+    indices = [i for i, face in enumerate(faces) if face is not None]
+    boxes = np.array([face.box for face in faces if face is not None], np.float32)
+    points = [face.landmarks for face in faces if face is not None and face.landmarks is not None]
+    landmarks = None
+    if len(points) == len(indices):  # a face without them would get those of another place
+        landmarks = _interpolate(indices, np.stack(points), len(faces))
+    confidence = np.array([0.0 if face is None else face.confidence for face in faces], np.float32)
+    return Track(_interpolate(indices, boxes, len(faces)), landmarks, confidence, size)
 
 
 def _interpolate(indices: list[int], values: Array, frames: int) -> Array:

@@ -14,11 +14,8 @@ _spec.loader.exec_module(names)
 
 TREE = names.Tree(ROOT)
 MOST_BARE = {
-    "actalker_core": 4,
     "actalker_core/cli": 24,
-    "actalker_core/control": 46,
     "actalker_core/diffusion": 7,
-    "actalker_core/faces": 41,
     "actalker_core/files": 14,
     "actalker_core/media": 64,
     "actalker_core/models/actalker": 95,
@@ -31,8 +28,6 @@ MOST_BARE = {
 """Package -> how many names it may have that are one participle, pronoun or adverb."""
 LEAST_SHAPES = {
     "actalker_core/cli": 0.25,
-    "actalker_core/control": 0.27,
-    "actalker_core/faces": 0.53,
     "actalker_core/files": 0.0,
     "actalker_core/media": 0.82,
     "actalker_core/models/actalker": 0.85,

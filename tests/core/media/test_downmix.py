@@ -1,7 +1,5 @@
 """Many channels as two or one: speech keeps its level, nothing cancels out."""
 
-import logging
-
 import numpy as np
 import pytest
 from helpers.media_files import CASES, CLICKS, clicks_in
@@ -10,12 +8,6 @@ from numpy.typing import NDArray
 from actalker_core.media import Audio, downmix, load_audio
 
 Samples = NDArray[np.float32]
-
-
-@pytest.fixture(autouse=True)
-def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.WARNING, "actalker_core.media")
-    return caplog
 
 
 def test_speech_in_the_centre_keeps_its_level() -> None:

@@ -1,7 +1,6 @@
 """The frames of films: upright, of square pixels, in true colours, of any depth."""
 
 import io
-import logging
 import struct
 from fractions import Fraction
 from typing import Any
@@ -15,12 +14,6 @@ from actalker_core.media import read_frames
 from actalker_core.media.rgb import _rotate
 
 UPRIGHT = ["red", "green", "blue", "grey"]
-
-
-@pytest.fixture(autouse=True)
-def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.WARNING, "actalker_core.media")
-    return caplog
 
 
 def numbers_in(source: Any, fps: float, **how: Any) -> list[int]:

@@ -1,6 +1,5 @@
 """Pictures of every kind, and those that claim more than they are."""
 
-import logging
 import struct
 import tracemalloc
 import zlib
@@ -19,12 +18,6 @@ from actalker_core.media.image_headers import is_truncated, read_image_size
 
 WIDTH, HEIGHT = 61, 37
 HUGE = 60_000
-
-
-@pytest.fixture(autouse=True)
-def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.WARNING, "actalker_core.media")
-    return caplog
 
 
 def gradient(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:

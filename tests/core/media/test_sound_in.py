@@ -1,7 +1,6 @@
 """Sound files as people bring them: late, cut off, damaged, of many channels, very long."""
 
 import argparse
-import logging
 import tracemalloc
 import wave
 from fractions import Fraction
@@ -37,12 +36,6 @@ Samples = NDArray[np.float32]
 
 LAME_DELAY_SECONDS = 1105 / 44100
 """What MP3 puts before the first sample, where no head says so."""
-
-
-@pytest.fixture(autouse=True)
-def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.WARNING, "actalker_core.media")
-    return caplog
 
 
 def clicks(audio: Audio) -> list[float]:

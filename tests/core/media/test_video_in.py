@@ -1,7 +1,6 @@
 """Films as people bring them: uneven, turned, damaged, with covers, of every colour and size."""
 
 import io
-import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -35,12 +34,6 @@ from actalker_core.media.decoder import StreamDecoder
 from actalker_core.media.timestamps import MAX_PENDING, Clock
 
 UPRIGHT = ["red", "green", "blue", "grey"]
-
-
-@pytest.fixture(autouse=True)
-def warnings(caplog: pytest.LogCaptureFixture) -> pytest.LogCaptureFixture:
-    caplog.set_level(logging.WARNING, "actalker_core.media")
-    return caplog
 
 
 def numbers_in(source: Any, fps: float, **how: Any) -> list[int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import torch
+from helpers.refusals import refusal
 from helpers.tiny import TINY
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -25,20 +26,7 @@ Reader = Callable[[Path], object]
 READERS = pytest.mark.parametrize("read", [load, summarize])
 
 
-def refused(read: Reader, path: Path) -> str:
-    """The one line that a checkpoint is refused with."""
-    start = time.process_time()
-    with pytest.raises(CheckpointError) as error:
-        read(path)
-    assert time.process_time() - start < QUICK_SECONDS
-    message = str(error.value)
-    assert path.name in message
-    assert message.isprintable(), "one line of printable characters"
-    assert len(message) < 600
-    return message
-
-
-def claiming(path: Path, config: str) -> Path:
+def write_config(path: Path, config: str) -> Path:
     save_file({"a": torch.ones(1)}, path, {"format": single_file.FORMAT, "config": config})
     return path
 
@@ -47,7 +35,7 @@ def claiming(path: Path, config: str) -> Path:
 @pytest.mark.parametrize("case", ["cfg_no_channels", "cfg_hang_layers"])
 def test_a_checkpoint_that_claims_nonsense(read: Reader, case: str, tmp_path: Path) -> None:
     shutil.copy(CASES / f"{case}.safetensors", tmp_path / "x.safetensors")
-    assert "expected 1 to" in refused(read, tmp_path / "x.safetensors")
+    assert "expected 1 to" in refusal(read, tmp_path / "x.safetensors", CheckpointError)
 
 
 @READERS
@@ -69,7 +57,7 @@ def test_a_checkpoint_that_claims_nonsense(read: Reader, case: str, tmp_path: Pa
     ids=range(11),
 )
 def test_json_that_nobody_would_write(read: Reader, config: str, tmp_path: Path) -> None:
-    refused(read, claiming(tmp_path / "x.safetensors", config))
+    refusal(read, write_config(tmp_path / "x.safetensors", config), CheckpointError)
 
 
 def numbers_in(values: dict[str, Any]) -> list[tuple[str, str]]:
@@ -159,4 +147,4 @@ def test_tensors_of_other_networks(read: Reader, names: list[str], tmp_path: Pat
     path = tmp_path / "x.safetensors"
     texts = {"format": single_file.FORMAT, "config": json.dumps(SIZES)}
     save_file({name: torch.ones(1) for name in names}, path, texts)
-    assert "expected" in refused(read, path)
+    assert "expected" in refusal(read, path, CheckpointError)
