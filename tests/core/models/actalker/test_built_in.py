@@ -11,7 +11,7 @@ from actalker_core.synthetic.identities import make_identity
 from actalker_core.training.evaluation import DrivingVideo, EvaluationCase, Evaluator, correlation
 
 MOST_BYTES = 20_000_000
-SECONDS = 2.0
+SECONDS = 1.2
 
 
 @pytest.fixture(scope="module")
