@@ -263,12 +263,13 @@ def test_a_forward_is_one_graph_for_each_size() -> None:
 
     With sizes that may change, tracing it a second time would not end.
     """
-    unet, graphs, sizes = filled(UNet(CONFIG), 7), CompileCounter(), (2, 3)
+    two_levels = replace(CONFIG, block_out_channels=(32, 64), num_attention_heads=(1, 2))
+    unet, graphs, sizes = filled(UNet(two_levels), 7), CompileCounter(), (1, 2, 3)
+    regions = Regions.from_masks(*masks(), (HEIGHT, WIDTH), two_levels.levels)
 
     def forward(frames: int) -> Tensor:
         rows = (of[: BATCH * frames] for of in (IDENTITY, AUDIO, EXPRESSION))
-        read = Control(frames, *rows, control().regions)
-        return unet(SAMPLE[:, :frames], TIMESTEP, TIME_IDS, read)
+        return unet(SAMPLE[:, :frames], TIMESTEP, TIME_IDS, Control(frames, *rows, regions))
 
     torch.compiler.reset()
     with torch.no_grad():
