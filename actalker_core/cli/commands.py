@@ -18,7 +18,7 @@ from ..control.signals import load_signals, save_signals
 from ..control.words.bank import Bank, build_bank, extract_bank, read_references, save_bank
 from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
-from ..diffusion.guidance_cache import GuidanceInterval
+from ..diffusion.guidance import GuidanceInterval
 from ..diffusion.windows import Windows
 from ..errors import InputError, quote
 from ..faces import Box, Track, download_landmarker, open_finder

@@ -3,28 +3,27 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Protocol
+from typing import Generic, Protocol
 
 import torch
 from torch import Tensor
 
 from ..errors import CancelledError, InputError
 from ..ops.finite import check_step
-from .guidance import Pass, PlansPasses
-from .guidance_cache import GuidanceCache, GuidanceInterval
-from .windows import Windows
+from .guidance import GuidanceInterval, PassT, PlansPasses, sum_passes
+from .windows import Windows, average_windows
 
 
-class Denoises(Protocol):
+class Denoises(Protocol[PassT]):
     """What the loop asks of a denoiser."""
 
-    def passes(self, frames: Sequence[int]) -> list[Pass]:
+    def passes(self, frames: Sequence[int]) -> list[PassT]:
         """For each guidance pass, the first one that computes the same on these frames."""
 
     def __call__(
-        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
-    ) -> Tensor:
-        """The clean latents (p, f, c, h, w) that passes expect behind `x` (f, c, h, w)."""
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[PassT]
+    ) -> Sequence[Tensor] | Tensor:
+        """The clean latents (f, c, h, w) that each pass expects behind `x` (f, c, h, w)."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +46,13 @@ Callback = Callable[[Progress], bool | None]
 
 @torch.inference_mode()
 def sample(
-    denoiser: Denoises,
+    denoiser: Denoises[PassT],
     noise: Tensor,
     sigmas: Sequence[float],
-    guidance: PlansPasses,
+    guidance: PlansPasses[PassT],
     windows: Windows,
     callback: Callback | None = None,
-    shortcuts: GuidanceInterval | None = None,
+    interval: GuidanceInterval | None = None,
 ) -> Tensor:
     """Walk from the noisiest latents to clean ones with Euler steps.
 
@@ -61,7 +60,7 @@ def sample(
         denoiser: see `Denoises`; `Denoiser` is the model's.
         noise: (frames, c, h, w) latents at noise level sigmas[0], padding of the windows included.
         sigmas: falling noise levels; the last is usually 0.
-        shortcuts: what may be left out; None for nothing.
+        interval: where guidance may be left out or used again; None computes it everywhere.
 
     Returns:
         (frames, c, h, w) latents at noise level sigmas[-1].
@@ -76,12 +75,9 @@ def sample(
     steps = list(pairwise(float(s) for s in sigmas))
     _check(steps)
     x = noise
-    frugal = GuidanceCache(shortcuts or GuidanceInterval())
-    guided = Guided(denoiser, guidance, frugal, len(steps), torch.zeros_like(noise))
+    guided = Guided(guidance, interval or GuidanceInterval(), len(steps))
     for step, (sigma, following) in enumerate(steps):
-        cuts = windows.at(step, x.shape[0])
-        x0 = guided(x, step, sigma, cuts)
-        check_step(x0, step + 1, len(steps), cuts)
+        x0 = guided(denoiser, x, step, sigma, windows.at(step, x.shape[0]))
         x = x + (x - x0) * ((following - sigma) / sigma)
         if callback is not None and callback(Progress(step + 1, len(steps), x0)) is False:
             raise CancelledError(f"Sampling was cancelled after step {step + 1} of {len(steps)}.")
@@ -97,42 +93,54 @@ def _check(steps: list[tuple[float, float]]) -> None:
 
 
 @dataclass
-class Guided:
-    """The guided clean latents of a clip.
+class Guided(Generic[PassT]):
+    """The guided clean latents of a clip, step after step.
 
     Attributes:
+        guidance: which passes run, and how much each weighs.
+        interval: where guidance is computed.
         steps: in all.
-        added: (frames, c, h, w) what guidance added to each frame; see `Frugal.guided`.
+        cache: (n, c, h, w) what guidance added to each frame when it was last computed; None
+            before that.
     """
 
-    denoiser: Denoises
-    guidance: PlansPasses
-    frugal: GuidanceCache
+    guidance: PlansPasses[PassT]
+    interval: GuidanceInterval
     steps: int
-    added: Tensor
+    cache: Tensor | None = None
 
     def __call__(
-        self, x: Tensor, step: int, sigma: float, windows: Sequence[Sequence[int]]
+        self,
+        denoiser: Denoises[PassT],
+        x: Tensor,
+        step: int,
+        sigma: float,
+        windows: Sequence[Sequence[int]],
     ) -> Tensor:
-        """Averaged where windows meet: (frames, c, h, w)."""
-        total = torch.zeros_like(x)
-        count = x.new_zeros(x.shape[0], 1, 1, 1)
-        for frames in windows:
-            index = torch.tensor(frames, device=x.device)
-            total.index_add_(0, index, self._window(x, step, sigma, frames, index))
-            count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
-        return total / count
+        """Behind noisy latents (n, c, h, w), averaged where windows meet: (n, c, h, w).
 
-    def _window(
-        self, x: Tensor, step: int, sigma: float, frames: Sequence[int], index: Tensor
-    ) -> Tensor:
-        x0, added = self.frugal.guided(
-            lambda passes: self.denoiser(x[index], sigma, frames, passes),
-            self.guidance.plans(step, self.steps, self.denoiser.passes(frames)),
-            step,
-            sigma,
-            frames,
-            self.added[index],
-        )
-        self.added.index_copy_(0, index, added)
+        Args:
+            step: from 0. windows: frame numbers of each; every frame is in one at least.
+
+        Raises:
+            NotFiniteError: they are NaN or infinite; says since when.
+        """
+        computes = self.interval.computes(step, sigma, self.cache is not None)
+
+        def predict(x: Tensor, frames: Sequence[int]) -> Tensor:
+            """(f, 2, c, h, w) guided and unguided, or (f, 1, c, h, w) the latter."""
+            guided, unguided = self.guidance.plans(step, self.steps, denoiser.passes(frames))
+            run = guided if computes else unguided
+            passes = dict(zip(run, denoiser(x, sigma, frames, list(run)), strict=True))
+            plans = (guided, unguided) if computes else (unguided,)
+            return torch.stack([sum_passes(passes, plan) for plan in plans], dim=1)
+
+        x0, *unguided = average_windows(x, windows, predict).unbind(1)
+        if unguided:
+            # A difference of x0 fades with the noise level and would be too much at the next
+            # step; that of the predicted noise, (x − x0) / σ, hardly changes.
+            self.cache = (x0 - unguided[0]) / sigma
+        elif self.cache is not None and self.interval.contains(sigma):
+            x0 = x0 + sigma * self.cache
+        check_step(x, x0, step + 1, self.steps, windows)
         return x0

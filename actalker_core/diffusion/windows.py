@@ -1,6 +1,10 @@
 """How a long clip is cut into windows of frames at each step."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+import torch
+from torch import Tensor
 
 from ..errors import InputError, check_choice, quote
 from ..limits import OVERLAP_FRAMES, SHIFT_FRAMES, WINDOW_FRAMES
@@ -60,3 +64,30 @@ class Windows:
     @property
     def _stride(self) -> int:
         return self.frames - self.overlap
+
+
+def average_windows(
+    x: Tensor,
+    windows: Sequence[Sequence[int]],
+    predict: Callable[[Tensor, Sequence[int]], Tensor],
+) -> Tensor:
+    """What is predicted window by window, averaged where windows meet: (n, ...).
+
+    The mean keeps neighbours that share frames from parting there.
+
+    Args:
+        x: (n, ...) of a clip.
+        windows: frame numbers of each; every frame is in one at least.
+        predict: from the frames of a window (f, ...) and their numbers to (f, ...), of any shape
+            behind f.
+    """
+    total, count = None, x.new_zeros(len(x))
+    for frames in windows:
+        index = torch.tensor(frames, device=x.device)
+        prediction = predict(x[index], frames)
+        if total is None:
+            total = prediction.new_zeros(len(x), *prediction.shape[1:])
+        total.index_add_(0, index, prediction)
+        count.index_add_(0, index, count.new_ones(len(frames)))
+    assert total is not None
+    return total / count.view(-1, *[1] * (total.ndim - 1))

@@ -34,10 +34,13 @@ def check_encoded(encoder: str, result: Tensor) -> Tensor:
     return result
 
 
-def check_step(result: Tensor, step: int, steps: int, windows: Sequence[Sequence[int]]) -> None:
+def check_step(
+    x: Tensor, result: Tensor, step: int, steps: int, windows: Sequence[Sequence[int]]
+) -> None:
     """Refuse latents of a step that are not finite.
 
     Args:
+        x: (n, c, h, w) what the denoiser reads.
         result: (n, c, h, w) what the denoiser predicts for a clip.
         step: from 1. steps: in all.
         windows: frame numbers of each window of this step.
@@ -47,6 +50,7 @@ def check_step(result: Tensor, step: int, steps: int, windows: Sequence[Sequence
     """
     if is_finite(result):
         return
+    check_latents(x, "Denoiser")
     bad = [i for i, good in enumerate(result.isfinite().flatten(1).all(1).tolist()) if not good]
     first = next(i for i, frames in enumerate(windows, start=1) if bad[0] in frames)
     raise NotFiniteError(

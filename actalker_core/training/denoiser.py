@@ -26,7 +26,7 @@ LOG_SIGMA_MEAN, LOG_SIGMA_STD = 0.9, 1.3
 higher, where the shape of a face is decided: at low noise the latent shows it already.
 Source: Karras et al., arXiv 2206.00364, table 1."""
 PASS_PROBABILITIES = {
-    Pass.NOTHING: 0.06,
+    Pass.UNCONDITIONAL: 0.06,
     Pass.IDENTITY: 0.06,
     Pass.AUDIO: 0.1,
     Pass.EXPRESSION: 0.78,

@@ -5,10 +5,10 @@ import math
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
-from ...actalker_core.diffusion.guidance_cache import GuidanceInterval
+from ...actalker_core.diffusion.guidance import GuidanceInterval
 from ...actalker_core.limits import REUSE_STEPS, SIGMA
 from ..common import sockets
-from .bridge.model import check_model, with_shortcuts
+from .bridge.model import check_model, with_interval
 
 ALWAYS = SIGMA.maximum
 """Above every noise level."""
@@ -68,5 +68,5 @@ class Faster(io.ComfyNode):
         """One call."""
         check_model(model)
         first = math.inf if guide_from_sigma >= ALWAYS else guide_from_sigma
-        shortcuts = GuidanceInterval(first, guide_to_sigma, reuse_every_steps)
-        return io.NodeOutput(with_shortcuts(model, shortcuts))
+        interval = GuidanceInterval(first, guide_to_sigma, reuse_every_steps)
+        return io.NodeOutput(with_interval(model, interval))

@@ -26,7 +26,7 @@ from .bridge.guider import (
     sampler_names,
     scheduler_names,
 )
-from .bridge.model import check_model, shortcuts_of, sizes, windows_of, with_windows
+from .bridge.model import check_model, interval_of, windows_of, with_windows
 
 SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
 """Defaults for the released model, which the widgets have, and for the built-in one."""
@@ -252,7 +252,7 @@ class Preflight(io.ComfyNode):
         check_model(model)
         clip, windows = conditioning_of(conditioning), windows_of(model)
         sigmas = Schedule(steps).sigmas(model).tolist()
-        cost = estimate_cost(clip, windows, make_guidance(scales), sigmas, shortcuts_of(model))
+        cost = estimate_cost(clip, windows, make_guidance(scales), sigmas, interval_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
             passes = list(Pass)[-cost.passes :]
@@ -272,9 +272,7 @@ def counted_lines(cost: CostEstimate) -> list[str]:
 def memory_lines(model: ModelPatcher, clip: Conditioning, cost: CostEstimate) -> list[str]:
     """Weights, activations of a step, and what is free."""
     manage = comfy.model_management
-    frames = clip.frames + windows_of(model).padding
-    shape = [cost.passes * frames, *clip.image_latent.shape[1:]]
-    needed = model.model.memory_required(shape, {"reading": [sizes(clip, windows_of(model))]})
+    needed = model.model.estimate_activations(clip, windows_of(model), cost.passes)
     free = manage.get_free_memory(model.load_device)
     return [
         f"weights {_gb(model.model_size())}, activations about {_gb(needed)} with "
@@ -288,9 +286,10 @@ def seconds_per_evaluation(
 ) -> float:
     """Measured on one window in some passes, once the weights are there."""
     manage, network = comfy.model_management, model.model.diffusion_model
-    frames = windows_of(model).at(0, clip.frames)[0]
+    windows = windows_of(model)
+    frames = windows.at(0, clip.frames)[0]
     shape = [len(frames), *clip.image_latent.shape[1:]]
-    needed = model.model.memory_required([len(passes) * shape[0], *shape[1:]])
+    needed = model.model.estimate_activations(clip, windows, len(passes))
     manage.load_models_gpu([model], memory_required=needed)
     dtype = model.model.manual_cast_dtype or network.dtype
     x = torch.zeros(*shape, device=model.load_device, dtype=dtype)

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from actalker_core.diffusion.guidance_cache import GuidanceInterval
+from actalker_core.diffusion.guidance import GuidanceInterval
 from actalker_core.models.actalker.checkpoint import load_built_in
 from actalker_core.models.actalker.networks import ACTalker, choose_weight_dtype
 from actalker_core.ops.layers import lay_channels_last

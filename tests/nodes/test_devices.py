@@ -68,11 +68,12 @@ def test_passes_dealt_to_two_devices_give_the_same_clip(
 
 def test_what_passes_read_goes_to_their_device(comfy: Comfy, clip: Any) -> None:
     model, away = comfy.node_module("actalker.bridge.model"), torch.device("meta")
-    read = model.PassInput(clip[0][0][1][model.CONDITIONING_KEY], (1, 2), "windows")
+    read = model.PassInput(clip[0][0][1][model.CONDITIONING_KEY], (1, 2))
     moved = read.to(away)
     tensors = (moved.conditioning.image_latent, moved.conditioning.audio.tokens)
     assert {tensor.device for tensor in tensors} == {away}
-    assert (moved.passes, moved.windows) == (read.passes, read.windows)
+    assert moved.passes == read.passes
+    assert read.to(away).conditioning is moved.conditioning, "at each window the same copy"
 
 
 def test_a_model_for_another_device_samples_the_same_clip(

@@ -77,7 +77,7 @@ def by_core(
     conditioning: Any,
     window: Any,
     strengths: Any = USUAL,
-    shortcuts: Any = None,
+    interval: Any = None,
 ) -> Tensor:
     """The same clip by the core's own loop, unscaled."""
     loop, schedule = comfy.core("diffusion.loop"), comfy.core("diffusion.schedules")
@@ -95,7 +95,7 @@ def by_core(
         schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         comfy.core("models.actalker.guidance").Guidance(**strengths),
         windows,
-        shortcuts=shortcuts,
+        interval=interval,
     )
     return found[: clip.frames] / scale
 
@@ -582,7 +582,7 @@ def test_padding_of_cyclic_windows_runs_fewer_passes(comfy: Comfy, loaded: Any, 
     assert passes_of(calls) == (4 + 4 + 2) * STEPS
 
 
-# Shortcuts ---------------------------------------------------------------------------------------
+# Guidance interval --------------------------------------------------------------------------------
 
 
 def test_faster_as_it_comes_changes_nothing(comfy: Comfy, loaded: Any, clip: Any) -> None:
@@ -604,11 +604,11 @@ def test_faster_runs_fewer_passes_and_does_as_the_core(
     with counted(loaded[0]) as calls:
         found = by_node(comfy, faster, *exact_clip)
     assert passes_of(calls) == STEPS + 3 * guided
-    shortcuts = comfy.core("diffusion.guidance_cache").GuidanceInterval(
+    interval = comfy.core("diffusion.guidance").GuidanceInterval(
         values.get("guide_from_sigma", math.inf), reuse_every=values.get("reuse_every_steps", 1)
     )
     whole = ("tight", 25, 0, 7)
-    assert_same(found, by_core(comfy, loaded[0], exact_clip[0], whole, shortcuts=shortcuts))
+    assert_same(found, by_core(comfy, loaded[0], exact_clip[0], whole, interval=interval))
 
 
 @pytest.mark.parametrize("name", ["tight windows that overlap", "cyclic windows"])
@@ -623,10 +623,10 @@ def test_faster_does_as_the_core_where_windows_move_and_gates_shut(
     with counted(loaded[0]) as always:
         by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip)
     assert passes_of(calls) < passes_of(always)
-    shortcuts = comfy.core("diffusion.guidance_cache").GuidanceInterval(
+    interval = comfy.core("diffusion.guidance").GuidanceInterval(
         guide_to=values.get("guide_to_sigma", 0.0), reuse_every=values.get("reuse_every_steps", 1)
     )
-    assert_same(found, by_core(comfy, loaded[0], clip[0], CUTS[name], shortcuts=shortcuts))
+    assert_same(found, by_core(comfy, loaded[0], clip[0], CUTS[name], interval=interval))
 
 
 def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ...diffusion.guidance_cache import GuidanceCache, GuidanceInterval
+from ...diffusion.guidance import GuidanceInterval
 from ...diffusion.windows import Windows
 from .conditioning import Conditioning
 from .denoiser import passes_on
-from .guidance import Guidance
-
-ALL_PASSES = 4
+from .guidance import Guidance, Pass
 
 
 @dataclass(frozen=True)
@@ -37,25 +35,22 @@ def estimate_cost(
     windows: Windows,
     guidance: Guidance,
     sigmas: Sequence[float],
-    shortcuts: GuidanceInterval | None = None,
+    interval: GuidanceInterval | None = None,
 ) -> CostEstimate:
-    """Count the evaluations of a clip; arguments as in `sampler.denoise.sample`."""
+    """Count the evaluations of a clip; arguments as in `diffusion.loop.sample`."""
     clip, steps = conditioning.padded(windows.padding), len(sigmas) - 1
-    frugal = GuidanceCache(shortcuts or GuidanceInterval())
-    per_window = []
-    for step, frames in _all_windows(windows, clip.frames, steps):
-        amplified, plain = guidance.plans(step, steps, passes_on(clip, frames))
-        computes = frugal.computes(step, sigmas[step], frames)
-        per_window.append(len(amplified if computes else plain))
+    interval, is_cached, per_window = interval or GuidanceInterval(), False, []
+    for step in range(steps):
+        computes = interval.computes(step, sigmas[step], is_cached)
+        is_cached |= computes
+        for frames in windows.at(step, clip.frames):
+            guided, unguided = guidance.plans(step, steps, passes_on(clip, frames))
+            per_window.append(len(guided if computes else unguided))
     return CostEstimate(
         frames=conditioning.frames,
         steps=steps,
         windows=len(per_window),
         evaluations=sum(per_window),
-        unplanned=ALL_PASSES * len(per_window),
+        unplanned=len(Pass) * len(per_window),
         passes=max(per_window),
     )
-
-
-def _all_windows(windows: Windows, frames: int, steps: int) -> Sequence[tuple[int, Sequence[int]]]:
-    return [(step, window) for step in range(steps) for window in windows.at(step, frames)]

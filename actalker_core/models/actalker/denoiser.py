@@ -4,8 +4,8 @@ Letters: p passes, n frames of the clip, f frames of a window, c channels, h w l
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -24,55 +24,6 @@ def passes_on(conditioning: Conditioning, frames: Sequence[int]) -> list[Pass]:
     return equal_passes(conditioning.audio.speaks(frames), conditioning.expression.speaks(frames))
 
 
-@dataclass
-class Memo:
-    """v of windows that were computed before, by device, frames and pass."""
-
-    found: dict[tuple[torch.device, tuple[int, ...], Pass], Tensor] = field(default_factory=dict)
-
-
-def clip_velocity(
-    unet: UNet,
-    conditioning: Conditioning,
-    x: Tensor,
-    c_noise: Tensor,
-    passes: Sequence[Pass],
-    windows: Sequence[Sequence[int]],
-    on_window: Callable[[], None] | None = None,
-    memo: Memo | None = None,
-) -> Tensor:
-    """V of a whole clip: averaged where windows meet, equal passes computed once per window.
-
-    Args:
-        x: (n, 4, h, w) noisy latents, scaled; in the type that the UNet computes in.
-        c_noise: (1,) ln(sigma) / 4.
-        passes: those that are wanted, in their order.
-        windows: frame numbers of each window.
-        on_window: called before each window; may raise to cancel.
-        memo: what earlier calls with the same x and noise level found, for other passes.
-
-    Returns:
-        (p, n, 4, h, w).
-    """
-    known = (memo or Memo()).found
-    total = x.new_zeros(len(passes), *x.shape)
-    count = x.new_zeros(x.shape[0], 1, 1, 1)
-    for frames in windows:
-        if on_window is not None:
-            on_window()
-        first = passes_on(conditioning, frames)
-        wanted = [first[which] for which in passes]
-        index = torch.tensor(frames, device=x.device)
-        key = {which: (x.device, tuple(frames), which) for which in wanted}
-        new = [which for which in key if key[which] not in known]
-        if new:
-            v = velocity(unet, conditioning, x[index], c_noise, frames, new)
-            known |= {key[which]: one for which, one in zip(new, v, strict=True)}
-        total.index_add_(1, index, torch.stack([known[key[which]] for which in wanted]))
-        count.index_add_(0, index, count.new_ones(len(frames), 1, 1, 1))
-    return total / count
-
-
 def velocity(
     unet: UNet,
     conditioning: Conditioning,
@@ -81,9 +32,14 @@ def velocity(
     frames: Sequence[int],
     passes: Sequence[Pass],
 ) -> Tensor:
-    """V of one window in some passes: (f, 4, h, w) -> (p, f, 4, h, w); see `clip_velocity`.
+    """V of one window in some passes: (f, 4, h, w) -> (p, f, 4, h, w).
 
-    Passes that see the same picture are one until their signals part them.
+    Passes that read the same image are one until their signals part them.
+
+    Args:
+        x: noisy latents, scaled; in the type that the UNet computes in.
+        c_noise: (1,) ln(sigma) / 4.
+        frames: numbers of the window's frames in the clip.
     """
     sees_image = [which >= Pass.IDENTITY for which in passes]
     pictures = list(dict.fromkeys(sees_image))

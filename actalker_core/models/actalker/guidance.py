@@ -3,7 +3,9 @@
     out = p1 + s1 (p2 − p1) + s2 (p3 − p2) + s3 (p4 − p3)
         = (1 − s1) p1 + (s1 − s2) p2 + (s2 − s3) p3 + s3 p4
 
-p1 sees nothing, p2 the identity, p3 the audio as well, p4 the expression as well.
+p1 is unconditional, p2 reads the identity, p3 the audio as well, p4 the expression as well. They
+are nested, as the model was trained, so that each scale acts on what one condition adds to those
+before it.
 """
 
 import math
@@ -11,34 +13,31 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ...diffusion.guidance import PassPlan
 from ...limits import GUIDANCE
 
 Scale = tuple[float, float]
-"""Strength at the first and at the last step; linear between."""
+"""Guidance scale at the first and at the last step; linear between."""
 
 NEGLIGIBLE = 1e-9
 """A weight that is zero but for rounding."""
 
 
 class Pass(IntEnum):
-    """The four guidance passes, each seeing one signal more than the one before."""
+    """The four guidance passes, each reading one condition more than the one before."""
 
-    NOTHING = 0
+    UNCONDITIONAL = 0
     IDENTITY = 1
     AUDIO = 2
     EXPRESSION = 3
 
 
-PassPlan = dict[Pass, float]
-"""Passes that must run, and their weights."""
-
-
 @dataclass(frozen=True)
 class Guidance:
-    """How strongly identity, audio and expression are amplified.
+    """The guidance scale of identity, audio and expression; 1 is unguided.
 
     Raises:
-        InputError: a strength outside `limits.GUIDANCE`.
+        InputError: a scale outside `limits.GUIDANCE`.
     """
 
     appearance: Scale = (2.0, 2.0)
@@ -46,7 +45,7 @@ class Guidance:
     expression: Scale = (3.0, 3.0)
 
     def __post_init__(self) -> None:
-        """Refuse strengths that give no pictures."""
+        """Refuse scales that give no images."""
         for scale in (*self.appearance, *self.audio, *self.expression):
             GUIDANCE.check(scale)
 
@@ -54,30 +53,33 @@ class Guidance:
         """The weight of each pass at a step; they add up to 1.
 
         Args:
-            most: what strengths above it count as; at 1 nothing is amplified.
+            most: what scales above it count as; at 1 nothing is guided.
         """
         along = step / max(steps - 1, 1)
         scales = (self.appearance, self.audio, self.expression)
         s1, s2, s3 = (min(first + along * (last - first), most) for first, last in scales)
         return [1 - s1, s1 - s2, s2 - s3, s3]
 
-    def plans(self, step: int, steps: int, equal: Sequence[Pass]) -> tuple[PassPlan, PassPlan]:
-        """What must run at a step as guidance amplifies, and without amplifying: see `plan_passes`.
+    def plans(
+        self, step: int, steps: int, equal: Sequence[Pass]
+    ) -> tuple[PassPlan[Pass], PassPlan[Pass]]:
+        """See `PlansPasses`."""
+        guided, unguided = (self.weights(step, steps, most) for most in (math.inf, 1.0))
+        return plan_passes(guided, equal), plan_passes(unguided, equal)
 
-        The passes of the second are among those of the first.
-        """
-        amplified, plain = (self.weights(step, steps, most) for most in (math.inf, 1.0))
-        return plan_passes(amplified, equal), plan_passes(plain, equal)
 
-
-def equal_passes(audio_speaks: bool, expression_speaks: bool) -> list[Pass]:
+def equal_passes(has_audio: bool, has_expression: bool) -> list[Pass]:
     """For each pass, the first one that computes the same."""
-    third = Pass.AUDIO if audio_speaks else Pass.IDENTITY
-    return [Pass.NOTHING, Pass.IDENTITY, third, Pass.EXPRESSION if expression_speaks else third]
+    third = Pass.AUDIO if has_audio else Pass.IDENTITY
+    fourth = Pass.EXPRESSION if has_expression else third
+    return [Pass.UNCONDITIONAL, Pass.IDENTITY, third, fourth]
 
 
-def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> PassPlan:
-    """The passes that must run and their weights: equal ones merged, weightless ones left out."""
+def plan_passes(weights: Sequence[float], equal: Sequence[Pass]) -> PassPlan[Pass]:
+    """The passes that must run and their weights: equal ones merged, weightless ones left out.
+
+    Merged ones add up their weights: what is weighted is a sum of predictions, and theirs are one.
+    """
     plan = dict.fromkeys(equal, 0.0)
     for weight, first in zip(weights, equal, strict=True):
         plan[first] += weight

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ...diffusion.guidance_cache import GuidanceInterval
+from ...diffusion.guidance import GuidanceInterval
 from ...diffusion.loop import sample
 from ...diffusion.schedules import SCHEDULES
 from ...diffusion.windows import Windows

@@ -8,28 +8,70 @@ import comfy.samplers
 import comfy.utils
 import latent_preview
 import torch
+from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
-from ....actalker_core.diffusion.guidance_cache import GuidanceCache
-from ....actalker_core.diffusion.windows import Windows
+from ....actalker_core.diffusion.loop import Guided
 from ....actalker_core.errors import InputError, check_choice
 from ....actalker_core.limits import DENOISE, STEPS
 from ....actalker_core.models.actalker.conditioning import Conditioning
-from ....actalker_core.models.actalker.denoiser import Memo, passes_on
+from ....actalker_core.models.actalker.denoiser import passes_on
 from ....actalker_core.models.actalker.guidance import Guidance, Pass
 from ....actalker_core.ops.finite import check_latents
+from ...common.progress import stop_if_cancelled
 from .model import (
     CONDITIONING_KEY,
-    MEMO_KEY,
+    FRAMES_KEY,
     PASS_KEY,
     WINDOWS_KEY,
     check_latent,
     check_model,
-    shortcuts_of,
+    interval_of,
     step_of,
     windows_of,
 )
+
+
+@dataclass(frozen=True)
+class ComfyDenoiser:
+    """Asks ComfyUI for passes over a window, which it batches, streams and deals to GPUs.
+
+    Attributes:
+        model: as ComfyUI has loaded it.
+        conds: what each pass reads, by its name.
+        conditioning: of the whole clip, padding included.
+        options: of the model, at this step.
+    """
+
+    model: BaseModel
+    conds: dict[str, list[dict]]
+    conditioning: Conditioning
+    options: dict
+
+    def passes(self, frames: Sequence[int]) -> list[Pass]:
+        """See `Denoises`."""
+        return passes_on(self.conditioning, frames)
+
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
+    ) -> list[Tensor]:
+        """See `Denoises`; raises ComfyUI's own exception if the user pressed cancel."""
+        stop_if_cancelled()
+        window = tuple(frames)
+        more = {**self.options.get("transformer_options", {}), FRAMES_KEY: window}
+        # What remembers predictions between steps by these ids must not mix up windows.
+        conds = [
+            [{**cond, "uuid": (cond["uuid"], window)} for cond in self.conds[which.name]]
+            for which in passes
+        ]
+        return comfy.samplers.calc_cond_batch(
+            self.model,
+            conds,
+            x,
+            x.new_full((len(x),), sigma),
+            {**self.options, "transformer_options": more},
+        )
 
 
 class NestedGuider(comfy.samplers.CFGGuider):
@@ -38,12 +80,13 @@ class NestedGuider(comfy.samplers.CFGGuider):
     def __init__(self, patcher: ModelPatcher, conditioning: list, guidance: Guidance) -> None:
         check_model(patcher)
         super().__init__(patcher)
-        self.clip = conditioning_of(conditioning)
-        self.guidance = guidance
-        windows = windows_of(patcher)
-        self.inner_set_conds(
-            {which.name: _for_pass(conditioning, which, windows) for which in Pass}
-        )
+        self.conditioning, self.guidance = conditioning_of(conditioning), guidance
+        self.windows = windows_of(patcher)
+        self.inner_set_conds({which.name: self._read_by(conditioning, which) for which in Pass})
+
+    def _read_by(self, conditioning: list, which: Pass) -> list:
+        more = {PASS_KEY: which, WINDOWS_KEY: self.windows}
+        return [[tokens, {**values, **more}] for tokens, values in conditioning]
 
     def sample(
         self,
@@ -57,32 +100,39 @@ class NestedGuider(comfy.samplers.CFGGuider):
         seed: int | None = None,
     ) -> Tensor:
         """See ComfyUI; windows that wrap around get the frames of padding that they need."""
-        padding = windows_of(self.model_patcher).padding
-        check_latent(latent_image, self.clip, padding=0)
+        padding = self.windows.padding
+        check_latent(latent_image, self.conditioning, self.conditioning.frames)
         check_latents(latent_image, "LATENT")
         if padding:
             callback = callback and _without_padding(callback, len(latent_image))
             noise = _padded_noise(noise, padding, seed or 0)
             latent_image = torch.cat([latent_image, latent_image[-1:].expand(padding, -1, -1, -1)])
         rest = (denoise_mask, callback, disable_pbar, seed)
-        found = super().sample(noise, latent_image, sampler, sigmas, *rest)
-        return check_latents(found[: len(found) - padding], "Sampler")
+        latents = super().sample(noise, latent_image, sampler, sigmas, *rest)
+        return check_latents(latents[: len(latents) - padding], "Sampler")
 
     def inner_sample(
         self,
         noise: Tensor,
         latent_image: Tensor,
         device: torch.device,
+        sampler: object,
+        sigmas: Tensor,
         *rest: object,
         **newer: object,
     ) -> Tensor:
         """See ComfyUI; all passes read one copy on the device."""
-        self.frugal, self.added = GuidanceCache(shortcuts_of(self.model_patcher)), torch.zeros(())
-        entries = [cond for conds in self.conds.values() for cond in conds]
-        moved = entries[0][CONDITIONING_KEY].to(device)
-        for cond in entries:
-            cond[CONDITIONING_KEY] = moved
-        return super().inner_sample(noise, latent_image, device, *rest, **newer)
+        steps, interval = max(len(sigmas) - 1, 1), interval_of(self.model_patcher)
+        self.guided = Guided(self.guidance, interval, steps)
+        self.padded = self.conditioning.to(device).padded(self.windows.padding)
+        for conds in self.conds.values():
+            for cond in conds:
+                cond[CONDITIONING_KEY] = self.padded
+        given = (noise, latent_image, device, sampler, sigmas, *rest)
+        try:
+            return super().inner_sample(*given, **newer)
+        finally:
+            del self.guided, self.padded
 
     def predict_noise(
         self,
@@ -94,36 +144,15 @@ class NestedGuider(comfy.samplers.CFGGuider):
         """The guided clean latents."""
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
-        step, steps = step_of({"sample_sigmas": levels, "sigmas": timestep})
-        frames = range(self.clip.frames)
-        options = {
-            **options,
-            "transformer_options": {**options.get("transformer_options", {}), MEMO_KEY: Memo()},
-        }
-
-        def expect(passes: list[Pass]) -> list[Tensor]:
-            conds = [self.conds[which.name] for which in passes]
-            return comfy.samplers.calc_cond_batch(self.inner_model, conds, x, timestep, options)
-
-        x0, self.added = self.frugal.guided(
-            expect,
-            self.guidance.plans(step, steps, passes_on(self.clip, frames)),
-            step,
-            float(timestep.flatten()[0]),
-            frames,
-            self.added,
-        )
-        return x0
+        step, _ = step_of(levels, timestep)
+        denoiser = ComfyDenoiser(self.inner_model, self.conds, self.padded, options)
+        sigma, windows = float(timestep.flatten()[0]), self.windows.at(step, len(x))
+        return self.guided(denoiser, x, step, sigma, windows)
 
 
 def _without_padding(callback: Callable, frames: int) -> Callable:
     """Previews and the denoised output show the clip alone."""
     return lambda step, x0, x, steps: callback(step, x0[:frames], x[:frames], steps)
-
-
-def _for_pass(conditioning: list, which: Pass, windows: Windows) -> list:
-    more = {PASS_KEY: which, WINDOWS_KEY: windows}
-    return [[tokens, {**values, **more}] for tokens, values in conditioning]
 
 
 def conditioning_of(conditioning: list) -> Conditioning:
@@ -133,13 +162,13 @@ def conditioning_of(conditioning: list) -> Conditioning:
         InputError: it comes from another node.
     """
     entries = conditioning if isinstance(conditioning, list) else []
-    found = [values.get(CONDITIONING_KEY) for _, values in entries]
-    if len(found) != 1 or found[0] is None:
+    parts = [values.get(CONDITIONING_KEY) for _, values in entries]
+    if len(parts) != 1 or parts[0] is None:
         raise InputError(
             "CONDITIONING: expected that of the node Conditioning (ACTalker), alone, got "
-            f"{len(found)}, not of this kind. Connect that node."
+            f"{len(parts)}, not of this kind. Connect that node."
         )
-    return found[0]
+    return parts[0]
 
 
 def _padded_noise(noise: Tensor, padding: int, seed: int) -> Tensor:
@@ -184,7 +213,7 @@ def sample(guider: NestedGuider, latent: dict, seed: int, schedule: Schedule) ->
     """Sample a LATENT as SamplerCustomAdvanced does, with preview and cancel."""
     samples, patcher = latent["samples"], guider.model_patcher
     sigmas = schedule.sigmas(patcher)
-    found = guider.sample(
+    latents = guider.sample(
         comfy.sample.prepare_noise(samples, seed),
         samples,
         comfy.samplers.sampler_object(schedule.sampler),
@@ -194,7 +223,7 @@ def sample(guider: NestedGuider, latent: dict, seed: int, schedule: Schedule) ->
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=seed,
     )
-    return {**latent, "samples": found.to(comfy.model_management.intermediate_device())}
+    return {**latent, "samples": latents.to(comfy.model_management.intermediate_device())}
 
 
 def sampler_names() -> Sequence[str]:

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import comfy.conds
 import comfy.latent_formats
@@ -15,25 +15,26 @@ import comfy.supported_models_base
 import torch
 from torch import Tensor, nn
 
-from ....actalker_core.diffusion.guidance_cache import GuidanceInterval
-from ....actalker_core.diffusion.windows import Windows
+from ....actalker_core.diffusion.guidance import GuidanceInterval
+from ....actalker_core.diffusion.windows import Windows, average_windows
 from ....actalker_core.errors import InputError
 from ....actalker_core.models.actalker.conditioning import Conditioning
 from ....actalker_core.models.actalker.config import ModelConfig
 from ....actalker_core.models.actalker.defaults import default_windows
-from ....actalker_core.models.actalker.denoiser import clip_velocity
+from ....actalker_core.models.actalker.denoiser import velocity
 from ....actalker_core.models.actalker.guidance import Pass
 from ....actalker_core.models.actalker.memory import estimate_activation_bytes, scanned_shares
 from ....actalker_core.models.actalker.unet.unet import UNet
 from ....actalker_core.ops import norms
-from ....actalker_core.ops.finite import check_latents, check_step, is_finite
+from ....actalker_core.ops.finite import check_step
 from ....actalker_core.ops.layers import lay_channels_last
 from ....actalker_core.ops.protocol import Weights, has_forward_of
 from ...common.progress import stop_if_cancelled
 
 CONDITIONING_KEY, PASS_KEY = "actalker", "actalker_pass"
-WINDOWS_KEY, MEMO_KEY = "actalker_windows", "actalker_memo"
-SHORTCUTS_KEY = "actalker_shortcuts"
+WINDOWS_KEY, INTERVAL_KEY = "actalker_windows", "actalker_guidance_interval"
+FRAMES_KEY = "actalker_frames"
+"""Frame numbers of the window that is asked for, as a tuple; without it the whole clip is."""
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
@@ -89,20 +90,26 @@ class Layers(comfy.ops.manual_cast):
 
 @dataclass(frozen=True)
 class PassInput:
-    """What some passes over a clip read.
+    """What some passes over a clip or a window of it read.
 
     Attributes:
+        conditioning: of the whole clip.
         passes: one for each part of the batch.
-        windows: how the clip is cut.
+        copies: the conditioning on other devices.
     """
 
     conditioning: Conditioning
     passes: tuple[Pass, ...]
-    windows: Windows
+    copies: dict[torch.device, Conditioning] = field(default_factory=dict)
 
     def to(self, device: torch.device) -> "PassInput":
-        """The same on the device of one of several GPUs, between which ComfyUI deals passes."""
-        return replace(self, conditioning=self.conditioning.to(device))
+        """The same on the device of one of several GPUs, between which ComfyUI deals passes.
+
+        ComfyUI asks for it at each window; the whole clip's conditioning goes there once.
+        """
+        if device not in self.copies:
+            self.copies[device] = self.conditioning.to(device)
+        return replace(self, conditioning=self.copies[device])
 
 
 def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
@@ -112,9 +119,22 @@ def sizes(conditioning: Conditioning, windows: Windows) -> list[float]:
 
 
 class CondPassInput(comfy.conds.CONDConstant):
-    """Joins the passes that ComfyUI runs in one batch."""
+    """Joins the passes that ComfyUI runs in one batch.
+
+    Args:
+        cond: what is read. sizes: what memory depends on; see `sizes`.
+    """
 
     cond: PassInput
+
+    def __init__(self, cond: PassInput, sizes: list[float]) -> None:
+        super().__init__(cond)
+        self.sizes = sizes
+
+    def process_cond(self, batch_size: int, **unused: object) -> "CondPassInput":
+        """The same for so many frames: all of the clip, or those of a window."""
+        _, window, *scanned = self.sizes
+        return CondPassInput(self.cond, [batch_size, min(batch_size, window), *scanned])
 
     def can_concat(self, other: "CondPassInput") -> bool:
         """Passes over the same clip may share a batch."""
@@ -123,15 +143,15 @@ class CondPassInput(comfy.conds.CONDConstant):
     def concat(self, others: Sequence["CondPassInput"]) -> PassInput:
         """In the order of the batch."""
         passes = sum((other.cond.passes for other in others), self.cond.passes)
-        return PassInput(self.cond.conditioning, passes, self.cond.windows)
+        return replace(self.cond, passes=passes)
 
     def size(self) -> list[float]:
         """For the estimate of memory."""
-        return sizes(self.cond.conditioning, self.cond.windows)
+        return self.sizes
 
 
 class WindowedUNet(nn.Module):
-    """The UNet over all frames of a clip, window by window."""
+    """The UNet over a window that a guider asks for, or over a whole clip, window by window."""
 
     def __init__(self, unet: UNet, dtype: torch.dtype, windows: Windows) -> None:
         super().__init__()
@@ -147,49 +167,64 @@ class WindowedUNet(nn.Module):
         pass_input: PassInput | None = None,
         **unused: object,
     ) -> Tensor:
-        """(p·n, 4, h, w) latents of n frames, the same for each pass -> v of the same shape.
+        """(p f) 4 h w latents, the same for each pass -> v of the same shape.
 
         Raises:
-            NotFiniteError: v is NaN or infinite; says since when.
+            NotFiniteError: v of a clip is NaN or infinite; says since when.
         """
         if pass_input is None:
             raise InputError(
                 "This model reads the CONDITIONING of the node Conditioning (ACTalker); it got "
                 "another one. Connect that node to the guider or sampler."
             )
-        options = transformer_options or {}
-        x, c_noise = x.unflatten(0, (len(pass_input.passes), -1))[0], timesteps[:1]
-        frames, c = len(x), pass_input.conditioning
-        windows = options.get(WINDOWS_KEY, pass_input.windows)
-        check_latent(x, c, windows.padding)
-        step, steps = step_of(options)
-        c, cuts = c.padded(frames - c.frames), windows.at(step, frames)
-        more = pass_input.passes, cuts, stop_if_cancelled, options.get(MEMO_KEY)
-        v = clip_velocity(self.unet, c, x, c_noise, *more)
-        if not is_finite(v):
-            check_latents(x, "Denoiser")
-            check_step(v.transpose(0, 1), step + 1, steps, cuts)
-        return v.flatten(0, 1)
+        options, passes = transformer_options or {}, pass_input.passes
+        x, c_noise = x.unflatten(0, (len(passes), -1))[0], timesteps[:1]
+        conditioning, frames = pass_input.conditioning, options.get(FRAMES_KEY)
+        if frames is not None:
+            check_latent(x, conditioning, len(frames))
+            return velocity(self.unet, conditioning, x, c_noise, frames, passes).flatten(0, 1)
+        # A sampler without NestedGuider knows one pass only, which reads all conditions.
+        v = self._predict_clip(conditioning, x, c_noise, passes[:1], options)
+        return v.repeat(len(passes), 1, 1, 1)
+
+    def _predict_clip(
+        self,
+        conditioning: Conditioning,
+        x: Tensor,
+        c_noise: Tensor,
+        passes: Sequence[Pass],
+        options: dict,
+    ) -> Tensor:
+        """(n, 4, h, w) -> v of the same shape."""
+        check_latent(x, conditioning, conditioning.frames)
+        step, steps = step_of(options.get("sample_sigmas"), options.get("sigmas"))
+        windows = options.get(WINDOWS_KEY, self.windows).at(step, len(x))
+
+        def predict(x: Tensor, frames: Sequence[int]) -> Tensor:
+            stop_if_cancelled()
+            return velocity(self.unet, conditioning, x, c_noise, frames, passes)[0]
+
+        v = average_windows(x, windows, predict)
+        check_step(x, v, step + 1, steps, windows)
+        return v
 
 
-def check_latent(latent: Tensor, conditioning: Conditioning, padding: int) -> None:
-    """Refuse a latent (n, 4, h, w) of another clip; it may have so many frames of padding.
+def check_latent(latent: Tensor, conditioning: Conditioning, frames: int) -> None:
+    """Refuse a latent of other sizes than (frames, 4, h, w), those of the conditioning.
 
     Raises:
         InputError: another length, size or number of channels.
     """
-    shape = conditioning.frames, *conditioning.image_latent.shape[1:]
-    padded = shape[0] + padding, *shape[1:]
-    if tuple(latent.shape) not in (shape, padded):
+    shape = frames, *conditioning.image_latent.shape[1:]
+    if tuple(latent.shape) != shape:
         raise InputError(
             f"LATENT: expected {shape} (frames, channels, height, width) as the conditioning, got "
             f"{tuple(latent.shape)}. Connect the latent of the same Conditioning (ACTalker)."
         )
 
 
-def step_of(options: dict) -> tuple[int, int]:
-    """Which step of how many this is; samplers may evaluate between two steps."""
-    levels, sigma = options.get("sample_sigmas"), options.get("sigmas")
+def step_of(levels: Tensor | None, sigma: Tensor | None) -> tuple[int, int]:
+    """Which step of how many a noise level (b,) belongs to; samplers may evaluate between two."""
     if levels is None or sigma is None:
         return 0, 1
     step = int((levels > sigma.flatten()[0] * (1 + 1e-5)).sum())
@@ -220,17 +255,15 @@ class ACTalkerModel(comfy.model_base.BaseModel):
         if conditioning is None:
             return {}
         which = given.get(PASS_KEY, Pass.EXPRESSION)
-        moved = conditioning.to(given["device"])
-        return {"pass_input": CondPassInput(PassInput(moved, (which,), self._windows(given)))}
+        read = PassInput(conditioning.to(given["device"]), (which,))
+        return {"pass_input": CondPassInput(read, sizes(conditioning, self._windows(given)))}
 
     def extra_conds_shapes(self, **given: object) -> dict[str, list[float]]:
         """The same before it is encoded."""
         conditioning = given.get(CONDITIONING_KEY)
-        return (
-            {}
-            if conditioning is None
-            else {"pass_input": sizes(conditioning, self._windows(given))}
-        )
+        if conditioning is None:
+            return {}
+        return {"pass_input": sizes(conditioning, self._windows(given))}
 
     def _windows(self, given: dict) -> Windows:
         return given.get(WINDOWS_KEY, self.diffusion_model.windows)
@@ -246,6 +279,14 @@ class ACTalkerModel(comfy.model_base.BaseModel):
         return estimate_activation_bytes(
             self.config.unet, grid, int(window), passes, scanned, number_bytes
         )
+
+    def estimate_activations(
+        self, conditioning: Conditioning, windows: Windows, passes: int
+    ) -> float:
+        """Bytes for some passes over one window of a clip."""
+        clip = sizes(conditioning, windows)
+        shape = [passes * int(clip[0]), *conditioning.image_latent.shape[1:]]
+        return self.memory_required(shape, {"pass_input": [clip]})
 
 
 def _settings(config: ModelConfig) -> comfy.supported_models_base.BASE:
@@ -314,17 +355,17 @@ def with_windows(
     return _with_option(patcher, WINDOWS_KEY, windows)
 
 
-def shortcuts_of(patcher: comfy.model_patcher.ModelPatcher) -> GuidanceInterval:
-    """What sampling may leave out."""
+def interval_of(patcher: comfy.model_patcher.ModelPatcher) -> GuidanceInterval:
+    """Where guidance is computed."""
     options = patcher.model_options.get("transformer_options", {})
-    return options.get(SHORTCUTS_KEY, GuidanceInterval())
+    return options.get(INTERVAL_KEY, GuidanceInterval())
 
 
-def with_shortcuts(
-    patcher: comfy.model_patcher.ModelPatcher, shortcuts: GuidanceInterval
+def with_interval(
+    patcher: comfy.model_patcher.ModelPatcher, interval: GuidanceInterval
 ) -> comfy.model_patcher.ModelPatcher:
-    """The same model whose sampling may leave something out."""
-    return _with_option(patcher, SHORTCUTS_KEY, shortcuts)
+    """The same model whose guidance is computed more rarely."""
+    return _with_option(patcher, INTERVAL_KEY, interval)
 
 
 def _with_option(

@@ -24,7 +24,7 @@ from actalker_core.control.grammar import Span
 from actalker_core.control.signals import AudioSignal, Signals
 from actalker_core.control.words.bank import read_references
 from actalker_core.control.words.prompt import parse_prompt
-from actalker_core.diffusion.guidance_cache import GuidanceInterval
+from actalker_core.diffusion.guidance import GuidanceInterval
 from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import (
     MAX_MESSAGE_LENGTH,

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actalker_core.diffusion.guidance_cache import GuidanceInterval
+from actalker_core.diffusion.guidance import GuidanceInterval
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import (
     ALIGNED_FOR_SVD,
@@ -38,7 +38,7 @@ class Adding(FakeDenoiser):
 
 
 def run(
-    shortcuts: GuidanceInterval | None,
+    interval: GuidanceInterval | None,
     windows: Windows | None = None,
     guidance: Guidance | None = None,
 ) -> tuple[Tensor, FakeDenoiser]:
@@ -46,7 +46,7 @@ def run(
     frames = FRAMES + windows.padding
     denoiser = Adding(frames)
     found = sample(
-        denoiser, noise(frames), SIGMAS, guidance or Guidance(), windows, shortcuts=shortcuts
+        denoiser, noise(frames), SIGMAS, guidance or Guidance(), windows, interval=interval
     )
     return found, denoiser
 
@@ -70,7 +70,7 @@ def test_without_guidance_the_pass_that_sees_all_runs_alone() -> None:
 def test_guidance_runs_within_its_interval(where: int) -> None:
     level = SIGMAS[where]
     _, denoiser = run(GuidanceInterval(level, level))
-    assert denoiser.calls[Pass.NOTHING] == 1
+    assert denoiser.calls[Pass.UNCONDITIONAL] == 1
     assert denoiser.calls[Pass.EXPRESSION] == len(SIGMAS) - 1
 
 
@@ -81,20 +81,20 @@ def test_differences_that_stay_may_be_reused(windows: Windows, every: int) -> No
     want, _ = run(None, windows)
     found, denoiser = run(GuidanceInterval(reuse_every=every), windows)
     assert torch.allclose(found, want, atol=1e-3, rtol=1e-4)
-    assert denoiser.calls[Pass.NOTHING] < denoiser.calls[Pass.EXPRESSION]
+    assert denoiser.calls[Pass.UNCONDITIONAL] < denoiser.calls[Pass.EXPRESSION]
 
 
 def test_what_was_never_guided_is_guided_first() -> None:
     """The interval opens at a step between two full ones."""
     _, denoiser = run(GuidanceInterval(guide_from=SIGMAS[1], reuse_every=4))
-    assert denoiser.calls[Pass.NOTHING] == 2  # at step 1, where it opens, and at step 4
+    assert denoiser.calls[Pass.UNCONDITIONAL] == 2  # at step 1, where it opens, and at step 4
 
 
 @pytest.mark.parametrize(
-    "shortcuts", [GuidanceInterval(guide_from=0.0), GuidanceInterval(reuse_every=3)]
+    "interval", [GuidanceInterval(guide_from=0.0), GuidanceInterval(reuse_every=3)]
 )
-def test_a_signal_without_strength_stays_unseen(shortcuts: GuidanceInterval) -> None:
-    _, denoiser = run(shortcuts, guidance=Guidance(expression=(0.0, 0.0)))
+def test_a_signal_without_strength_stays_unseen(interval: GuidanceInterval) -> None:
+    _, denoiser = run(interval, guidance=Guidance(expression=(0.0, 0.0)))
     assert Pass.EXPRESSION not in denoiser.calls
     assert denoiser.calls[Pass.AUDIO] == len(SIGMAS) - 1
 
@@ -107,11 +107,11 @@ SHORTCUTS = [
 ]
 
 
-@pytest.mark.parametrize("shortcuts", SHORTCUTS)
+@pytest.mark.parametrize("interval", SHORTCUTS)
 @settings(deadline=None, max_examples=30)
 @given(st.tuples(STRENGTHS, STRENGTHS, STRENGTHS))
 def test_what_a_signal_without_strength_adds_changes_nothing(
-    shortcuts: GuidanceInterval, strengths: tuple[float, float, float]
+    interval: GuidanceInterval, strengths: tuple[float, float, float]
 ) -> None:
     """A pass that sees it may run, but only beside another that takes away what it adds."""
     guidance = Guidance(*((strength, strength) for strength in strengths))
@@ -123,7 +123,7 @@ def test_what_a_signal_without_strength_adds_changes_nothing(
             added[which] *= 1 if strength == 0 else 0
         denoiser.answers[1:] += added.cumsum(0)
         ways.append(
-            sample(denoiser, noise(FRAMES), SIGMAS, guidance, Windows(3, 1, 2), None, shortcuts)
+            sample(denoiser, noise(FRAMES), SIGMAS, guidance, Windows(3, 1, 2), None, interval)
         )
     assert torch.allclose(*ways, atol=1e-3, rtol=1e-4)
 

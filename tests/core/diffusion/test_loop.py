@@ -211,7 +211,7 @@ def test_the_callback_cancels() -> None:
             Windows(),
             lambda progress: progress.step < 2,
         )
-    assert denoiser.calls[Pass.NOTHING] == 2
+    assert denoiser.calls[Pass.UNCONDITIONAL] == 2
 
 
 def test_overlapping_windows_are_averaged() -> None:

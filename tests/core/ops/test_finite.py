@@ -76,8 +76,14 @@ def test_windows_that_wrap_around_are_named_too() -> None:
     latents = torch.zeros(4, *SHAPE)
     latents[3] = torch.nan
     with pytest.raises(NotFiniteError, match="window 2 of 2, frame 4"):
-        check_step(latents, 1, 1, [[0, 1], [2, 3]])
-    check_step(torch.zeros(4, *SHAPE), 1, 1, [[0, 1], [2, 3]])
+        check_step(torch.zeros(4, *SHAPE), latents, 1, 1, [[0, 1], [2, 3]])
+    check_step(torch.zeros(4, *SHAPE), torch.zeros(4, *SHAPE), 1, 1, [[0, 1], [2, 3]])
+
+
+def test_what_was_no_number_before_the_denoiser_is_not_its_fault() -> None:
+    latents = torch.full((4, *SHAPE), torch.nan)
+    with pytest.raises(NotFiniteError, match=r"Denoiser: .*they began before"):
+        check_step(latents, latents, 1, 1, [[0, 1], [2, 3]])
 
 
 # What goes in ------------------------------------------------------------------------------------

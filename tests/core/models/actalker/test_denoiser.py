@@ -1,6 +1,5 @@
-"""A clip predicted in one call: passes together, windows averaged, nothing computed twice."""
+"""A window predicted: passes together, equal ones once, as many as the cost estimate counts."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +9,16 @@ from helpers.conditioning import CONFIG, FRAMES, GRID, HALFWAY, OPEN, SHUT, cond
 from helpers.formula import filled
 from torch import Tensor, nn
 
-from actalker_core.diffusion.guidance_cache import GuidanceInterval
+from actalker_core.diffusion.guidance import GuidanceInterval
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
 from actalker_core.models.actalker.cost import estimate_cost
-from actalker_core.models.actalker.denoiser import Denoiser, clip_velocity, passes_on, velocity
+from actalker_core.models.actalker.denoiser import Denoiser, passes_on, velocity
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.unet.unet import UNet
 
 ALL = list(Pass)
-WHOLE = [list(range(FRAMES))]
 
 
 class Counting(nn.Module):
@@ -59,52 +57,34 @@ NOISY = draw(6, FRAMES, 4, *GRID).double()  # so that what is the same is seen t
 C_NOISE = torch.tensor([0.7])
 
 
-def predicted(
-    unet: nn.Module, gates: tuple, passes: list[Pass], windows: Sequence[Sequence[int]]
-) -> Tensor:
-    return clip_velocity(unet, conditioning(*gates), NOISY, C_NOISE, passes, windows)
+def predicted(unet: nn.Module, gates: tuple, passes: list[Pass]) -> Tensor:
+    return velocity(unet, conditioning(*gates), NOISY, C_NOISE, range(FRAMES), passes)
 
 
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, OPEN), (OPEN, SHUT), (SHUT, HALFWAY)])
 def test_passes_together_are_passes_one_by_one(unet: Counting, gates: tuple) -> None:
-    together = predicted(unet, gates, ALL, WHOLE)
-    single = torch.cat([predicted(unet, gates, [which], WHOLE) for which in ALL])
+    together = predicted(unet, gates, ALL)
+    single = torch.cat([predicted(unet, gates, [which]) for which in ALL])
     assert torch.allclose(together, single, atol=1e-10, rtol=1e-10)
 
 
 def test_passes_may_come_in_any_order(unet: Counting) -> None:
-    order = [Pass.EXPRESSION, Pass.NOTHING, Pass.AUDIO]
-    mixed = predicted(unet, (OPEN, OPEN), order, WHOLE)
-    straight = predicted(unet, (OPEN, OPEN), ALL, WHOLE)
+    order = [Pass.EXPRESSION, Pass.UNCONDITIONAL, Pass.AUDIO]
+    mixed = predicted(unet, (OPEN, OPEN), order)
+    straight = predicted(unet, (OPEN, OPEN), ALL)
     assert torch.allclose(mixed, straight[order], atol=1e-10, rtol=1e-10)
 
 
-def test_equal_passes_of_a_window_are_computed_once(unet: Counting) -> None:
-    windows = [[0, 1, 2], [3, 4, 5]]
-    found = predicted(unet, (HALFWAY, SHUT), ALL, windows)
-    assert unet.seen == 3 + 2
-    assert torch.equal(found[2], found[3])
-    assert torch.equal(found[1, 3:], found[2, 3:])
-
-
-def test_windows_are_averaged_where_they_meet(unet: Counting) -> None:
-    c, windows = conditioning(OPEN, OPEN), [[0, 1, 2, 3], [2, 3, 4, 5]]
-    parts = [velocity(unet, c, NOISY[frames], C_NOISE, frames, [Pass.AUDIO]) for frames in windows]
-    found = predicted(unet, (OPEN, OPEN), [Pass.AUDIO], windows)
-    assert torch.allclose(found[:, :2], parts[0][:, :2], atol=1e-5)
-    assert torch.allclose(found[:, 2:4], (parts[0][:, 2:] + parts[1][:, :2]) / 2, atol=1e-5)
-
-
-def test_each_window_may_be_cancelled(unet: Counting) -> None:
-    def stop() -> None:
-        if unet.seen:
-            raise KeyboardInterrupt
-
-    c = conditioning(OPEN, OPEN)
-    windows = [[0, 1, 2], [3, 4, 5]]
-    with pytest.raises(KeyboardInterrupt):
-        clip_velocity(unet, c, NOISY, C_NOISE, [Pass.AUDIO], windows, stop)
-    assert unet.seen == 1
+@pytest.mark.parametrize("gates", [(HALFWAY, SHUT), (SHUT, HALFWAY), (SHUT, SHUT)])
+@pytest.mark.parametrize("frames", [[0, 1, 2], [3, 4, 5], [2, 3]])
+def test_passes_that_are_called_equal_compute_the_same(
+    unet: Counting, gates: tuple, frames: list[int]
+) -> None:
+    c = conditioning(*gates)
+    v = velocity(unet, c, NOISY[frames], C_NOISE, frames, ALL)
+    firsts = [int(first) for first in passes_on(c, frames)]
+    assert len(set(firsts)) < len(ALL)
+    assert torch.allclose(v, v[firsts], atol=1e-10, rtol=1e-10)
 
 
 def test_moving_to_where_it_is_moves_nothing() -> None:
@@ -121,7 +101,7 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
     unet.conv_in = unet.unet.conv_in
     c = conditioning(OPEN, OPEN)
     wanted, found = (
-        Denoiser(unet, c, passes_at_once)(NOISY, 2.0, WHOLE[0], ALL)
+        Denoiser(unet, c, passes_at_once)(NOISY, 2.0, range(FRAMES), ALL)
         for passes_at_once in (4, at_once)
     )
     assert found.shape == (4, *NOISY.shape)
@@ -137,20 +117,20 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
     "guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1)), Guidance((2, 0.5), (3, 3), (0, 0))]
 )
 @pytest.mark.parametrize(
-    "shortcuts", [None, GuidanceInterval(guide_to=1.0), GuidanceInterval(5.0, 0.0, 2)]
+    "interval", [None, GuidanceInterval(guide_to=1.0), GuidanceInterval(5.0, 0.0, 2)]
 )
 def test_preflight_counts_what_will_run(
     gates: tuple,
     windows: Windows,
     guidance: Guidance,
-    shortcuts: GuidanceInterval | None,
+    interval: GuidanceInterval | None,
 ) -> None:
     c, sigmas, unet = conditioning(*gates), karras_sigmas(3, 0.1, 10.0), Counting(Zeros())
     unet.conv_in = unet.unet.conv_in
     padded = c.padded(windows.padding)
     noise = draw(8, padded.frames, 4, *GRID)
-    sample(Denoiser(unet, padded), noise, sigmas, guidance, windows, shortcuts=shortcuts)
-    cost = estimate_cost(c, windows, guidance, sigmas, shortcuts)
+    sample(Denoiser(unet, padded), noise, sigmas, guidance, windows, interval=interval)
+    cost = estimate_cost(c, windows, guidance, sigmas, interval)
     assert cost.evaluations == unet.seen
     assert cost.unplanned == 4 * cost.windows
     assert cost.passes <= len(set(passes_on(c, range(FRAMES))))
