@@ -78,6 +78,7 @@ def by_core(
     window: Any,
     strengths: Any = USUAL,
     interval: Any = None,
+    steps: int = STEPS,
 ) -> Tensor:
     """The same clip by the core's own loop, unscaled."""
     loop, schedule = comfy.core("diffusion.loop"), comfy.core("diffusion.schedules")
@@ -92,7 +93,7 @@ def by_core(
     found = loop.sample(
         denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
         clip.image_latent * scale + sampling.sigma_max * drawn,
-        schedule.karras_sigmas(STEPS, sampling.sigma_min, sampling.sigma_max, sampling.rho),
+        schedule.karras_sigmas(steps, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         comfy.core("models.actalker.guidance").Guidance(**strengths),
         windows,
         interval=interval,
@@ -386,12 +387,24 @@ def test_lazy_cache_gives_finite_latents(comfy: Comfy, loaded: Any, clip: Any, n
     assert_same(by_node(comfy, eager, *clip), by_node(comfy, model, *clip))
 
 
-def test_easy_cache_can_be_applied(comfy: Comfy, loaded: Any, clip: Any) -> None:
+@pytest.mark.parametrize("name", ["one tight window", "tight windows"])
+def test_easy_cache_can_be_applied(comfy: Comfy, loaded: Any, clip: Any, name: str) -> None:
+    model = cut(comfy, loaded[0], *CUTS[name])
     given = {"start_percent": 0.0, "end_percent": 1.0, "verbose": False}
-    cached = native(comfy, "EasyCache", model=loaded[0], reuse_threshold=0.0, **given)[0]
-    assert_same(by_node(comfy, cached, *clip), by_node(comfy, loaded[0], *clip))
-    reused = native(comfy, "EasyCache", model=loaded[0], reuse_threshold=1.0, **given)[0]
+    cached = native(comfy, "EasyCache", model=model, reuse_threshold=0.0, **given)[0]
+    assert_same(by_node(comfy, cached, *clip), by_node(comfy, model, *clip))
+    reused = native(comfy, "EasyCache", model=model, reuse_threshold=1.0, **given)[0]
     assert by_node(comfy, reused, *clip, steps=5).isfinite().all()
+
+
+def test_easy_cache_does_not_mix_up_windows(comfy: Comfy, loaded: Any, clip: Any) -> None:
+    """A prediction of one window is never used for another."""
+    model = cut(comfy, loaded[0], "tight", 2, 0, 0)
+    given = {"start_percent": 0.0, "end_percent": 1.0, "verbose": False}
+    reused = native(comfy, "EasyCache", model=model, reuse_threshold=1e9, **given)[0]
+    with counted(loaded[0]) as calls:
+        by_node(comfy, reused, *clip, strengths=OFF, steps=1)
+    assert len(calls) == 2
 
 
 def test_a_compiled_block_gives_the_same_latents(comfy: Comfy, loaded: Any, clip: Any) -> None:
@@ -420,9 +433,10 @@ def test_comfyui_s_switch_lays_channels_last(
     assert_same(by_node(comfy, model, *exact_clip), by_node(comfy, loaded[0], *exact_clip), 1e-3)
 
 
-@pytest.mark.parametrize("name", ["one tight window", "tight windows"])
+@pytest.mark.parametrize("cfg", [1.0, 2.0])
+@pytest.mark.parametrize("name", ["one tight window", "tight windows", "cyclic windows"])
 def test_the_plain_sampler_runs_one_pass_with_everything(
-    comfy: Comfy, loaded: Any, clip: Any, name: str
+    comfy: Comfy, loaded: Any, clip: Any, name: str, cfg: float
 ) -> None:
     model, (conditioning, latent) = cut(comfy, loaded[0], *CUTS[name]), clip
     with counted(loaded[0]) as calls:
@@ -432,7 +446,7 @@ def test_the_plain_sampler_runs_one_pass_with_everything(
             model=model,
             seed=SEED,
             steps=STEPS,
-            cfg=1.0,
+            cfg=cfg,
             sampler_name="euler",
             scheduler="karras",
             positive=conditioning,
@@ -441,7 +455,9 @@ def test_the_plain_sampler_runs_one_pass_with_everything(
             denoise=1.0,
         )[0]["samples"]
     assert all(passes == 1 for passes, _ in calls)
-    assert_same(found, by_node(comfy, model, *clip, strengths=OFF))
+    if CUTS[name][0] == "tight":  # those that wrap around have no padding here
+        assert_same(found, by_node(comfy, model, *clip, strengths=OFF))
+    assert found.isfinite().all()
 
 
 def test_a_hooked_or_conditioned_mask_of_comfyui_does_not_break_it(
@@ -582,6 +598,38 @@ def test_padding_of_cyclic_windows_runs_fewer_passes(comfy: Comfy, loaded: Any, 
     assert passes_of(calls) == (4 + 4 + 2) * STEPS
 
 
+def test_each_window_runs_each_pass_that_weighs_something_once(
+    comfy: Comfy, loaded: Any, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Gates make passes of some windows equal, and a pass between two equal scales is worth 0."""
+    module, planning = (
+        comfy.node_module("actalker.bridge.model"),
+        comfy.core("models.actalker.denoiser"),
+    )
+    strengths, name = USUAL | {"audio": USUAL["appearance"]}, "tight windows that overlap"
+    clip = gated(comfy, loaded, prepared, "0 0 1 1", "1 1 1 0")
+    velocity, ran = module.velocity, []
+
+    def note(unet: Any, read: Any, x: Tensor, c_noise: Tensor, frames: Any, passes: Any) -> Tensor:
+        ran.extend((tuple(frames), which) for which in passes)
+        return velocity(unet, read, x, c_noise, frames, passes)
+
+    monkeypatch.setattr(module, "velocity", note)
+    by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip, strengths=strengths)
+    guidance = comfy.core("models.actalker.guidance").Guidance(**strengths)
+    mode, *sizes = CUTS[name]
+    windows = comfy.core("diffusion.windows").Windows(*sizes, mode)
+    expected = [
+        (tuple(frames), which)
+        for step in range(STEPS)
+        for frames in windows.at(step, FRAMES)
+        for which in guidance.plans(
+            step, STEPS, planning.passes_on(clip[0][0][1]["actalker"], frames)
+        )[0]
+    ]
+    assert sorted(ran) == sorted(expected)
+
+
 # Guidance interval --------------------------------------------------------------------------------
 
 
@@ -616,17 +664,20 @@ def test_faster_runs_fewer_passes_and_does_as_the_core(
 def test_faster_does_as_the_core_where_windows_move_and_gates_shut(
     comfy: Comfy, loaded: Any, exactly_prepared: Prepared, name: str, values: dict[str, Any]
 ) -> None:
+    """In three steps, of which the second reuses what still weighs something there."""
     clip = gated(comfy, loaded, exactly_prepared, "0 0 1 1", "1 1 1 0")
     model = cut(comfy, comfy.call("Faster", model=loaded[0], **values)[0], *CUTS[name])
     with counted(loaded[0]) as calls:
-        found = by_node(comfy, model, *clip)
+        found = by_node(comfy, model, *clip, steps=3)
     with counted(loaded[0]) as always:
-        by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip)
+        exact = by_node(comfy, cut(comfy, loaded[0], *CUTS[name]), *clip, steps=3)
     assert passes_of(calls) < passes_of(always)
+    assert (found - exact).abs().max() > 1e-3
     interval = comfy.core("diffusion.guidance").GuidanceInterval(
         guide_to=values.get("guide_to_sigma", 0.0), reuse_every=values.get("reuse_every_steps", 1)
     )
-    assert_same(found, by_core(comfy, loaded[0], clip[0], CUTS[name], interval=interval))
+    expected = by_core(comfy, loaded[0], clip[0], CUTS[name], interval=interval, steps=3)
+    assert_same(found, expected)
 
 
 def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:

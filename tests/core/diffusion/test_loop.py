@@ -107,50 +107,6 @@ def test_merged_passes_give_the_unmerged_result(audio: bool, expression: bool) -
 # Windows -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mode", ["tight", "cyclic"])
-@pytest.mark.parametrize("window", [1, 2, 5, 16, 25])
-def test_windows_cover_every_frame_at_every_step(window: int, mode: str) -> None:
-    for length, overlap in itertools.product(range(1, 201), range(window)):
-        windows = Windows(window, overlap, 7, mode)
-        padded = length + windows.padding
-        for step in (0, 1, 3):
-            found = windows.at(step, padded)
-            assert {i for w in found for i in w} == set(range(padded))
-            assert all(len(w) == min(window, padded) == len(set(w)) for w in found)
-
-
-@given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 39), st.integers(0, 50))
-def test_tight_windows_stay_inside_and_are_few(
-    length: int, window: int, overlap: int, step: int
-) -> None:
-    overlap %= window
-    found = Windows(window, overlap, 7).at(step, length)
-    shift, stride = 7 * step % window, window - overlap
-    assert len(found) <= -(-(length + shift) // stride)
-    assert all(w == list(range(w[0], w[-1] + 1)) for w in found)
-    assert len({tuple(w) for w in found}) == len(found)
-
-
-@pytest.mark.parametrize("length", [1, 10, 24, 25])
-def test_one_window_for_a_clip_that_fits(length: int) -> None:
-    assert all(Windows(25).at(step, length) == [list(range(length))] for step in range(25))
-
-
-def test_cyclic_windows_wrap_and_shift() -> None:
-    windows = Windows(5, 1, 2, "cyclic")
-    assert windows.at(0, 12) == [[0, 1, 2, 3, 4], [4, 5, 6, 7, 8], [8, 9, 10, 11, 0]]
-    assert windows.at(1, 12)[0] == [10, 11, 0, 1, 2]
-    assert windows.at(3, 12)[0] == [11, 0, 1, 2, 3]  # the shift is taken modulo the window
-
-
-@pytest.mark.parametrize(
-    "values", [(0, 0, 7, "tight"), (25, 25, 7, "tight"), (25, -1, 7, "tight"), (25, 0, 7, "loop")]
-)
-def test_impossible_windows_are_refused(values: tuple) -> None:
-    with pytest.raises(InputError, match="Windows: expected"):
-        Windows(*values)
-
-
 def evaluations(windows: Windows, frames: int, *, audio_only: bool, merge: bool) -> int:
     length = frames + windows.padding
     kind = FakeDenoiser if merge else Unmerged
@@ -166,6 +122,32 @@ def test_audio_only_needs_75_evaluations_instead_of_200() -> None:
 
 
 # Loop --------------------------------------------------------------------------------------------
+
+
+class TwoPasses:
+    """The guidance of another model family, whose passes are words."""
+
+    def plans(
+        self, step: int, steps: int, equal: Sequence[str]
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        return {"unconditional": -1.0, "conditional": 2.0}, {"conditional": 1.0}
+
+
+class Constants:
+    """Its denoiser."""
+
+    def passes(self, frames: Sequence[int]) -> list[str]:
+        return ["unconditional", "conditional"]
+
+    def __call__(
+        self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[str]
+    ) -> list[Tensor]:
+        return [torch.full_like(x, {"unconditional": 1.0, "conditional": 3.0}[p]) for p in passes]
+
+
+def test_another_family_may_have_other_passes() -> None:
+    found = sample(Constants(), noise(4), [5.0, 1.0, 0.0], TwoPasses(), Windows(2))
+    assert torch.allclose(found, torch.full_like(found, 5.0))
 
 
 def test_the_last_step_lands_on_the_guided_answer() -> None:

@@ -1,4 +1,4 @@
-"""What sampling may leave out: exact where nothing is left out, and honest about the rest."""
+"""Where guidance is computed: exact where nothing is left out, and honest about the rest."""
 
 import math
 from collections.abc import Sequence
@@ -93,34 +93,34 @@ def test_what_was_never_guided_is_guided_first() -> None:
 @pytest.mark.parametrize(
     "interval", [GuidanceInterval(guide_from=0.0), GuidanceInterval(reuse_every=3)]
 )
-def test_a_signal_without_strength_stays_unseen(interval: GuidanceInterval) -> None:
+def test_a_signal_without_scale_stays_unseen(interval: GuidanceInterval) -> None:
     _, denoiser = run(interval, guidance=Guidance(expression=(0.0, 0.0)))
     assert Pass.EXPRESSION not in denoiser.calls
     assert denoiser.calls[Pass.AUDIO] == len(SIGMAS) - 1
 
 
-STRENGTHS = st.sampled_from([0.0, 0.5, 1.0, 3.0])
-SHORTCUTS = [
+SCALES = st.sampled_from([0.0, 0.5, 1.0, 3.0])
+INTERVALS = [
     GuidanceInterval(guide_from=2.0),
     GuidanceInterval(guide_to=2.0),
     GuidanceInterval(5.0, 0.2, 2),
 ]
 
 
-@pytest.mark.parametrize("interval", SHORTCUTS)
+@pytest.mark.parametrize("interval", INTERVALS)
 @settings(deadline=None, max_examples=30)
-@given(st.tuples(STRENGTHS, STRENGTHS, STRENGTHS))
-def test_what_a_signal_without_strength_adds_changes_nothing(
-    interval: GuidanceInterval, strengths: tuple[float, float, float]
+@given(st.tuples(SCALES, SCALES, SCALES))
+def test_what_a_signal_without_scale_adds_changes_nothing(
+    interval: GuidanceInterval, scales: tuple[float, float, float]
 ) -> None:
     """A pass that sees it may run, but only beside another that takes away what it adds."""
-    guidance = Guidance(*((strength, strength) for strength in strengths))
+    guidance = Guidance(*((scale, scale) for scale in scales))
     ways = []
     for seed in (1, 2):
         denoiser = Adding(FRAMES)
         added = torch.randn(3, *denoiser.answers.shape[1:], generator=draws(seed))
-        for which, strength in enumerate(strengths):
-            added[which] *= 1 if strength == 0 else 0
+        for which, scale in enumerate(scales):
+            added[which] *= 1 if scale == 0 else 0
         denoiser.answers[1:] += added.cumsum(0)
         ways.append(
             sample(denoiser, noise(FRAMES), SIGMAS, guidance, Windows(3, 1, 2), None, interval)
@@ -132,15 +132,15 @@ def draws(seed: int) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-@given(STRENGTHS, STRENGTHS, STRENGTHS)
-def test_without_guidance_strengths_count_at_most_as_1(s1: float, s2: float, s3: float) -> None:
+@given(SCALES, SCALES, SCALES)
+def test_without_guidance_scales_count_at_most_as_1(s1: float, s2: float, s3: float) -> None:
     weights = Guidance((s1, s1), (s2, s2), (s3, s3)).weights(0, 1, most=1.0)
     assert sum(weights) == pytest.approx(1)
     assert [sum(weights[i:]) for i in (1, 2, 3)] == pytest.approx([min(s, 1) for s in (s1, s2, s3)])
 
 
 @pytest.mark.parametrize("values", [(1.0, 2.0, 1), (1.0, -1.0, 1), (math.inf, 0.0, 0)])
-def test_shortcuts_that_lead_nowhere_are_refused(values: tuple[float, float, int]) -> None:
+def test_an_interval_that_leads_nowhere_is_refused(values: tuple[float, float, int]) -> None:
     with pytest.raises(InputError, match="expected noise levels guide_from ≥ guide_to ≥ 0"):
         GuidanceInterval(*values)
 
