@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -74,6 +74,7 @@ def cut_clips(draw: st.DrawFn) -> tuple[int, list[list[int]]]:
     return frames, windows.at(draw(st.integers(0, 5)), frames)
 
 
+@settings(deadline=None)
 @given(cut_clips())
 def test_a_constant_stays_the_constant(cut: tuple[int, list[list[int]]]) -> None:
     frames, windows = cut
@@ -83,6 +84,7 @@ def test_a_constant_stays_the_constant(cut: tuple[int, list[list[int]]]) -> None
     assert torch.equal(mean, torch.full((frames, 3, 1), 7.0))
 
 
+@settings(deadline=None)
 @given(cut_clips())
 def test_what_depends_on_the_frame_alone_stays_as_it_is(cut: tuple[int, list[list[int]]]) -> None:
     frames, windows = cut
@@ -95,6 +97,7 @@ def test_what_depends_on_the_frame_alone_stays_as_it_is(cut: tuple[int, list[lis
     assert torch.allclose(average_windows(x, windows, predict), 2 * x)
 
 
+@settings(deadline=None)
 @given(cut_clips())
 def test_the_weights_of_all_windows_add_up_to_1_in_each_frame(
     cut: tuple[int, list[list[int]]],
@@ -112,6 +115,7 @@ def test_the_weights_of_all_windows_add_up_to_1_in_each_frame(
         assert row == pytest.approx([share if i in window else 0.0 for window in windows])
 
 
+@settings(deadline=None)
 @given(cut_clips())
 def test_each_window_is_predicted_once(cut: tuple[int, list[list[int]]]) -> None:
     frames, windows = cut
