@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .fused import geglu
-from .layers import FUSED
+from .layers import FUSED_LAYERS
 from .protocol import LayerOps
 
 
@@ -22,7 +22,7 @@ class Attention(nn.Module):
     """Queries, keys, values and output projection under diffusers' names."""
 
     def __init__(
-        self, channels: int, context_channels: int, heads: int, ops: LayerOps = FUSED
+        self, channels: int, context_channels: int, heads: int, ops: LayerOps = FUSED_LAYERS
     ) -> None:
         super().__init__()
         self.heads = heads
@@ -59,7 +59,7 @@ TOKENS_AT_ONCE = 65_536
 class FeedForward(nn.Module):
     """GEGLU, then a linear layer, under diffusers' names (`net.0.proj`, `net.2`)."""
 
-    def __init__(self, channels: int, ops: LayerOps = FUSED) -> None:
+    def __init__(self, channels: int, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         inner = 4 * channels
         self.net = nn.ModuleList([GEGLU(channels, inner, ops), nn.Identity()])
@@ -81,7 +81,7 @@ class FeedForward(nn.Module):
 class GEGLU(nn.Module):
     """One projection into values and their GELU gates. Source: arXiv 2002.05202."""
 
-    def __init__(self, channels: int, inner: int, ops: LayerOps = FUSED) -> None:
+    def __init__(self, channels: int, inner: int, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.proj = ops.Linear(channels, 2 * inner)
 

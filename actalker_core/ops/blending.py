@@ -12,7 +12,7 @@ class AlphaBlender(nn.Module):
         self.mix_factor = nn.Parameter(torch.tensor([0.5]))
 
     def forward(self, spatial: Tensor, temporal: Tensor) -> Tensor:
-        """sigmoid(mix)·spatial + (1 − sigmoid(mix))·temporal, all of one shape."""
+        """sigmoid(mix)·spatial + (1 − sigmoid(mix))·temporal, each (b, …)."""
         alpha = torch.sigmoid(self.mix_factor.to(spatial))
         return torch.lerp(temporal, spatial, alpha)
 

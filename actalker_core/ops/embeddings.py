@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .layers import FUSED
+from .layers import FUSED_LAYERS
 from .protocol import LayerOps
 
 
@@ -22,11 +22,15 @@ class TimestepMLP(nn.Module):
     """Two linear layers that turn sinusoids into an embedding."""
 
     def __init__(
-        self, in_channels: int, hidden: int, out_channels: int, ops: LayerOps = FUSED
+        self,
+        in_channels: int,
+        hidden_channels: int,
+        out_channels: int,
+        ops: LayerOps = FUSED_LAYERS,
     ) -> None:
         super().__init__()
-        self.linear_1 = ops.Linear(in_channels, hidden)
-        self.linear_2 = ops.Linear(hidden, out_channels)
+        self.linear_1 = ops.Linear(in_channels, hidden_channels)
+        self.linear_2 = ops.Linear(hidden_channels, out_channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, in_channels) -> (b, out_channels)."""

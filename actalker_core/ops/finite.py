@@ -1,4 +1,4 @@
-"""Results that are NaN or infinite end with where they began, not in black pictures."""
+"""Results that are NaN or infinite end with where they began, not in black images."""
 
 from collections.abc import Sequence
 
@@ -6,19 +6,19 @@ from torch import Tensor
 
 from ..errors import NotFiniteError
 
-NARROW = (
+NARROW_TYPE_REMEDY = (
     "Choose another dtype, fp32 or bf16 (--dtype; in ComfyUI that of Load Model), and look for a "
     "LoRA or another patch of the weights."
 )
 
 
 def is_finite(tensor: Tensor) -> bool:
-    """Whether no number is NaN or infinite; waits for the device."""
+    """Whether no number of (…) is NaN or infinite; waits for the device."""
     return bool(tensor.isfinite().all())
 
 
 def check_encoded(encoder: str, result: Tensor) -> Tensor:
-    """What an encoder made, if it is finite.
+    """The result (b, …) of an encoder, if it is finite.
 
     Args:
         encoder: its name, for the error.
@@ -40,8 +40,8 @@ def check_step(
     """Refuse latents of a step that are not finite.
 
     Args:
-        x: (n, c, h, w) what the denoiser reads.
-        result: (n, c, h, w) what the denoiser predicts for a clip.
+        x: (f, c, h, w) what the denoiser reads.
+        result: (f, c, h, w) what the denoiser predicts for a video.
         step: from 1. steps: in all.
         windows: frame numbers of each window of this step.
 
@@ -51,42 +51,46 @@ def check_step(
     if is_finite(result):
         return
     check_latents(x, "Denoiser")
-    bad = [i for i, good in enumerate(result.isfinite().flatten(1).all(1).tolist()) if not good]
-    first = next(i for i, frames in enumerate(windows, start=1) if bad[0] in frames)
+    broken_frames = (~result.isfinite().flatten(1).all(1)).nonzero().flatten().tolist()
+    frame = broken_frames[0]
+    window = next(i for i, frames in enumerate(windows, start=1) if frame in frames)
     raise NotFiniteError(
-        f"Sampling: expected finite latents, got NaN or infinity in {len(bad)} of {len(result)} "
-        f"frames: they began at step {step} of {steps}, window {first} of {len(windows)}, frame "
-        f"{bad[0] + 1}, in what the denoiser predicts. {NARROW}"
+        f"Sampling: expected finite latents, got NaN or infinity in {len(broken_frames)} of "
+        f"{len(result)} frames: they began at step {step} of {steps}, window {window} of "
+        f"{len(windows)}, frame {frame + 1}, in what the denoiser predicts. {NARROW_TYPE_REMEDY}"
     )
 
 
 def check_decoded(frames: Tensor, first: int) -> Tensor:
-    """Decoded pictures, if they are finite.
+    """Decoded images, if they are finite.
 
     Args:
-        frames: (n, 3, H, W), before they are cut to 0…1. first: number of the first one, from 1.
+        frames: (f, 3, H, W), before they are cut to 0…1. first: number of the first one, from 1.
 
     Raises:
         NotFiniteError: says in which frames.
     """
     if not is_finite(frames):
         raise NotFiniteError(
-            "Decoding: expected finite pictures, got NaN or infinity: they began in the "
+            "Decoding: expected finite images, got NaN or infinity: they began in the "
             f"autoencoder, in frames {first} to {first + len(frames) - 1}. In ComfyUI start with "
             "--fp32-vae; else get or convert the checkpoint again."
         )
     return frames
 
 
-def check_latents(latents: Tensor, where: str) -> Tensor:
-    """Latents that come from elsewhere, if they are finite.
+def check_latents(latents: Tensor, source: str) -> Tensor:
+    """Latents (f, c, h, w) that come from elsewhere, if they are finite.
+
+    Args:
+        source: where they come from, for the error.
 
     Raises:
-        NotFiniteError: names where they come from.
+        NotFiniteError: names the source.
     """
     if not is_finite(latents):
         raise NotFiniteError(
-            f"{where}: expected finite latents, got NaN or infinity: they began before this. "
+            f"{source}: expected finite latents, got NaN or infinity: they began before this. "
             "Check the node or file that they come from."
         )
     return latents

@@ -25,12 +25,12 @@ class Layers:
     weights_of: WeightsOf = stored_weights
 
 
-FUSED = Layers()
+FUSED_LAYERS = Layers()
 """The layers that networks are built of where nothing else is said."""
 
 
 def cast_weights(layer: Any, like: Tensor) -> Weights:
-    """Weight and bias of a layer in the type of its input."""
+    """Weight and bias (c,) of a layer in the type of its input (b, …)."""
     return layer.weight.to(like.dtype), None if layer.bias is None else layer.bias.to(like.dtype)
 
 
@@ -38,7 +38,7 @@ class CastingLinear(nn.Linear):
     """Computes in the type of its input."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """See `torch.nn.Linear`."""
+        """(…, c) -> (…, c')."""
         return F.linear(input, *cast_weights(self, input))
 
 
@@ -46,7 +46,7 @@ class CastingConv2d(nn.Conv2d):
     """Computes in the type of its input."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """See `torch.nn.Conv2d`."""
+        """(b, c, h, w) -> (b, c', h', w')."""
         out: Tensor = self._conv_forward(input, *cast_weights(self, input))
         return out
 
@@ -55,7 +55,7 @@ class CastingConv3d(nn.Conv3d):
     """Computes in the type of its input."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """See `torch.nn.Conv3d`."""
+        """(b, c, f, h, w) -> (b, c', f', h', w')."""
         out: Tensor = self._conv_forward(input, *cast_weights(self, input))
         return out
 
@@ -64,7 +64,7 @@ class CastingGroupNorm(norms.GroupNorm):
     """Computes in the type of its input."""
 
     def weights_for(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """See `norms.GroupNorm`."""
+        """Scale and offset, each (c,), in the type of the input."""
         return self.weight.to(input.dtype), self.bias.to(input.dtype)
 
 
@@ -72,7 +72,7 @@ class CastingLayerNorm(norms.LayerNorm):
     """Computes in the type of its input."""
 
     def weights_for(self, input: Tensor) -> tuple[Tensor, Tensor]:
-        """See `norms.LayerNorm`."""
+        """Scale and offset, each (c,), in the type of the input."""
         return self.weight.to(input.dtype), self.bias.to(input.dtype)
 
 
@@ -81,7 +81,7 @@ def _weights_of(layer: nn.Module, like: Tensor) -> Weights | None:
     return cast_weights(layer, like) if casts else None
 
 
-CASTING = Layers(
+CASTING_LAYERS = Layers(
     Linear=CastingLinear,
     Conv2d=CastingConv2d,
     Conv3d=CastingConv3d,

@@ -14,7 +14,7 @@ WeightsOf = Callable[[nn.Module, Tensor], Weights | None]
 
 
 class LayerOps(Protocol):
-    """A namespace of layer classes; `layers.FUSED` is the default, `torch.nn` is one too.
+    """A namespace of layer classes; `layers.FUSED_LAYERS` is the default, `torch.nn` is one too.
 
     It may also have `attend(q, k, v, heads)`, else `attention.scaled_dot_product_attention` runs,
     and `weights_of(layer, input)`: see `WeightsOf`. Only what that gives back is ever fused;
@@ -44,7 +44,10 @@ class LayerOps(Protocol):
 
 
 def weights_reader(ops: LayerOps) -> WeightsOf:
-    """`weights_of` of a namespace, for layers that nobody watches or has given another forward."""
+    """`weights_of` of a namespace, for layers without hooks or a forward of their own.
+
+    Reads (weight, bias (c,)) of a layer, given its input (b, …).
+    """
     return partial(_weights, getattr(ops, "weights_of", stored_weights))
 
 
@@ -64,7 +67,7 @@ def runs_its_class(layer: nn.Module) -> bool:
 
 
 def stored_weights(layer: Any, like: Tensor) -> Weights | None:
-    """The weights of torch's own layers as they stand; see `WeightsOf`.
+    """Weight and bias (c,) of torch's own layers as they stand; see `WeightsOf`.
 
     Tensors of a class of their own, as quantised ones are, bring operations of their own.
     """

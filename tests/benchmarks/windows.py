@@ -16,7 +16,7 @@ from actalker_core.models.actalker.guidance import Pass, equal_passes
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
 from actalker_core.models.actalker.token_regions import Regions
 from actalker_core.models.actalker.unet.unet import UNet
-from actalker_core.ops.layers import FUSED, Layers
+from actalker_core.ops.layers import FUSED_LAYERS, Layers
 from actalker_core.ops.protocol import LayerOps
 from actalker_core.ops.selective_scan import ScanInput, dispatch
 from benchmarks.harness import peak_bytes
@@ -138,7 +138,7 @@ def random_unet(config: UNetConfig, device: torch.device, dtype: torch.dtype) ->
 
 
 def empty_unet(
-    config: UNetConfig, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED
+    config: UNetConfig, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED_LAYERS
 ) -> UNet:
     """A UNet without values, on `meta`."""
     with torch.device("meta"):

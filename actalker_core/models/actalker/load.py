@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from ...ops.layers import CASTING, FUSED
+from ...ops.layers import CASTING_LAYERS, FUSED_LAYERS
 from .checkpoint import BUILT_IN, load, load_built_in
 from .networks import ACTalker
 from .unet.mamba import use_scan_backend
@@ -32,7 +32,7 @@ def load_model(
     device = torch.device(device)
     if dtype is None:
         dtype = torch.float16 if device.type == "cuda" else torch.float32
-    ops = CASTING if dtype.itemsize == 1 else FUSED
+    ops = CASTING_LAYERS if dtype.itemsize == 1 else FUSED_LAYERS
     if source == BUILT_IN:
         model = load_built_in(device, dtype, ops)
     else:

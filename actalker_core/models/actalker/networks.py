@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from ...ops.layers import FUSED
+from ...ops.layers import FUSED_LAYERS
 from ...ops.protocol import LayerOps
 from .config import ModelConfig
 from .encoders.audio import WhisperEncoder
@@ -26,7 +26,7 @@ class Encoders(nn.Module):
         ops: where the layers come from (see `ops.protocol`).
     """
 
-    def __init__(self, config: ModelConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ModelConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.config = config
         self.pose_guider = PoseGuider(config.pose_guider, ops)
@@ -62,7 +62,7 @@ class Encoders(nn.Module):
 class ACTalker(Encoders):
     """The whole model: encoders, denoiser and autoencoder."""
 
-    def __init__(self, config: ModelConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ModelConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__(config, ops)
         self.unet = UNet(config.unet, ops)
         self.vae = build_vae(config.vae)

@@ -50,7 +50,7 @@ def add_with_bias(x: Tensor, y: Tensor, bias: Tensor | None) -> Tensor:
 
 
 def _run(name: str, plain: Callable[..., Tensor], *arguments: object) -> Tensor:
-    def fused() -> Tensor:
+    def run_kernel() -> Tensor:
         from . import triton
 
         out: Tensor = getattr(triton, name)(*arguments)
@@ -58,7 +58,7 @@ def _run(name: str, plain: Callable[..., Tensor], *arguments: object) -> Tensor:
 
     if not _can_fuse(arguments):
         return plain(*arguments)
-    return jit.run_or_fall_back(name, fused, lambda: plain(*arguments))
+    return jit.run_or_fall_back(name, run_kernel, lambda: plain(*arguments))
 
 
 def _can_fuse(arguments: tuple[object, ...]) -> bool:
@@ -85,8 +85,8 @@ def _group_norm(
 ) -> Tensor:
     if shift is not None:
         x = x + shift.view(*shift.shape, *[1] * (x.ndim - 2))
-    normed = F.group_norm(x, groups, weight, bias, eps)
-    return F.silu(normed) if with_silu else normed
+    y = F.group_norm(x, groups, weight, bias, eps)
+    return F.silu(y) if with_silu else y
 
 
 def _layer_norm(x: Tensor, weight: Tensor, bias: Tensor, eps: float) -> Tensor:

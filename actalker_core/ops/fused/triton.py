@@ -1,6 +1,6 @@
 """The kernels behind `fused`, in Triton; the arguments are the same, not differentiable.
 
-Letters: b rows, p pixels of a row, c channels, s parts of a row.
+Letters: b rows, c channels, … any sizes, whose product is the pixels of a row.
 """
 
 import torch
@@ -16,7 +16,7 @@ ROW_NUMBERS = 2048
 """Of the rows that a program normalises together."""
 PROGRAMS = 2048
 """So many keep every GPU busy."""
-JOINED = 2048
+GROUP_MOMENTS = 2048
 """Moments of parts and channels that a program joins into those of a group."""
 OPTIONS = {"num_warps": 4, "enable_fp_fusion": True}
 """Fused multiply-adds are Triton's default up to 3.9 only."""
@@ -33,12 +33,13 @@ def group_norm(
 ) -> Tensor:
     """(b, c, …) of the same shape, channels last in memory.
 
-    Moments of parts of a row, from them a factor and an offset for each channel, then those.
+    In three kernels, since a group is larger than what one program can hold: moments of parts of
+    a row, from them a factor and an offset for each channel, then factor · x + offset.
     """
     x, rows, pixels, channels = _channels_last(x)
     strips = triton.cdiv(channels, CHANNELS)
     size = channels // groups
-    limit = JOINED // triton.next_power_of_2(size)
+    limit = GROUP_MOMENTS // triton.next_power_of_2(size)
     parts = max(1, min(triton.cdiv(pixels, PIXELS), triton.cdiv(PROGRAMS, rows * strips), limit))
     part_pixels = triton.cdiv(triton.cdiv(pixels, parts), PIXELS) * PIXELS
     parts = triton.cdiv(pixels, part_pixels)
@@ -132,7 +133,7 @@ def geglu(x: Tensor) -> Tensor:
 
 
 def _channels_last(x: Tensor) -> tuple[Tensor, int, int, int]:
-    """(b, c, …) as (b, …, c) in memory, and b, p, c."""
+    """(b, c, …) as (b, …, c) in memory, and the numbers of rows, pixels and channels."""
     x = x.movedim(1, -1).contiguous()
     rows, channels = x.shape[0], x.shape[-1]
     return x, rows, x.numel() // (rows * channels), channels
@@ -173,7 +174,7 @@ def _moments(  # type: ignore[no-untyped-def]
 @triton.jit  # type: ignore[untyped-decorator]
 def _factors(  # type: ignore[no-untyped-def]
     moments, shift, weight, bias, factors, pixels, parts, part_pixels, c, size, eps,
-    SHIFTED: tl.constexpr, PARTS: tl.constexpr, SIZE: tl.constexpr,
+    HAS_SHIFT: tl.constexpr, PARTS: tl.constexpr, SIZE: tl.constexpr,
 ):  # fmt: skip
     """What normalises the channels of a group: y = factor · x + offset."""
     row, group = tl.program_id(0).to(tl.int64), tl.program_id(1)
@@ -186,16 +187,18 @@ def _factors(  # type: ignore[no-untyped-def]
     address = moments + (row * parts + part)[:, None] * c + channel[None, :]
     mean = tl.load(address, mask, 0.0)
     squares = tl.load(address + rows * parts * c, mask, 0.0)
-    added = tl.zeros((SIZE,), tl.float32)
-    if SHIFTED:
-        added = tl.load(shift + row * c + channel, in_group, 0.0).to(tl.float32)
-        mean += added[None, :]
+    shift_value = tl.zeros((SIZE,), tl.float32)
+    if HAS_SHIFT:
+        shift_value = tl.load(shift + row * c + channel, in_group, 0.0).to(tl.float32)
+        mean += shift_value[None, :]
     total = pixels * size
     group_mean = tl.sum(tl.sum(tl.where(mask, mean * count, 0.0), axis=1), axis=0) / total
     squares = tl.where(mask, squares + count * (mean - group_mean) * (mean - group_mean), 0.0)
     variance = tl.sum(tl.sum(squares, axis=1), axis=0) / total
     factor = tl.load(weight + channel, in_group, 0.0).to(tl.float32) / tl.sqrt(variance + eps)
-    offset = tl.load(bias + channel, in_group, 0.0).to(tl.float32) + (added - group_mean) * factor
+    offset = (
+        tl.load(bias + channel, in_group, 0.0).to(tl.float32) + (shift_value - group_mean) * factor
+    )
     tl.store(factors + row * c + channel, factor, in_group)
     tl.store(factors + (rows + row) * c + channel, offset, in_group)
 
@@ -224,7 +227,7 @@ def _affine(  # type: ignore[no-untyped-def]
 @triton.jit  # type: ignore[untyped-decorator]
 def _add_with_bias(  # type: ignore[no-untyped-def]
     x, y, bias, out, pixels, c,
-    BIASED: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
+    HAS_BIAS: tl.constexpr, PIXELS: tl.constexpr, CHANNELS: tl.constexpr,
 ):  # fmt: skip
     pixel = tl.program_id(0).to(tl.int64) * PIXELS + tl.arange(0, PIXELS)
     channel = tl.program_id(1) * CHANNELS + tl.arange(0, CHANNELS)
@@ -233,7 +236,7 @@ def _add_with_bias(  # type: ignore[no-untyped-def]
     address = pixel[:, None] * c + channel[None, :]
     value = tl.load(x + address, mask, 0.0).to(tl.float32)
     value += tl.load(y + address, mask, 0.0).to(tl.float32)
-    if BIASED:
+    if HAS_BIAS:
         value += tl.load(bias + channel, is_channel, 0.0).to(tl.float32)[None, :]
     tl.store(out + address, value, mask)
 

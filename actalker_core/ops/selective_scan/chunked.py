@@ -71,8 +71,8 @@ def _tiles(u: Tensor, groups: int, state: int) -> Iterator[tuple[slice, slice, i
     """Rows and channels that are scanned together, and their group of B and C."""
     batch, _, channels = u.shape
     width = channels // groups
-    fitting = CPU_STATE_NUMBERS // (width * state)
-    rows_at_once = max(1, fitting) if u.device.type == "cpu" else batch
+    rows_in_cache = max(1, CPU_STATE_NUMBERS // (width * state))
+    rows_at_once = rows_in_cache if u.device.type == "cpu" else batch
     for row in range(0, batch, rows_at_once):
         for group in range(groups):
             yield (
@@ -89,11 +89,12 @@ def _scan_tile(
     length, batch, channels = drive.shape
     h = drive.new_zeros(batch, A.shape[0], channels)
     chunk_tokens = _chunk_tokens(length, h)
-    room = (chunk_tokens, *h.shape)
-    decay, states = drive.new_empty(room), drive.new_empty(room)
+    shape = (chunk_tokens, *h.shape)
+    decay, states = drive.new_empty(shape), drive.new_empty(shape)
     steps = list(zip(decay.unbind(), states.unbind(), strict=True))
     for chunk in _chunks(length, chunk_tokens, reverse):
         tokens = chunk.stop - chunk.start
+        # A holds log2(e): decay = 2^(delta A log2(e)) = e^(delta A)
         torch.mul(delta[chunk, :, None, :], A, out=decay[:tokens]).exp2_()
         torch.mul(drive[chunk, :, None, :], B[chunk, :, :, None], out=states[:tokens])
         for step_decay, state in reversed(steps[:tokens]) if reverse else steps[:tokens]:

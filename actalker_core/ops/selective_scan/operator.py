@@ -31,7 +31,10 @@ def can_scan_as_operator(inputs: Sequence[ScanInput], backend: str) -> bool:
 
 
 def scan_as_operator(inputs: Sequence[ScanInput], backend: str) -> list[Tensor]:
-    """As `scan_inputs`, in one node of a traced graph; not differentiable."""
+    """As `scan_inputs`, in one node of a traced graph; not differentiable.
+
+    An operator takes tensors and lists of them, so that the inputs are handed over field by field.
+    """
     values = ([getattr(scan, name) for scan in inputs] for name in _FIELDS)
     outputs: list[Tensor] = _scan(*values, backend)
     return outputs
@@ -63,10 +66,10 @@ def _scan(*values: Any) -> list[Tensor]:
     """The fields of all inputs, each as one list in the order of `ScanInput`, and the backend."""
     *lists, backend = values
     inputs = _inputs(lists)
-    slow = partial(_scan_contiguous, inputs, backend)
+    fallback = partial(_scan_contiguous, inputs, backend)
     if _is_for_triton(inputs, backend):
-        return jit.run_or_fall_back(NAME, lambda: _scan_with_triton(inputs), slow)
-    return slow()
+        return jit.run_or_fall_back(NAME, lambda: _scan_with_triton(inputs), fallback)
+    return fallback()
 
 
 def _scan_contiguous(inputs: Sequence[ScanInput], backend: str) -> list[Tensor]:

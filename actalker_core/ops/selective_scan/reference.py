@@ -1,6 +1,6 @@
 """The selective scan written to be read; the oracle of the faster backends.
 
-It keeps the axis order and the steps of the published reference (`b d l n`: discretise every
+It keeps the axis order and the steps of the published reference ((b, d, l, n): discretise every
 token, then walk), so that the two can be held against each other. Slow and large, but
 differentiable, and exact in float64.
 """

@@ -15,17 +15,17 @@ class ScanInput:
     reaches the image tokens. It takes both for a token to see what stands on either side of it.
 
     Letters: k directions (even ones forwards, odd ones backwards), b rows, m image tokens, t suffix
-    tokens, s stored tokens, d channels, n state.
+    tokens, l stored tokens, d channels, n state.
 
     Attributes:
-        x: (b, s, d) tokens of any float type.
-        delta: (k, b, s, d) steps before bias and softplus.
-        B, C: (k, b, s, n).
+        x: (b, l, d) tokens of any float type.
+        delta: (k, b, l, d) steps before bias and softplus.
+        B, C: (k, b, l, n).
         A: (k, d, n) negative.
         D: (k, d) skip. bias: (k, d) of the steps.
         suffix_len: t, the last stored tokens.
         order: (b or 1, m) int64 indices of the image tokens in storage; None when they are the
-            first s − t in order.
+            first l − t in order.
         seq_lens: (b,) int64 how many of a row's image tokens are walked, the first ones of its
             order; the others are padding, for which 0 is put out. None when all are.
     """
@@ -48,10 +48,10 @@ class ScanInput:
 
     def storage_idx(self) -> Tensor:
         """(b or 1, m + t) indices in storage of the image tokens and then of the suffix."""
-        stored = torch.arange(self.x.shape[1], device=self.x.device)
+        idx = torch.arange(self.x.shape[1], device=self.x.device)
         if self.order is None:
-            return stored[None]
-        suffix = stored[stored.shape[0] - self.suffix_len :].expand(self.order.shape[0], -1)
+            return idx[None]
+        suffix = idx[len(idx) - self.suffix_len :].expand(len(self.order), -1)
         return torch.cat([self.order, suffix], dim=1)
 
     def pad_mask(self) -> Tensor | None:
@@ -62,15 +62,15 @@ class ScanInput:
         return position[:, None] >= self.seq_lens[:, None, None]
 
     def in_order(self, x: Tensor) -> Tensor:
-        """Stored tokens (b, s, ·) as the image tokens and then the suffix: (b, m + t, ·)."""
+        """Stored tokens (b, l, …) as the image tokens and then the suffix: (b, m + t, …)."""
         if self.order is None:
             return x
-        rows, stored = x.shape[:2]
-        first = torch.arange(0, rows * stored, stored, device=x.device)
+        rows, length = x.shape[:2]
+        first = torch.arange(0, rows * length, length, device=x.device)
         idx = self.storage_idx() + first[:, None]
-        ordered: Tensor = x.flatten(0, 1).index_select(0, idx.flatten())
-        return ordered.view(*idx.shape, x.shape[2])
+        tokens: Tensor = x.flatten(0, 1).index_select(0, idx.flatten())
+        return tokens.view(*idx.shape, x.shape[2])
 
     def differentiable(self) -> tuple[Tensor, ...]:
-        """All that gradients may be wanted of."""
+        """All that gradients may be wanted of: x (b, l, d), delta, B, C, A, D, bias."""
         return self.x, self.delta, self.B, self.C, self.A, self.D, self.bias

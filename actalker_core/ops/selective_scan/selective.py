@@ -69,20 +69,22 @@ def selective_scan(
     _check(u, delta, B, C)
     if not u.numel():
         return torch.empty_like(u)
+    # A state is a sum over all tokens before: in half precision it would forget the small ones.
     exact = torch.float64 if u.dtype == torch.float64 else torch.float32
     x, A, B, C = (t.to(exact) for t in (u, A, B, C))
     delta = delta.to(exact) if delta_bias is None else delta.to(exact) + delta_bias.to(exact)
     delta = F.softplus(delta)
     needs_grad = torch.is_grad_enabled() and any(t.requires_grad for t in (x, delta, A, B, C))
-    chosen = choose_backend(backend, u.device.type, exact)
-    run = trainable.scan_with_gradients if needs_grad else BACKENDS[chosen]
+    run = BACKENDS[choose_backend(backend, u.device.type, exact)]
+    if needs_grad:
+        run = trainable.scan_with_gradients
     with _without_autocast(u.device.type):
         y = run(x, delta, A, B, C, reverse)
     return (y if D is None else torch.addcmul(y, x, D.to(exact))).to(u.dtype)
 
 
 def _without_autocast(device_type: str) -> AbstractContextManager[object]:
-    """Keeps matrix products from being cast down, which the state of a scan does not bear."""
+    """Keep matrix products from being cast down, which the state of a scan does not bear."""
     if torch.amp.is_autocast_available(device_type):
         return torch.autocast(device_type, enabled=False)
     return nullcontext()
@@ -99,16 +101,16 @@ def choose_backend(name: str, device_type: str, dtype: torch.dtype = torch.float
     fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
     default = "mamba_ssm" if fast else "chunked"
     can_run = name in BACKENDS and (name != "mamba_ssm" or fast)
-    chosen = name if can_run else default
-    announce(name, chosen, device_type)
-    return chosen
+    backend = name if can_run else default
+    announce(name, backend, device_type)
+    return backend
 
 
 @cache
-def announce(name: str, chosen: str, device_type: str) -> None:
+def announce(name: str, backend: str, device_type: str) -> None:
     """Say in the log which backend runs for a name, the first time it does."""
-    why = "" if name in ("auto", chosen) else f"; '{name}' is not available here"
-    log.info("Selective scan: %s on %s%s", chosen, device_type, why)
+    why = "" if name in ("auto", backend) else f"; '{name}' is not available here"
+    log.info("Selective scan: %s on %s%s", backend, device_type, why)
 
 
 def _check(u: Tensor, delta: Tensor, B: Tensor, C: Tensor) -> None:

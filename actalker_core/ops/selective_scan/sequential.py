@@ -29,23 +29,25 @@ def _scan_directions(scan: ScanInput, backend: str) -> Tensor:
 def _scan_direction(
     scan: ScanInput, k: int, x: Tensor, pad_mask: Tensor | None, backend: str
 ) -> Tensor:
-    backward = k % 2 == 1
-    image = scan.image_tokens
-    walked = slice(None if backward else image)  # forwards, the suffix would change no output
-    delta, B, C = (scan.in_order(of[k])[:, walked] for of in (scan.delta, scan.B, scan.C))
+    is_backward = k % 2 == 1
+    image_tokens = scan.image_tokens
+    span = slice(
+        None if is_backward else image_tokens
+    )  # forwards, the suffix would change no output
+    delta, B, C = (scan.in_order(x[k])[:, span] for x in (scan.delta, scan.B, scan.C))
     if pad_mask is not None:
         # softplus(−∞) = 0: h = exp(0 A) h + 0 · B u, so that padding leaves the state as it was.
-        pad_mask = F.pad(pad_mask, (0, 0, 0, delta.shape[1] - image))
+        pad_mask = F.pad(pad_mask, (0, 0, 0, delta.shape[1] - image_tokens))
         delta = delta.masked_fill(pad_mask, -math.inf)
     y: Tensor = selective_scan(
-        x[:, walked],
+        x[:, span],
         delta,
         scan.A[k],
-        B.unsqueeze(2),  # b s n -> b s g n
+        B.unsqueeze(2),  # b l n -> b l g n
         C.unsqueeze(2),
         scan.D[k],
         scan.bias[k],
-        reverse=backward,
+        reverse=is_backward,
         backend=backend,
     )
-    return y[:, :image]
+    return y[:, :image_tokens]

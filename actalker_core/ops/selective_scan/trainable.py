@@ -22,12 +22,12 @@ def scan_with_gradients(
 
     def split_groups(x: Tensor) -> Tensor:
         split: Tensor = x.transpose(0, 1).contiguous().unflatten(2, (groups, 1, -1))
-        return split  # b l (g w) -> l b g 1 w
+        return split  # b l (g i) -> l b g 1 i
 
     y = _Scan.apply(  # type: ignore[no-untyped-call]
         split_groups(u),
         split_groups(delta),
-        A.T.unflatten(1, (groups, -1)).transpose(0, 1).contiguous(),  # (g w) n -> g n w
+        A.T.unflatten(1, (groups, -1)).transpose(0, 1).contiguous(),  # (g i) n -> g n i
         B.transpose(0, 1).contiguous()[..., None],  # b l g n -> l b g n 1
         C.transpose(0, 1).contiguous()[..., None],
         reverse,
@@ -37,13 +37,13 @@ def scan_with_gradients(
 
 
 class _Scan(torch.autograd.Function):
-    """Letters: l tokens, b batch, g groups, n state, w channels of a group."""
+    """Letters: l tokens, b batch, g groups, n state, i channels of a group."""
 
     @staticmethod
     def forward(
         ctx: Any, u: Tensor, delta: Tensor, A: Tensor, B: Tensor, C: Tensor, reverse: bool
     ) -> Tensor:
-        """U, delta (l, b, g, 1, w), A (g, n, w), B and C (l, b, g, n, 1) -> y (l, b, g, 1, w)."""
+        """U, delta (l, b, g, 1, i), A (g, n, i), B and C (l, b, g, n, 1) -> y (l, b, g, 1, i)."""
         decay = torch.exp(delta * A)
         states = delta * u * B
         _walk(decay, states, reverse)
@@ -62,10 +62,10 @@ class _Scan(torch.autograd.Function):
         u, delta, A, B, C, decay, states = ctx.saved_tensors
         reverse: bool = ctx.reverse
         d_states = C * dy
-        _walk(_following(decay, reverse), d_states, not reverse)
+        _walk(_shift_back(decay, reverse), d_states, not reverse)
         step = delta * u
         d_step = (d_states * B).sum(3, keepdim=True)
-        d_exponent = d_states * decay * _preceding(states, reverse)
+        d_exponent = d_states * decay * _shift_on(states, reverse)
         return (
             d_step * delta,
             d_step * u + (d_exponent * A).sum(3, keepdim=True),
@@ -79,34 +79,34 @@ class _Scan(torch.autograd.Function):
 def _walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
     """states[t] += decay[t] · states[t − 1], in place, along the walk."""
 
-    def at_once() -> None:
+    def run_kernel() -> None:
         from .walk import walk
 
         walk(decay, states, reverse)
 
     if states.is_cuda and states.dtype == torch.float32:
         jit.run_or_fall_back(
-            "walk of the scan", at_once, lambda: _step_by_step(decay, states, reverse)
+            "walk of the scan", run_kernel, lambda: _walk_in_torch(decay, states, reverse)
         )
     else:
-        _step_by_step(decay, states, reverse)
+        _walk_in_torch(decay, states, reverse)
 
 
-def _step_by_step(decay: Tensor, states: Tensor, reverse: bool) -> None:
+def _walk_in_torch(decay: Tensor, states: Tensor, reverse: bool) -> None:
     steps = list(zip(decay.unbind(), states.unbind(), strict=True))
     if reverse:
         steps.reverse()
-    carried = steps[0][1]
+    h = steps[0][1]
     for step_decay, state in steps[1:]:
-        carried = state.addcmul_(step_decay, carried)
+        h = state.addcmul_(step_decay, h)
 
 
-def _preceding(x: Tensor, reverse: bool) -> Tensor:
-    """What stands one step before in the walk; zero at its start."""
+def _shift_on(x: Tensor, reverse: bool) -> Tensor:
+    """(l, …) moved so that each step has what stands one before it in the walk; 0 at its start."""
     edge = torch.zeros_like(x[:1])
     return torch.cat([x[1:], edge] if reverse else [edge, x[:-1]])
 
 
-def _following(x: Tensor, reverse: bool) -> Tensor:
-    """What stands one step later in the walk; zero at its end."""
-    return _preceding(x, not reverse)
+def _shift_back(x: Tensor, reverse: bool) -> Tensor:
+    """(l, …) moved so that each step has what stands one after it in the walk; 0 at its end."""
+    return _shift_on(x, not reverse)

@@ -48,9 +48,9 @@ def _allocate(scan: ScanInput) -> Tensor:
 def _launches(pairs: Launch) -> Iterator[Launch]:
     """Two inputs at a time, where they differ in nothing but their tokens."""
     for _, group in groupby(pairs, key=lambda pair: _layout(pair[0])):
-        same = list(group)
-        for start in range(0, len(same), 2):
-            yield same[start : start + 2]
+        members = list(group)
+        for start in range(0, len(members), 2):
+            yield members[start : start + 2]
 
 
 def _layout(scan: ScanInput) -> tuple[Any, ...]:
@@ -61,8 +61,10 @@ def _launch(pairs: Launch) -> None:
     directions, channels, state = pairs[0][0].A.shape
     rows = pairs[0][0].x.shape[0]
     grid = (triton.cdiv(channels, CHANNELS), rows, directions * len(pairs))
-    ordered = any(scan.order is not None for scan, _ in pairs)
-    arguments = zip(_arguments(*pairs[0], ordered), _arguments(*pairs[-1], ordered), strict=True)
+    has_order = any(scan.order is not None for scan, _ in pairs)
+    arguments = zip(
+        _arguments(*pairs[0], has_order), _arguments(*pairs[-1], has_order), strict=True
+    )
     _scan_kernel[grid](
         *chain.from_iterable(arguments),
         channels,
@@ -70,43 +72,43 @@ def _launch(pairs: Launch) -> None:
         directions,
         CHANNELS,
         triton.next_power_of_2(state),
-        ordered,
+        has_order,
         **OPTIONS,
     )
 
 
-def _arguments(scan: ScanInput, outputs: Tensor, ordered: bool) -> tuple[Tensor | int, ...]:
+def _arguments(scan: ScanInput, outputs: Tensor, has_order: bool) -> tuple[Tensor | int, ...]:
     """What the kernel reads of an input, in the kernel's order."""
-    rows, stored, _ = scan.x.shape
+    rows, row_tokens, _ = scan.x.shape
     seq_lens = scan.seq_lens
     if seq_lens is None:
         seq_lens = torch.full((rows,), scan.image_tokens, device=scan.x.device)
-    idx = scan.storage_idx() if ordered else seq_lens  # else never read
+    idx = scan.storage_idx() if has_order else seq_lens  # else never read
     return (
         *(tensor.contiguous() for tensor in (*scan.differentiable(), idx, seq_lens)),
         outputs,
-        idx.shape[1] if ordered and idx.shape[0] > 1 else 0,
-        stored,
+        idx.shape[1] if has_order and idx.shape[0] > 1 else 0,
+        row_tokens,
         scan.image_tokens,
         scan.suffix_len,
     )
 
 
-_LENGTHS = [f"{name}{i}" for name in ("idx_step", "stored", "image", "suffix") for i in (0, 1)]
+_LENGTHS = [f"{name}{i}" for name in ("idx_step", "row_tokens", "image", "suffix") for i in (0, 1)]
 
 
 @triton.jit(do_not_specialize=_LENGTHS)  # type: ignore[untyped-decorator]
 def _scan_kernel(  # type: ignore[no-untyped-def]
     x0, x1, delta0, delta1, B0, B1, C0, C1, A0, A1, D0, D1, bias0, bias1,
     idx0, idx1, seq_lens0, seq_lens1, out0, out1,
-    idx_step0, idx_step1, stored0, stored1, image0, image1, suffix0, suffix1,
+    idx_step0, idx_step1, row_tokens0, row_tokens1, image0, image1, suffix0, suffix1,
     d: tl.constexpr, n: tl.constexpr,
-    DIRECTIONS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, ORDERED: tl.constexpr,
+    DIRECTIONS: tl.constexpr, CHANNELS: tl.constexpr, STATES: tl.constexpr, HAS_ORDER: tl.constexpr,
 ):  # fmt: skip
     """Scan 64 channels of a row in a direction of the first (…0) or the second (…1) input."""
     second = tl.program_id(2) >= DIRECTIONS
     image = image1 if second else image0
-    stored = stored1 if second else stored0
+    row_tokens = row_tokens1 if second else row_tokens0
     suffix = suffix1 if second else suffix0
     row = tl.program_id(1).to(tl.int64)
     direction = tl.program_id(2) % DIRECTIONS
@@ -115,10 +117,10 @@ def _scan_kernel(  # type: ignore[no-untyped-def]
     state = tl.arange(0, STATES)
     is_channel, is_state = channel < d, state < n
 
-    x = (x1 if second else x0) + row * stored * d + channel
-    delta = (delta1 if second else delta0) + line * stored * d + channel
-    B = (B1 if second else B0) + line * stored * n + state
-    C = (C1 if second else C0) + line * stored * n + state
+    x = (x1 if second else x0) + row * row_tokens * d + channel
+    delta = (delta1 if second else delta0) + line * row_tokens * d + channel
+    B = (B1 if second else B0) + line * row_tokens * n + state
+    C = (C1 if second else C0) + line * row_tokens * n + state
     out = (out1 if second else out0) + line * image * d + channel
     idx = (idx1 if second else idx0) + row * (idx_step1 if second else idx_step0)
     seq_lens = seq_lens1 if second else seq_lens0
@@ -134,22 +136,22 @@ def _scan_kernel(  # type: ignore[no-untyped-def]
     if steps == 0:
         return
     h = tl.zeros_like(A)
-    slot = _slot(idx, 0, steps, backward, length, image, ORDERED)
+    slot = _slot(idx, 0, steps, backward, length, image, HAS_ORDER)
     token_x, token_B, token_C = _read(x, B, C, slot, d, n, is_channel, is_state)
     dt = _softplus(tl.load(delta + slot * d, is_channel, 0.0), bias)
-    slot = _slot(idx, 1, steps, backward, length, image, ORDERED)
+    slot = _slot(idx, 1, steps, backward, length, image, HAS_ORDER)
     next_x, next_B, next_C = _read(x, B, C, slot, d, n, is_channel, is_state)
     next_delta = tl.load(delta + slot * d, is_channel, 0.0)
-    slot = _slot(idx, 2, steps, backward, length, image, ORDERED)
+    slot = _slot(idx, 2, steps, backward, length, image, HAS_ORDER)
     later_delta = tl.load(delta + slot * d, is_channel, 0.0)
-    later_slot = _slot(idx, 3, steps, backward, length, image, ORDERED)
+    later_slot = _slot(idx, 3, steps, backward, length, image, HAS_ORDER)
     for pair in range(0, steps, 2):
         for half in tl.static_range(2):  # two at a time, so that what moves on need not be moved
             step = pair + half
             later_x, later_B, later_C = _read(x, B, C, slot, d, n, is_channel, is_state)
             last_delta = tl.load(delta + later_slot * d, is_channel, 0.0)
             slot = later_slot
-            later_slot = _slot(idx, step + 4, steps, backward, length, image, ORDERED)
+            later_slot = _slot(idx, step + 4, steps, backward, length, image, HAS_ORDER)
             next_dt = _softplus(next_delta, bias)
             u = token_x.to(tl.float32)
             drive = token_B.to(tl.float32)[None, :] * (dt * u)[:, None]
@@ -182,11 +184,11 @@ def _columns(  # type: ignore[no-untyped-def]
 
 @triton.jit  # type: ignore[untyped-decorator]
 def _slot(  # type: ignore[no-untyped-def]
-    idx, step, steps, backward, length, image, ORDERED: tl.constexpr
+    idx, step, steps, backward, length, image, HAS_ORDER: tl.constexpr
 ):  # fmt: skip
     """Where the token of a step is stored."""
     position = _position(step, steps, backward, length, image)
-    if ORDERED:
+    if HAS_ORDER:
         position = tl.load(idx + position).to(tl.int32)
     return position
 

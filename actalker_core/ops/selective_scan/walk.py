@@ -12,16 +12,16 @@ OPTIONS = {"num_warps": 1, "enable_fp_fusion": True}
 
 
 def walk(decay: Tensor, states: Tensor, reverse: bool) -> None:
-    """states[t] += decay[t] · states[t − 1], in place, along the first dimension of both."""
-    walked, decay = states.contiguous(), decay.contiguous()
-    steps, numbers = len(walked), walked[0].numel()
+    """states[t] += decay[t] · states[t − 1], in place, along the first dimension of both (l, …)."""
+    out, decay = states.contiguous(), decay.contiguous()
+    steps, numbers = len(out), out[0].numel()
     first, to_next = ((steps - 1) * numbers, -numbers) if reverse else (0, numbers)
     with torch.cuda.device_of(states):
         _walk_kernel[(triton.cdiv(numbers, NUMBERS),)](
-            decay, walked, steps, numbers, first, to_next, NUMBERS, **OPTIONS
+            decay, out, steps, numbers, first, to_next, NUMBERS, **OPTIONS
         )
-    if walked is not states:
-        states.copy_(walked)
+    if out is not states:
+        states.copy_(out)
 
 
 @triton.jit  # type: ignore[untyped-decorator]
@@ -31,9 +31,8 @@ def _walk_kernel(  # type: ignore[no-untyped-def]
     number = tl.program_id(0) * NUMBERS + tl.arange(0, NUMBERS)
     is_number = number < numbers
     offset = number.to(tl.int64) + first
-    carried = tl.zeros((NUMBERS,), tl.float32)
+    h = tl.zeros((NUMBERS,), tl.float32)
     for _ in range(steps):
-        faded = carried * tl.load(decay + offset, is_number, 0.0)
-        carried = tl.load(states + offset, is_number, 0.0) + faded
-        tl.store(states + offset, carried, is_number)
+        h = tl.load(states + offset, is_number, 0.0) + h * tl.load(decay + offset, is_number, 0.0)
+        tl.store(states + offset, h, is_number)
         offset += to_next

@@ -31,10 +31,10 @@ TILE = {"PIXELS": 64, "CHANNELS": 64}
     ("name", "fixed"),
     [
         ("_moments", TILE),
-        ("_factors", {"SHIFTED": True, "PARTS": 128, "SIZE": 16}),
-        ("_factors", {"SHIFTED": True, "PARTS": 16, "SIZE": 128}),
+        ("_factors", {"HAS_SHIFT": True, "PARTS": 128, "SIZE": 16}),
+        ("_factors", {"HAS_SHIFT": True, "PARTS": 16, "SIZE": 128}),
         ("_affine", TILE | {"SILU": True}),
-        ("_add_with_bias", TILE | {"BIASED": True}),
+        ("_add_with_bias", TILE | {"HAS_BIAS": True}),
         ("_layer_norm", {"ROWS": 4, "WIDTH": 512}),
         ("_layer_norm", {"ROWS": 1, "WIDTH": 4096}),
         ("_geglu", {"ROWS": 8, "NUMBERS": 256}),
@@ -148,7 +148,7 @@ def on_cuda(x: Tensor) -> Tensor:
 def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     def put(kernel: object) -> object:
         monkeypatch.setattr(jit, "_has_triton", True)
-        monkeypatch.setattr(jit, "_failed", set())
+        monkeypatch.setattr(jit, "_failures", set())
         monkeypatch.setattr(kernels, "triton", kernel, raising=False)
         return kernel
 
@@ -229,12 +229,12 @@ def test_a_unet_predicts_the_same(dtype: torch.dtype, monkeypatch: pytest.Monkey
         ("fused", dtype, True),
     ):
         monkeypatch.setattr(jit, "_has_triton", usable)
-        monkeypatch.setattr(jit, "_failed", set())
+        monkeypatch.setattr(jit, "_failures", set())
         unet = random_unet(VARIANTS["built-in"].unet, torch.device("cuda"), kind)
         torch.manual_seed(1)
         with torch.inference_mode():
             found[name] = forward(unet, MODES["both, paper's masks"], 4, 128)().float()
-        assert not jit._failed
+        assert not jit._failures
     off = {name: (x - found["exact"]).norm() / found["exact"].norm() for name, x in found.items()}
     assert 0 < off["fused"] < 1.5 * off["plain"] < 0.1
 
@@ -245,14 +245,14 @@ def test_a_step_of_training_walks_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
     def gradients(usable: bool) -> list[Tensor]:
         monkeypatch.setattr(jit, "_has_triton", usable)
-        monkeypatch.setattr(jit, "_failed", set())
+        monkeypatch.setattr(jit, "_failures", set())
         torch.manual_seed(0)
         shapes = (2, 37, 6), (2, 37, 6), (6, 4), (2, 37, 1, 4), (2, 37, 1, 4)
         leaves = [torch.randn(*shape, device="cuda") for shape in shapes]
         leaves[2] = -leaves[2].abs()
         y = selective_scan(*(leaf.requires_grad_() for leaf in leaves))
         found = [y, *torch.autograd.grad(y.square().sum(), leaves)]
-        assert not jit._failed
+        assert not jit._failures
         return found
 
     for got, want in zip(gradients(True), gradients(False), strict=True):

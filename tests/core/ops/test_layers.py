@@ -11,7 +11,7 @@ from actalker_core.models.actalker.checkpoint import load, save
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.models.actalker.unet.control import Control
 from actalker_core.models.actalker.unet.unet import UNet
-from actalker_core.ops.layers import CASTING, FUSED, lay_channels_last
+from actalker_core.ops.layers import CASTING_LAYERS, FUSED_LAYERS, lay_channels_last
 from actalker_core.ops.protocol import LayerOps
 
 FRAMES, GRID = 2, 16
@@ -25,7 +25,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def loaded(path: Path, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED) -> UNet:
+def loaded(path: Path, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED_LAYERS) -> UNet:
     return load(path, dtype=dtype, ops=ops).unet
 
 
@@ -42,7 +42,7 @@ def predicted(unet: UNet) -> Tensor:
 
 
 def test_eight_bits_hold_the_weights_of_layers_and_nothing_else(path: Path) -> None:
-    unet = loaded(path, torch.float8_e4m3fn, CASTING)
+    unet = loaded(path, torch.float8_e4m3fn, CASTING_LAYERS)
     layers = [m for m in unet.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.Conv3d)]
     small = {id(layer.weight) for layer in layers}
     for name, parameter in unet.named_parameters():
@@ -50,7 +50,7 @@ def test_eight_bits_hold_the_weights_of_layers_and_nothing_else(path: Path) -> N
 
 
 def test_eight_bits_take_half_the_room_and_predict_nearly_the_same(path: Path) -> None:
-    half, eight = loaded(path, torch.float16), loaded(path, torch.float8_e4m3fn, CASTING)
+    half, eight = loaded(path, torch.float16), loaded(path, torch.float8_e4m3fn, CASTING_LAYERS)
     room = [sum(p.nbytes for p in unet.parameters()) for unet in (half, eight)]
     assert room[1] < 0.6 * room[0]
     expected, found = (predicted(unet).float() for unet in (half, eight))
@@ -59,7 +59,7 @@ def test_eight_bits_take_half_the_room_and_predict_nearly_the_same(path: Path) -
 
 
 def test_casting_layers_of_the_same_type_change_nothing(path: Path) -> None:
-    assert torch.equal(predicted(loaded(path)), predicted(loaded(path, ops=CASTING)))
+    assert torch.equal(predicted(loaded(path)), predicted(loaded(path, ops=CASTING_LAYERS)))
 
 
 def test_channels_last_predict_the_same(path: Path) -> None:

@@ -48,7 +48,7 @@ def scan_code(
         "DIRECTIONS": 2,
         "CHANNELS": channels,
         "STATES": triton.next_power_of_2(state),
-        "ORDERED": ordered,
+        "HAS_ORDER": ordered,
     }
     kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "idx": "*i64", "seq_lens": "*i64"}
     kinds |= dict.fromkeys(("x", "delta", "B", "C", "out"), f"*{tokens}")
@@ -136,7 +136,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 
     def put(kernel: object) -> object:
         monkeypatch.setattr(jit, "_has_triton", True)
-        monkeypatch.setattr(jit, "_failed", set())
+        monkeypatch.setattr(jit, "_failures", set())
         monkeypatch.setattr(operator, "DEVICE_TYPES", ("cpu",))
         monkeypatch.setattr(package, "triton", kernel, raising=False)
         selective.announce.cache_clear()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import torch
 
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..networks import ACTalker
 from .single_file import load
@@ -22,7 +22,9 @@ NOTICE = (
 
 
 def load_built_in(
-    device: torch.device | str = "cpu", dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    ops: LayerOps = FUSED_LAYERS,
 ) -> ACTalker:
     """The built-in model; arguments and errors as in `load`. Says what it is for."""
     log.info(NOTICE)

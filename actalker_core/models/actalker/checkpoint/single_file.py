@@ -14,7 +14,7 @@ from torch import Tensor
 from ....errors import ACTalkerError, CheckpointError, InputError, quote
 from ....files.headers import parse_json
 from ....files.writing import save_tensors
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import ModelConfig, from_dict, to_dict
 from ..networks import ACTalker, choose_stored_dtype, choose_weight_dtype
@@ -84,7 +84,7 @@ def load(
     path: Path,
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
-    ops: LayerOps = FUSED,
+    ops: LayerOps = FUSED_LAYERS,
 ) -> ACTalker:
     """Read a checkpoint tensor by tensor into a model that had no memory before.
 
@@ -99,7 +99,7 @@ def load(
     with open_safetensors(path) as file:
         model = _empty_model(_config(file, path), ops, path)
         # A host's layers may have no weights before they are loaded, so that torch's say which.
-        named = model if ops is FUSED else _empty_model(model.config, FUSED, path)
+        named = model if ops is FUSED_LAYERS else _empty_model(model.config, FUSED_LAYERS, path)
         expected = named.state_dict()
         check_keys(
             {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()},  # noqa: SIM118

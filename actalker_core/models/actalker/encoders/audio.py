@@ -12,7 +12,7 @@ from ....errors import InputError, quote
 from ....media import Audio
 from ....ops.attention import scaled_dot_product_attention
 from ....ops.finite import check_encoded
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import WhisperConfig
 
@@ -38,7 +38,7 @@ class WhisperEncoder(nn.Module):
     Source: Radford et al., arXiv 2212.04356.
     """
 
-    def __init__(self, config: WhisperConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: WhisperConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         width = config.d_model
         self.config = config
@@ -65,7 +65,7 @@ class WhisperEncoder(nn.Module):
 class WhisperLayer(nn.Module):
     """Self attention and a two-layer perceptron, each normalised before."""
 
-    def __init__(self, config: WhisperConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: WhisperConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         width = config.d_model
         self.self_attn = WhisperAttention(width, config.encoder_attention_heads, ops)
@@ -84,7 +84,7 @@ class WhisperLayer(nn.Module):
 class WhisperAttention(nn.Module):
     """Self attention; the keys have no bias."""
 
-    def __init__(self, width: int, heads: int, ops: LayerOps = FUSED) -> None:
+    def __init__(self, width: int, heads: int, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.heads = heads
         self.attend = getattr(ops, "attend", scaled_dot_product_attention)

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from ....faces import Box
 from ....faces.portrait import crop_and_resize
 from ....ops.finite import check_encoded
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import ArcFaceConfig
 
@@ -16,7 +16,7 @@ INPUT_PX = 112
 class ArcFace(nn.Module):
     """IResNet under insightface's key names. Source: Deng et al., arXiv 1801.07698."""
 
-    def __init__(self, config: ArcFaceConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ArcFaceConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         widths = [config.width * 2**i for i in range(4)]
         incoming = [config.width, *widths[:-1]]

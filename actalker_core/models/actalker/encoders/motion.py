@@ -12,7 +12,7 @@ from ....errors import InputError
 from ....faces.box import Box, check_box, enlarge_box, image_box, square_box
 from ....faces.portrait import crop_and_resize, to_rgb
 from ....ops.finite import check_encoded
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import ResNetConfig
 
@@ -81,7 +81,7 @@ def _shortcut(
 class ResNet(nn.Module):
     """A residual network with group norms. Source: He et al., arXiv 1512.03385."""
 
-    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         block = Bottleneck if config.bottleneck else BasicBlock
         groups, width = config.norm_groups, config.width
@@ -115,7 +115,7 @@ class ResNet(nn.Module):
 class HeadExpression(nn.Module):
     """The expression of a face crop."""
 
-    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.resnet50 = ResNet(config, ops)
 
@@ -128,7 +128,7 @@ class HeadExpression(nn.Module):
 class HeadPose(nn.Module):
     """Rotation and translation of a head."""
 
-    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ResNetConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.head_pose_net = ResNet(config, ops)
 

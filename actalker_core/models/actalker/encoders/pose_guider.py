@@ -5,7 +5,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import PoseGuiderConfig
 
@@ -13,7 +13,7 @@ from ..config import PoseGuiderConfig
 class PoseGuider(nn.Module):
     """Convolutions that shrink a picture eight times, SiLU between them."""
 
-    def __init__(self, config: PoseGuiderConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: PoseGuiderConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         channels = config.block_out_channels
         self.conv_in = ops.Conv2d(config.conditioning_channels, channels[0], 3, padding=1)

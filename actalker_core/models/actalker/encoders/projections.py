@@ -3,7 +3,7 @@
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import AudioProjectionConfig, ExpressionProjectionConfig, IdentityProjectionConfig
 
@@ -11,7 +11,7 @@ from ..config import AudioProjectionConfig, ExpressionProjectionConfig, Identity
 class AudioProjection(nn.Module):
     """The Whisper states around one frame become its audio tokens."""
 
-    def __init__(self, config: AudioProjectionConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: AudioProjectionConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         features = config.seq_len * config.blocks * config.channels
         self.tokens = config.context_tokens
@@ -31,7 +31,7 @@ class AudioProjection(nn.Module):
 class IdentityProjection(nn.Module):
     """The ArcFace features become one identity token."""
 
-    def __init__(self, config: IdentityProjectionConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: IdentityProjectionConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.proj1 = ops.Linear(config.input_dim, config.intermediate_dim)
         self.proj2 = ops.Linear(config.intermediate_dim, config.intermediate_dim)
@@ -47,7 +47,7 @@ class IdentityProjection(nn.Module):
 class ExpressionProjection(nn.Module):
     """The expression features become the expression token's first part."""
 
-    def __init__(self, config: ExpressionProjectionConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: ExpressionProjectionConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.proj1 = ops.Linear(config.input_dim, config.output_dim)
         self.norm = ops.LayerNorm(config.output_dim)

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....ops.attention import Attention
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps, weights_reader
 from ..token_regions import TokenRegion
 from .tokens import gather_tokens, repeat_per_video, scatter_add_tokens
@@ -44,7 +44,7 @@ class ControlledAttention(Attention):
         context_channels: int,
         heads: int,
         scales: tuple[float, ...],
-        ops: LayerOps = FUSED,
+        ops: LayerOps = FUSED_LAYERS,
     ) -> None:
         super().__init__(channels, context_channels, heads, ops)
         self.scales = scales
@@ -106,7 +106,7 @@ class SignalProjections(nn.Module):
     """The extra key and value projections of the signals (0 audio, 1 expression)."""
 
     def __init__(
-        self, channels: int, context_channels: int, count: int, ops: LayerOps = FUSED
+        self, channels: int, context_channels: int, count: int, ops: LayerOps = FUSED_LAYERS
     ) -> None:
         super().__init__()
         self.to_k_ip, self.to_v_ip = (

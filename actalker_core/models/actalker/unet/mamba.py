@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps, weights_reader
 from ....ops.selective_scan import ScanInput, scan_inputs
 from ..token_regions import TokenRegion
@@ -174,7 +174,7 @@ class ParallelControlMamba(nn.Module):
         state: int,
         expand: int,
         directions: int,
-        ops: LayerOps = FUSED,
+        ops: LayerOps = FUSED_LAYERS,
         *,
         across_frames: bool = False,
         mask_drop: bool = True,

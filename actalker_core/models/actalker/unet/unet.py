@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....ops.embeddings import TimestepMLP, embed_timesteps
-from ....ops.layers import FUSED
+from ....ops.layers import FUSED_LAYERS
 from ....ops.norms import norm_silu
 from ....ops.protocol import LayerOps
 from ..config import UNetConfig
@@ -22,7 +22,7 @@ class UNet(nn.Module):
         ops: where the layers come from (see `ops.protocol`).
     """
 
-    def __init__(self, config: UNetConfig, ops: LayerOps = FUSED) -> None:
+    def __init__(self, config: UNetConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
         self.config = config
         channels, time = config.block_out_channels, config.time_channels
