@@ -68,11 +68,11 @@ def run_generate(options: argparse.Namespace) -> None:
         reader = Reader(options, options.fps or model.config.sampling.fps, bars)
         plan = _plan_video(options, model, reader)
         video = generate(model, plan, **sampling, report=bars.report)
-        chunks = bars.watch(video.chunks, video.frames)
+        chunks = bars.report_chunks(video.chunks, video.frames)
         if options.paste_back:
             chunks = paste_back(chunks, reader.portrait_image, video.crop, options.feather_px)
-        written = write_video(options.out, chunks, video.fps, video.audio)
-    log.info("%s: %d frames at %g fps", options.out, written, video.fps)
+        count = write_video(options.out, chunks, video.fps, video.audio)
+    log.info("%s: %d frames at %g fps", options.out, count, video.fps)
 
 
 def run_inspect(options: argparse.Namespace) -> None:
@@ -129,7 +129,7 @@ def _plan_video(options: argparse.Namespace, model: ACTalker, reader: Reader) ->
 
 def run_signals(options: argparse.Namespace) -> None:
     """Media -> signals, edited and saved."""
-    _check_tensors_place(options.out)
+    _check_tensors_path(options.out)
     edits = [parse_edit(text) for text in options.edit]
     curves.check_curve(options.blend_curve)
     if options.text is not None:
@@ -152,22 +152,19 @@ def run_signals(options: argparse.Namespace) -> None:
 
 
 def run_bank(options: argparse.Namespace) -> None:
-    """Face pictures, or moments of saved signals -> a bank of expressions."""
-    _check_tensors_place(options.out)
-    bank = _bank_of_pictures(options) if options.signals is None else _bank_of_signals(options)
+    """Face images, or moments of saved signals -> a bank of expressions."""
+    _check_tensors_path(options.out)
+    build = _build_image_bank if options.signals is None else _build_signal_bank
+    bank = build(options)
     save_bank(options.out, bank)
-    known = [name for name in ("captions", "image_embeddings", "blendshapes") if _has(bank, name)]
-    log.info("%s: %d expressions, with %s", options.out, len(bank), ", ".join(known) or "names")
+    names = ("captions", "image_embeddings", "blendshapes")
+    parts = [name for name in names if (part := getattr(bank, name)) is not None and len(part)]
+    log.info("%s: %d expressions, with %s", options.out, len(bank), ", ".join(parts) or "names")
 
 
-def _has(bank: Bank, name: str) -> bool:
-    part = getattr(bank, name)
-    return part is not None and len(part) > 0
-
-
-def _bank_of_pictures(options: argparse.Namespace) -> Bank:
+def _build_image_bank(options: argparse.Namespace) -> Bank:
     if options.folder is None:
-        raise InputError("bank: expected a folder of face pictures, or --signals with --captions.")
+        raise InputError("bank: expected a folder of face images, or --signals with --captions.")
     references = read_references(options.folder)
     clip = None if options.clip is None else CLIPEncoder(options.clip)
     model = _load_model(options)
@@ -179,11 +176,11 @@ def _bank_of_pictures(options: argparse.Namespace) -> Bank:
             ),
             open_finder(options.landmarker),
             clip,
-            lambda done: bars.report("Encoding pictures", done, None),
+            lambda done: bars.report("Encoding images", done, None),
         )
 
 
-def _bank_of_signals(options: argparse.Namespace) -> Bank:
+def _build_signal_bank(options: argparse.Namespace) -> Bank:
     expression = load_signals(options.signals).expression
     if expression is None:
         raise InputError(f"{options.signals}: has no expression signal to make a bank of.")
@@ -196,34 +193,34 @@ def _bank_of_signals(options: argparse.Namespace) -> Bank:
 # Files -------------------------------------------------------------------------------------------
 
 
-def _check_tensors_place(path: Path) -> None:
-    """Find out whether a `.safetensors` can be written. A name without a suffix is no lie."""
+def _check_tensors_path(path: Path) -> None:
+    """Refuse a place where no `.safetensors` can be written, or a name that says otherwise."""
     check_suffix(path, (".safetensors", ""))
     check_writable(path)
 
 
 def run_faces(options: argparse.Namespace) -> None:
-    """The faces of a picture, as JSON, counted from the left."""
-    found = open_finder(options.landmarker).find(load_image(options.picture))
+    """The faces of an image, as JSON, counted from the left."""
+    faces = open_finder(options.landmarker).find(load_image(options.image))
     rows = [
         {
             "box": [round(edge, 1) for edge in face.box],
             "confidence": round(face.confidence, 3),
             "landmarks": 0 if face.landmarks is None else len(face.landmarks),
         }
-        for face in sort_faces(found)
+        for face in sort_faces(faces)
     ]
     sys.stdout.write(json.dumps(rows, indent=1) + "\n")
 
 
 def run_download(options: argparse.Namespace) -> None:
     """Fetch the face landmarker."""
-    log.info("%s is there.", download_landmarker(options.landmarker))
+    log.info("%s is ready.", download_landmarker(options.landmarker))
 
 
 def run_convert(options: argparse.Namespace) -> None:
     """Released folder -> one .safetensors."""
-    _check_tensors_place(options.out)
+    _check_tensors_path(options.out)
     convert(
         options.folder,
         options.out,
@@ -258,15 +255,15 @@ def write_demo_media(folder: Path) -> list[str]:
         "--portrait": portrait,
         "--audio": speech,
         "--driving": driving,
-        "--face-box": _written(demo.locate_face()),
-        "--driving-box": _written(demo.locate_driving_face()),
+        "--face-box": _format_box(demo.locate_face()),
+        "--driving-box": _format_box(demo.locate_driving_face()),
         "--masks": "paper",
         "--out": video,
     }
     return [str(word) for pair in options.items() for word in pair]
 
 
-def _written(box: Box) -> str:
+def _format_box(box: Box) -> str:
     return ",".join(f"{edge:.0f}" for edge in box)
 
 
@@ -292,13 +289,13 @@ def _load_model(options: argparse.Namespace) -> ACTalker:
 def _choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    known = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
-    if known is None:
+    match = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
+    if match is None:
         raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got {quote(name)}.")
     backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
     counts = {"cuda": torch.cuda.device_count, "xpu": torch.xpu.device_count}
-    there = known[1] == "cpu" or backends[known[1]].is_available()
-    if not there or int(known[2] or 0) >= counts.get(known[1], lambda: 1)():
+    is_available = match[1] == "cpu" or backends[match[1]].is_available()
+    if not is_available or int(match[2] or 0) >= counts.get(match[1], lambda: 1)():
         raise InputError(f"--device {name}: torch finds no such device. Use --device cpu.")
     return torch.device(name)
 

@@ -29,7 +29,7 @@ from ..models.actalker.encoders.audio import required_seconds
 from ..models.actalker.networks import Encoders
 from ..models.actalker.plan import RegionChoice
 from .progress import Bars
-from .types import WHOLE
+from .types import WHOLE_IMAGE
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +54,7 @@ class Reader:
 
     @cached_property
     def driving(self) -> VideoFrames | None:
-        """The driving clip."""
+        """The driving video."""
         return self.read_frames(self.options.driving)
 
     @cached_property
@@ -62,34 +62,34 @@ class Reader:
         """Boxed by hand, else followed; None for whole frames."""
         box: Box | None = self.options.driving_box
         if box is not None or self.driving is None:
-            return None if box == WHOLE else box
+            return None if box == WHOLE_IMAGE else box
         return self.track_face(self.driving, "driving clip")
 
     def head_box(self, frames: VideoFrames) -> Box | None:
         """Boxed by hand, else found in the first frame that shows a face; None for whole ones."""
         box: Box | None = self.options.head_box
         if box is not None:
-            return None if box == WHOLE else box
+            return None if box == WHOLE_IMAGE else box
         return find_first_face(self.finder, frames, self.options.driving_face, "head clip").box
 
     def read_frames(self, path: Path | None) -> VideoFrames | None:
-        """A clip at the frame rate that is worked with."""
+        """A video at the frame rate of the result."""
         return None if path is None else VideoFrames(path, self.fps)
 
     def read_sound(self, path: Path | None) -> Audio | None:
         """As much of a sound as the frames asked for need."""
-        most = self.options.frames
-        seconds = None if most is None else required_seconds(most / self.fps)
+        max_frames = self.options.frames
+        seconds = None if max_frames is None else required_seconds(max_frames / self.fps)
         return None if path is None else load_audio(path, seconds)
 
     @cached_property
     def finder(self) -> FaceFinder:
-        """What finds faces."""
+        """The network that finds faces."""
         return open_finder(self.options.landmarker)
 
     @cached_property
     def optional_finder(self) -> FaceFinder | None:
-        """The same where faces can do without."""
+        """The same; None where it cannot be had and the face is boxed anyway."""
         try:
             return self.finder
         except FaceError:
@@ -99,7 +99,7 @@ class Reader:
         """Boxed or masked by hand, or the whole image; else found."""
         options, image = self.options, self.portrait_image
         height, width = image.shape[1:]
-        if options.face_box == WHOLE:
+        if options.face_box == WHOLE_IMAGE:
             return Face(image_box(width, height), confidence=1.0)
         box: Box | None = options.face_box
         if box is None and options.face_mask is not None:
@@ -110,20 +110,20 @@ class Reader:
             )
         return find_face(self.finder, image, options.face, "portrait")
 
-    def track_face(self, frames: Iterable[Tensor], where: str) -> Track:
-        """One face through a clip."""
-        most = self.options.frames
+    def track_face(self, frames: Iterable[Tensor], source: str) -> Track:
+        """One face through a video's frames (3, H, W)."""
+        max_frames = self.options.frames
         return track_face(
             self.finder,
-            islice(frames, most),
+            islice(frames, max_frames),
             self.options.driving_face,
-            where,
-            lambda done: self.bars.report("Finding faces", done, most),
+            source,
+            lambda done: self.bars.report("Finding faces", done, max_frames),
             self.fps,
         )
 
     def read_mask(self, path: Path) -> Tensor:
-        """The brightness of an image, or of a clip's frames, as (n, 1, H, W) in 0…1."""
+        """The brightness of an image, or of a video's frames, as (f, 1, H, W) in 0…1."""
         if path.suffix.lower() not in VIDEOS:
             return load_image(path).mean(0)[None, None]
         frames = islice(VideoFrames(path, self.fps), self.options.frames)
@@ -211,10 +211,10 @@ def make_text_signal(options: argparse.Namespace, seconds: float, fps: float) ->
 
 
 def _choose_matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
-    given = {} if options.temperature is None else {"temperature": options.temperature}
+    arguments = {} if options.temperature is None else {"temperature": options.temperature}
     if options.clip is None:
-        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **given)
-    return CLIPMatcher(bank, CLIPEncoder(options.clip), **given)
+        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **arguments)
+    return CLIPMatcher(bank, CLIPEncoder(options.clip), **arguments)
 
 
 def check_texts(options: argparse.Namespace) -> None:

@@ -35,44 +35,46 @@ class Parser(argparse.ArgumentParser):
         super().error(to_one_line(" ".join(words)))
 
 
-def parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    whole = Parser(
+    parser = Parser(
         prog="python -m actalker_core",
         description="Animate one portrait with speech, driving clips and words.",
     )
-    whole.add_argument("--version", action="version", version=__version__)
-    add = whole.add_subparsers(required=True, metavar="command").add_parser
+    parser.add_argument("--version", action="version", version=__version__)
+    add = parser.add_subparsers(required=True, metavar="command").add_parser
 
     def command(name: str, run: Run, text: str) -> argparse.ArgumentParser:
-        made = add(name, help=text, description=text)
-        made.set_defaults(run=run)
-        return made
+        arguments = add(name, help=text, description=text)
+        arguments.set_defaults(run=run)
+        return arguments
 
-    _generate(command("generate", commands.run_generate, "portrait + signals -> video"))
-    _inspect(command("inspect", commands.run_inspect, "all that drives a clip -> one picture"))
-    _signals(command("signals", commands.run_signals, "media -> signals, edited and saved"))
-    _bank(command("bank", commands.run_bank, "face pictures -> a bank of expressions for --text"))
-    _faces(command("faces", commands.run_faces, "list the faces of a picture as JSON"))
-    _convert(command("convert", commands.run_convert, "released folder -> one .safetensors"))
+    _add_generate(command("generate", commands.run_generate, "portrait + signals -> video"))
+    _add_inspect(command("inspect", commands.run_inspect, "all that drives a clip -> one picture"))
+    _add_signals(command("signals", commands.run_signals, "media -> signals, edited and saved"))
+    _add_bank(
+        command("bank", commands.run_bank, "face pictures -> a bank of expressions for --text")
+    )
+    _add_faces_command(command("faces", commands.run_faces, "list the faces of a picture as JSON"))
+    _add_convert(command("convert", commands.run_convert, "released folder -> one .safetensors"))
     info = command("info", commands.run_info, "describe a converted .safetensors")
-    info.add_argument("file", type=types.path)
+    info.add_argument("file", type=types.parse_path)
     download = command("download", commands.run_download, "fetch the face landmarker (3.8 MB)")
     download.add_argument(
-        "--landmarker", type=types.path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})"
+        "--landmarker", type=types.parse_path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})"
     )
     demo = command("demo", _run_demo, "draw a portrait and a driving clip, speak, make a video")
-    demo.add_argument("--out", type=types.path, default=Path("demo"), help="folder (demo)")
-    return whole
+    demo.add_argument("--out", type=types.parse_path, default=Path("demo"), help="folder (demo)")
+    return parser
 
 
 def _run_demo(options: argparse.Namespace) -> None:
-    made = commands.write_demo_media(options.out)
-    commands.run_generate(parser().parse_args(["generate", *made]))
+    arguments = commands.write_demo_media(options.out)
+    commands.run_generate(build_parser().parse_args(["generate", *arguments]))
 
 
-def _generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--out", type=types.path, required=True, help=VIDEO_HELP)
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--out", type=types.parse_path, required=True, help=VIDEO_HELP)
     _add_media(parser)
     _add_model(parser)
     _add_clip(parser)
@@ -83,9 +85,9 @@ def _generate(parser: argparse.ArgumentParser) -> None:
     _add_sampling(parser)
 
 
-def _inspect(parser: argparse.ArgumentParser) -> None:
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=types.path, required=True, help="picture to write: .png, .jpg or .webp"
+        "--out", type=types.parse_path, required=True, help="picture to write: .png, .jpg or .webp"
     )
     _add_media(parser)
     _add_model(parser)
@@ -97,20 +99,26 @@ def _inspect(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--portrait", type=types.path, required=True, help="picture to animate")
+    parser.add_argument(
+        "--portrait", type=types.parse_path, required=True, help="picture to animate"
+    )
     _add_sources(parser)
     add = parser.add_argument
-    add("--sound", type=types.path, help="what is heard in the video (the audio)")
+    add("--sound", type=types.parse_path, help="what is heard in the video (the audio)")
     add("--extend", choices=tuple(EXTENSIONS), help="a driving clip shorter than the audio")
 
 
 def _add_sources(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--audio", type=types.path, help="speech: any sound or video file")
-    add("--driving", type=types.path, help="video whose expression and head pose are followed")
-    add("--head", type=types.path, help="video for the head pose alone (the driving clip)")
+    add("--audio", type=types.parse_path, help="speech: any sound or video file")
     add(
-        "--signals", type=types.path, help=".safetensors of saved signals, for what no medium gives"
+        "--driving", type=types.parse_path, help="video whose expression and head pose are followed"
+    )
+    add("--head", type=types.parse_path, help="video for the head pose alone (the driving clip)")
+    add(
+        "--signals",
+        type=types.parse_path,
+        help=".safetensors of saved signals, for what no medium gives",
     )
     add("--audio-cut", choices=CUTS, default="seamless", help="of speech over 30 s (seamless)")
 
@@ -119,7 +127,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--model",
-        type=types.place,
+        type=types.parse_place,
         default=BUILT_IN,
         help=f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})",
     )
@@ -139,33 +147,37 @@ def _add_clip(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--frames",
-        type=types.whole(limits.FRAMES),
+        type=types.integer_parser(limits.FRAMES),
         help="at most so many frames (as long as the signals)",
     )
-    add("--fps", type=types.within(limits.FPS), help="frames per second (the model's, 12.5)")
+    add("--fps", type=types.number_parser(limits.FPS), help="frames per second (the model's, 12.5)")
     add(
         "--size",
-        type=types.whole(limits.SHORT_SIDE_PX),
+        type=types.integer_parser(limits.SHORT_SIDE_PX),
         help="short side in pixels, a multiple of 64 (the model's)",
     )
     add(
         "--expand",
-        type=types.within(limits.EXPAND),
+        type=types.number_parser(limits.EXPAND),
         help="cut the face box enlarged so many times (all of it)",
     )
-    add("--aspect", type=types.aspect, help="width:height of what is cut (the picture's)")
+    add("--aspect", type=types.parse_aspect, help="width:height of what is cut (the picture's)")
 
 
 def _add_faces(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--face",
-        type=types.face,
+        type=types.parse_face,
         default="largest",
         help="largest, left, right, centre, or an index (largest)",
     )
-    add("--face-box", type=types.box, help="x0,y0,x1,y1 in the portrait, or whole (found)")
-    add("--face-mask", type=types.path, help="picture over the portrait with the face in white")
+    add("--face-box", type=types.parse_box, help="x0,y0,x1,y1 in the portrait, or whole (found)")
+    add(
+        "--face-mask",
+        type=types.parse_path,
+        help="picture over the portrait with the face in white",
+    )
     _add_driving_faces(parser)
 
 
@@ -173,18 +185,24 @@ def _add_driving_faces(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add(
         "--driving-face",
-        type=types.face,
+        type=types.parse_face,
         default="largest",
         help="as --face, in driving and head clip",
     )
-    add("--driving-box", type=types.box, help="x0,y0,x1,y1 in the driving clip, or whole (found)")
-    add("--head-box", type=types.box, help="the same in the head clip")
+    add(
+        "--driving-box",
+        type=types.parse_box,
+        help="x0,y0,x1,y1 in the driving clip, or whole (found)",
+    )
+    add("--head-box", type=types.parse_box, help="the same in the head clip")
     _add_landmarker(parser)
 
 
 def _add_landmarker(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--landmarker", type=types.path, help=f"MediaPipe's face_landmarker.task ({DEFAULT_PATH})"
+        "--landmarker",
+        type=types.parse_path,
+        help=f"MediaPipe's face_landmarker.task ({DEFAULT_PATH})",
     )
 
 
@@ -198,17 +216,21 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_STYLE,
         help=f"regions of two signals ({DEFAULT_STYLE})",
     )
-    add("--audio-mask", type=types.region, help=f"picture, clip, or parts joined by + - &: {parts}")
-    add("--expression-mask", type=types.region, help="the same for the expression")
+    add(
+        "--audio-mask",
+        type=types.parse_region,
+        help=f"picture, clip, or parts joined by + - &: {parts}",
+    )
+    add("--expression-mask", type=types.parse_region, help="the same for the expression")
     add(
         "--grow-px",
-        type=types.whole(limits.GROW_PX),
+        type=types.integer_parser(limits.GROW_PX),
         default=0,
         help="how far drawn regions reach further (0)",
     )
     add(
         "--mask-clip",
-        type=types.path,
+        type=types.parse_path,
         help="clip framed as the result, whose face the regions follow",
     )
 
@@ -216,17 +238,21 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
 def _add_text(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--text", help="expression in words: joyful, or 0s: neutral; 2s: joyful")
-    add("--bank", type=types.path, help="bank of expressions that the words choose from")
-    add("--clip", type=types.path, help="folder of a CLIP model (none: presets by blendshapes)")
+    add("--bank", type=types.parse_path, help="bank of expressions that the words choose from")
+    add(
+        "--clip",
+        type=types.parse_path,
+        help="folder of a CLIP model (none: presets by blendshapes)",
+    )
     add(
         "--strength",
-        type=types.within(limits.STRENGTH),
+        type=types.number_parser(limits.STRENGTH),
         default=1.0,
         help="of the words; 0 is neutral (1)",
     )
     add(
         "--temperature",
-        type=types.within(limits.TEMPERATURE),
+        type=types.number_parser(limits.TEMPERATURE),
         help="lower chooses fewer of the bank (0.1, 0.25)",
     )
 
@@ -236,7 +262,7 @@ def _add_paste(parser: argparse.ArgumentParser) -> None:
     add("--paste-back", action="store_true", help="put the frames back into the whole picture")
     add(
         "--feather-px",
-        type=types.whole(limits.FEATHER_PX),
+        type=types.integer_parser(limits.FEATHER_PX),
         default=16,
         help="how softly they blend in (16)",
     )
@@ -244,35 +270,35 @@ def _add_paste(parser: argparse.ArgumentParser) -> None:
 
 def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--steps", type=types.whole(limits.STEPS), help="sampling steps (the model's)")
+    add("--steps", type=types.integer_parser(limits.STEPS), help="sampling steps (the model's)")
     add(
         "--seed",
-        type=types.whole(limits.SEED),
+        type=types.integer_parser(limits.SEED),
         default=0,
         help="of the noise; same seed, same pictures (0)",
     )
-    add("--appearance-scale", type=types.scale, help="or start:end; 1 is off (2)")
-    add("--audio-scale", type=types.scale, help="or start:end; 1 is off (7.5)")
-    add("--expression-scale", type=types.scale, help="or start:end; 1 is off (3)")
+    add("--appearance-scale", type=types.parse_scale, help="or start:end; 1 is off (2)")
+    add("--audio-scale", type=types.parse_scale, help="or start:end; 1 is off (7.5)")
+    add("--expression-scale", type=types.parse_scale, help="or start:end; 1 is off (3)")
     add(
         "--window-frames",
-        type=types.whole(limits.WINDOW_FRAMES),
+        type=types.integer_parser(limits.WINDOW_FRAMES),
         help="frames denoised together (25)",
     )
     add(
         "--overlap-frames",
-        type=types.whole(limits.OVERLAP_FRAMES),
+        type=types.integer_parser(limits.OVERLAP_FRAMES),
         help="shared by neighbouring windows (0)",
     )
     add(
         "--shift-frames",
-        type=types.whole(limits.SHIFT_FRAMES),
+        type=types.integer_parser(limits.SHIFT_FRAMES),
         help="how far windows move each step (7)",
     )
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
     add(
         "--passes",
-        type=types.whole(limits.PASSES),
+        type=types.integer_parser(limits.PASSES),
         help="guidance passes in one batch (as many as fit)",
     )
     _add_shortcuts(parser)
@@ -283,31 +309,42 @@ def _add_shortcuts(parser: argparse.ArgumentParser) -> None:
     add("--schedule", choices=tuple(SCHEDULES), default="karras", help="noise levels (karras)")
     add(
         "--guide-from",
-        type=types.within(limits.SIGMA),
+        type=types.number_parser(limits.SIGMA),
         help="no guidance above this noise level (always)",
     )
     add(
-        "--guide-to", type=types.within(limits.SIGMA), help="no guidance below this noise level (0)"
+        "--guide-to",
+        type=types.number_parser(limits.SIGMA),
+        help="no guidance below this noise level (0)",
     )
     add(
         "--reuse-guidance",
-        type=types.whole(limits.REUSE_STEPS),
+        type=types.integer_parser(limits.REUSE_STEPS),
         help="compute it at one step of so many (1)",
     )
 
 
-def _signals(parser: argparse.ArgumentParser) -> None:
+def _add_signals(parser: argparse.ArgumentParser) -> None:
     add, edits = parser.add_argument, "; ".join(f"{n}={v[2]}" for n, v in EDITS.items())
-    add("--out", type=types.path, required=True, help=".safetensors to write")
+    add("--out", type=types.parse_path, required=True, help=".safetensors to write")
     _add_sources(parser)
-    add("--fps", type=types.within(limits.FPS), default=25.0, help="at which clips are read (25)")
-    add("--frames", type=types.whole(limits.FRAMES), help="read at most so many frames of clips")
+    add(
+        "--fps",
+        type=types.number_parser(limits.FPS),
+        default=25.0,
+        help="at which clips are read (25)",
+    )
+    add(
+        "--frames",
+        type=types.integer_parser(limits.FRAMES),
+        help="read at most so many frames of clips",
+    )
     add("--edit", action="append", default=[], help=f"[signal.]edit=value, in order: {edits}")
-    add("--blend", type=types.path, help="saved signals to blend with")
+    add("--blend", type=types.parse_path, help="saved signals to blend with")
     add("--blend-curve", default="0.5", help="0 is this, 1 the other; written as a gate (0.5)")
     add(
         "--text-seconds",
-        type=types.within(limits.SECONDS),
+        type=types.number_parser(limits.SECONDS),
         help="how long --text lasts (1 s after its end)",
     )
     _add_driving_faces(parser)
@@ -315,29 +352,34 @@ def _signals(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
 
 
-def _bank(parser: argparse.ArgumentParser) -> None:
+def _add_bank(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", type=types.path, nargs="?", help="pictures of faces; joy.txt captions joy.png")
-    add("--out", type=types.path, required=True, help=".safetensors to write")
-    add("--signals", type=types.path, help="saved signals instead of pictures")
+    add(
+        "folder",
+        type=types.parse_path,
+        nargs="?",
+        help="pictures of faces; joy.txt captions joy.png",
+    )
+    add("--out", type=types.parse_path, required=True, help=".safetensors to write")
+    add("--signals", type=types.parse_path, help="saved signals instead of pictures")
     add("--captions", help="what they express when: 0s: neutral; 2s: joyful")
-    add("--clip", type=types.path, help="folder of a CLIP model that indexes the pictures")
+    add("--clip", type=types.parse_path, help="folder of a CLIP model that indexes the pictures")
     _add_landmarker(parser)
     _add_model(parser)
 
 
-def _faces(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("picture", type=types.path)
+def _add_faces_command(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("picture", type=types.parse_path)
     _add_landmarker(parser)
 
 
-def _convert(parser: argparse.ArgumentParser) -> None:
+def _add_convert(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("folder", type=types.path, help="folder with the released files")
-    add("--out", type=types.path, required=True, help=".safetensors to write")
+    add("folder", type=types.parse_path, help="folder with the released files")
+    add("--out", type=types.parse_path, required=True, help=".safetensors to write")
     add(
         "--svd",
-        type=types.path,
+        type=types.parse_path,
         help="SVD-xt-1.1: diffusers folder or .safetensors (in the folder)",
     )
     add(

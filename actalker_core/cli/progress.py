@@ -26,8 +26,8 @@ class Bars:
             self._bar, self._stage = tqdm(desc=stage, total=total), stage
         self._bar.update(done - self._bar.n)
 
-    def watch(self, chunks: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
-        """Chunks of frames, reported while they are read."""
+    def report_chunks(self, chunks: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
+        """Chunks (f, 3, H, W) of all frames, reported while they are read."""
         done = 0
         for chunk in chunks:
             yield chunk

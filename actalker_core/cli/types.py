@@ -14,104 +14,104 @@ from ..limits import ASPECT, GUIDANCE, Limits
 from ..models.actalker.guidance import Scale
 from ..text import parse_number, parse_whole_number
 
-WHOLE: Box = (0.0, 0.0, math.inf, math.inf)
-"""Stands for the whole picture until its size is known."""
+WHOLE_IMAGE: Box = (0.0, 0.0, math.inf, math.inf)
+"""Stands for the whole image until its size is known."""
 
 
-def box(text: str) -> Box:
+def parse_box(text: str) -> Box:
     """`x0,y0,x1,y1` in pixels, or `whole`."""
     if text == "whole":
-        return WHOLE
-    edges = [parse_number(edge.strip()) for edge in text[:LONGEST_BOX].split(",")]
-    if len(edges) != 4 or None in edges or len(text) > LONGEST_BOX:
-        raise _refused("x0,y0,x1,y1 in pixels, or whole", text)
+        return WHOLE_IMAGE
+    edges = [parse_number(edge.strip()) for edge in text[:MAX_BOX_LENGTH].split(",")]
+    if len(edges) != 4 or None in edges or len(text) > MAX_BOX_LENGTH:
+        raise _refusal("x0,y0,x1,y1 in pixels, or whole", text)
     x0, y0, x1, y1 = (edge for edge in edges if edge is not None)
     return x0, y0, x1, y1
 
 
-LONGEST_BOX = 200
+MAX_BOX_LENGTH = 200
 """Characters."""
 
 
-def scale(text: str) -> Scale:
+def parse_scale(text: str) -> Scale:
     """A number, or `start:end`."""
     first, _, last = text.partition(":")
     start, end = parse_number(first), parse_number(last or first)
     if start is None or end is None or not (GUIDANCE.contains(start) and GUIDANCE.contains(end)):
-        raise _refused(f"{GUIDANCE.expected}, or start:end", text)
+        raise _refusal(f"{GUIDANCE.expected}, or start:end", text)
     return start, end
 
 
-def aspect(text: str) -> float:
+def parse_aspect(text: str) -> float:
     """`16:9`, or width divided by height."""
     width, _, height = text.partition(":")
     w, h = parse_number(width), parse_number(height or "1")
     value = w / h if w is not None and h else math.nan
     if not ASPECT.contains(value):
-        raise _refused(f"width:height, {ASPECT.expected}", text)
+        raise _refusal(f"width:height, {ASPECT.expected}", text)
     return value
 
 
-def within(limits: Limits) -> Callable[[str], float]:
+def number_parser(limits: Limits) -> Callable[[str], float]:
     """A number between its limits."""
 
     def read(text: str) -> float:
         value = parse_number(text)
         if value is None or not limits.contains(value):
-            raise _refused(limits.expected, text)
+            raise _refusal(limits.expected, text)
         return value
 
     return read
 
 
-def whole(limits: Limits) -> Callable[[str], int]:
+def integer_parser(limits: Limits) -> Callable[[str], int]:
     """A whole number between its limits."""
 
     def read(text: str) -> int:
         value = parse_whole_number(text)
         if value is None or not limits.contains(value):
-            raise _refused(limits.expected, text)
+            raise _refusal(limits.expected, text)
         return value
 
     return read
 
 
-def face(text: str) -> str:
+def parse_face(text: str) -> str:
     """One of several faces."""
     if text not in ORDERS and parse_whole_number(text) is None:
-        raise _refused(f"{', '.join(ORDERS)}, or an index from the left", text)
+        raise _refusal(f"{', '.join(ORDERS)}, or an index from the left", text)
     return text
 
 
-def place(text: str) -> str:
+def parse_place(text: str) -> str:
     """The name of a file or folder that a system can have."""
     try:
         os.stat(text)
     except ValueError as error:  # it holds a NUL
-        raise _refused(f"a path ({error})", text) from None
+        raise _refusal(f"a path ({error})", text) from None
     except OSError as error:
-        if error.errno not in NOT_THERE:
-            raise _refused(f"a path ({error.strerror})", text) from None
+        if error.errno not in BEARABLE_ERRORS:
+            raise _refusal(f"a path ({error.strerror})", text) from None
     return text
 
 
-NOT_THERE = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EINVAL}
+BEARABLE_ERRORS = {errno.ENOENT, errno.ENOTDIR, errno.EACCES, errno.EINVAL}
 """Why a path may be used all the same, to be written or refused by whoever reads it."""
 
 
-def path(text: str) -> Path:
+def parse_path(text: str) -> Path:
     """A file or folder."""
-    return Path(place(text))
+    return Path(parse_place(text))
 
 
-def region(text: str) -> Path | str:
-    """A picture or clip that is there, else parts of a face."""
+def parse_region(text: str) -> Path | str:
+    """The path of an image or video, else parts of a face."""
     try:
         is_file = os.path.isfile(text)
     except ValueError:
         is_file = False
-    return path(text) if is_file or Path(text).suffix else text
+    return parse_path(text) if is_file or Path(text).suffix else text
 
 
-def _refused(expected: str, text: str) -> argparse.ArgumentTypeError:
+def _refusal(expected: str, text: str) -> argparse.ArgumentTypeError:
     return argparse.ArgumentTypeError(f"expected {expected}, got {quote(text)}")

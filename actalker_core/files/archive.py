@@ -24,7 +24,7 @@ def format_name(kind: str) -> str:
 def write_archive(
     path: Path, kind: str, tensors: Mapping[str, Tensor], texts: Mapping[str, str]
 ) -> None:
-    """Write tensors and texts, whole or not at all.
+    """Write tensors (…) and texts, whole or not at all.
 
     Raises:
         MediaError: the file cannot be written.
@@ -46,7 +46,7 @@ def read_format(path: Path) -> str:
 def read_archive(
     path: Path, kind: str, names: Collection[str]
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """What `write_archive` wrote, bit for bit: tensors and texts.
+    """What `write_archive` wrote, bit for bit: name -> tensor (…), and the texts.
 
     Args:
         names: of the tensors that such a file may hold.
@@ -59,7 +59,7 @@ def read_archive(
     try:
         with open_tensors(path) as file:
             texts = dict(file.metadata() or {})
-            _check(path, kind, texts)
+            _check_format(path, kind, texts)
             _check_names(path, kind, list(file.keys()), names)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
@@ -70,12 +70,12 @@ def read_archive(
     return tensors, texts
 
 
-def _check(path: Path, kind: str, texts: Mapping[str, str]) -> None:
-    found = f"{texts.get('format', 'no format')} {texts.get('version', '')}".strip()
-    wanted = f"{format_name(kind)} {VERSION}"
-    if found != wanted:
+def _check_format(path: Path, kind: str, texts: Mapping[str, str]) -> None:
+    label = f"{texts.get('format', 'no format')} {texts.get('version', '')}".strip()
+    expected = f"{format_name(kind)} {VERSION}"
+    if label != expected:
         raise MediaError(
-            f"{path}: expected a .safetensors of format {wanted}, found {quote(found)}. Choose "
+            f"{path}: expected a .safetensors of format {expected}, got {quote(label)}. Choose "
             "another file, or save it again."
         )
     size = path.stat().st_size
@@ -86,8 +86,8 @@ def _check(path: Path, kind: str, texts: Mapping[str, str]) -> None:
         )
 
 
-def _check_names(path: Path, kind: str, found: list[str], names: Collection[str]) -> None:
-    foreign = [name for name in found if name not in names]
+def _check_names(path: Path, kind: str, keys: list[str], names: Collection[str]) -> None:
+    foreign = [name for name in keys if name not in names]
     if foreign:
         raise MediaError(
             f"{path}: expected saved {kind} with {', '.join(names)}, got {len(foreign)} other "

@@ -44,7 +44,10 @@ def parse_json(text: str) -> Any:
     """
     try:
         return json.loads(
-            text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
+            text,
+            object_pairs_hook=_refuse_repeats,
+            parse_constant=_parse_finite,
+            parse_float=_parse_finite,
         )
     except RecursionError as error:
         raise InputError("the JSON is nested too deep") from error
@@ -52,14 +55,14 @@ def parse_json(text: str) -> Any:
         raise InputError(f"no valid JSON: {error}") from error
 
 
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
+def _refuse_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
         raise ValueError("a name stands twice")
-    return found
+    return values
 
 
-def _finite(text: str) -> float:
+def _parse_finite(text: str) -> float:
     value = float(text)
     if not math.isfinite(value):
         raise ValueError(f"{quote(text)} is no finite number")

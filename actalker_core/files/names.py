@@ -8,9 +8,11 @@ from collections.abc import Sequence
 
 from ..errors import InputError, quote
 
-LONGEST_BYTES = 255
+MAX_BYTES = 255
 UNWRITABLE = re.compile("[\0-\x1f\x7f\ud800-\udfff]")
-RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[1-9¹²³])(\..*)?", re.IGNORECASE)
+DEVICE_NAMES = re.compile(
+    r"(CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(COM|LPT)[1-9¹²³])(\..*)?", re.IGNORECASE
+)
 """Windows keeps these for devices, with any ending."""
 
 
@@ -29,22 +31,22 @@ def split_name(kind: str, name: object, forbidden: str = ":\\") -> Sequence[str]
         raise InputError(f"{kind}: expected a name, got {quote(name)}. Choose or write one.")
     parts = name.split("/")
     for part in parts:
-        wrong = _wrong(part, forbidden)
-        if wrong:
-            raise InputError(f"{kind}: expected a name {wrong}, got {quote(name)}. Change it.")
+        fault = _describe_fault(part, forbidden)
+        if fault:
+            raise InputError(f"{kind}: expected a name {fault}, got {quote(name)}. Change it.")
     return parts
 
 
 def is_plain_name(name: str) -> bool:
     """Whether `split_name` takes it."""
-    return not any(_wrong(part, ":\\") for part in name.split("/"))
+    return not any(_describe_fault(part, ":\\") for part in name.split("/"))
 
 
 FORBIDDEN_IN_NEW_NAMES = ':\\<>"|?*'
 """What the name of a new file may not have: Windows could not read it."""
 
 
-def _wrong(part: str, forbidden: str) -> str:
+def _describe_fault(part: str, forbidden: str) -> str:
     """What a part of a name should be and is not; "" if it is right."""
     if not part:
         return "with no empty part, below its folder"
@@ -56,8 +58,8 @@ def _wrong(part: str, forbidden: str) -> str:
         return f"without {' '.join(forbidden)}"
     if UNWRITABLE.search(part):
         return "of characters that can be written"
-    if len(part.encode()) > LONGEST_BYTES:
-        return f"of at most {LONGEST_BYTES} bytes"
-    if RESERVED.fullmatch(part):
+    if len(part.encode()) > MAX_BYTES:
+        return f"of at most {MAX_BYTES} bytes"
+    if DEVICE_NAMES.fullmatch(part):
         return "that Windows does not keep for a device"
     return ""

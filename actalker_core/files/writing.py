@@ -49,7 +49,7 @@ _KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
-_noted: ContextVar[list[Path] | None] = ContextVar("noted", default=None)
+_written_files: ContextVar[list[Path] | None] = ContextVar("written_files", default=None)
 
 Kind = type[ACTalkerError]
 
@@ -80,7 +80,7 @@ def replace_file(path: Path, kind: Kind = MediaError) -> Iterator[Path]:
 def save_tensors(
     path: Path, tensors: Mapping[str, Tensor], texts: Mapping[str, str], kind: Kind = MediaError
 ) -> None:
-    """Write a `.safetensors` as `replace_file` does, whatever the version of safetensors.
+    """Write tensors (…) as a `.safetensors`, in the way of `replace_file`.
 
     Raises:
         ACTalkerError: of that kind; it cannot be written.
@@ -88,7 +88,7 @@ def save_tensors(
     with replace_file(path, kind) as part:
         try:
             save_file(dict(tensors), part, dict(texts))
-        except SafetensorError as error:
+        except SafetensorError as error:  # newer versions wrap what the system says into this
             number = re.search(r"(?:os error|code:) (\d+)", str(error))
             raise OSError(int(number[1]) if number else 0, str(error)) from error
 
@@ -121,10 +121,10 @@ def check_suffix(path: Path, suffixes: Iterable[str], kind: Kind = MediaError) -
     Raises:
         ACTalkerError: of that kind; names the suffixes.
     """
-    known = list(suffixes)
-    if path.suffix.lower() not in known:
+    endings = list(suffixes)
+    if path.suffix.lower() not in endings:
         raise kind(
-            f"{path}: expected a name that ends in {', '.join(filter(None, known))}, got "
+            f"{path}: expected a name that ends in {', '.join(filter(None, endings))}, got "
             f"'{path.suffix}'. Choose another name."
         )
 
@@ -143,8 +143,8 @@ def resolve_target(path: Path, kind: Kind = MediaError) -> Path:
         except ValueError as error:
             raise OSError(0, str(error)) from error
         if mode is not None and not stat.S_ISREG(mode):
-            found = next((name for test, name in _KINDS if test(mode)), "something else")
-            raise kind(f"{path}: expected a file to write, got {found}. Choose another name.")
+            name = next((name for test, name in _KINDS if test(mode)), "something else")
+            raise kind(f"{path}: expected a file to write, got {name}. Choose another name.")
         if mode is not None and not os.access(path, os.W_OK):
             raise kind(f"{path}: is write-protected. Choose another name or lift the protection.")
         if not path.is_symlink():
@@ -152,7 +152,7 @@ def resolve_target(path: Path, kind: Kind = MediaError) -> Path:
         target = Path(os.path.realpath(path))
         if not target.parent.is_dir():
             raise kind(
-                f"{path}: expected a link into a folder that is there, got one to {target}. Mount "
+                f"{path}: expected a link into an existing folder, got one to {target}. Mount "
                 "its disk, or choose another name."
             )
         return target
@@ -162,11 +162,11 @@ def resolve_target(path: Path, kind: Kind = MediaError) -> Path:
 def record_written_files() -> Iterator[list[Path]]:
     """The files that take their places during the block."""
     files: list[Path] = []
-    token = _noted.set(files)
+    token = _written_files.set(files)
     try:
         yield files
     finally:
-        _noted.reset(token)
+        _written_files.reset(token)
 
 
 @contextmanager
@@ -176,8 +176,8 @@ def translate_errors(path: Path, kind: Kind = MediaError) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = _REMEDIES.get(error.errno or 0, "Choose another folder.")
-        said = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
-        raise kind(f"{path}: cannot be written ({said}). {remedy}") from error
+        reason = (error.strerror or str(error) or type(error).__name__).splitlines()[0]
+        raise kind(f"{path}: cannot be written ({reason}). {remedy}") from error
 
 
 # Unfinished files --------------------------------------------------------------------------------
@@ -192,38 +192,38 @@ def staging_folder(folder: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be made.
     """
-    made = [place for place in (folder, *folder.parents) if not place.exists()]
-    staged = lock = None
+    new_folders = [place for place in (folder, *folder.parents) if not place.exists()]
+    staging = lock = None
     try:
-        with _uninterrupted():
-            staged, lock = _make(folder)
+        with _defer_interrupts():
+            staging, lock = _make_staging(folder)
             _remove_abandoned(folder)
-        yield staged
+        yield staging
     finally:
-        with _uninterrupted():
-            if staged is not None and lock is not None:
+        with _defer_interrupts():
+            if staging is not None and lock is not None:
                 os.close(lock)
-                _remove(staged)
-            for place in made:
+                _remove(staging)
+            for place in new_folders:
                 with suppress(OSError):
                     place.rmdir()
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Ctrl-C waits for the end of the block, lest it leave something between two steps."""
-    usual = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(usual):
+def _defer_interrupts() -> Iterator[None]:
+    """Hold back Ctrl-C until the block ends: between two steps it would leave a folder behind."""
+    handler = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(handler):
         yield
         return
-    asked: list[tuple[int, FrameType | None]] = []
-    signal.signal(signal.SIGINT, lambda number, frame: asked.append((number, frame)))
+    interrupts: list[tuple[int, FrameType | None]] = []
+    signal.signal(signal.SIGINT, lambda number, frame: interrupts.append((number, frame)))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, usual)
-        if asked:
-            usual(*asked[0])
+        signal.signal(signal.SIGINT, handler)
+        if interrupts:
+            handler(*interrupts[0])
 
 
 def move_into_place(part: Path, path: Path, kind: Kind = MediaError) -> None:
@@ -233,36 +233,36 @@ def move_into_place(part: Path, path: Path, kind: Kind = MediaError) -> None:
         OSError: it cannot.
         ACTalkerError: of that kind; something came there that is no file.
     """
-    usual = stat.S_IMODE((part.parent / LOCK).stat().st_mode)
-    if stat.S_IMODE(part.stat().st_mode) != usual:
-        part.chmod(usual)  # safetensors may write for the owner alone
+    mode = stat.S_IMODE((part.parent / LOCK).stat().st_mode)
+    if stat.S_IMODE(part.stat().st_mode) != mode:
+        part.chmod(mode)  # safetensors may write for the owner alone
     with part.open("r+b") as file:
         os.fsync(file.fileno())
     target = resolve_target(path, kind)
     os.replace(part, target)
-    noted = _noted.get()
-    if noted is not None:
-        noted.append(path)
+    files = _written_files.get()
+    if files is not None:
+        files.append(path)
 
 
-def _make(folder: Path) -> tuple[Path, int]:
+def _make_staging(folder: Path) -> tuple[Path, int]:
     """A new staging folder and its lock, held."""
     for attempt in range(ATTEMPTS):
-        staged = folder / f".actalker-{secrets.token_hex(8)}.part"
+        staging = folder / f".actalker-{secrets.token_hex(8)}.part"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            staged.mkdir()
-            lock = os.open(staged / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            staging.mkdir()
+            lock = os.open(staging / LOCK, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
         except FileNotFoundError:  # another run removed it at this moment
             if attempt == ATTEMPTS - 1:
                 raise
             continue
         with suppress(OSError):  # without locks it goes as well
-            if not _hold(lock):
+            if not _take_lock(lock):
                 os.close(lock)
                 continue
-        if (staged / LOCK).exists():
-            return staged, lock
+        if (staging / LOCK).exists():
+            return staging, lock
         os.close(lock)
     raise OSError(errno.EBUSY, "other runs remove what is begun there")
 
@@ -275,36 +275,36 @@ def _remove_abandoned(folder: Path) -> None:
                 _remove_if_abandoned(Path(entry.path))
 
 
-def _remove_if_abandoned(staged: Path) -> None:
+def _remove_if_abandoned(staging: Path) -> None:
     with suppress(OSError):
         try:
-            lock = os.open(staged / LOCK, os.O_RDWR)
+            lock = os.open(staging / LOCK, os.O_RDWR)
         except FileNotFoundError:  # killed before it had a lock; refused unless it is empty
-            staged.rmdir()
+            staging.rmdir()
             return
         try:
-            held = _hold(lock)
-            if held:
-                _remove(staged)
+            has_lock = _take_lock(lock)
+            if has_lock:
+                _remove(staging)
         finally:
             os.close(lock)
-        if held:
-            _remove(staged)  # Windows does not remove what is open
+        if has_lock:
+            _remove(staging)  # Windows does not remove what is open
 
 
-def _remove(staged: Path) -> None:
+def _remove(staging: Path) -> None:
     """Remove a staging folder; its lock goes last, so that it never lies there without one."""
     with suppress(OSError):
-        for name in sorted(os.listdir(staged), key=LOCK.__eq__):
-            (staged / name).unlink()
-        staged.rmdir()
+        for name in sorted(os.listdir(staging), key=LOCK.__eq__):
+            (staging / name).unlink()
+        staging.rmdir()
 
 
 if sys.platform == "win32":
     import msvcrt
 
-    def _hold(lock: int) -> bool:
-        """Whether a lock is ours now; False if another process has it."""
+    def _take_lock(lock: int) -> bool:
+        """Take a lock; whether it is ours now, and not another process's."""
         try:
             msvcrt.locking(lock, msvcrt.LK_NBLCK, 1)
         except PermissionError:
@@ -314,8 +314,8 @@ if sys.platform == "win32":
 else:
     import fcntl
 
-    def _hold(lock: int) -> bool:
-        """Whether a lock is ours now; False if another process has it.
+    def _take_lock(lock: int) -> bool:
+        """Take a lock; whether it is ours now, and not another process's.
 
         Raises:
             OSError: the file system knows no locks.

@@ -223,7 +223,7 @@ def encode_motion(
         frames,
         boxes,
         rate_hz=clip.fps,
-        batch=ENCODED_AT_ONCE,
+        batch_size=ENCODED_AT_ONCE,
         on_batch=bar.count,
     )
     pose = encode_pose(
@@ -231,7 +231,7 @@ def encode_motion(
         frames,
         boxes[0],
         rate_hz=clip.fps,
-        batch=ENCODED_AT_ONCE,
+        batch_size=ENCODED_AT_ONCE,
         on_batch=lambda done: bar.count(len(frames) + done),
     )
     return expression, pose

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from actalker_core.models.actalker.config import VARIANTS
-from actalker_core.models.actalker.token_regions import TokenRegion, token_region
+from actalker_core.models.actalker.token_regions import TokenRegion, find_tokens
 from actalker_core.models.actalker.unet import mamba
 from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba
@@ -36,7 +36,7 @@ def owned(shares: tuple[float, float], side: int) -> list[TokenRegion]:
     masks = torch.zeros(2, 1, side, side)
     masks[0, :, : rows[0]] = 1
     masks[1, :, side - rows[1] :] = 1
-    return [token_region(mask[None], (side, side)) for mask in masks]
+    return [find_tokens(mask[None], (side, side)) for mask in masks]
 
 
 def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Callable[[], Tensor]]:

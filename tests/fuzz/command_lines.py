@@ -7,7 +7,7 @@ from pathlib import Path
 
 from actalker_core.cli import main
 from actalker_core.cli.inputs import check_texts
-from actalker_core.cli.parser import parser
+from actalker_core.cli.parser import build_parser
 from actalker_core.errors import MAX_MESSAGE_LENGTH, InputError
 from fuzz import saved_signals, words
 from fuzz.mutations import damaged
@@ -44,7 +44,7 @@ def prepare() -> None:
 def _options(command: str) -> list[str]:
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
-        parser().parse_args([command, "--help"])
+        build_parser().parse_args([command, "--help"])
     found = [word.strip("[],") for word in text.getvalue().split()]
     return sorted({word for word in found if word.startswith("--") and word != "--help"})
 
@@ -76,7 +76,7 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
         given += ["--out", f"{outside}/o.safetensors"]
     said, options = io.StringIO(), None
     with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
-        options = parser().parse_args(given)
+        options = build_parser().parse_args(given)
     if options is None:
         line = said.getvalue().splitlines()[-1]
         assert ": error: " in line

@@ -14,7 +14,7 @@ from draw_first_image import draw_first_image
 from PIL import Image
 
 import actalker_core
-from actalker_core.cli.parser import parser
+from actalker_core.cli.parser import build_parser
 from actalker_core.media import read_frames
 from actalker_core.synthetic import demo
 
@@ -136,7 +136,7 @@ def command_lines(page: Path) -> Iterator[list[str]]:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_command_line_is_one(page: Path) -> None:
     for words in command_lines(page):
-        parser().parse_args(words)
+        build_parser().parse_args(words)
 
 
 def test_command_lines_are_seen() -> None:
@@ -153,7 +153,7 @@ def test_every_target_of_make_is_one(page: Path) -> None:
 
 def test_the_page_of_the_command_line_lists_every_command_and_option() -> None:
     page = text_of(DOCS / "cli.md")
-    commands = next(action.choices for action in parser()._actions if action.choices)
+    commands = next(action.choices for action in build_parser()._actions if action.choices)
     assert set(re.findall(r"^\| \[?`([a-z]+)", page, re.MULTILINE)) >= set(commands)
     options = {
         command: {o for a in sub._actions for o in a.option_strings if o.startswith("--")}

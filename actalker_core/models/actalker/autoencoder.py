@@ -3,7 +3,7 @@
 State-dict keys are the released ones. The encoder sees each image alone; the decoder's residual
 blocks also look at the frames beside. Source: arXiv 2311.15127; the blocks are arXiv 2112.10752's.
 
-Letters: n images, f frames, c channels, h w grid.
+Letters: b images (videos·frames), v videos, f frames, c channels, h w grid.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ class TemporalAutoencoder(nn.Module):
         self.quant_conv = nn.Conv2d(2 * config.latent_channels, 2 * config.latent_channels, 1)
 
     def encode(self, images: Tensor) -> Tensor:
-        """(n, 3, H, W) in −1…1 -> (n, 4, H/8, W/8): the most likely latent, unscaled."""
+        """(b, 3, H, W) in −1…1 -> (b, 4, H/8, W/8): the most likely latent, unscaled."""
         mean: Tensor = self.quant_conv(self.encoder(images)).chunk(2, dim=1)[0]
         return mean
 
@@ -55,7 +55,7 @@ class Encoder(nn.Module):
         self.conv_out = nn.Conv2d(deepest, 2 * config.latent_channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, 3, H, W) -> (n, 8, H/8, W/8)."""
+        """(b, 3, H, W) -> (b, 8, H/8, W/8)."""
         x = self.conv_in(x)
         for block in self.down_blocks:
             x = block(x)
@@ -65,7 +65,7 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Latents -> images, each block with its neighbours in time in sight."""
+    """Latents -> images, with the frames beside each in sight, lest textures flicker."""
 
     def __init__(self, config: VAEConfig) -> None:
         super().__init__()
@@ -83,12 +83,12 @@ class Decoder(nn.Module):
         self.time_conv_out = nn.Conv3d(3, 3, (3, 1, 1), padding=(1, 0, 0))
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """(n, 4, h, w), n a multiple of `frames` -> (n, 3, 8h, 8w)."""
+        """(b, 4, h, w), b a multiple of `frames` -> (b, 3, 8h, 8w)."""
         x = self.mid_block(self.conv_in(x), frames)
         for block in self.up_blocks:
             x = block(x, frames)
         x = self.conv_out(F.silu(self.conv_norm_out(x)))
-        return _flat(self.time_conv_out(_video(x, frames)))
+        return _join_videos(self.time_conv_out(_split_videos(x, frames)))
 
 
 class Resnet(nn.Module):
@@ -105,7 +105,7 @@ class Resnet(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c', h, w)."""
+        """(b, c, h, w) -> (b, c', h, w)."""
         h = self.conv1(F.silu(self.norm1(x)))
         h = self.conv2(F.silu(self.norm2(h)))
         out: Tensor = h + (x if self.conv_shortcut is None else self.conv_shortcut(x))
@@ -131,7 +131,7 @@ class TimeResnet(nn.Module):
 
 
 class TemporalResnets(nn.Module):
-    """A block per image, one across frames, and their learned mix, which here weighs the latter."""
+    """A block per image, one across frames, and their learned mix."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__()
@@ -141,15 +141,16 @@ class TemporalResnets(nn.Module):
         nn.init.zeros_(self.time_mixer.mix_factor)
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """(n, c, h, w) -> (n, c', h, w)."""
+        """(b, c, h, w) -> (b, c', h, w)."""
         x = self.spatial_res_block(x)
-        across = _flat(self.temporal_res_block(_video(x, frames)))
-        out: Tensor = self.time_mixer(across, x)
+        temporal = _join_videos(self.temporal_res_block(_split_videos(x, frames)))
+        # Here, unlike in the UNet, the learned share is the temporal one.
+        out: Tensor = self.time_mixer(temporal, x)
         return out
 
 
 class ImageAttention(nn.Module):
-    """All places of an image look at each other, with one head."""
+    """Self attention over all places of an image, with one head."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -158,17 +159,17 @@ class ImageAttention(nn.Module):
         self.to_out = nn.ModuleList([nn.Linear(channels, channels)])
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) of the same shape."""
+        """(b, c, h, w) of the same shape."""
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)
-        seen = scaled_dot_product_attention(
+        values = scaled_dot_product_attention(
             self.to_q(tokens), self.to_k(tokens), self.to_v(tokens), 1
         )
-        out: Tensor = x + self.to_out[0](seen).transpose(1, 2).reshape(x.shape)
+        out: Tensor = x + self.to_out[0](values).transpose(1, 2).reshape(x.shape)
         return out
 
 
 class MidBlock(nn.Module):
-    """Some blocks; between the first and the second, if there is one, places look at each other."""
+    """Some blocks, with attention between the first and the second, if there is one."""
 
     def __init__(self, channels: int, resnets: Iterable[nn.Module]) -> None:
         super().__init__()
@@ -176,11 +177,11 @@ class MidBlock(nn.Module):
         self.attentions = nn.ModuleList([ImageAttention(channels)])
 
     def forward(self, x: Tensor, *frames: int) -> Tensor:
-        """(n, c, h, w) of the same shape; frames of a video where the blocks ask for them."""
-        first, *others = self.resnets
-        x = first(x, *frames)
-        for i, resnet in enumerate(others):
-            x = resnet(self.attentions[0](x) if i == 0 else x, *frames)
+        """(b, c, h, w) of the same shape; frames of a video where the blocks ask for them."""
+        for i, resnet in enumerate(self.resnets):
+            if i == 1:
+                x = self.attentions[0](x)
+            x = resnet(x, *frames)
         return x
 
 
@@ -194,21 +195,21 @@ class DownBlock(nn.Module):
         self.downsamplers = nn.ModuleList([Downsampler(out_channels)] if shrink else [])
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c', h/2, w/2), or of the same size."""
+        """(b, c, h, w) -> (b, c', h/2, w/2), or of the same size."""
         for layer in (*self.resnets, *self.downsamplers):
             x = layer(x)
         return x
 
 
 class Downsampler(nn.Module):
-    """A convolution at every second place; the border is added right and below alone."""
+    """A convolution at every second place; zeros stand right and below only, as in training."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(channels, channels, 3, stride=2)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c, h/2, w/2)."""
+        """(b, c, h, w) -> (b, c, h/2, w/2)."""
         out: Tensor = self.conv(F.pad(x, (0, 1, 0, 1)))
         return out
 
@@ -223,7 +224,7 @@ class UpBlock(nn.Module):
         self.upsamplers = nn.ModuleList([Upsampler(out_channels)] if grow else [])
 
     def forward(self, x: Tensor, frames: int) -> Tensor:
-        """(n, c, h, w) -> (n, c', 2h, 2w), or of the same size."""
+        """(b, c, h, w) -> (b, c', 2h, 2w), or of the same size."""
         for resnet in self.resnets:
             x = resnet(x, frames)
         for layer in self.upsamplers:
@@ -239,17 +240,17 @@ class Upsampler(nn.Module):
         self.conv = nn.Conv2d(channels, channels, 3, padding=1)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c, 2h, 2w)."""
+        """(b, c, h, w) -> (b, c, 2h, 2w)."""
         out: Tensor = self.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
         return out
 
 
-def _video(x: Tensor, frames: int) -> Tensor:
-    """(v·f, c, h, w) -> (v, c, f, h, w)."""
-    video: Tensor = x.unflatten(0, (-1, frames)).transpose(1, 2)
-    return video
+def _split_videos(x: Tensor, frames: int) -> Tensor:
+    """((v f), c, h, w) -> (v, c, f, h, w)."""
+    videos: Tensor = x.unflatten(0, (-1, frames)).transpose(1, 2)
+    return videos
 
 
-def _flat(video: Tensor) -> Tensor:
-    """(v, c, f, h, w) -> (v·f, c, h, w)."""
-    return video.transpose(1, 2).flatten(0, 1)
+def _join_videos(videos: Tensor) -> Tensor:
+    """(v, c, f, h, w) -> ((v f), c, h, w)."""
+    return videos.transpose(1, 2).flatten(0, 1)

@@ -14,8 +14,8 @@ from ...limits import GUIDANCE
 class Range:
     """What a number may be when it is read from a file: far more than any model has."""
 
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
 
 Width = Annotated[int, Range(1, 2**16)]
@@ -28,7 +28,7 @@ Sigma = Annotated[float, Range(1e-6, 1e5)]
 Factor = Annotated[float, Range(1e-3, 100)]
 Strength = Annotated[float, Range(-100, 100)]
 Scale = Annotated[float, Range(GUIDANCE.minimum, GUIDANCE.maximum)]
-MOST_LEVELS = 6
+MAX_LEVELS = 6
 """Numbers in a list of sizes."""
 
 
@@ -44,7 +44,7 @@ class UNetConfig:
         state, expand, directions: of that layer.
         scan_across_frames: whether it walks through all frames of a window as one sequence, as in
             the paper, or through each alone, as in the release.
-        mask_drop: whether they leave out the tokens outside a branch's region.
+        mask_drop: whether signals leave out the tokens outside a signal's region.
     """
 
     in_channels: Width = 8
@@ -171,7 +171,7 @@ class SamplingConfig:
 
     Attributes:
         fps: frames per second of the video.
-        short_side_px: default shorter side of the picture.
+        short_side_px: default shorter side of the image.
         sigma_min, sigma_max, rho: of the karras schedule.
         face_enlarged: factor on the face box for the pose image and the face masks.
     """
@@ -288,30 +288,30 @@ def from_dict(kind: type[T], values: Mapping[str, Any]) -> T:
             f"{kind.__name__}: does not know {', '.join(map(quote, unknown[:4]))}. "
             "The file may come from a newer version of this pack: update it."
         )
-    restored = {
-        name: _restored(hints[name], value, f"{kind.__name__}.{name}")
+    fields = {
+        name: _restore(hints[name], value, f"{kind.__name__}.{name}")
         for name, value in values.items()
     }
     try:
-        return kind(**restored)
+        return kind(**fields)
     except TypeError as error:
         raise InputError(f"{kind.__name__}: a size is missing. {error}") from error
 
 
-def _restored(hint: Any, value: Any, name: str) -> Any:
+def _restore(hint: Any, value: Any, name: str) -> Any:
     if is_dataclass(hint):
         return from_dict(cast(type, hint), value)
     if get_origin(hint) is tuple and isinstance(value, list | tuple):
-        if not 1 <= len(value) <= MOST_LEVELS:
-            raise InputError(f"{name}: expected 1 to {MOST_LEVELS} numbers, got {len(value)}.")
-        return tuple(_restored(get_args(hint)[0], item, name) for item in value)
+        if not 1 <= len(value) <= MAX_LEVELS:
+            raise InputError(f"{name}: expected 1 to {MAX_LEVELS} numbers, got {len(value)}.")
+        return tuple(_restore(get_args(hint)[0], item, name) for item in value)
     kind, *ranges = get_args(hint) if get_origin(hint) is Annotated else (hint,)
     kinds = {int: (int,), float: (int, float), bool: (bool,)}.get(kind, ())
     if not isinstance(value, kinds) or (isinstance(value, bool) and kind is not bool):
         raise InputError(f"{name}: expected {getattr(kind, '__name__', kind)}, got {quote(value)}.")
     for bounds in ranges:
-        if not bounds.least <= value <= bounds.most:
+        if not bounds.minimum <= value <= bounds.maximum:
             raise InputError(
-                f"{name}: expected {bounds.least:g} to {bounds.most:g}, got {quote(value)}."
+                f"{name}: expected {bounds.minimum:g} to {bounds.maximum:g}, got {quote(value)}."
             )
     return value

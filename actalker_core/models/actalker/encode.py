@@ -40,14 +40,14 @@ def encode_signals(
     audio_cut: str = "seamless",
     report: Report = report_nothing,
 ) -> Signals:
-    """The signals of all media that are given.
+    """The signals of all media that are given; see `control.signals` for their shapes.
 
     Args:
         audio: speech.
         driving: (3, H, W) frames uint8 or in 0…1 whose expression is followed, and whose head pose
             unless `head` is given. They are read twice, so an iterator is not enough.
         driving_face: the face in them, followed or as one box in pixels; None for whole frames.
-        head: frames of another clip, for the head pose alone.
+        head: frames of another video, for the head pose alone.
         head_box: the face in its first frame; None for whole frames.
         signals: encoded before; each is kept where no medium above gives one of its kind.
         fps: of the frames; None for the model's own.
@@ -108,7 +108,7 @@ def _count(frames: Iterable[Tensor], max_frames: int | None) -> int | None:
 
 
 def encode_portrait(model: ACTalker, portrait: Portrait) -> tuple[Tensor, Tensor]:
-    """The portrait's latent (1, 4, h, w), unscaled, and the features (1, d) of who it shows.
+    """The portrait's latent (1, 4, h, w), unscaled, and the features (1, features) of who it shows.
 
     Raises:
         NotFiniteError: a network gives NaN or infinity.

@@ -15,7 +15,7 @@ from .conditioning import Conditioning
 from .config import UNetConfig
 from .guidance import Pass
 from .token_regions import Grid, Regions
-from .unet.mamba import SCANNED_AT_ONCE
+from .unet.mamba import MAX_SCAN_TOKENS
 from .unet.unet import UNet
 
 BESIDE_FEEDING, FEEDING = 10.4, 16.0
@@ -44,7 +44,7 @@ def estimate_activation_bytes(
     tokens = passes * frames * grid[0] * grid[1]
     number = config.block_out_channels[0] * number_bytes
     feeding = BESIDE_FEEDING * tokens + FEEDING * min(tokens, TOKENS_AT_ONCE)
-    in_turn = tokens * sum(scanned) > SCANNED_AT_ONCE
+    in_turn = tokens * sum(scanned) > MAX_SCAN_TOKENS
     scans = (BESIDE_SCANS + SCANS * (max(scanned) if in_turn else sum(scanned))) * tokens
     return round(max(feeding, scans) * number)
 

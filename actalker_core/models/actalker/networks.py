@@ -44,12 +44,12 @@ class Encoders(nn.Module):
         return next(self.pose_guider.parameters()).device
 
     def audio_tokens(self, windows: Tensor) -> Tensor:
-        """(frames, states, layers, channels) -> (frames, s, c)."""
+        """The states around each frame (f, l, layers, c) -> tokens (f, s, c')."""
         tokens: Tensor = self.audio_projection(windows.to(self.device))
         return tokens
 
     def expression_tokens(self, features: Tensor, rotation_degrees: Tensor) -> Tensor:
-        """(frames, features) and (frames, 3) -> (frames, 1, c).
+        """(f, features) and (f, 3) -> (f, 1, c).
 
         The last six numbers of a token are the rotation and, as released, no translation.
         """
@@ -69,7 +69,7 @@ class ACTalker(Encoders):
 
 
 def choose_weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> torch.dtype:
-    """The type that a parameter of the bundle is kept in.
+    """The type that a parameter of the model is kept in.
 
     The UNet takes `unet_dtype`, all else and the scan parameters are float32: the small networks
     and the autoencoder gain nothing from half precision and may lose range. Eight bits are for the
@@ -83,13 +83,13 @@ def choose_weight_dtype(name: str, unet_dtype: torch.dtype, dimensions: int) -> 
     return unet_dtype
 
 
-def choose_stored_dtype(name: str, wanted: torch.dtype, kind: torch.dtype) -> torch.dtype:
-    """The type that a tensor of the bundle is written in; one of whole numbers stays what it is.
+def choose_stored_dtype(name: str, dtype: torch.dtype, model_dtype: torch.dtype) -> torch.dtype:
+    """The type that a tensor of the model is written in; one of whole numbers stays what it is.
 
     Args:
-        wanted: for all floating tensors but the scan parameters, which stay float32.
-        kind: what it is in the bundle.
+        dtype: for all floating tensors but the scan parameters, which stay float32.
+        model_dtype: what it is in the model.
     """
-    if not kind.is_floating_point:
-        return kind
-    return torch.float32 if name.rsplit(".", 1)[-1] in FLOAT32_LEAVES else wanted
+    if not model_dtype.is_floating_point:
+        return model_dtype
+    return torch.float32 if name.rsplit(".", 1)[-1] in FLOAT32_LEAVES else dtype

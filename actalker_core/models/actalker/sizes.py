@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from ...errors import InputError
 from .config import ModelConfig, ResNetConfig, UNetConfig
 
-MOST_TRANSFORMERS = 64
+MAX_TRANSFORMERS = 64
 """Of a denoiser, four times the released one's; each takes some 20 ms to build."""
 POSE_NUMBERS = 6
 STAGES = 4
@@ -13,7 +13,7 @@ VAE_GROUPS = 32
 WHISPER_POSITIONS = 1500
 
 Row = tuple[str, object, object]
-"""What it is, what is expected, and what is there."""
+"""Name, expected value, value."""
 
 
 def check_sizes(config: ModelConfig) -> None:
@@ -22,9 +22,9 @@ def check_sizes(config: ModelConfig) -> None:
     Raises:
         InputError: says what was expected and found.
     """
-    for name, expected, found in _rows(config):
-        if found != expected:
-            raise InputError(f"{name}: expected {expected}, got {found}")
+    for name, expected, value in _rows(config):
+        if value != expected:
+            raise InputError(f"{name}: expected {expected}, got {value}")
 
 
 def _rows(config: ModelConfig) -> Iterator[Row]:
@@ -46,14 +46,14 @@ def _unet_rows(unet: UNetConfig) -> Iterator[Row]:
         yield _multiple("unet channels of so many heads", channels, heads)
         yield _multiple("unet channels of so many groups", channels, unet.norm_num_groups)
         yield _multiple("unet channels", channels, 2)
-    embedding, added = unet.addition_time_embed_dim, unet.projection_class_embeddings_input_dim
+    embedding, width = unet.addition_time_embed_dim, unet.projection_class_embeddings_input_dim
     yield _multiple("unet.addition_time_embed_dim", embedding, 2)
-    yield "unet.projection_class_embeddings_input_dim", 3 * embedding, added
+    yield "unet.projection_class_embeddings_input_dim", 3 * embedding, width
     yield "unet.signal_scales", 2, len(unet.signal_scales)
     blocks = (unet.levels - 1) * (2 * unet.layers_per_block + 1) + 1
     transformers = blocks * unet.transformer_layers_per_block
-    most = min(transformers, MOST_TRANSFORMERS)
-    yield "unet transformers at most", most, transformers
+    limit = min(transformers, MAX_TRANSFORMERS)
+    yield "unet transformers at most", limit, transformers
 
 
 def _projection_rows(config: ModelConfig) -> Iterator[Row]:
@@ -90,5 +90,5 @@ def _resnet_rows(name: str, resnet: ResNetConfig) -> Iterator[Row]:
     yield _multiple(f"{name}.width", resnet.width, resnet.norm_groups)
 
 
-def _multiple(name: str, number: int, of: int) -> Row:
-    return name, f"a multiple of {of}" if number % of else number, number
+def _multiple(name: str, number: int, divisor: int) -> Row:
+    return name, f"a multiple of {divisor}" if number % divisor else number, number

@@ -1,6 +1,6 @@
 """Regions: from masks to the tokens that a signal acts on (`control.regions` draws the masks).
 
-A mask is (f, 1, H, W) in 0…1 at image size; f is 1 where one mask serves the whole clip.
+A mask is (f, 1, H, W) in 0…1 at image size; f is 1 where one mask serves the whole video.
 Letters: f frames, l tokens of a grid in raster order, m those of a region, h w grid.
 """
 
@@ -32,7 +32,7 @@ class TokenRegion:
         token_idx: (f, m) tokens that the signal scans; None when they are all of every mask.
         pad_mask: (f, m) True at padding of `token_idx`, as in torch's `key_padding_mask`, which
             comes last in its row; None when there is none.
-        support_idx: (f, r) tokens whose weight is not 0, padded with such whose weight is; None
+        support_idx: (f, m') tokens whose weight is not 0, padded with such whose weight is; None
             when they are all.
     """
 
@@ -47,9 +47,9 @@ class TokenRegion:
         return self.token_idx is not None and self.token_idx.shape[1] == 0
 
     def select(self, frames: Sequence[int]) -> "TokenRegion":
-        """The rows of some frames, the last one for frames after the clip's end.
+        """The rows of some frames, the last one for frames after the video's end.
 
-        A clip-wide region is its own selection.
+        A region of one row is for all frames.
         """
         if self.weight.shape[0] == 1:
             return self
@@ -84,17 +84,17 @@ class Regions:
             if mask.ndim != 4 or mask.shape[1] != 1:
                 raise InputError(
                     f"The {name} mask: expected (frames, 1, height, width), got "
-                    f"{tuple(mask.shape)}. Give one mask for the clip, or one for each frame."
+                    f"{tuple(mask.shape)}. Give one mask for the video, or one for each frame."
                 )
         grids = [_halve(latent, level) for level in range(levels)]
-        return cls({g: (token_region(audio, g), token_region(expression, g)) for g in grids})
+        return cls({g: (find_tokens(audio, g), find_tokens(expression, g)) for g in grids})
 
     def at(self, grid: Grid) -> tuple[TokenRegion, TokenRegion]:
         """Audio and expression region of a token grid."""
         return self.grids[grid]
 
     def select(self, frames: Sequence[int]) -> "Regions":
-        """The regions of some frames of the clip."""
+        """The regions of some frames of the video."""
         return Regions(
             {g: (a.select(frames), e.select(frames)) for g, (a, e) in self.grids.items()}
         )
@@ -104,7 +104,7 @@ class Regions:
         return Regions({g: (a.to(device), e.to(device)) for g, (a, e) in self.grids.items()})
 
 
-def token_region(mask: Tensor, grid: Grid) -> TokenRegion:
+def find_tokens(mask: Tensor, grid: Grid) -> TokenRegion:
     """Resize masks (f, 1, H, W) to a token grid as the release does and list their tokens.
 
     Bicubic without antialiasing. Attention weighs by the fractions; a scan cannot, so that it reads
@@ -113,13 +113,13 @@ def token_region(mask: Tensor, grid: Grid) -> TokenRegion:
     small = F.interpolate(mask.float(), size=grid, mode="bicubic", align_corners=False)
     weight = small.flatten(1).unsqueeze(2)  # f 1 h w -> f l 1
     inside = weight.squeeze(2) >= 1 - ROUNDING
-    token_idx, support_idx = _indices(inside), _indices(weight.squeeze(2) != 0)
+    token_idx, support_idx = _list_indices(inside), _list_indices(weight.squeeze(2) != 0)
     pad_mask = None if token_idx is None else ~inside.gather(1, token_idx)
     has_padding = pad_mask is not None and bool(pad_mask.any())
     return TokenRegion(weight, token_idx, pad_mask if has_padding else None, support_idx)
 
 
-def _indices(inside: Tensor) -> Tensor | None:
+def _list_indices(inside: Tensor) -> Tensor | None:
     """Where rows (f, l) are True, then padding: (f, m); None if they are so everywhere.
 
     A stable sort moves what is inside to the front and keeps raster order, which is the order that

@@ -1,4 +1,4 @@
-"""Pictures <-> latents: how the temporal autoencoder is used here."""
+"""Images <-> latents: how the temporal autoencoder is used here."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def build_vae(config: VAEConfig) -> TemporalAutoencoder:
 
 @torch.inference_mode()
 def encode_image(vae: TemporalAutoencoder, image: Tensor) -> Tensor:
-    """The most likely latent of pictures, unscaled: (n, 3, H, W) in 0…1 -> (n, 4, H/8, W/8).
+    """The most likely latent of images, unscaled: (b, 3, H, W) in 0…1 -> (b, 4, H/8, W/8).
 
     Raises:
         NotFiniteError: it is NaN or infinite.
@@ -29,17 +29,17 @@ def encode_image(vae: TemporalAutoencoder, image: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def decode_frames(vae: TemporalAutoencoder, latents: Tensor, chunk_frames: int) -> Iterator[Tensor]:
-    """Frames of a video, chunk by chunk; only one chunk is ever held.
+    """Frames of a video, chunk by chunk: a whole video would not fit into memory.
 
     Args:
-        latents: (frames, 4, h, w), scaled as the sampler leaves them.
-        chunk_frames: frames decoded together; the decoder mixes within a chunk.
+        latents: (f, 4, h, w), scaled as the sampler leaves them.
+        chunk_frames: frames decoded together; the decoder sees no neighbours beyond a chunk.
 
     Yields:
-        (n, 3, 8h, 8w) in 0…1 on the CPU, n ≤ chunk_frames.
+        (f', 3, 8h, 8w) in 0…1 on the CPU, f' ≤ chunk_frames.
 
     Raises:
-        NotFiniteError: latents or pictures are NaN or infinite.
+        NotFiniteError: latents or images are NaN or infinite.
     """
     like, first = vae.quant_conv.weight, 1
     check_latents(latents, "Decoding")

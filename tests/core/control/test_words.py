@@ -17,7 +17,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from actalker_core import limits
-from actalker_core.cli.parser import parser
+from actalker_core.cli.parser import build_parser
 from actalker_core.control import curves, regions
 from actalker_core.control.edits import parse_edit
 from actalker_core.control.grammar import Span
@@ -205,10 +205,10 @@ def test_each_option_takes_the_core_s_limits(capsys: pytest.CaptureFixture[str])
         "--passes": limits.PASSES,
     }.items():
         most = str(int(limit.maximum))
-        options = parser().parse_args([*given, option, most])
+        options = build_parser().parse_args([*given, option, most])
         assert getattr(options, option[2:].replace("-", "_")) == limit.maximum
         with pytest.raises(SystemExit):
-            parser().parse_args([*given, option, f"{most}1"])
+            build_parser().parse_args([*given, option, f"{most}1"])
         assert limit.expected in capsys.readouterr().err
 
 
@@ -322,7 +322,7 @@ def test_the_widest_disc_takes_no_longer_than_a_blink() -> None:
 
 
 def options(*more: str) -> object:
-    return parser().parse_args(["generate", "--portrait", "p.png", "--out", "o.mp4", *more])
+    return build_parser().parse_args(["generate", "--portrait", "p.png", "--out", "o.mp4", *more])
 
 
 def test_a_long_region_is_a_region(tmp_path: Path) -> None:

@@ -330,7 +330,7 @@ def test_an_interruption_waits_until_nothing_is_left(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Ctrl-C while it begins or tidies up."""
-    for name in ("_make", "_remove_abandoned", "_remove"):
+    for name in ("_make_staging", "_remove_abandoned", "_remove"):
         with monkeypatch.context() as patch:
             function = getattr(files, name)
 
@@ -385,7 +385,7 @@ def test_a_file_system_without_locks_is_written_and_tidied_by_nobody(
     def refuse(lock: int) -> bool:
         raise OSError("no locks here")
 
-    monkeypatch.setattr(files, "_hold", refuse)
+    monkeypatch.setattr(files, "_take_lock", refuse)
     with replace_file(tmp_path / "x") as part:
         part.write_bytes(b"new")
         write(tmp_path / "y")

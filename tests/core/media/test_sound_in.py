@@ -30,7 +30,7 @@ from actalker_core.cli.inputs import Reader
 from actalker_core.cli.progress import Bars
 from actalker_core.errors import MediaError
 from actalker_core.media import Audio, as_float, audio_reader, load_audio
-from actalker_core.models.actalker.encoders.audio import _samples_for, required_seconds
+from actalker_core.models.actalker.encoders.audio import count_samples, required_seconds
 
 Samples = NDArray[np.float32]
 
@@ -425,7 +425,7 @@ def test_what_frames_need_is_read_and_no_more(long_file: Path, frames: int) -> N
     seconds = frames / 12.5
     audio = load_audio(long_file, required_seconds(seconds))
     assert audio.seconds == pytest.approx(required_seconds(seconds))
-    assert _samples_for(seconds) / 16000 < audio.seconds < seconds + 47
+    assert count_samples(seconds) / 16000 < audio.seconds < seconds + 47
 
 
 @pytest.mark.parametrize("frames", [5, None])
@@ -445,7 +445,7 @@ def test_the_beginning_is_heard_as_in_the_whole(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(22050)
         file.writeframes(rng.integers(-9999, 9999, 2 * 60 * 22050).astype("<i2").tobytes())
-    needed = _samples_for(seconds)
+    needed = count_samples(seconds)
     whole = load_audio(path).to_mono(16000)[:needed]
     part = load_audio(path, required_seconds(seconds)).to_mono(16000)[:needed]
     assert len(part) == needed

@@ -1,4 +1,4 @@
-"""The only room that knows file layouts: the released folder <-> one .safetensors."""
+"""The only package that knows file layouts: the released folder <-> one .safetensors."""
 
 from .built_in import BUILT_IN, BUILT_IN_PATH, NOTICE, load_built_in
 from .release import convert

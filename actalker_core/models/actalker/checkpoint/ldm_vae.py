@@ -9,14 +9,14 @@ from torch import Tensor
 LDM_PREFIX = "first_stage_model."
 """Where the single SVD file keeps the autoencoder."""
 
-_TEMPORAL = {
+_TEMPORAL_NAMES = {
     "time_stack.in_layers.0": "temporal_res_block.norm1",
     "time_stack.in_layers.2": "temporal_res_block.conv1",
     "time_stack.out_layers.0": "temporal_res_block.norm2",
     "time_stack.out_layers.3": "temporal_res_block.conv2",
     "mix_factor": "time_mixer.mix_factor",
 }
-_ATTENTION = {
+_ATTENTION_NAMES = {
     "norm": "group_norm",
     "q": "to_q",
     "k": "to_k",
@@ -26,27 +26,30 @@ _ATTENTION = {
 
 
 def is_ldm(weights: Mapping[str, Tensor]) -> bool:
-    """Whether a state dict has the single file's names."""
+    """Whether a state dict, name -> (…), has the single file's names."""
     return any("mid.attn_1." in key for key in weights)
 
 
 def from_ldm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename and reshape an autoencoder's tensors; `LDM_PREFIX` is already gone.
+    """Rename an autoencoder's tensors, 1×1 kernels (c', c, 1, 1) of its attention to (c', c).
 
-    The single file has no `quant_conv`, which is then the identity.
+    `LDM_PREFIX` is already gone. A file without `quant_conv` gets the identity, as diffusers asks
+    for one.
     """
-    ups = (re.match(r"decoder\.up\.(\d+)\.", key) for key in weights)
-    levels = 1 + max((int(up[1]) for up in ups if up), default=0)
-    renamed = {_renamed(key, levels): _flat(key, value) for key, value in weights.items()}
-    last = renamed.get("encoder.conv_out.bias")
-    if "quant_conv.weight" not in renamed and last is not None:
-        channels = last.shape[0]
-        renamed["quant_conv.weight"] = torch.eye(channels)[..., None, None]
-        renamed["quant_conv.bias"] = torch.zeros(channels)
-    return renamed
+    matches = (re.match(r"decoder\.up\.(\d+)\.", key) for key in weights)
+    levels = 1 + max((int(match[1]) for match in matches if match), default=0)
+    tensors = {
+        _rename(key, levels): _flatten_attention(key, value) for key, value in weights.items()
+    }
+    conv_out_bias = tensors.get("encoder.conv_out.bias")
+    if "quant_conv.weight" not in tensors and conv_out_bias is not None:
+        channels = conv_out_bias.shape[0]
+        tensors["quant_conv.weight"] = torch.eye(channels)[..., None, None]
+        tensors["quant_conv.bias"] = torch.zeros(channels)
+    return tensors
 
 
-def _renamed(key: str, levels: int) -> str:
+def _rename(key: str, levels: int) -> str:
     if key.startswith("quant_conv."):
         return key
     half, _, rest = key.partition(".")
@@ -54,34 +57,38 @@ def _renamed(key: str, levels: int) -> str:
         return f"{half}.time_{rest.replace('time_mix_conv.', '')}"
     rest = re.sub(r"^norm_out\.", "conv_norm_out.", rest)
     if match := re.match(r"mid\.attn_1\.(\w+)\.(.+)", rest):
-        return f"{half}.mid_block.attentions.0.{_ATTENTION.get(match[1], match[1])}.{match[2]}"
+        return (
+            f"{half}.mid_block.attentions.0.{_ATTENTION_NAMES.get(match[1], match[1])}.{match[2]}"
+        )
     if match := re.match(r"mid\.block_(\d)\.(.+)", rest):
-        return f"{half}.mid_block.resnets.{int(match[1]) - 1}.{_resnet(half, match[2])}"
+        return f"{half}.mid_block.resnets.{int(match[1]) - 1}.{_rename_resnet(half, match[2])}"
     if match := re.match(r"(down|up)\.(\d+)\.block\.(\d+)\.(.+)", rest):
-        level = _level(match[1], int(match[2]), levels)
-        return f"{half}.{match[1]}_blocks.{level}.resnets.{match[3]}.{_resnet(half, match[4])}"
+        level = _translate_level(match[1], int(match[2]), levels)
+        return (
+            f"{half}.{match[1]}_blocks.{level}.resnets.{match[3]}.{_rename_resnet(half, match[4])}"
+        )
     if match := re.match(r"(down|up)\.(\d+)\.(down|up)sample\.conv\.(.+)", rest):
-        level = _level(match[1], int(match[2]), levels)
+        level = _translate_level(match[1], int(match[2]), levels)
         return f"{half}.{match[1]}_blocks.{level}.{match[3]}samplers.0.conv.{match[4]}"
     return f"{half}.{rest}"
 
 
-def _level(direction: str, index: int, levels: int) -> int:
+def _translate_level(direction: str, index: int, levels: int) -> int:
     """The single file counts the way up from its end."""
     return index if direction == "down" else levels - 1 - index
 
 
-def _resnet(half: str, name: str) -> str:
+def _rename_resnet(half: str, name: str) -> str:
     name = name.replace("nin_shortcut", "conv_shortcut")
     if half == "encoder":
         return name
-    for theirs, ours in _TEMPORAL.items():
-        if name.startswith(theirs):
-            return name.replace(theirs, ours)
+    for ldm_name, diffusers_name in _TEMPORAL_NAMES.items():
+        if name.startswith(ldm_name):
+            return name.replace(ldm_name, diffusers_name)
     return f"spatial_res_block.{name}"
 
 
-def _flat(key: str, value: Tensor) -> Tensor:
-    """The single file writes the attention's linear layers as 1×1 convolutions."""
+def _flatten_attention(key: str, value: Tensor) -> Tensor:
+    """The single file writes the attention's linear layers as 1×1 convolutions (c', c, 1, 1)."""
     is_attention = ".attn_1." in key and value.ndim == 4
     return value.flatten(1) if is_attention else value

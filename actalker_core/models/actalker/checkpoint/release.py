@@ -18,7 +18,7 @@ from .single_file import count_bytes, save
 from .tensor_checks import describe_misfit, refuse_tensors
 from .weight_files import check_keys, list_names, read_pickle, read_weights, select_tensors
 
-Weights = dict[str, Tensor]
+StateDict = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
@@ -26,17 +26,17 @@ class NetworkFile:
     """One network of the release: where it lies and how it is read.
 
     Attributes:
-        name: its name in the bundle.
-        pattern: of its file below the folder. read: file -> state dict under the bundle's keys.
+        name: of the network in `ACTalker`.
+        pattern: of its file below the folder. read: file -> state dict under the network's keys.
     """
 
     name: str
     pattern: str
-    read: Callable[[Path], Weights]
+    read: Callable[[Path], StateDict]
 
 
-def _from_ckpt(section: str, prefix: str = "") -> Callable[[Path], Weights]:
-    def read(path: Path) -> Weights:
+def _ckpt_reader(section: str, prefix: str = "") -> Callable[[Path], StateDict]:
+    def read(path: Path) -> StateDict:
         values = read_pickle(path)
         if not isinstance(values, dict) or section not in values:
             raise CheckpointError(
@@ -49,14 +49,14 @@ def _from_ckpt(section: str, prefix: str = "") -> Callable[[Path], Weights]:
     return read
 
 
-def _whisper(path: Path) -> Weights:
+def _read_whisper(path: Path) -> StateDict:
     weights = read_weights(path)
-    return _below(weights, "model.encoder.") or _below(weights, "encoder.") or weights
+    return _select_below(weights, "model.encoder.") or _select_below(weights, "encoder.") or weights
 
 
-def _vae(path: Path) -> Weights:
+def _read_vae(path: Path) -> StateDict:
     weights = read_weights(path)
-    weights = _below(weights, LDM_PREFIX) or weights
+    weights = _select_below(weights, LDM_PREFIX) or weights
     return from_ldm(weights) if is_ldm(weights) else weights
 
 
@@ -66,8 +66,8 @@ NETWORK_FILES = (
     NetworkFile("audio_projection", "audio_linear-*.pth", read_weights),
     NetworkFile("identity_projection", "id_proj_model-*.pth", read_weights),
     NetworkFile("expression_projection", "vasa_linear-*.pth", read_weights),
-    NetworkFile("expression_encoder", "*.ckpt", _from_ckpt("generator", "expression_model.")),
-    NetworkFile("head_pose_encoder", "*.ckpt", _from_ckpt("pose_model")),
+    NetworkFile("expression_encoder", "*.ckpt", _ckpt_reader("generator", "expression_model.")),
+    NetworkFile("head_pose_encoder", "*.ckpt", _ckpt_reader("pose_model")),
     NetworkFile("identity_encoder", "backbone.pth", read_weights),
 )
 ADAPTER_PATTERN = "adapter_module-*.pth"
@@ -105,40 +105,40 @@ def convert(
         raise CheckpointError(
             f"{folder}: no such folder. Expected the released files; check the path."
         )
-    sources = _find_all(folder, svd)
+    sources = _find_files(folder, svd)
     with torch.device("meta"):
         expected = ACTalker(config).state_dict()
     check_writable(out, CheckpointError, count_bytes(expected, dtype))
-    weights: Weights = {}
+    weights: StateDict = {}
     for part, path in sources:
         if on_part is not None:
             on_part(f"{part.name} from {path.name}")
-        wanted = _below(expected, f"{part.name}.")
-        found = part.read(path)
-        check_keys(_shapes(found), _shapes(wanted), path)
+        tensors = part.read(path)
+        expected_tensors = _select_below(expected, f"{part.name}.")
+        check_keys(_list_shapes(tensors), _list_shapes(expected_tensors), path)
         misfits = {}
-        for key, value in found.items():
+        for key, value in tensors.items():
             name = f"{part.name}.{key}"
-            if what := describe_misfit(
+            if fault := describe_misfit(
                 value, choose_stored_dtype(name, dtype, expected[name].dtype)
             ):
-                misfits[key] = what
+                misfits[key] = fault
             weights[name] = value
         refuse_tensors(misfits, path)
-    _check_adapter(_one(folder, ADAPTER_PATTERN), weights)
+    _check_adapter(_find_one(folder, ADAPTER_PATTERN), weights)
     save(weights, config, out, dtype)
 
 
-def _find_all(folder: Path, svd: Path | None) -> list[tuple[NetworkFile, Path]]:
-    """Every file of the release, found before anything is read."""
-    found = [(part, _one(folder, part.pattern)) for part in NETWORK_FILES]
-    _one(folder, ADAPTER_PATTERN)
-    found.append((NetworkFile("audio_encoder", "", _whisper), _whisper_file(folder)))
-    found.append((NetworkFile("vae", "", _vae), _vae_file(folder if svd is None else svd)))
-    return found
+def _find_files(folder: Path, svd: Path | None) -> list[tuple[NetworkFile, Path]]:
+    """Every file of the release: one that is missing is named before minutes of reading."""
+    files = [(part, _find_one(folder, part.pattern)) for part in NETWORK_FILES]
+    _find_one(folder, ADAPTER_PATTERN)
+    files.append((NetworkFile("audio_encoder", "", _read_whisper), _find_whisper(folder)))
+    files.append((NetworkFile("vae", "", _read_vae), _find_vae(folder if svd is None else svd)))
+    return files
 
 
-def _one(folder: Path, pattern: str) -> Path:
+def _find_one(folder: Path, pattern: str) -> Path:
     paths = sorted(folder.rglob(pattern))
     if len(paths) != 1:
         got = ", ".join(str(p.relative_to(folder)) for p in paths) or "none"
@@ -150,18 +150,18 @@ def _one(folder: Path, pattern: str) -> Path:
     return paths[0]
 
 
-def _whisper_file(folder: Path) -> Path:
-    for inside in sorted(p for p in folder.rglob("*whisper*") if p.is_dir()):
+def _find_whisper(folder: Path) -> Path:
+    for place in sorted(p for p in folder.rglob("*whisper*") if p.is_dir()):
         for name in WHISPER_FILES:
-            if os.path.isfile(inside / name):
-                return inside / name
+            if os.path.isfile(place / name):
+                return place / name
     raise CheckpointError(
         f"{folder}: expected a folder of Whisper-tiny, with 'whisper' in its name and "
         f"{' or '.join(WHISPER_FILES)} inside, got none. Download openai/whisper-tiny into it."
     )
 
 
-def _vae_file(svd: Path) -> Path:
+def _find_vae(svd: Path) -> Path:
     if os.path.isfile(svd):
         return svd
     candidates = [svd / name for name in VAE_FILES] + [
@@ -178,20 +178,20 @@ def _vae_file(svd: Path) -> Path:
     )
 
 
-def _check_adapter(path: Path, weights: Weights) -> None:
+def _check_adapter(path: Path, weights: StateDict) -> None:
     """The adapter file repeats the UNet's signal projections; the UNet's are the ones used."""
-    ours = Counter(tuple(v.shape) for k, v in weights.items() if "_ip." in k)
-    theirs = Counter(tuple(v.shape) for v in read_weights(path).values())
-    if ours != theirs:
+    unet_shapes = Counter(tuple(v.shape) for k, v in weights.items() if "_ip." in k)
+    adapter_shapes = Counter(tuple(v.shape) for v in read_weights(path).values())
+    if unet_shapes != adapter_shapes:
         raise CheckpointError(
-            f"{path}: expected the {ours.total()} signal projections of the UNet again, got "
-            f"{theirs.total()} tensors of other shapes. Download all files of one release."
+            f"{path}: expected the {unet_shapes.total()} signal projections of the UNet again, got "
+            f"{adapter_shapes.total()} tensors of other shapes. Download all files of one release."
         )
 
 
-def _below(weights: Weights, prefix: str) -> Weights:
+def _select_below(weights: StateDict, prefix: str) -> StateDict:
     return {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
 
 
-def _shapes(weights: Weights) -> dict[str, tuple[int, ...]]:
+def _list_shapes(weights: StateDict) -> dict[str, tuple[int, ...]]:
     return {key: tuple(value.shape) for key, value in weights.items()}

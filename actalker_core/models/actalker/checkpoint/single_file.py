@@ -43,22 +43,25 @@ class Summary:
 def save(
     weights: Mapping[str, Tensor], config: ModelConfig, path: Path, dtype: torch.dtype
 ) -> None:
-    """Write a whole bundle's tensors, replacing `path` only once all is on disk.
+    """Write all tensors of a model, replacing `path` only once all is on disk.
 
     Args:
-        weights: under the keys of `bundle.ACTalker`.
+        weights: name in `networks.ACTalker` -> tensor (…).
         dtype: of all floating tensors but the scan parameters, which stay float32.
 
     Raises:
         CheckpointError: it cannot be written.
     """
-    stored = _apart({name: _stored(name, tensor, dtype) for name, tensor in weights.items()})
+    tensors = {
+        name: tensor.to(choose_stored_dtype(name, dtype, tensor.dtype)).contiguous()
+        for name, tensor in weights.items()
+    }
     metadata = {"format": FORMAT, "config": json.dumps(to_dict(config))}
-    save_tensors(path, stored, metadata, CheckpointError)
+    save_tensors(path, _separate(tensors), metadata, CheckpointError)
 
 
 def count_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
-    """How large a file `save` writes, but for its header; the tensors may be without memory."""
+    """How large a file `save` makes of tensors (…), but for its header; they need no memory."""
     sizes = (
         tensor.numel() * choose_stored_dtype(name, dtype, tensor.dtype).itemsize
         for name, tensor in weights.items()
@@ -66,17 +69,13 @@ def count_bytes(weights: Mapping[str, Tensor], dtype: torch.dtype) -> int:
     return sum(sizes)
 
 
-def _stored(name: str, tensor: Tensor, dtype: torch.dtype) -> Tensor:
-    return tensor.to(choose_stored_dtype(name, dtype, tensor.dtype)).contiguous()
-
-
-def _apart(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+def _separate(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     """Copies of those tensors that share memory with another, which the format refuses."""
-    seen: set[int] = set()
+    addresses: set[int] = set()
     for name, tensor in tensors.items():
         memory = tensor.untyped_storage().data_ptr()
-        tensors[name] = tensor.clone() if memory in seen else tensor
-        seen.add(memory)
+        tensors[name] = tensor.clone() if memory in addresses else tensor
+        addresses.add(memory)
     return tensors
 
 
@@ -90,17 +89,17 @@ def load(
 
     Args:
         device: where the weights go.
-        dtype: what the UNet computes in (see `bundle.weight_dtype`).
+        dtype: what the UNet computes in (see `networks.choose_weight_dtype`).
 
     Raises:
         CheckpointError: not a checkpoint of this pack, damaged, of other sizes, or with numbers
             that are not finite or that the type cannot hold.
     """
     with open_safetensors(path) as file:
-        model = _empty_model(_config(file, path), ops, path)
-        # A host's layers may have no weights before they are loaded, so that torch's say which.
-        named = model if ops is FUSED_LAYERS else _empty_model(model.config, FUSED_LAYERS, path)
-        expected = named.state_dict()
+        model = _build_empty(_read_config(file, path), ops, path)
+        # A host's layers may have no weights before they are loaded: torch's say which there are.
+        template = model if ops is FUSED_LAYERS else _build_empty(model.config, FUSED_LAYERS, path)
+        expected = template.state_dict()
         check_keys(
             {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()},  # noqa: SIM118
             {key: tuple(value.shape) for key, value in expected.items()},
@@ -113,17 +112,17 @@ def load(
                 if value.is_floating_point()
                 else value.dtype
             )
-            stored = file.get_tensor(key)
-            if what := describe_misfit(stored, kind):
-                misfits[key] = what
+            tensor = file.get_tensor(key)
+            if fault := describe_misfit(tensor, kind):
+                misfits[key] = fault
             else:
-                weights[key] = stored.to(device, kind)
+                weights[key] = tensor.to(device, kind)
         refuse_tensors(misfits, path)
     model.load_state_dict(weights, assign=True)
     return model.train(False).requires_grad_(False)
 
 
-def _empty_model(config: ModelConfig, ops: LayerOps, path: Path) -> ACTalker:
+def _build_empty(config: ModelConfig, ops: LayerOps, path: Path) -> ACTalker:
     try:
         with torch.device("meta"):
             return ACTalker(config, ops)
@@ -145,7 +144,7 @@ def summarize(path: Path) -> Summary:
     parameters: Counter[str] = Counter()
     dtypes: Counter[str] = Counter()
     with open_safetensors(path) as file:
-        config = _config(file, path)
+        config = _read_config(file, path)
         for key in file.keys():  # noqa: SIM118
             entry = file.get_slice(key)
             parameters[key.split(".", 1)[0]] += math.prod(entry.get_shape())
@@ -153,7 +152,7 @@ def summarize(path: Path) -> Summary:
     return Summary(config, path.stat().st_size, dict(parameters), dict(dtypes))
 
 
-def _config(file: Any, path: Path) -> ModelConfig:
+def _read_config(file: Any, path: Path) -> ModelConfig:
     """The configuration of an open checkpoint, which fits itself and the networks in the file."""
     values = file.metadata() or {}
     if values.get("format") != FORMAT:

@@ -17,17 +17,17 @@ FLOAT_DTYPES = (
     torch.float8_e5m2,
 )
 """What weights may be stored in."""
-NAMED = 4
+MAX_NAMES = 4
 """So many names stand in a message."""
 
 
 def abbreviate(names: list[str]) -> str:
     """The first few of many names."""
-    return ", ".join(map(quote, names[:NAMED])) + (", …" if len(names) > NAMED else "")
+    return ", ".join(map(quote, names[:MAX_NAMES])) + (", …" if len(names) > MAX_NAMES else "")
 
 
 def describe_unreadable(tensor: Tensor) -> str | None:
-    """What keeps a tensor from being read as an ordinary one, or None."""
+    """What keeps a tensor (…) from being read as an ordinary one, or None."""
     if type(tensor) not in (Tensor, nn.Parameter) or tensor.is_nested:
         return "is of a special kind"
     if tensor.is_quantized:
@@ -42,10 +42,13 @@ def describe_unreadable(tensor: Tensor) -> str | None:
 
 
 def describe_misfit(tensor: Tensor, dtype: torch.dtype) -> str | None:
-    """Why a tensor cannot be kept in a type, or None. Reads it once, which takes no memory."""
+    """Why a tensor (…) cannot be kept in a type, or None.
+
+    One pass for both extremes, as a mask of finite numbers would need memory.
+    """
     kind = str(tensor.dtype).removeprefix("torch.")
     if not dtype.is_floating_point:
-        return None if _counts(tensor) else f"has {kind} instead of whole numbers"
+        return None if _holds_numbers(tensor) else f"has {kind} instead of whole numbers"
     if tensor.dtype not in FLOAT_DTYPES:
         return f"has {kind} instead of float numbers"
     if not tensor.numel():
@@ -54,31 +57,31 @@ def describe_misfit(tensor: Tensor, dtype: torch.dtype) -> str | None:
     least, greatest = (float(edge) for edge in torch.aminmax(tensor.detach()))
     if not abs(least) + abs(greatest) < torch.inf:
         return "has NaN or infinite numbers"
-    wanted = str(dtype).removeprefix("torch.")
-    most, peak = torch.finfo(dtype).max, max(-least, greatest)
-    return f"has {peak:.3g}, beyond the {most:.3g} of {wanted}" if peak > most else None
+    type_name = str(dtype).removeprefix("torch.")
+    limit, peak = torch.finfo(dtype).max, max(-least, greatest)
+    return f"has {peak:.3g}, beyond the {limit:.3g} of {type_name}" if peak > limit else None
 
 
-def _counts(tensor: Tensor) -> bool:
+def _holds_numbers(tensor: Tensor) -> bool:
     return tensor.dtype in FLOAT_DTYPES or not (tensor.is_complex() or tensor.dtype == torch.bool)
 
 
-def refuse_tensors(misfits: Mapping[str, str], path: Path) -> None:
+def refuse_tensors(faults: Mapping[str, str], path: Path) -> None:
     """Complain of tensors that do not fit.
 
     Args:
-        misfits: what is wrong, by name.
+        faults: name of a tensor -> what is wrong with it.
 
     Raises:
         CheckpointError: there are some.
     """
-    if not misfits:
+    if not faults:
         return
-    name, what = next(iter(misfits.items()))
-    others = list(misfits)[1:]
-    more = f" {len(others)} more do not fit either: {abbreviate(others)}." if others else ""
+    name, fault = next(iter(faults.items()))
+    rest = list(faults)[1:]
+    more = f" {len(rest)} more do not fit either: {abbreviate(rest)}." if rest else ""
     raise CheckpointError(
         f"{path}: expected ordinary tensors of finite numbers that their type can hold, but "
-        f"{quote(name)} {what}.{more} Choose fp32 or bf16 if the type is too narrow; else get "
+        f"{quote(name)} {fault}.{more} Choose fp32 or bf16 if the type is too narrow; else get "
         "the file again from its source."
     )

@@ -28,7 +28,7 @@ _CODE = re.compile(r"unsupported (global|class|function)|\bGLOBAL\b", re.IGNOREC
 
 
 def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a .safetensors or a pickle, those below `prefix` only, prefix removed.
+    """Name -> tensor (…) of a .safetensors or a pickle, of names with a prefix, without it.
 
     Tensors stay on disk until they are used, where the format allows.
 
@@ -41,27 +41,32 @@ def read_weights(path: Path, prefix: str = "") -> dict[str, Tensor]:
 
 
 def select_tensors(values: Any, path: Path, prefix: str = "") -> dict[str, Tensor]:
-    """The tensors of a mapping below a prefix, prefix removed."""
+    """Name -> tensor (…) of a mapping, of names with a prefix, without it.
+
+    Raises:
+        CheckpointError: no mapping, no tensors, or some of a special kind.
+    """
     if not isinstance(values, Mapping):
         raise CheckpointError(
             f"{path}: expected a state dict (names and tensors), got {type(values).__name__}. "
             "Check that it is the file that this place needs."
         )
-    found = {
+    tensors = {
         name.removeprefix(prefix): value
         for name, value in values.items()
         if isinstance(name, str) and name.startswith(prefix) and isinstance(value, Tensor)
     }
-    if not found:
-        where = f" below '{prefix}'" if prefix else ""
+    if not tensors:
+        place = f" below '{prefix}'" if prefix else ""
         raise CheckpointError(
-            f"{path}: expected tensors{where}, got {list_names(values)}. "
+            f"{path}: expected tensors{place}, got {list_names(values)}. "
             "Check that it is the file that this place needs."
         )
     refuse_tensors(
-        {name: what for name, value in found.items() if (what := describe_unreadable(value))}, path
+        {name: what for name, value in tensors.items() if (what := describe_unreadable(value))},
+        path,
     )
-    return {name: value.detach() for name, value in found.items()}
+    return {name: value.detach() for name, value in tensors.items()}
 
 
 def list_names(values: Mapping[Any, Any]) -> str:
@@ -73,28 +78,28 @@ def read_pickle(path: Path) -> Any:
     """A .pth, .ckpt or .bin, with `weights_only=True`."""
     _require(path)
     try:
-        zipped = zipfile.is_zipfile(path)
-        if zipped:
+        is_zip = zipfile.is_zipfile(path)
+        if is_zip:
             _check_zip(path)
             return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-        with io.BufferedReader(_CountedFile(path)) as file:
+        with io.BufferedReader(_BoundedFile(path)) as file:
             return torch.load(file, map_location="cpu", weights_only=True)
     except CheckpointError:
         raise
     except OSError as error:  # of the disk
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
     except Exception as error:  # a damaged pickle may raise anything
         if tarfile.is_tarfile(path):
-            raise _not_plain(path, "one in the old .tar format") from error
+            raise _format_error(path, "one in the old .tar format") from error
         if isinstance(error, pickle.UnpicklingError) and _asks_for_code(error, path):
             raise CheckpointError(
                 f"{path}: refused, because it holds Python objects besides tensors, which could "
                 "run code. Expected a plain state dict. Get the file from its original source."
             ) from error
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
-class _CountedFile(io.FileIO):
+class _BoundedFile(io.FileIO):
     """A file in torch's old format, whose names and sizes end at a limit.
 
     It counts blocks, not the single bytes that a pickle is read by. Numbers do not count: torch
@@ -110,7 +115,7 @@ class _CountedFile(io.FileIO):
         size = super().readinto(buffer)
         self._count += size or 0
         if self._count > MAX_PICKLE_BYTES:
-            raise _not_plain(self._path, f"over {MAX_PICKLE_BYTES:,} bytes of names and sizes")
+            raise _format_error(self._path, f"over {MAX_PICKLE_BYTES:,} bytes of names and sizes")
         return size
 
 
@@ -120,15 +125,15 @@ def _check_zip(path: Path) -> None:
         entries = archive.infolist()
     size = path.stat().st_size
     if any(Path(entry.filename).name == "constants.pkl" for entry in entries):
-        raise _not_plain(path, "a TorchScript program")
+        raise _format_error(path, "a TorchScript program")
     if any(e.compress_type != zipfile.ZIP_STORED or e.file_size > size for e in entries):
-        raise _not_plain(path, "packed entries")
+        raise _format_error(path, "packed entries")
     names = sum(entry.file_size for entry in entries if entry.filename.endswith(".pkl"))
     if names > MAX_PICKLE_BYTES:
-        raise _not_plain(path, f"{names:,} bytes of names and sizes")
+        raise _format_error(path, f"{names:,} bytes of names and sizes")
 
 
-def _not_plain(path: Path, what: str) -> CheckpointError:
+def _format_error(path: Path, what: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: expected a plain state dict as torch.save writes it, got {what}. Get the file "
         "from its original source, or save its state dict anew."
@@ -150,7 +155,7 @@ def open_safetensors(path: Path) -> Iterator[Any]:
         with open_tensors(path) as file:
             yield file
     except (SafetensorError, OSError) as error:
-        raise _damaged(path, error) from error
+        raise _damage_error(path, error) from error
 
 
 def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
@@ -165,18 +170,18 @@ def _read_safetensors(path: Path, prefix: str) -> dict[str, Tensor]:
 
 
 def check_keys(
-    found: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], path: Path
+    shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], path: Path
 ) -> None:
     """Refuse a state dict that lacks a tensor, has one too many or one of another shape.
 
     Raises:
         CheckpointError: names the file and the first few differences.
     """
-    missing = [key for key in expected if key not in found]
-    foreign = [key for key in found if key not in expected]
-    reshaped = [
+    missing = [key for key in expected if key not in shapes]
+    foreign = [key for key in shapes if key not in expected]
+    misshapen = [
         f"{key} (expected {list(expected[key])}, got {quote(list(shape))})"
-        for key, shape in found.items()
+        for key, shape in shapes.items()
         if key in expected and shape != expected[key]
     ]
     complaints = [
@@ -184,13 +189,13 @@ def check_keys(
         for what, keys in (
             ("missing", missing),
             ("not of this model", foreign),
-            ("of another shape", reshaped),
+            ("of another shape", misshapen),
         )
         if keys
     ]
     if complaints:
         raise CheckpointError(
-            f"{path}: expected the {len(expected)} tensors of this model, got {len(found)}; "
+            f"{path}: expected the {len(expected)} tensors of this model, got {len(shapes)}; "
             f"{'; '.join(complaints)}. Check that it belongs to this release and is complete."
         )
 
@@ -200,7 +205,7 @@ def _require(path: Path) -> None:
         raise CheckpointError(f"{path}: no such file. Expected weights there; check the path.")
 
 
-def _damaged(path: Path, error: Exception) -> CheckpointError:
+def _damage_error(path: Path, error: Exception) -> CheckpointError:
     size = path.stat().st_size
     return CheckpointError(
         f"{path}: cannot be read; it is truncated, damaged or not a weight file ({size:,} bytes). "

@@ -19,15 +19,15 @@ from ..config import WhisperConfig
 SAMPLE_RATE_HZ = 16_000
 STATES_PER_SECOND = 50
 STATES_AFTER = 6
-"""A frame hears a little of what follows it."""
+"""Those that a frame reads of what follows it."""
 SAMPLES_PER_STATE = SAMPLE_RATE_HZ // STATES_PER_SECOND
 CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
-"""Whisper hears 30 seconds at a time."""
+"""Whisper was trained on 30 seconds at a time, no more and no less."""
 RESAMPLING_SECONDS = 1.0
 """Much more than what a resampler looks ahead."""
 CUTS = ("seamless", "released")
 FADE_START_SECONDS, FADE_END_SECONDS = 3.0, 5.0
-"""How far from a border the states are purely of what was heard across it, and when no more."""
+"""How far from a border the states are purely of the bridge across it, and from where no more."""
 
 OnChunk = Callable[[int, int], None]
 
@@ -95,13 +95,13 @@ class WhisperAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(b, l, c) -> (b, l, c)."""
-        attended = self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads)
-        out: Tensor = self.out_proj(attended)
+        values = self.attend(self.q_proj(x), self.k_proj(x), self.v_proj(x), self.heads)
+        out: Tensor = self.out_proj(values)
         return out
 
 
 def log_mel(samples: Tensor, mel_bins: int) -> Tensor:
-    """Whisper's log-mel picture of up to 30 s of 16-kHz mono audio: (t,) -> (1, mels, 3000)."""
+    """Whisper's log-mel spectrogram of up to 30 s of 16-kHz mono audio: (t,) -> (1, mels, 3000)."""
     from transformers import WhisperFeatureExtractor
 
     extract = WhisperFeatureExtractor(feature_size=mel_bins)
@@ -119,21 +119,21 @@ def encode_audio(
     cut: str = "seamless",
     on_chunk: OnChunk | None = None,
 ) -> AudioSignal:
-    """Speech as the model hears it.
+    """Speech as Whisper's hidden states (l, layers, c).
 
     Args:
-        seconds: hear only so much of the beginning; the states in it are those of the whole.
+        seconds: encode only so much of the beginning; its states are those of the whole.
         cut: see `compute_hidden_states`.
-        on_chunk: called with (done, total) after each batch of pieces.
+        on_chunk: called with (done, total) after each batch of chunks.
 
     Raises:
         InputError: audio shorter than one state pair (40 ms).
     """
     samples = audio.to_mono(SAMPLE_RATE_HZ)
     if seconds is not None and not 0 <= seconds < math.inf:
-        raise InputError(f"Audio: expected a time of 0 seconds or more to hear, got {seconds:g}.")
+        raise InputError(f"Audio: expected a time of 0 seconds or more to encode, got {seconds:g}.")
     if seconds is not None:
-        samples = samples[: _samples_for(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
+        samples = samples[: count_samples(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
     states = compute_hidden_states(encoder, samples, cut, on_chunk=on_chunk)
     check_encoded("Audio encoder", states)
     return AudioSignal(rate_hz=float(STATES_PER_SECOND), source=source, states=states)
@@ -144,23 +144,23 @@ def compute_hidden_states(
     encoder: WhisperEncoder,
     samples: Tensor,
     cut: str = "seamless",
-    batch: int = 4,
+    batch_size: int = 4,
     on_chunk: OnChunk | None = None,
 ) -> Tensor:
     """Whisper's hidden states of speech of any length.
 
-    Whisper hears 30 seconds at a time. `released` puts such pieces side by side, so that nothing
-    is heard across their borders. `seamless` hears each border again in the middle of a piece of
-    its own and fades over to it and back; further from the borders both are the same.
+    Whisper reads 30 seconds at a time. `released` puts such chunks side by side, so that no state
+    knows what lies across a border. `seamless` encodes each border again in the middle of a bridge,
+    a chunk of its own, and fades over to it and back; further away both are the same.
 
     Args:
         samples: (t,) mono, 16 kHz, −1…1.
         cut: one of `CUTS`.
-        batch: how many pieces are heard at once.
+        batch_size: how many chunks are encoded together.
         on_chunk: called with (done, total) after each batch.
 
     Returns:
-        (states, layers, channels) at 50 Hz; 2·floor(t / 640) of them exist.
+        (l, layers, c) at 50 Hz, l = 2·floor(t / 640).
 
     Raises:
         InputError: audio shorter than one state pair (40 ms), or an unknown cut.
@@ -173,39 +173,40 @@ def compute_hidden_states(
             f"The audio is too short: expected at least 640 samples at 16 kHz (40 ms), got "
             f"{total}. Give a longer recording, or none at all."
         )
-    pieces = [samples[i : i + CHUNK_SAMPLES] for i in range(0, total, CHUNK_SAMPLES)]
+    chunks = [samples[i : i + CHUNK_SAMPLES] for i in range(0, total, CHUNK_SAMPLES)]
     borders = range(CHUNK_SAMPLES, total, CHUNK_SAMPLES) if cut == "seamless" else range(0)
     half = CHUNK_SAMPLES // 2
     bridges = [samples[border - half : border + half] for border in borders]
-    heard = _hear(encoder, [*pieces, *bridges], batch, on_chunk)
-    states = torch.cat(heard[: len(pieces)])
-    for border, bridge in zip(borders, heard[len(pieces) :], strict=True):
+    outputs = _encode_chunks(encoder, [*chunks, *bridges], batch_size, on_chunk)
+    states = torch.cat(outputs[: len(chunks)])
+    for border, bridge in zip(borders, outputs[len(chunks) :], strict=True):
         _fade_over(states, bridge, count_states(border))
     return states
 
 
-def _hear(
-    encoder: WhisperEncoder, pieces: list[Tensor], batch: int, on_chunk: OnChunk | None
+def _encode_chunks(
+    encoder: WhisperEncoder, chunks: list[Tensor], batch_size: int, on_chunk: OnChunk | None
 ) -> list[Tensor]:
-    """The states of pieces of up to 30 s each."""
+    """The states (l, layers, c) of each chunk of up to 30 s."""
     like = encoder.conv1.weight
-    heard: list[Tensor] = []
-    for start in range(0, len(pieces), batch):
-        some = pieces[start : start + batch]
-        mel = torch.cat([log_mel(piece, encoder.config.num_mel_bins) for piece in some])
+    outputs: list[Tensor] = []
+    for start in range(0, len(chunks), batch_size):
+        batch = chunks[start : start + batch_size]
+        mel = torch.cat([log_mel(chunk, encoder.config.num_mel_bins) for chunk in batch])
         states = encoder(mel.to(like.device, like.dtype)).float().cpu()
-        heard += [s[: count_states(len(piece))] for s, piece in zip(states, some, strict=True)]
+        # A short chunk is filled with silence, whose states are no part of the audio.
+        outputs += [s[: count_states(len(chunk))] for s, chunk in zip(states, batch, strict=True)]
         if on_chunk is not None:
-            on_chunk(len(heard), len(pieces))
-    return heard
+            on_chunk(len(outputs), len(chunks))
+    return outputs
 
 
 def _fade_over(states: Tensor, bridge: Tensor, border: int) -> None:
-    """Replace what lies around a border by what was heard across it."""
+    """Fade states (l, layers, c), in place, around a border to those of the bridge across it."""
     start = border - CHUNK_SAMPLES // (2 * SAMPLES_PER_STATE)
-    away = (torch.arange(len(bridge)) + start - border + 0.5).abs() / STATES_PER_SECOND
-    fade = FADE_END_SECONDS - FADE_START_SECONDS
-    share = ((FADE_END_SECONDS - away) / fade).clamp(0, 1)[:, None, None]
+    seconds = (torch.arange(len(bridge)) + start - border + 0.5).abs() / STATES_PER_SECOND
+    fade_seconds = FADE_END_SECONDS - FADE_START_SECONDS
+    share = ((FADE_END_SECONDS - seconds) / fade_seconds).clamp(0, 1)[:, None, None]
     stretch = states[start : start + len(bridge)]
     stretch += share[: len(stretch)] * (bridge[: len(stretch)] - stretch)
 
@@ -216,14 +217,14 @@ def count_states(samples: int) -> int:
 
 
 def required_seconds(seconds: float) -> float:
-    """How much of a sound must be read to hear the beginning as in the whole of it."""
-    return _samples_for(seconds) / SAMPLE_RATE_HZ + RESAMPLING_SECONDS
+    """How much of a sound must be read to encode its beginning as in the whole of it."""
+    return count_samples(seconds) / SAMPLE_RATE_HZ + RESAMPLING_SECONDS
 
 
-def _samples_for(seconds: float) -> int:
-    """How much must be heard for the states of the beginning: its pieces and a border's bridge."""
-    heard = (seconds + STATES_AFTER / STATES_PER_SECOND) * SAMPLE_RATE_HZ
-    return math.ceil(heard / CHUNK_SAMPLES) * CHUNK_SAMPLES + CHUNK_SAMPLES // 2
+def count_samples(seconds: float) -> int:
+    """How many samples the states of a beginning depend on: its chunks and the last bridge."""
+    samples = (seconds + STATES_AFTER / STATES_PER_SECOND) * SAMPLE_RATE_HZ
+    return math.ceil(samples / CHUNK_SAMPLES) * CHUNK_SAMPLES + CHUNK_SAMPLES // 2
 
 
 def count_frames(states: int, fps: float) -> int:
@@ -235,12 +236,12 @@ def window_audio_states(states: Tensor, frames: int, fps: float, length: int = 1
     """The states around each frame: frame i at 12.5 fps reads 4i − 4 … 4i + 5.
 
     Args:
-        states: (s, layers, channels) at 50 Hz; zeros stand outside.
+        states: (l, layers, c) at 50 Hz; zeros stand outside.
         fps: video frames per second.
         length: states per frame.
 
     Returns:
-        (frames, length, layers, channels).
+        (f, length, layers, c).
     """
     centres = torch.round(torch.arange(frames) * (STATES_PER_SECOND / fps)).long()
     index = centres[:, None] + torch.arange(length) - (length - 2) // 2

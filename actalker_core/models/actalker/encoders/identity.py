@@ -24,13 +24,13 @@ class ArcFace(nn.Module):
         self.bn1 = nn.BatchNorm2d(config.width)
         self.prelu = nn.PReLU(config.width)
         for i, (a, b, blocks) in enumerate(zip(incoming, widths, config.layers, strict=True), 1):
-            self.add_module(f"layer{i}", _stage(a, b, blocks, ops))
+            self.add_module(f"layer{i}", _build_stage(a, b, blocks, ops))
         self.bn2 = nn.BatchNorm2d(widths[-1])
         self.fc = ops.Linear(widths[-1] * (INPUT_PX // 16) ** 2, config.output_dim)
         self.features = nn.BatchNorm1d(config.output_dim)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, 112, 112) in −1…1 -> (n, features)."""
+        """(b, 3, 112, 112) in −1…1 -> (b, features)."""
         x = self.prelu(self.bn1(self.conv1(image)))
         for i in range(1, 5):
             x = self.get_submodule(f"layer{i}")(x)
@@ -39,7 +39,7 @@ class ArcFace(nn.Module):
 
 
 class IdentityBlock(nn.Module):
-    """Norm, convolution, norm, PReLU, strided convolution, norm, and the way around."""
+    """Norm, convolution, norm, PReLU, strided convolution, norm, beside a shortcut."""
 
     def __init__(self, in_channels: int, channels: int, stride: int, ops: LayerOps) -> None:
         super().__init__()
@@ -55,14 +55,14 @@ class IdentityBlock(nn.Module):
             self.downsample = nn.Sequential(shortcut, nn.BatchNorm2d(channels))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c', h/stride, w/stride)."""
+        """(b, c, h, w) -> (b, c', h/stride, w/stride)."""
         h = self.prelu(self.bn2(self.conv1(self.bn1(x))))
-        around = x if self.downsample is None else self.downsample(x)
-        out: Tensor = self.bn3(self.conv2(h)) + around
+        shortcut = x if self.downsample is None else self.downsample(x)
+        out: Tensor = self.bn3(self.conv2(h)) + shortcut
         return out
 
 
-def _stage(in_channels: int, channels: int, blocks: int, ops: LayerOps) -> nn.Sequential:
+def _build_stage(in_channels: int, channels: int, blocks: int, ops: LayerOps) -> nn.Sequential:
     return nn.Sequential(
         IdentityBlock(in_channels, channels, 2, ops),
         *(IdentityBlock(channels, channels, 1, ops) for _ in range(blocks - 1)),

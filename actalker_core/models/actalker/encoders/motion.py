@@ -35,10 +35,10 @@ class BasicBlock(nn.Module):
         self.bn1 = ops.GroupNorm(groups, channels)
         self.conv2 = ops.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.bn2 = ops.GroupNorm(groups, channels)
-        self.shortcut = _shortcut(in_channels, channels, stride, groups, ops)
+        self.shortcut = _build_shortcut(in_channels, channels, stride, groups, ops)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, c', h/stride, w/stride)."""
+        """(b, c, h, w) -> (b, c', h/stride, w/stride)."""
         h = F.relu(self.bn1(self.conv1(x)))
         return F.relu(self.bn2(self.conv2(h)) + self.shortcut(x))
 
@@ -53,23 +53,23 @@ class Bottleneck(nn.Module):
         self, in_channels: int, channels: int, stride: int, groups: int, ops: LayerOps
     ) -> None:
         super().__init__()
-        head_pose_box = channels * self.expansion
+        out_channels = channels * self.expansion
         self.conv1 = ops.Conv2d(in_channels, channels, 1, bias=False)
         self.gn1 = ops.GroupNorm(groups, channels)
         self.conv2 = ops.Conv2d(channels, channels, 3, stride=stride, padding=1, bias=False)
         self.gn2 = ops.GroupNorm(groups, channels)
-        self.conv3 = ops.Conv2d(channels, head_pose_box, 1, bias=False)
-        self.gn3 = ops.GroupNorm(groups, head_pose_box)
-        self.downsample = _shortcut(in_channels, head_pose_box, stride, groups, ops)
+        self.conv3 = ops.Conv2d(channels, out_channels, 1, bias=False)
+        self.gn3 = ops.GroupNorm(groups, out_channels)
+        self.downsample = _build_shortcut(in_channels, out_channels, stride, groups, ops)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(n, c, h, w) -> (n, 4c', h/stride, w/stride)."""
+        """(b, c, h, w) -> (b, 4c', h/stride, w/stride)."""
         h = F.relu(self.gn1(self.conv1(x)))
         h = F.relu(self.gn2(self.conv2(h)))
         return F.relu(self.gn3(self.conv3(h)) + self.downsample(x))
 
 
-def _shortcut(
+def _build_shortcut(
     in_channels: int, out_channels: int, stride: int, groups: int, ops: LayerOps
 ) -> nn.Sequential:
     if stride == 1 and in_channels == out_channels:
@@ -99,7 +99,7 @@ class ResNet(nn.Module):
         self.fc = ops.Linear(channels, config.output_dim)
 
     def features(self, image: Tensor) -> Tensor:
-        """(n, 3, H, W) -> (n, channels, H/32, W/32), what is averaged in the end."""
+        """(b, 3, H, W) -> (b, channels, H/32, W/32), what is averaged in the end."""
         x = F.relu(self.get_submodule(self.stem_norm)(self.conv1(image)))
         x = F.max_pool2d(x, 3, stride=2, padding=1)
         for i in range(1, 5):
@@ -107,7 +107,7 @@ class ResNet(nn.Module):
         return x
 
     def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, H, W) -> (n, output_dim)."""
+        """(b, 3, H, W) -> (b, output_dim)."""
         out: Tensor = self.fc(self.features(image).mean(dim=(2, 3)))
         return out
 
@@ -120,7 +120,7 @@ class HeadExpression(nn.Module):
         self.resnet50 = ResNet(config, ops)
 
     def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, 256, 256) in 0…1 -> (n, features)."""
+        """(b, 3, 256, 256) in 0…1 -> (b, features)."""
         out: Tensor = self.resnet50(image)
         return out
 
@@ -133,7 +133,7 @@ class HeadPose(nn.Module):
         self.head_pose_net = ResNet(config, ops)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, 3, 256, 256) in −1…1 -> (n, 3) degrees in ±180 and (n, 3) shares in ±2."""
+        """(b, 3, 256, 256) in −1…1 -> (b, 3) degrees in ±180 and (b, 3) shares in ±2."""
         rotation, translation = torch.sigmoid(self.head_pose_net(image)).split(3, dim=1)
         return rotation * 360 - 180, translation * 4 - 2
 
@@ -146,10 +146,10 @@ def encode_expression(
     *,
     rate_hz: float,
     source: str = "driving clip",
-    batch: int = 8,
+    batch_size: int = 8,
     on_batch: OnBatch | None = None,
 ) -> ExpressionSignal:
-    """What the face in driving frames expresses, seen in the square around it.
+    """The expression features (f, features) of a face in driving frames, cut to a square.
 
     Args:
         frames: (3, H, W) uint8 or in 0…1; read one batch at a time.
@@ -160,10 +160,10 @@ def encode_expression(
     Raises:
         InputError: no frames, or a box outside them.
     """
-    crops = (_cropped(frame, box, square_box) for frame, box in zip(frames, boxes, strict=False))
+    crops = (_crop(frame, box, square_box) for frame, box in zip(frames, boxes, strict=False))
     like = network.resnet50.conv1.weight
-    found = [network(some.to(like)).float().cpu() for some in _batches(crops, batch, on_batch)]
-    features = check_encoded("Expression encoder", _joined(found))
+    outputs = [network(b.to(like)).float().cpu() for b in _batches(crops, batch_size, on_batch)]
+    features = check_encoded("Expression encoder", _join(outputs))
     return ExpressionSignal(rate_hz=rate_hz, source=source, features=features)
 
 
@@ -175,13 +175,13 @@ def encode_pose(
     *,
     rate_hz: float,
     source: str = "driving clip",
-    batch: int = 8,
+    batch_size: int = 8,
     on_batch: OnBatch | None = None,
 ) -> PoseSignal:
-    """How the head in driving frames is held.
+    """How a head is held in driving frames: rotation (f, 3) in degrees, translation (f, 3).
 
-    The network sees the same part of every frame: the face box of the first one, grown by its own
-    size on each side and made square.
+    The network sees the same part of every frame, or a moving crop would hide that the head moves:
+    the face box of the first one, grown by its own size on each side and made square.
 
     Args:
         frames, rate_hz, on_batch: as in `encode_expression`.
@@ -190,10 +190,10 @@ def encode_pose(
     Raises:
         InputError: no frames, or a box outside them.
     """
-    crops = (_cropped(frame, box, head_pose_box) for frame in frames)
+    crops = (_crop(frame, box, head_pose_box) for frame in frames)
     like = network.head_pose_net.conv1.weight
-    found = [network(s.to(like) * 2 - 1) for s in _batches(crops, batch, on_batch)]
-    rotation, translation = (_joined([f[i].float().cpu() for f in found]) for i in (0, 1))
+    outputs = [network(b.to(like) * 2 - 1) for b in _batches(crops, batch_size, on_batch)]
+    rotation, translation = (_join([y[i].float().cpu() for y in outputs]) for i in (0, 1))
     check_encoded("Head pose encoder", torch.cat([rotation, translation]))
     return PoseSignal(
         rate_hz=rate_hz, source=source, rotation_degrees=rotation, translation=translation
@@ -201,11 +201,11 @@ def encode_pose(
 
 
 def head_pose_box(box: Box) -> Box:
-    """What the head-pose network sees of a clip, from the face in its first frame."""
+    """The part of a video that the head-pose network sees, from the face in its first frame."""
     return square_box(enlarge_box(box, 3))
 
 
-def _cropped(frame: Tensor, box: Box | None, shape: Callable[[Box], Box]) -> Tensor:
+def _crop(frame: Tensor, box: Box | None, shape: Callable[[Box], Box]) -> Tensor:
     """(3, H, W) -> (1, 3, 256, 256) in 0…1."""
     height, width = frame.shape[1:]
     box = check_box(box or image_box(width, height), width, height, "driving clip")
@@ -215,14 +215,15 @@ def _cropped(frame: Tensor, box: Box | None, shape: Callable[[Box], Box]) -> Ten
 def _batches(crops: Iterable[Tensor], size: int, on_batch: OnBatch | None) -> Iterator[Tensor]:
     """Crops joined to batches, each reported when the next one is asked for."""
     crops, done = iter(crops), 0
-    while some := list(islice(crops, size)):
-        yield torch.cat(some)
-        done += len(some)
+    while batch := list(islice(crops, size)):
+        yield torch.cat(batch)
+        done += len(batch)
         if on_batch is not None:
             on_batch(done)
 
 
-def _joined(parts: list[Tensor]) -> Tensor:
+def _join(parts: list[Tensor]) -> Tensor:
+    """Results (b, …) of all batches as one (f, …)."""
     if not parts:
         raise InputError("The driving clip has no frames. Choose another one, or none at all.")
     return torch.cat(parts)

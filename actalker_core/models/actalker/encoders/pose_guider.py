@@ -11,7 +11,7 @@ from ..config import PoseGuiderConfig
 
 
 class PoseGuider(nn.Module):
-    """Convolutions that shrink a picture eight times, SiLU between them."""
+    """Convolutions that shrink an image eight times, SiLU between them."""
 
     def __init__(self, config: PoseGuiderConfig, ops: LayerOps = FUSED_LAYERS) -> None:
         super().__init__()
@@ -26,7 +26,7 @@ class PoseGuider(nn.Module):
         )
 
     def forward(self, image: Tensor) -> Tensor:
-        """(n, 3, H, W) in 0…1 -> (n, c, H/8, W/8)."""
+        """(b, 3, H, W) in 0…1 -> (b, c, H/8, W/8)."""
         x = F.silu(self.conv_in(image))
         for block in self.blocks:
             x = F.silu(block(x))

@@ -21,7 +21,7 @@ class AudioProjection(nn.Module):
         self.norm = ops.LayerNorm(config.output_dim)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """(…, states, layers, channels) -> (…, tokens, c)."""
+        """States (…, l, layers, c) -> tokens (…, s, c')."""
         x = F.relu(self.proj1(windows.flatten(-3)))
         x = self.proj3(F.relu(self.proj2(x)))
         out: Tensor = self.norm(x.unflatten(-1, (self.tokens, -1)))

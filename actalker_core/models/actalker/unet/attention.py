@@ -1,6 +1,7 @@
 """The cross attention that the identity enters through, and each signal through its own region.
 
-Letters: b rows (videos·frames), l query tokens, s context tokens, m tokens of a region, c channels.
+Letters: b rows (videos·frames), f frames, l query tokens, s context tokens, m those that a mask
+reaches, c channels.
 """
 
 from dataclasses import dataclass
@@ -61,7 +62,7 @@ class ControlledAttention(Attention):
             (b, l, c), or (b, 1, c) where all tokens of a row get the same.
         """
         terms = [
-            (tokens, signal.region, scale, *self.processor.pair(i))
+            (tokens, signal.region, scale, *self.processor.layers_of(i))
             for i, (signal, scale) in enumerate(zip(signals, self.scales, strict=False))
             if (tokens := signal.tokens) is not None
         ]
@@ -71,7 +72,7 @@ class ControlledAttention(Attention):
         weights = self.weights_of(project, x)
         out = self.attend(x, x if context is None else context, self.to_k, self.to_v)
         if weights is not None:
-            out = project(out)
+            out = project(out)  # with its bias, which must be added once only
         for term in terms:
             out = self._add(out, x, *term, None if weights is None else weights[0])
         return out if weights is not None else project(out)
@@ -88,6 +89,7 @@ class ControlledAttention(Attention):
         matrix: Tensor | None,
     ) -> Tensor:
         """`out` with the term of one signal, projected by a matrix (c, c) if there is one."""
+        # A single token's term is one vector per row: gathering queries would only cost.
         idx = None if region is None or tokens.shape[1] == 1 else region.support_idx
         queries = x if idx is None else gather_tokens(x, idx)
         term = scale * self.attend(queries, tokens, to_k, to_v)
@@ -114,6 +116,6 @@ class SignalProjections(nn.Module):
             for _ in "kv"
         )
 
-    def pair(self, index: int) -> tuple[nn.Module, nn.Module]:
+    def layers_of(self, index: int) -> tuple[nn.Module, nn.Module]:
         """Key and value projection of one signal."""
         return self.to_k_ip[index], self.to_v_ip[index]

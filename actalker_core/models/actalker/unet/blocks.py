@@ -109,7 +109,10 @@ class DownBlock(nn.Module):
             self.downsamplers = nn.ModuleList([Downsample(out_channels, ops)])
 
     def forward(self, x: Tensor, time: Tensor, context: Context) -> list[Tensor]:
-        """Every output that the way up will read; the last one goes on down."""
+        """(b, c, h, w) -> every output (b, c', h, w) that the way up will read.
+
+        The last one, (b, c', h/2, w/2) where there is a downsampler, goes on down.
+        """
         outputs: list[Tensor] = []
         for i, resnet in enumerate(self.resnets):
             x = resnet(x, time, context.spatial.frames)
@@ -167,7 +170,7 @@ class UpBlock(nn.Module):
             self.upsamplers = nn.ModuleList([Upsample(out_channels, ops)])
 
     def forward(self, skips: list[Tensor], time: Tensor, context: Context) -> Tensor:
-        """(b, c, h, w) from what came up and the skips of this level.
+        """What came up and the skips of this level, each (b, c, h, w) -> (b, c', 2h, 2w).
 
         All are taken from the end of the list, so that nobody else keeps them in memory.
         """

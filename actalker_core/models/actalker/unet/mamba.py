@@ -21,7 +21,7 @@ from ..token_regions import TokenRegion
 from .attention import RegionCondition
 from .tokens import gather_tokens, repeat_per_video, scatter_add_tokens
 
-SCANNED_AT_ONCE = 2**19
+MAX_SCAN_TOKENS = 2**19
 """Tokens of all rows. With more of them, each signal keeps a GPU busy alone, and they take turns:
 memory is then that of one."""
 
@@ -72,22 +72,24 @@ class SelectiveScanUnit(nn.Module):
         Args:
             order, seq_lens: see `ScanInput`.
         """
-        stored = x if suffix is None else torch.cat([x, suffix], dim=1)
+        tokens = x if suffix is None else torch.cat([x, suffix], dim=1)
         directions, d_inner, _ = self.dt_projs_weight.shape
-        projected = F.linear(stored, self.x_proj_weight.flatten(0, 1).to(stored))
-        projected = projected.unflatten(2, (directions, -1)).permute(2, 0, 1, 3)  # k b m+t r+2n
-        dt, B, C = projected.split(self.split, dim=3)
-        dt_weight = self.dt_projs_weight.to(stored).transpose(1, 2)[:, None]  # k 1 r d
+        # All directions in one product; it reads the tokens once.
+        dt_B_C = F.linear(tokens, self.x_proj_weight.flatten(0, 1).to(tokens))
+        dt_B_C = dt_B_C.unflatten(2, (directions, -1)).permute(2, 0, 1, 3)  # k b m+t r+2n
+        dt, B, C = dt_B_C.split(self.split, dim=3)
+        dt_weight = self.dt_projs_weight.to(tokens).transpose(1, 2)[:, None]  # k 1 r d
+        # A logarithm is stored, so that A stays negative in training and every state fades.
         A = -torch.exp(self.A_logs.to(x.device, torch.float32))
         return ScanInput(
-            x=stored,
+            x=tokens,
             delta=dt @ dt_weight,
             B=B,
             C=C,
             A=A.unflatten(0, (directions, d_inner)),
             D=self.Ds.to(x.device).unflatten(0, (directions, d_inner)),
             bias=self.dt_projs_bias.to(x.device),
-            suffix_len=stored.shape[1] - x.shape[1],
+            suffix_len=tokens.shape[1] - x.shape[1],
             order=order,
             seq_lens=seq_lens,
         )
@@ -110,7 +112,7 @@ class RegionScan:
 
     @property
     def token_idx(self) -> Tensor | None:
-        """(1 or f, m) indices of the tokens that are scanned; None for all."""
+        """Indices (f, m) of the tokens that are scanned; None for all."""
         return None if self.region is None else self.region.token_idx
 
     @property
@@ -118,7 +120,7 @@ class RegionScan:
         """Whether no token is scanned."""
         return self.region is not None and self.region.is_empty
 
-    def length(self, x: Tensor) -> int:
+    def count_tokens(self, x: Tensor) -> int:
         """How many of the tokens (b, l, c) of a row it scans, m."""
         return int(x.shape[1] if self.token_idx is None else self.token_idx.shape[1])
 
@@ -132,23 +134,23 @@ class RegionScan:
         if self.region is not None and self.region.pad_mask is not None:
             pad_mask = repeat_per_video(self.region.pad_mask, len(x)).reshape(tokens.shape[:2])
             seq_lens = (~pad_mask).sum(1)
-            if frames > 1:  # a row's padding is its end; that of joined rows is sorted to theirs
+            if frames > 1:  # padding ends each frame, but must end the sequence that they make
                 order = torch.argsort(pad_mask.byte(), dim=1, stable=True)
         scan: ScanInput = self.unit(tokens, suffix, order, seq_lens)
         return scan
 
-    def write(self, z: Tensor | None, scanned: ScanInput, y: Tensor, rows: int) -> Tensor:
-        """Z (b, l, d), changed in place, where outputs y replace the tokens that were scanned.
+    def write(self, z: Tensor | None, scan: ScanInput, y: Tensor, rows: int) -> Tensor:
+        """Z (b, l, d), changed in place, where outputs y (b, m, d) replace the scanned tokens.
 
         Z is the sum of what both signals' projections make of each token, so that what is added
         is the change: output less input. Without a region there is nothing to keep: z + y.
         """
-        y = _in_storage_order(y, scanned.order)
+        y = _restore_order(y, scan.order)
         if self.region is None or self.token_idx is None:
             y = y.reshape(rows, -1, y.shape[2])
             return y if z is None else z.add_(y)
         assert z is not None  # a region leaves tokens to the projection
-        change = (y - scanned.x[:, : y.shape[1]]).reshape(rows, -1, y.shape[2])
+        change = (y - scan.x[:, : y.shape[1]]).reshape(rows, -1, y.shape[2])
         if self.region.pad_mask is not None:  # padding repeats tokens outside the region
             change = change.masked_fill(repeat_per_video(self.region.pad_mask, rows)[..., None], 0)
         return scatter_add_tokens(z, self.token_idx, change)
@@ -209,17 +211,17 @@ class ParallelControlMamba(nn.Module):
         """
         identity = F.silu(self.id_proj(identity))
         scans = (
-            self._region_scan(self.audio_unit, self.in_proj1, self.audio_proj, identity, audio),
-            self._region_scan(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
+            self._make_scan(self.audio_unit, self.in_proj1, self.audio_proj, identity, audio),
+            self._make_scan(self.exp_unit, self.in_proj2, self.exp_proj, identity, expression),
         )
         z = self._project(x, [scan for scan in scans if scan.token_idx is not None])
-        for together in _turns([scan for scan in scans if not scan.is_empty], x):
-            z = _rewrite(z, x, together, frames if self.across_frames else 1)
+        for turn in _take_turns([scan for scan in scans if not scan.is_empty], x):
+            z = _rewrite(z, x, turn, frames if self.across_frames else 1)
         assert z is not None  # what no signal scans is projected
         out: Tensor = self.out_proj(self.out_norm(z))
         return out
 
-    def _region_scan(
+    def _make_scan(
         self,
         unit: SelectiveScanUnit,
         in_proj: nn.Module,
@@ -244,11 +246,12 @@ class ParallelControlMamba(nn.Module):
         return out
 
 
-def _turns(scans: Sequence[RegionScan], x: Tensor) -> list[Sequence[RegionScan]]:
+def _take_turns(scans: Sequence[RegionScan], x: Tensor) -> list[Sequence[RegionScan]]:
     """Which scan the tokens of (b, l, c) together: all, or each alone where they are too many."""
-    tokens = sum(len(x) * scan.length(x) for scan in scans)
-    alone = len(scans) < 2 or tokens > SCANNED_AT_ONCE
-    return [[scan] for scan in scans] if alone else [scans]
+    tokens = sum(len(x) * scan.count_tokens(x) for scan in scans)
+    if len(scans) < 2 or tokens > MAX_SCAN_TOKENS:
+        return [[scan] for scan in scans]
+    return [scans]
 
 
 def _rewrite(
@@ -257,12 +260,12 @@ def _rewrite(
     """What z (b, l, d) is after scans of the tokens (b, l, c)."""
     inputs = [scan.prepare(x, frames) for scan in scans]
     outputs = scan_inputs(inputs, scans[0].unit.scan_backend)
-    for scan, scanned, y in zip(scans, inputs, outputs, strict=True):
-        z = scan.write(z, scanned, y, len(x))
+    for scan, scan_input, y in zip(scans, inputs, outputs, strict=True):
+        z = scan.write(z, scan_input, y, len(x))
     return z
 
 
-def _in_storage_order(y: Tensor, order: Tensor | None) -> Tensor:
+def _restore_order(y: Tensor, order: Tensor | None) -> Tensor:
     """Outputs (b, m, d) in the order that their tokens are stored in."""
     return y if order is None else torch.empty_like(y).scatter(1, order[..., None].expand_as(y), y)
 

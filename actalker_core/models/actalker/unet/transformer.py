@@ -1,6 +1,6 @@
 """The transformer of the UNet: a spatial block, the Mamba layer, and a mix with the temporal one.
 
-Letters: b batch, f frames, n = b·f, c channels, h w grid, l = h·w tokens, s context tokens.
+Letters: b videos, f frames, c channels, h w grid, l = h·w tokens, s context tokens.
 """
 
 from typing import Any
@@ -32,12 +32,12 @@ class SpatialBlock(nn.Module):
         self.ff = FeedForward(channels, ops)
 
     def self_attend(self, x: Tensor) -> Tensor:
-        """(n, l, c) -> (n, l, c): self attention, which is all that comes before the signals."""
+        """((b f), l, c) of the same shape: self attention, all that comes before the signals."""
         out: Tensor = x + self.attn1(self.norm1(x))
         return out
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[RegionCondition, ...]) -> Tensor:
-        """What `look` found (n, l, c) -> (n, l, c)."""
+        """What `self_attend` put out, ((b f), l, c) -> ((b f), l, c)."""
         x = x + self.attn2(self.norm2(x), identity, signals)
         out: Tensor = x + self.ff(self.norm3(x))
         return out
@@ -56,11 +56,11 @@ class TemporalBlock(SpatialBlock):
         self.ff_in = FeedForward(channels, ops)
 
     def forward(self, x: Tensor, identity: Tensor, signals: tuple[RegionCondition, ...]) -> Tensor:
-        """(b·l, f, c) -> (b·l, f, c); identity and signals are per video (b, s, c')."""
+        """((b l), f, c) of the same shape; identity and signals are per video, (b, s, c')."""
         x = self.self_attend(x + self.ff_in(self.norm_in(x)))
         per_video = self.norm2(x).reshape(identity.shape[0], -1, x.shape[2])
-        attended = self.attn2(per_video, identity, signals)
-        x = x + attended.expand(per_video.shape).reshape(x.shape)
+        update = self.attn2(per_video, identity, signals)
+        x = x + update.expand(per_video.shape).reshape(x.shape)
         out: Tensor = x + self.ff(self.norm3(x))
         return out
 
@@ -79,7 +79,7 @@ class SpatioTemporalTransformer(nn.Module):
             SpatialBlock(channels, heads, config, ops) for _ in depth
         )
         if with_mamba:
-            self.mamba_blocks = nn.ModuleList(_mamba(channels, config, ops) for _ in depth)
+            self.mamba_blocks = nn.ModuleList(_build_mamba(channels, config, ops) for _ in depth)
         self.temporal_transformer_blocks = nn.ModuleList(
             TemporalBlock(channels, heads, config, ops) for _ in depth
         )
@@ -88,34 +88,34 @@ class SpatioTemporalTransformer(nn.Module):
         self.proj_out = ops.Linear(channels, channels)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
-        """(n, c, h, w) -> (n, c, h, w)."""
+        """((b f), c, h, w) of the same shape."""
         grid = (x.shape[2], x.shape[3])
         tokens = self.proj_in(self.norm(x).flatten(2).transpose(1, 2))
-        position = self._frame_positions(context.spatial.frames, x)
+        position = self._embed_positions(context.spatial.frames, x)
         for i in range(len(self.transformer_blocks)):
-            tokens = self._layer(i, tokens, position, grid, context)
+            tokens = self._run_layer(i, tokens, position, grid, context)
         x = context.spatial.expand_batch(x)
         out: Tensor = x + self.proj_out(tokens).transpose(1, 2).reshape(x.shape)
         return out
 
-    def _layer(
+    def _run_layer(
         self, i: int, x: Tensor, position: Tensor, grid: tuple[int, int], context: Context
     ) -> Tensor:
         spatial, temporal = context
         audio, expression = spatial.conditions(grid)
-        within: Any = self.transformer_blocks[i]
-        x = spatial.expand_batch(within.self_attend(x))
-        x = within(x, spatial.identity, (audio, expression))
+        spatial_block: Any = self.transformer_blocks[i]
+        x = spatial.expand_batch(spatial_block.self_attend(x))
+        x = spatial_block(x, spatial.identity, (audio, expression))
         if hasattr(self, "mamba_blocks"):
             x = self.mamba_blocks[i](x, spatial.identity, audio, expression, spatial.frames)
         frames = spatial.frames
-        moving = _pixels(x + position.repeat(x.shape[0] // frames, 1, 1), frames)
-        block = self.temporal_transformer_blocks[i]
-        moving = block(moving, temporal.identity, temporal.conditions(grid))
-        mixed: Tensor = self.time_mixer(x, _frames(moving, x.shape[1]))
-        return mixed
+        pixels = _pixels(x + position.repeat(x.shape[0] // frames, 1, 1), frames)
+        temporal_block = self.temporal_transformer_blocks[i]
+        pixels = temporal_block(pixels, temporal.identity, temporal.conditions(grid))
+        out: Tensor = self.time_mixer(x, _frames(pixels, x.shape[1]))
+        return out
 
-    def _frame_positions(self, frames: int, like: Tensor) -> Tensor:
+    def _embed_positions(self, frames: int, like: Tensor) -> Tensor:
         """(f, 1, c) embedding of a frame's place in its window.
 
         Anew in every pass, as a host may change weights between two steps.
@@ -125,7 +125,7 @@ class SpatioTemporalTransformer(nn.Module):
         return position[:, None]
 
 
-def _mamba(channels: int, config: UNetConfig, ops: LayerOps) -> ParallelControlMamba:
+def _build_mamba(channels: int, config: UNetConfig, ops: LayerOps) -> ParallelControlMamba:
     return ParallelControlMamba(
         channels,
         config.cross_attention_dim,
@@ -139,12 +139,12 @@ def _mamba(channels: int, config: UNetConfig, ops: LayerOps) -> ParallelControlM
 
 
 def _pixels(x: Tensor, frames: int) -> Tensor:
-    """(b f) l c -> (b l) f c."""
+    """((b f), l, c) -> ((b l), f, c)."""
     pixels: Tensor = x.unflatten(0, (-1, frames)).transpose(1, 2).flatten(0, 1)
     return pixels
 
 
 def _frames(x: Tensor, tokens: int) -> Tensor:
-    """(b l) f c -> (b f) l c."""
+    """((b l), f, c) -> ((b f), l, c)."""
     frames: Tensor = x.unflatten(0, (-1, tokens)).transpose(1, 2).flatten(0, 1)
     return frames

@@ -18,7 +18,7 @@ class UNet(nn.Module):
     """State-dict keys are those of the released ACTalker and, without control, of diffusers.
 
     Args:
-        config: every size; `released` and `tiny` are rows of `config.VARIANTS`.
+        config: every size; see `config.VARIANTS`.
         ops: where the layers come from (see `ops.protocol`).
     """
 
@@ -58,12 +58,12 @@ class UNet(nn.Module):
         Returns:
             (v, f, 4, h, w).
         """
-        batch, frames = sample.shape[:2]
+        videos, frames = sample.shape[:2]
         time = F.silu(self._embed_time(timestep, time_ids, sample))
         context = Context(control, control.average())
         x = self.conv_in(sample.flatten(0, 1))
         if pose is not None:
-            x = (x.unflatten(0, (batch, frames)) + pose).flatten(0, 1)
+            x = (x.unflatten(0, (videos, frames)) + pose).flatten(0, 1)
         skips = [x]
         for down in self.down_blocks:
             skips += down(skips[-1], time, context)
@@ -74,19 +74,19 @@ class UNet(nn.Module):
         v: Tensor = self.conv_out(x).unflatten(0, (-1, frames))
         return v
 
-    def compile(self, *given: Any, **options: Any) -> None:
+    def compile(self, *arguments: Any, **options: Any) -> None:
         """As torch's, with a graph for each size of batch.
 
         Of sizes that may change, torch keeps terms that grow with each block: it would not end.
         """
-        super().compile(*given, **{"dynamic": False} | options)
+        super().compile(*arguments, **{"dynamic": False} | options)
 
     def _embed_time(self, timestep: Tensor, time_ids: Tensor, like: Tensor) -> Tensor:
         """(v, e) sum of the noise level's embedding and that of the time ids."""
         width = self.config.addition_time_embed_dim
         noise = embed_timesteps(timestep, self.config.block_out_channels[0])
-        added = embed_timesteps(time_ids.flatten(), width).reshape(time_ids.shape[0], -1)
-        out: Tensor = self.time_embedding(noise.to(like)) + self.add_embedding(added.to(like))
+        ids = embed_timesteps(time_ids.flatten(), width).reshape(time_ids.shape[0], -1)
+        out: Tensor = self.time_embedding(noise.to(like)) + self.add_embedding(ids.to(like))
         return out
 
 

@@ -125,7 +125,7 @@ BOX = (10, 5, 40, 35)
 def test_expression_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
     frames, seen = pictures(7), []
     encode = partial(encode_expression, model.expression_encoder, rate_hz=25.0)
-    signal = encode(iter(frames), repeat(BOX), batch=batch, on_batch=seen.append)
+    signal = encode(iter(frames), repeat(BOX), batch_size=batch, on_batch=seen.append)
     one = encode([frames[6]], [BOX])
     assert signal.features.shape == (7, 32)
     assert torch.allclose(signal.features[6:], one.features, atol=1e-5)
@@ -136,7 +136,7 @@ def test_expression_does_not_depend_on_the_batch(model: ACTalker, batch: int) ->
 def test_pose_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
     frames = pictures(7)
     encode = partial(encode_pose, model.head_pose_encoder, rate_hz=25.0)
-    signal, one = encode(iter(frames), BOX, batch=batch), encode([frames[6]], BOX)
+    signal, one = encode(iter(frames), BOX, batch_size=batch), encode([frames[6]], BOX)
     assert torch.allclose(signal.rotation_degrees[6:], one.rotation_degrees, atol=1e-3)
     assert signal.rotation_degrees.abs().max() <= 180
     assert signal.translation.abs().max() <= 2

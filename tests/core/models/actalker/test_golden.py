@@ -48,7 +48,7 @@ from actalker_core.models.actalker.encoders.projections import (
     IdentityProjection,
 )
 from actalker_core.models.actalker.guidance import Guidance
-from actalker_core.models.actalker.token_regions import Regions, token_region
+from actalker_core.models.actalker.token_regions import Regions, find_tokens
 from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.control import Control
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba, SelectiveScanUnit
@@ -160,7 +160,7 @@ def test_pcm_layer(cases: dict, seed: int) -> None:
     assert channels == case["d_model"]
     assert set(golden) == set(case["cases"])
     for name, masks in case["cases"].items():
-        regions = [token_region(mask(m), tuple(case["grid"])) for m in masks]
+        regions = [find_tokens(mask(m), tuple(case["grid"])) for m in masks]
         y = layer(
             x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
         )

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from actalker_core.control.regions import box_mask
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
-from actalker_core.models.actalker.token_regions import TokenRegion, token_region
+from actalker_core.models.actalker.token_regions import TokenRegion, find_tokens
 from actalker_core.models.actalker.unet import mamba
 from actalker_core.models.actalker.unet.attention import RegionCondition
 from actalker_core.models.actalker.unet.mamba import ParallelControlMamba, use_scan_backend
@@ -41,7 +41,7 @@ WHOLE, NOTHING = torch.ones_like(MOUTH), torch.zeros_like(MOUTH)
 
 
 def region(mask: Tensor) -> TokenRegion:
-    return token_region(mask, GRID)
+    return find_tokens(mask, GRID)
 
 
 def run(
@@ -133,7 +133,7 @@ def test_masks_per_frame_serve_every_video_of_a_batch(layer) -> None:
 @pytest.mark.parametrize("masks", [(WHOLE, WHOLE), (MOUTH, REST), (WHOLE, NOTHING)])
 def test_branches_that_take_turns_compute_the_same(layer, masks, monkeypatch) -> None:
     together = run(layer, AUDIO, EXPRESSION, masks)
-    monkeypatch.setattr(mamba, "SCANNED_AT_ONCE", 0)
+    monkeypatch.setattr(mamba, "MAX_SCAN_TOKENS", 0)
     assert torch.equal(run(layer, AUDIO, EXPRESSION, masks), together)
 
 

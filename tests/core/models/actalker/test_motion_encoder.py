@@ -54,7 +54,7 @@ def test_motion_does_not_depend_on_the_batch(
     model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
 ) -> None:
     seen: list[int] = []
-    signal = encode(model, iter(pictures(7)), batch=batch, on_batch=seen.append)
+    signal = encode(model, iter(pictures(7)), batch_size=batch, on_batch=seen.append)
     assert close(signal, encode(model, pictures(7)))
     assert seen == [min(n, 7) for n in range(batch, 7 + batch, batch)]
     assert (len(signal), signal.rate_hz) == (7, 25)
@@ -78,7 +78,7 @@ def test_frames_are_read_when_they_are_needed(
     networks = (model.expression_encoder, model.head_pose_encoder)
     hooks = [network.register_forward_hook(count) for network in networks]
     try:
-        encode(model, film(), batch=batch)
+        encode(model, film(), batch_size=batch)
     finally:
         for hook in hooks:
             hook.remove()
@@ -96,7 +96,7 @@ def test_who_watches_may_stop_the_reading(
         raise InputError(f"stopped at {done}")
 
     with pytest.raises(InputError, match="stopped at 2"):
-        encode(model, film, batch=2, on_batch=stop)
+        encode(model, film, batch_size=2, on_batch=stop)
     assert len(list(film)) >= 6
 
 
@@ -131,7 +131,7 @@ def test_a_box_outside_the_frames_is_refused(
 def test_the_expression_is_seen_in_the_box_of_each_frame(model: ACTalker) -> None:
     boxes = [(10, 5, 40, 35), None, (-5, 0, 20, 25), (30, 10, 60, 40)]
     frame = pictures(1)
-    signal = shown(model, frame.expand(4, -1, -1, -1), iter(boxes), batch=3)
+    signal = shown(model, frame.expand(4, -1, -1, -1), iter(boxes), batch_size=3)
     for i, box in enumerate(boxes):
         alone = shown(model, frame, [box])
         assert torch.allclose(signal.features[i], alone.features[0], atol=1e-4)

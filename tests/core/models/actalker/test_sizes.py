@@ -79,7 +79,7 @@ STRANGE = st.one_of(
 @pytest.fixture(scope="module")
 def building() -> None:
     """What the first building of a model imports takes seconds of its own."""
-    single_file._empty_model(TINY, torch.nn, Path("x"))
+    single_file._build_empty(TINY, torch.nn, Path("x"))
 
 
 @pytest.mark.usefixtures("building")
@@ -96,7 +96,7 @@ def test_any_number_is_refused_or_makes_a_model_in_no_time(
     except InputError:
         return
     start = time.process_time()
-    single_file._empty_model(config, torch.nn, Path("x"))  # fits, hence it can be built
+    single_file._build_empty(config, torch.nn, Path("x"))  # fits, hence it can be built
     assert time.process_time() - start < QUICK_SECONDS
 
 

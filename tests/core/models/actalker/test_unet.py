@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
 
 from actalker_core.control.regions import box_mask
-from actalker_core.models.actalker.token_regions import Regions, token_region
+from actalker_core.models.actalker.token_regions import Regions, find_tokens
 from actalker_core.models.actalker.unet.attention import ControlledAttention, RegionCondition
 from actalker_core.models.actalker.unet.blocks import Upsample
 from actalker_core.models.actalker.unet.control import Control
@@ -140,7 +140,7 @@ def test_a_signal_is_read_where_its_mask_reaches(kind: str, tokens: int) -> None
         "everything": torch.ones_like(box),
     }
     attention_layer = filled(ControlledAttention(16, 12, 2, (1.25, 1.25)), 4)
-    region = token_region(masks[kind], grid)
+    region = find_tokens(masks[kind], grid)
     x, identity = draw(0, 3, 30, 16), draw(1, 3, 1, 12)
     said = draw(2, 3, tokens, 12)
     found = attention_layer(
