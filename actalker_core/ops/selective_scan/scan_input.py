@@ -47,7 +47,7 @@ class ScanInput:
         return self.x.shape[1] - self.suffix_len if self.order is None else self.order.shape[1]
 
     def storage_idx(self) -> Tensor:
-        """(b or 1, m + t) indices in storage of the image tokens and then of the suffix."""
+        """Indices (b, m + t) in storage of image tokens and suffix; b is 1 where rows share."""
         idx = torch.arange(self.x.shape[1], device=self.x.device)
         if self.order is None:
             return idx[None]

@@ -31,7 +31,7 @@ def is_ldm(weights: Mapping[str, Tensor]) -> bool:
 
 
 def from_ldm(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Rename an autoencoder's tensors, 1×1 kernels (c', c, 1, 1) of its attention to (c', c).
+    """Rename an autoencoder's tensors, attention's 1×1 kernels (c, c, 1, 1) to (c, c).
 
     `LDM_PREFIX` is already gone. A file without `quant_conv` gets the identity, as diffusers asks
     for one.
@@ -89,6 +89,6 @@ def _rename_resnet(half: str, name: str) -> str:
 
 
 def _flatten_attention(key: str, value: Tensor) -> Tensor:
-    """The single file writes the attention's linear layers as 1×1 convolutions (c', c, 1, 1)."""
+    """The single file writes the attention's linear layers as 1×1 convolutions (c, c, 1, 1)."""
     is_attention = ".attn_1." in key and value.ndim == 4
     return value.flatten(1) if is_attention else value
