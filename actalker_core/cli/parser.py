@@ -18,7 +18,7 @@ from ..models.actalker.plan import EXTENSIONS
 from ..ops.selective_scan import CHOICES
 from . import commands, types
 
-VIDEO_HELP = "video to write: .mp4, .mov, .mkv, .webm, .gif, or pictures: frames/%%05d.png"
+VIDEO_HELP = "video to write: .mp4, .mov, .mkv, .webm, .gif, or images: frames/%%05d.png"
 
 Run = Callable[[argparse.Namespace], None]
 
@@ -50,12 +50,10 @@ def build_parser() -> argparse.ArgumentParser:
         return arguments
 
     _add_generate(command("generate", commands.run_generate, "portrait + signals -> video"))
-    _add_inspect(command("inspect", commands.run_inspect, "all that drives a clip -> one picture"))
+    _add_inspect(command("inspect", commands.run_inspect, "all that drives a clip -> one image"))
     _add_signals(command("signals", commands.run_signals, "media -> signals, edited and saved"))
-    _add_bank(
-        command("bank", commands.run_bank, "face pictures -> a bank of expressions for --text")
-    )
-    _add_faces_command(command("faces", commands.run_faces, "list the faces of a picture as JSON"))
+    _add_bank(command("bank", commands.run_bank, "face images -> a bank of expressions for --text"))
+    _add_faces_command(command("faces", commands.run_faces, "list the faces of an image as JSON"))
     _add_convert(command("convert", commands.run_convert, "released folder -> one .safetensors"))
     info = command("info", commands.run_info, "describe a converted .safetensors")
     info.add_argument("file", type=types.parse_path)
@@ -87,7 +85,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
 
 def _add_inspect(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--out", type=types.parse_path, required=True, help="picture to write: .png, .jpg or .webp"
+        "--out", type=types.parse_path, required=True, help="image to write: .png, .jpg or .webp"
     )
     _add_media(parser)
     _add_model(parser)
@@ -99,9 +97,7 @@ def _add_inspect(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_media(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--portrait", type=types.parse_path, required=True, help="picture to animate"
-    )
+    parser.add_argument("--portrait", type=types.parse_path, required=True, help="image to animate")
     _add_sources(parser)
     add = parser.add_argument
     add("--sound", type=types.parse_path, help="what is heard in the video (the audio)")
@@ -140,7 +136,7 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     )
     add("--scan", choices=CHOICES, default="auto", help="backend of the selective scan (auto)")
     add("--compile", action="store_true", help="torch.compile the UNet: minutes first, then faster")
-    add("--channels-last", action="store_true", help="lay out the UNet's pictures by pixels")
+    add("--channels-last", action="store_true", help="lay out the UNet's feature maps by pixels")
 
 
 def _add_clip(parser: argparse.ArgumentParser) -> None:
@@ -161,7 +157,7 @@ def _add_clip(parser: argparse.ArgumentParser) -> None:
         type=types.number_parser(limits.EXPAND),
         help="cut the face box enlarged so many times (all of it)",
     )
-    add("--aspect", type=types.parse_aspect, help="width:height of what is cut (the picture's)")
+    add("--aspect", type=types.parse_aspect, help="width:height of what is cut (the image's)")
 
 
 def _add_faces(parser: argparse.ArgumentParser) -> None:
@@ -176,7 +172,7 @@ def _add_faces(parser: argparse.ArgumentParser) -> None:
     add(
         "--face-mask",
         type=types.parse_path,
-        help="picture over the portrait with the face in white",
+        help="image over the portrait with the face in white",
     )
     _add_driving_faces(parser)
 
@@ -219,7 +215,7 @@ def _add_control(parser: argparse.ArgumentParser) -> None:
     add(
         "--audio-mask",
         type=types.parse_region,
-        help=f"picture, clip, or parts joined by + - &: {parts}",
+        help=f"image, clip, or parts joined by + - &: {parts}",
     )
     add("--expression-mask", type=types.parse_region, help="the same for the expression")
     add(
@@ -259,7 +255,7 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
 
 def _add_paste(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--paste-back", action="store_true", help="put the frames back into the whole picture")
+    add("--paste-back", action="store_true", help="put the frames back into the whole image")
     add(
         "--feather-px",
         type=types.integer_parser(limits.FEATHER_PX),
@@ -275,7 +271,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         "--seed",
         type=types.integer_parser(limits.SEED),
         default=0,
-        help="of the noise; same seed, same pictures (0)",
+        help="of the noise; same seed, same images (0)",
     )
     add("--appearance-scale", type=types.parse_scale, help="or start:end; 1 is off (2)")
     add("--audio-scale", type=types.parse_scale, help="or start:end; 1 is off (7.5)")
@@ -358,18 +354,18 @@ def _add_bank(parser: argparse.ArgumentParser) -> None:
         "folder",
         type=types.parse_path,
         nargs="?",
-        help="pictures of faces; joy.txt captions joy.png",
+        help="images of faces; joy.txt captions joy.png",
     )
     add("--out", type=types.parse_path, required=True, help=".safetensors to write")
-    add("--signals", type=types.parse_path, help="saved signals instead of pictures")
+    add("--signals", type=types.parse_path, help="saved signals instead of images")
     add("--captions", help="what they express when: 0s: neutral; 2s: joyful")
-    add("--clip", type=types.parse_path, help="folder of a CLIP model that indexes the pictures")
+    add("--clip", type=types.parse_path, help="folder of a CLIP model that indexes the images")
     _add_landmarker(parser)
     _add_model(parser)
 
 
 def _add_faces_command(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("picture", type=types.parse_path)
+    parser.add_argument("image", type=types.parse_path)
     _add_landmarker(parser)
 
 

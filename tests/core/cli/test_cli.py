@@ -329,7 +329,7 @@ def test_interrupting_leaves_nothing_behind(
         out.parent.mkdir()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(progress.Bars, "watch", interrupted)
+    monkeypatch.setattr(progress.Bars, "report_chunks", interrupted)
     assert main(request_of(media, out, "audio", "--frames", "1")) == 130
     assert not list(out.parent.iterdir())
 
