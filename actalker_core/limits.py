@@ -75,6 +75,7 @@ SIGMA = Limits("Noise level", 0.0, 1000.0)
 REUSE_STEPS = Limits("Steps that share guidance", 1, 100, integer=True)
 PASSES = Limits("Passes", 1, 4, integer=True)
 WINDOW_FRAMES = Limits("Frames of a window", 1, 1000, integer=True)
+DECODE_FRAMES = Limits("Frames decoded together", 1, 1000, integer=True)
 OVERLAP_FRAMES = Limits("Overlap of windows", 0, 999, integer=True)
 SHIFT_FRAMES = Limits("Shift of windows", 0, 1000, integer=True)
 MAX_TEXT_LENGTH = 250_000

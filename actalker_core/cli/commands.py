@@ -7,7 +7,7 @@ import re
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 
@@ -19,7 +19,6 @@ from ..control.words.bank import Bank, build_bank, extract_bank, read_references
 from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
 from ..diffusion.guidance import GuidanceInterval
-from ..diffusion.windows import Windows
 from ..errors import InputError, quote
 from ..faces import Box, Track, download_landmarker, open_finder
 from ..faces.face import sort_faces
@@ -28,9 +27,8 @@ from ..files.writing import check_suffix, check_writable
 from ..media import check_image_path, check_video_path, load_image, save_image, write_video
 from ..models.actalker.checkpoint import convert, summarize
 from ..models.actalker.config import ModelConfig
-from ..models.actalker.defaults import default_guidance, default_windows, list_warnings
+from ..models.actalker.defaults import default_guidance, default_windows, list_warnings, override
 from ..models.actalker.encoders.motion import encode_expression
-from ..models.actalker.guidance import Guidance
 from ..models.actalker.load import load_model
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import generate
@@ -302,20 +300,20 @@ def _choose_device(name: str) -> torch.device:
 
 def _choose_sampling(options: argparse.Namespace, config: ModelConfig) -> dict[str, Any]:
     """How `generate` samples; warns of what the model does not do well."""
-    guidance = _change(
+    guidance = override(
         default_guidance(config),
         appearance=options.appearance_scale,
         audio=options.audio_scale,
         expression=options.expression_scale,
     )
-    windows = _change(
+    windows = override(
         default_windows(config),
         frames=options.window_frames,
         overlap=options.overlap_frames,
         shift_per_step=options.shift_frames,
         mode=options.window_mode,
     )
-    interval = _change(
+    interval = override(
         GuidanceInterval(),
         guide_from=options.guide_from,
         guide_to=options.guide_to,
@@ -334,11 +332,3 @@ def _choose_sampling(options: argparse.Namespace, config: ModelConfig) -> dict[s
         "interval": interval,
         "passes_at_once": options.passes,
     }
-
-
-T = TypeVar("T", Guidance, Windows, GuidanceInterval)
-
-
-def _change(default: T, **values: Any) -> T:
-    """The default with the values that are given."""
-    return replace(default, **{name: v for name, v in values.items() if v is not None})

@@ -8,8 +8,11 @@ from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.conditioning import condition
+from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.models.actalker.plan import VideoPlan
 from ..common import convert, sockets
+from ..common.defaults import typed
+from ..common.node_text import warn
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
 from .layout import length_inputs, make_signals, plan, regions_of_masks, signal_inputs
@@ -56,6 +59,7 @@ class Conditioning(io.ComfyNode):
                 io.Float.Output("video_fps", tooltip="For Create Video."),
                 io.Audio.Output("trimmed_audio", tooltip="For Create Video; empty without audio."),
             ],
+            hidden=[io.Hidden.unique_id],
             aliases=["talking head", "audio driven", "portrait animation", "image to video"],
         )
 
@@ -91,7 +95,11 @@ class Conditioning(io.ComfyNode):
         )
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         trimmed = None if video.sound is None else convert.to_audio(video.sound)
-        return io.NodeOutput(conditioning, latent, video.frames, fps, trimmed)
+        side_px = min(portrait.height, portrait.width)
+        warnings = list_warnings(encoders.config, short_side_px=side_px, fps=typed(fps))
+        return io.NodeOutput(
+            conditioning, latent, video.frames, video.fps, trimmed, ui=warn(cls, warnings)
+        )
 
 
 def make_conditioning(

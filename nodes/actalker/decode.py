@@ -3,7 +3,9 @@
 import comfy.sd
 from comfy_api.latest import io
 
+from ...actalker_core import limits
 from ..common import sockets
+from ..common.defaults import typed
 from .bridge.vae import decode
 
 
@@ -21,13 +23,10 @@ class Decode(io.ComfyNode):
             [
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 io.Latent.Input("latent", tooltip="Of Sampler or SamplerCustomAdvanced."),
-                io.Int.Input(
+                sockets.own_input(
                     "frames_per_chunk",
-                    default=10,
-                    min=1,
-                    max=1000,
-                    tooltip="Frames decoded together. 10 as released; fewer need less memory and "
-                    "may flicker.",
+                    limits.DECODE_FRAMES,
+                    "Frames decoded together; fewer need less memory and may flicker.",
                 ),
             ],
             [io.Image.Output("frames", tooltip="For Create Video or Paste Back.")],
@@ -38,4 +37,4 @@ class Decode(io.ComfyNode):
     @classmethod
     def execute(cls, vae: comfy.sd.VAE, latent: dict, frames_per_chunk: int) -> io.NodeOutput:
         """One call."""
-        return io.NodeOutput(decode(vae, latent["samples"], frames_per_chunk))
+        return io.NodeOutput(decode(vae, latent["samples"], typed(frames_per_chunk)))

@@ -13,6 +13,7 @@ from ...actalker_core.models.actalker.encoders import identity as identity_encod
 from ...actalker_core.models.actalker.encoders.audio import CUTS
 from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
 from ..common import convert, sockets
+from ..common.defaults import typed
 from ..common.files import face_finder
 from ..common.progress import Bar
 from ..face.portrait import FACE_CHOICES, WHOLE, face_choice, face_inputs, manual_box
@@ -77,9 +78,7 @@ class EncodeAudio(io.ComfyNode):
                     tooltip="For speech over 30 s: seamless overlaps pieces, released has a seam "
                     "every 30 s as the released script.",
                 ),
-                sockets.fps_input(
-                    "fps", 12.5, "Only to count frames; the released model makes 12.5."
-                ),
+                sockets.fps_input("fps", "Of the video; only to count its frames."),
             ],
             [
                 sockets.AudioSignal.Output("audio_signal", tooltip="For Conditioning."),
@@ -96,7 +95,7 @@ class EncodeAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         """One call, and the sound cut to whole frames."""
         sound = convert.from_audio(audio, "Encode Audio")
-        limits.FPS.check(fps)
+        fps = limits.FPS.check(typed(fps) or encoders.config.sampling.fps)
         if max_seconds:
             limits.SECONDS.check(max_seconds)
             sound = sound.trim(min(max_seconds, sound.seconds))
@@ -130,14 +129,8 @@ class EncodeMotion(io.ComfyNode):
             [
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 sockets.frames_input("frames", "The driving clip: IMAGE of any loader, or VIDEO."),
-                sockets.fps_input(
-                    "frames_per_second", 25.0, "Of IMAGE frames; a VIDEO knows its own."
-                ),
-                sockets.fps_input(
-                    "signal_fps",
-                    12.5,
-                    "Values per second. That of the result is enough: 12.5 for the released model.",
-                ),
+                sockets.driving_fps_input(),
+                sockets.fps_input("signal_fps", "Values per second; those of the video suffice."),
                 *face_inputs(),
                 io.Int.Input(
                     "max_frames",
@@ -195,7 +188,8 @@ class EncodeMotion(io.ComfyNode):
         face_box: str = "",
     ) -> io.NodeOutput:
         """Follow the face, then watch it."""
-        clip = convert.read_frames(frames, frames_per_second, signal_fps, max_frames or None)
+        fps = typed(signal_fps) or encoders.config.sampling.fps
+        clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))
         box = manual_box(size, face_mask, face_box)
         track = None if box or face == WHOLE else track_face(clip, face, face_index)

@@ -24,6 +24,7 @@ from ...actalker_core.models.actalker.plan import (
     plan_video,
 )
 from ..common import convert, sockets
+from ..common.defaults import typed
 from ..face.curves import OPEN
 
 END = "end"
@@ -73,7 +74,7 @@ def make_signals(
 def length_inputs() -> list:
     """How long the video is."""
     return [
-        sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+        sockets.fps_input("fps", "Of the video."),
         io.Int.Input(
             "max_frames",
             default=0,
@@ -108,7 +109,7 @@ def plan(
         portrait,
         signals,
         sampling,
-        fps=fps,
+        fps=typed(fps),
         max_frames=max_frames or None,
         extend=None if extend == END else extend,
         audio_gate=audio_gate,

@@ -11,13 +11,20 @@ from comfy_api.latest import io
 
 from ...actalker_core import limits
 from ...actalker_core.diffusion.windows import MODES
-from ...actalker_core.diffusion.windows import Windows as Cut
 from ...actalker_core.models.actalker.conditioning import Conditioning
+from ...actalker_core.models.actalker.config import ModelConfig
 from ...actalker_core.models.actalker.cost import CostEstimate, estimate_cost
+from ...actalker_core.models.actalker.defaults import (
+    default_guidance,
+    default_windows,
+    list_warnings,
+    override,
+)
 from ...actalker_core.models.actalker.denoiser import velocity
 from ...actalker_core.models.actalker.guidance import Guidance, Pass
 from ..common import sockets
-from ..common.node_text import show
+from ..common.defaults import OWN_SHIFT, typed
+from ..common.node_text import show, warn
 from .bridge.guider import (
     NestedGuider,
     Schedule,
@@ -28,38 +35,38 @@ from .bridge.guider import (
 )
 from .bridge.model import check_model, interval_of, windows_of, with_windows
 
-SCALES = {"appearance": (2.0, 1.0), "audio": (7.5, 1.5), "expression": (3.0, 1.5)}
-"""Defaults for the released model, which the widgets have, and for the built-in one."""
 EFFECTS = {
     "appearance": "How closely the portrait's identity is kept",
     "audio": "How strongly the lips follow the audio",
     "expression": "How strongly expression and head follow their signals",
 }
-SCALE_ENDS = [f"{name}_scale_end" for name in SCALES]
+SCALE_ENDS = [f"{name}_scale_end" for name in EFFECTS]
 
 
 def scale_inputs() -> list:
     """Three strengths, each from the first to the last step."""
     return [
-        sockets.fraction_input(
+        sockets.own_input(
             f"{name}_scale_{end}",
-            default,
-            limits.GUIDANCE.minimum,
-            limits.GUIDANCE.maximum,
-            f"{EFFECTS[name]}, at the {end} of sampling. {default:g} is usual, {built_in:g} for "
-            "the built-in model. 1 does not amplify, 0 ignores it.",
+            limits.GUIDANCE,
+            f"{effect}, at the {end} of sampling. 1 does not amplify.",
             0.1,
+            meaning=meaning,
         )
-        for name, (default, built_in) in SCALES.items()
-        for end in ("start", "end")
+        for name, effect in EFFECTS.items()
+        for end, meaning in (("start", "the model's own"), ("end", "as at the start"))
     ]
 
 
-def make_guidance(scales: dict[str, float]) -> Guidance:
-    """The values of `scale_inputs`."""
-    return Guidance(
-        *((scales[f"{name}_scale_start"], scales[f"{name}_scale_end"]) for name in SCALES)
-    )
+def make_guidance(config: ModelConfig, scales: dict[str, float]) -> Guidance:
+    """The values of `scale_inputs` for a model."""
+    guidance = default_guidance(config)
+    for name in EFFECTS:
+        start = typed(scales[f"{name}_scale_start"])
+        first, last = getattr(guidance, name) if start is None else (start, start)
+        end = typed(scales[f"{name}_scale_end"])
+        guidance = override(guidance, **{name: (first, last if end is None else end)})
+    return guidance
 
 
 class Windows(io.ComfyNode):
@@ -71,16 +78,15 @@ class Windows(io.ComfyNode):
         return sockets.schema(
             "Windows",
             "sampling",
-            "How a long video is cut into windows; without this node 25 frames, no overlap, a "
-            "shift of 7 frames per step.",
+            "How a long video is cut into windows; without this node as the model was trained, "
+            "without overlap.",
             [
                 io.Model.Input("model", tooltip="Of Load Model."),
-                io.Int.Input(
+                sockets.own_input(
                     "window_frames",
-                    default=25,
-                    **limits.WINDOW_FRAMES.widget,
-                    tooltip="Frames at a time. 25 is what the model was trained on; fewer need "
-                    "less memory.",
+                    limits.WINDOW_FRAMES,
+                    "Frames at a time; fewer need less memory.",
+                    meaning="as many as the model was trained on",
                 ),
                 io.Int.Input(
                     "overlap_frames",
@@ -89,12 +95,12 @@ class Windows(io.ComfyNode):
                     tooltip="Frames that neighbours share: smoother, and slower by as much. 6 is "
                     "typical, 0 is off.",
                 ),
-                io.Int.Input(
+                sockets.own_input(
                     "shift_frames",
-                    default=7,
-                    **limits.SHIFT_FRAMES.widget,
-                    tooltip="How far the windows move after each step, so that no seam stays in "
-                    "one place. 7 is usual, 0 is off.",
+                    limits.SHIFT_FRAMES,
+                    "How far the windows move after each step, so that no seam stays in one place. "
+                    "0 is off.",
+                    own=OWN_SHIFT,
                 ),
                 io.Combo.Input(
                     "mode",
@@ -104,6 +110,7 @@ class Windows(io.ComfyNode):
                 ),
             ],
             [io.Model.Output("windowed_model", tooltip="For Guider or Sampler.")],
+            hidden=[io.Hidden.unique_id],
             aliases=["context windows", "long video", "sliding window", "overlap"],
             advanced=["shift_frames", "mode"],
         )
@@ -118,9 +125,16 @@ class Windows(io.ComfyNode):
         mode: str,
     ) -> io.NodeOutput:
         """One call."""
-        check_model(model)
-        windows = Cut(window_frames, overlap_frames, shift_frames, mode)
-        return io.NodeOutput(with_windows(model, windows))
+        config = check_model(model).config
+        windows = override(
+            default_windows(config),
+            frames=typed(window_frames),
+            overlap=overlap_frames,
+            shift_per_step=typed(shift_frames, OWN_SHIFT),
+            mode=mode,
+        )
+        warnings = list_warnings(config, windows=windows)
+        return io.NodeOutput(with_windows(model, windows), ui=warn(cls, warnings))
 
 
 class Guider(io.ComfyNode):
@@ -140,6 +154,7 @@ class Guider(io.ComfyNode):
                 *scale_inputs(),
             ],
             [io.Guider.Output("guider", tooltip="For SamplerCustomAdvanced.")],
+            hidden=[io.Hidden.unique_id],
             aliases=["cfg guider", "nested guidance", "guidance scale"],
             advanced=SCALE_ENDS,
         )
@@ -147,7 +162,10 @@ class Guider(io.ComfyNode):
     @classmethod
     def execute(cls, model: ModelPatcher, conditioning: list, **scales: float) -> io.NodeOutput:
         """One call."""
-        return io.NodeOutput(NestedGuider(model, conditioning, make_guidance(scales)))
+        config = check_model(model).config
+        guidance = make_guidance(config, scales)
+        guider = NestedGuider(model, conditioning, guidance)
+        return io.NodeOutput(guider, ui=warn(cls, list_warnings(config, guidance=guidance)))
 
 
 class Sampler(io.ComfyNode):
@@ -187,6 +205,7 @@ class Sampler(io.ComfyNode):
                 ),
             ],
             [io.Latent.Output("sampled_latent", tooltip="For Decode.")],
+            hidden=[io.Hidden.unique_id],
             aliases=["ksampler", "guidance scale", "talking head"],
             advanced=["sampler_name", "scheduler", *SCALE_ENDS, "denoise"],
         )
@@ -205,9 +224,13 @@ class Sampler(io.ComfyNode):
         **scales: float,
     ) -> io.NodeOutput:
         """One call."""
-        guider = NestedGuider(model, conditioning, make_guidance(scales))
+        config = check_model(model).config
+        guidance = make_guidance(config, scales)
+        shown = warn(cls, list_warnings(config, guidance=guidance))
+        guider = NestedGuider(model, conditioning, guidance)
+        steps = typed(steps) or config.sampling.steps
         schedule = Schedule(steps, sampler_name, scheduler, denoise)
-        return io.NodeOutput(sample(guider, latent, seed, schedule))
+        return io.NodeOutput(sample(guider, latent, seed, schedule), ui=shown)
 
 
 class Preflight(io.ComfyNode):
@@ -224,9 +247,7 @@ class Preflight(io.ComfyNode):
             [
                 io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 io.Conditioning.Input("conditioning", tooltip="Of Conditioning (ACTalker)."),
-                io.Int.Input(
-                    "steps", default=25, **limits.STEPS.widget, tooltip="As in the sampler."
-                ),
+                sockets.steps_input("As in the sampler."),
                 io.Boolean.Input(
                     "measure_time", default=True, tooltip="Off counts only, without the model."
                 ),
@@ -249,10 +270,11 @@ class Preflight(io.ComfyNode):
         **scales: float,
     ) -> io.NodeOutput:
         """Count, then measure."""
-        check_model(model)
+        config = check_model(model).config
         clip, windows = conditioning_of(conditioning), windows_of(model)
-        sigmas = Schedule(steps).sigmas(model).tolist()
-        cost = estimate_cost(clip, windows, make_guidance(scales), sigmas, interval_of(model))
+        sigmas = Schedule(typed(steps) or config.sampling.steps).sigmas(model).tolist()
+        guidance = make_guidance(config, scales)
+        cost = estimate_cost(clip, windows, guidance, sigmas, interval_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
             passes = list(Pass)[-cost.passes :]

@@ -10,9 +10,11 @@ from ...actalker_core.control.signals import DrivingSignal, Signals, load_signal
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
-from ...actalker_core.models.actalker.config import SamplingConfig
+from ...actalker_core.models.actalker.config import ModelConfig
 from ..common import convert, files, sockets
+from ..common.defaults import require_config, typed
 from ..common.node_text import show
+from .bridge.load import EncoderBox
 from .layout import (
     length_inputs,
     make_signals,
@@ -242,6 +244,7 @@ class SignalMonitor(io.ComfyNode):
                 sockets.Track.Input(
                     "face_track", optional=True, tooltip="Of Encode Motion: head, eyes and mouth."
                 ),
+                sockets.encoders_input("frame rate and regions"),
             ],
             [io.Image.Output("monitor_image", tooltip="For Preview Image.")],
             aliases=["preview signals", "waveform", "plot motion", "timeline"],
@@ -262,13 +265,16 @@ class SignalMonitor(io.ComfyNode):
         audio_mask: Tensor | None = None,
         expression_mask: Tensor | None = None,
         face_track: Track | None = None,
+        encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
         """Lay out as Conditioning does, then draw."""
+        is_free = encoders is None and typed(fps) is not None
+        config = ModelConfig() if is_free else require_config(encoders, "Signal Monitor", "fps")
         signals = make_signals(audio_signal, expression_signal, pose_signal)
         planned = plan(
             portrait,
             signals,
-            SamplingConfig(),
+            config.sampling,
             fps=fps,
             max_frames=max_frames,
             extend=extend,
@@ -277,11 +283,13 @@ class SignalMonitor(io.ComfyNode):
             sound=None if audio is None else convert.from_audio(audio, "Signal Monitor"),
         )
         pose = planned.signals.pose
-        rotation = None if pose is None else pose.sample(planned.frames, fps).rotation_degrees
+        rotation = (
+            None if pose is None else pose.sample(planned.frames, planned.fps).rotation_degrees
+        )
         picture = draw_monitor(
             MonitorRows(
                 frames=planned.frames,
-                fps=fps,
+                fps=planned.fps,
                 audio=planned.sound,
                 gates=planned.gates,
                 portrait=portrait.image,

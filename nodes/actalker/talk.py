@@ -8,10 +8,12 @@ from torch import Tensor
 from ...actalker_core import limits
 from ...actalker_core.control.regions import STYLES
 from ...actalker_core.faces.portrait import prepare_portrait
-from ...actalker_core.models.actalker.defaults import default_guidance
+from ...actalker_core.models.actalker.defaults import default_guidance, list_warnings
 from ...actalker_core.models.actalker.encode import encode_signals
 from ...actalker_core.models.actalker.plan import EXTENSIONS, RegionChoice
 from ..common import convert, sockets
+from ..common.defaults import typed
+from ..common.node_text import warn
 from ..common.progress import Bar
 from ..face.portrait import WHOLE, face_inputs, find_portrait_face
 from .bridge.guider import NestedGuider, Schedule, sample
@@ -40,14 +42,7 @@ class Talk(io.ComfyNode):
                 io.Vae.Input("vae", tooltip="Of Load Model."),
                 io.Image.Input("portrait_image", tooltip="The picture to animate."),
                 *sockets.noise_inputs(),
-                io.Int.Input(
-                    "short_side_px",
-                    default=576,
-                    **limits.SHORT_SIDE_PX.widget,
-                    step=64,
-                    tooltip="Shorter side of the video. 576 for the released model, 128 for the "
-                    "built-in one.",
-                ),
+                sockets.short_side_input("Shorter side of the video, in steps of 64."),
                 io.Int.Input(
                     "max_frames",
                     default=0,
@@ -55,7 +50,7 @@ class Talk(io.ComfyNode):
                     max=limits.FRAMES.maximum,
                     tooltip="At most so many frames. 0 is as long as speech and clip last.",
                 ),
-                sockets.fps_input("fps", 12.5, "Of the video. The released model makes 12.5."),
+                sockets.fps_input("fps", "Of the video."),
                 io.Combo.Input(
                     "regions",
                     options=list(STYLES),
@@ -73,9 +68,7 @@ class Talk(io.ComfyNode):
                     "Which face of the portrait; in the clip the largest is followed. whole "
                     "picture takes both as they are, for drawn faces that nothing finds."
                 ),
-                sockets.fps_input(
-                    "frames_per_second", 25.0, "Of IMAGE frames; a VIDEO knows its own."
-                ),
+                sockets.driving_fps_input(),
                 io.Audio.Input("audio", optional=True, tooltip="Speech, for the lips."),
                 sockets.frames_input(
                     "driving_frames",
@@ -98,6 +91,7 @@ class Talk(io.ComfyNode):
                 "animate portrait",
                 "face reenactment",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=["fps", "extend", "face_index"],
             essentials=sockets.VIDEO_GENERATION,
         )
@@ -123,10 +117,15 @@ class Talk(io.ComfyNode):
         driving_frames: object = None,
     ) -> io.NodeOutput:
         """What the single nodes do, one after another."""
-        check_model(model)
+        config = check_model(model).config
+        warnings = list_warnings(config, short_side_px=typed(short_side_px), fps=typed(fps))
+        warning = warn(cls, warnings)
+        fps = typed(fps) or config.sampling.fps
         image = convert.first_image(portrait_image)
         portrait = prepare_portrait(
-            image, find_portrait_face(image, face, face_index), short_side_px
+            image,
+            find_portrait_face(image, face, face_index),
+            typed(short_side_px) or config.sampling.short_side_px,
         )
         sound = None if audio is None else convert.from_audio(audio, "Talk")
         frames, track = None, None
@@ -144,7 +143,7 @@ class Talk(io.ComfyNode):
         video = plan(
             portrait,
             signals,
-            encoders.config.sampling,
+            config.sampling,
             fps=fps,
             max_frames=max_frames,
             extend=extend,
@@ -153,8 +152,9 @@ class Talk(io.ComfyNode):
         )
         identity = encode_identity(encoders, portrait)
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
-        guider = NestedGuider(model, conditioning, default_guidance(encoders.config))
-        sampled = sample(guider, latent, seed, Schedule(steps))
-        shown = decode(vae, sampled["samples"], encoders.config.sampling.decode_frames)
+        guider = NestedGuider(model, conditioning, default_guidance(config))
+        schedule = Schedule(typed(steps) or config.sampling.steps)
+        sampled = sample(guider, latent, seed, schedule)
+        shown = decode(vae, sampled["samples"])
         trimmed = None if video.sound is None else convert.to_audio(video.sound)
-        return io.NodeOutput(shown, trimmed, fps)
+        return io.NodeOutput(shown, trimmed, fps, ui=warning)

@@ -16,6 +16,7 @@ from ...actalker_core.faces.box import image_box
 from ...actalker_core.models.actalker.encoders.motion import encode_expression
 from ...actalker_core.text import check_text
 from ..common import convert, files, sockets
+from ..common.defaults import require_config, typed
 from ..common.progress import Bar
 from ..face.portrait import WHOLE
 from .bridge.load import EncoderBox
@@ -185,7 +186,7 @@ class TextExpression(io.ComfyNode):
                     3.0,
                     "0 is neutral, 1 the expression as it is in the bank, more exaggerates.",
                 ),
-                sockets.fps_input("signal_fps", 12.5, "Values per second; that of the result."),
+                sockets.fps_input("signal_fps", "Values per second; those of the video suffice."),
                 io.Combo.Input(
                     "match_by",
                     options=list(MATCHES),
@@ -206,6 +207,7 @@ class TextExpression(io.ComfyNode):
                     "Lower chooses fewer entries of the bank. 0.1 suits CLIP, 0.25 blendshapes; "
                     "words do not use it.",
                 ),
+                sockets.encoders_input("frame rate"),
             ],
             [sockets.ExpressionSignal.Output("expression_signal", tooltip="For Conditioning.")],
             aliases=["emotion", "expression prompt", "text to expression", "facial expression"],
@@ -223,13 +225,17 @@ class TextExpression(io.ComfyNode):
         match_by: str,
         clip_folder: str,
         temperature: float,
+        encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
         """One call."""
+        rate_hz = typed(signal_fps)
+        if rate_hz is None:
+            rate_hz = require_config(encoders, "Text Expression", "signal_fps").sampling.fps
         matcher = _matcher(bank, match_by, clip_folder, temperature)
         moments = parse_prompt(text)
         return io.NodeOutput(
             express_words(
-                moments, bank, matcher, seconds=seconds, rate_hz=signal_fps, strength=strength
+                moments, bank, matcher, seconds=seconds, rate_hz=rate_hz, strength=strength
             )
         )
 

@@ -1,7 +1,12 @@
 """Text that a node shows on itself."""
 
+import logging
+from collections.abc import Sequence
+
 from comfy_api.latest import io, ui
 from server import PromptServer
+
+log = logging.getLogger(__name__)
 
 LINE_BREAK = "  \n"
 """Nodes 2.0 reads the text as Markdown, where an end of line alone is a space."""
@@ -24,3 +29,10 @@ def show(node: type[io.ComfyNode], text: str) -> ui.PreviewText:
     if number is not None and watcher is not None:
         server.send_progress_text(text, number, sid=watcher)
     return ui.PreviewText(text)
+
+
+def warn(node: type[io.ComfyNode], warnings: Sequence[str]) -> ui.PreviewText | None:
+    """Log warnings and show them on a node that is running; without any, nothing."""
+    for warning in warnings:
+        log.warning("%s: %s", node.define_schema().display_name, warning)
+    return show(node, "\n".join(warnings)) if warnings else None

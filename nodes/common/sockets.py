@@ -6,6 +6,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...actalker_core import limits
+from .defaults import OWN
 
 VIDEO_GENERATION = "Video Generation"
 """Of newer ComfyUI's categories of essential nodes, the one that this pack belongs to."""
@@ -83,9 +84,64 @@ def frames_input(id: str, tooltip: str, optional: bool = False) -> Any:
     return io.MultiType.Input(id, [io.Image, io.Video], optional=optional, tooltip=tooltip)
 
 
-def fps_input(id: str, default: float, tooltip: str) -> io.Float.Input:
-    """Frames per second."""
-    return io.Float.Input(id, default=default, **limits.FPS.widget, step=0.01, tooltip=tooltip)
+def own_input(
+    id: str,
+    bounds: limits.Limits,
+    tooltip: str,
+    step: float = 1,
+    *,
+    own: int = OWN,
+    meaning: str = "the model's own",
+) -> Any:
+    """A number that is the model's own until another is typed.
+
+    Args:
+        bounds: of what is typed.
+        own: the default, which leaves the number to the model; another than 0 where 0 is a value.
+        meaning: of the default, for the tooltip.
+    """
+    kind = io.Int if bounds.integer else io.Float
+    return kind.Input(
+        id,
+        default=own if bounds.integer else float(own),
+        min=min(own, bounds.minimum),
+        max=bounds.maximum,
+        step=step,
+        tooltip=f"{tooltip} {own}: {meaning}.",
+    )
+
+
+def fps_input(id: str, tooltip: str) -> Any:
+    """Frames per second of the video."""
+    return own_input(id, limits.FPS, tooltip, 0.01)
+
+
+def short_side_input(tooltip: str) -> Any:
+    """Size of the video."""
+    return own_input("short_side_px", limits.SHORT_SIDE_PX, tooltip, 64)
+
+
+def steps_input(tooltip: str) -> Any:
+    """Sampling steps."""
+    return own_input("steps", limits.STEPS, tooltip)
+
+
+def encoders_input(use: str) -> Any:
+    """Encoders for a node that encodes nothing, but asks for the model's own values."""
+    return Encoders.Input(
+        "encoders", optional=True, tooltip=f"Of Load Model, for the model's own {use}."
+    )
+
+
+def driving_fps_input() -> io.Float.Input:
+    """Frames per second of a driving clip, which no model decides."""
+    return io.Float.Input(
+        "frames_per_second",
+        default=25.0,
+        **limits.FPS.widget,
+        step=0.01,
+        tooltip="Of IMAGE frames; a VIDEO knows its own.",
+    )
 
 
 def fraction_input(
@@ -105,10 +161,5 @@ def noise_inputs() -> list[Any]:
             control_after_generate=True,
             tooltip="Of the noise: the same seed gives the same video.",
         ),
-        io.Int.Input(
-            "steps",
-            default=25,
-            **limits.STEPS.widget,
-            tooltip="25 is usual, 12 for the built-in model; fewer are faster.",
-        ),
+        steps_input("Fewer are faster and rougher."),
     ]

@@ -12,9 +12,12 @@ from ...actalker_core.faces import Box, Face, FaceFinder, choose_face, find_face
 from ...actalker_core.faces.box import check_box, image_box
 from ...actalker_core.faces.face import ORDERS, box_of_mask, face_in_box
 from ...actalker_core.faces.portrait import Portrait, paste_back, prepare_portrait
+from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
+from ..common.defaults import Configured, face_enlarged, require_config, typed
 from ..common.files import face_finder
+from ..common.node_text import warn
 from ..common.progress import Bar
 
 INDEX, WHOLE = "index", "whole picture"
@@ -55,14 +58,7 @@ class PreparePortrait(io.ComfyNode):
             "Finds the face, crops if asked, and sizes the picture for the model.",
             [
                 io.Image.Input("image", tooltip="The picture to animate; the first of a batch."),
-                io.Int.Input(
-                    "short_side_px",
-                    default=576,
-                    **limits.SHORT_SIDE_PX.widget,
-                    step=64,
-                    tooltip="Shorter side of the result. 576 for the released model, 128 for the "
-                    "built-in one.",
-                ),
+                sockets.short_side_input("Shorter side of the result, in steps of 64."),
                 *face_inputs(),
                 sockets.fraction_input(
                     "expand",
@@ -90,6 +86,7 @@ class PreparePortrait(io.ComfyNode):
                     optional=True,
                     tooltip="x0,y0,x1,y1 in pixels, instead of finding it. Empty finds it.",
                 ),
+                sockets.encoders_input("size"),
             ],
             [
                 sockets.Portrait.Output(
@@ -106,6 +103,7 @@ class PreparePortrait(io.ComfyNode):
                 "resize portrait",
                 "portrait animation",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=["face_index", "aspect", "face_box"],
         )
 
@@ -120,19 +118,29 @@ class PreparePortrait(io.ComfyNode):
         aspect: float,
         face_mask: Tensor | None = None,
         face_box: str = "",
+        encoders: Configured | None = None,
     ) -> io.NodeOutput:
         """Find, then fit."""
+        side_px = typed(short_side_px)
+        if side_px is None:
+            config = require_config(encoders, "Prepare Portrait", "short_side_px")
+            side_px = config.sampling.short_side_px
+        warnings = [] if encoders is None else list_warnings(encoders.config, short_side_px=side_px)
         picture = convert.first_image(image)
         given = manual_face(picture, face, face_mask, face_box)
         faces = face_finder().find(picture) if given is None else [given]
         size = (int(picture.shape[1]), int(picture.shape[2]))
         chosen = given or choose_face(faces, face_choice(face, face_index), size, "picture")
         portrait = prepare_portrait(
-            picture, chosen, short_side_px, expand=expand or None, aspect=aspect or None
+            picture, chosen, side_px, expand=expand or None, aspect=aspect or None
         )
-        region = regions.draw_region("face", portrait.face, portrait.height, portrait.width)
+        region = regions.draw_region(
+            "face", portrait.face, portrait.height, portrait.width, face_enlarged(encoders)
+        )
         shown = convert.to_image(portrait.image[None])
-        return io.NodeOutput(portrait, shown, convert.to_mask(region), len(faces))
+        return io.NodeOutput(
+            portrait, shown, convert.to_mask(region), len(faces), ui=warn(cls, warnings)
+        )
 
 
 def find_portrait_face(picture: Tensor, face: str, index: int) -> Face:

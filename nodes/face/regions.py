@@ -11,6 +11,7 @@ from ...actalker_core.faces.portrait import Portrait, resize_mask
 from ...actalker_core.models.actalker.plan import faces_in_portrait
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
+from ..common.defaults import Configured, face_enlarged
 
 BOTH, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
 SIGNALS = (BOTH, AUDIO_ONLY, EXPRESSION_ONLY)
@@ -77,6 +78,7 @@ class RegionMasks(io.ComfyNode):
                     tooltip="Regions that follow the face of a clip framed as the result, one mask "
                     "per frame: its size is that of the portrait, its signal_fps the video's fps.",
                 ),
+                sockets.encoders_input("size of the face box"),
             ],
             [
                 io.Mask.Output("audio_mask", tooltip="For Conditioning."),
@@ -101,9 +103,11 @@ class RegionMasks(io.ComfyNode):
         own_audio_mask: Tensor | None = None,
         own_expression_mask: Tensor | None = None,
         face_track: Track | None = None,
+        encoders: Configured | None = None,
     ) -> io.NodeOutput:
         """Style, then written regions, then drawn ones."""
         check_choice("signals", signals, SIGNALS)
+        enlarged = face_enlarged(encoders)
         faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)
         styled = regions.draw_style_masks(
             style,
@@ -112,11 +116,12 @@ class RegionMasks(io.ComfyNode):
             portrait.width,
             with_audio=signals != EXPRESSION_ONLY,
             with_expression=signals != AUDIO_ONLY,
+            face_enlarged=enlarged,
         )
         written = (audio_region, expression_region)
         drawn = (own_audio_mask, own_expression_mask)
         audio, expression = (
-            _region(portrait, faces, mask, text, own, grow_px)
+            _region(portrait, faces, mask, text, own, grow_px, enlarged)
             for mask, text, own in zip(styled, written, drawn, strict=True)
         )
         if len(audio) != len(expression) and 1 not in (len(audio), len(expression)):
@@ -136,9 +141,10 @@ def _region(
     written: str,
     own: Tensor | None,
     grow_px: int,
+    enlarged: float,
 ) -> Tensor:
     if own is not None:
         return resize_mask(convert.from_mask(own), portrait.crop)
     if check_text("Region", written).strip():
-        styled = regions.draw_region(written, faces, portrait.height, portrait.width)
+        styled = regions.draw_region(written, faces, portrait.height, portrait.width, enlarged)
     return regions.grow_mask(styled, grow_px)

@@ -68,7 +68,7 @@ def usable(
         "EncodeAudio": {"encoders": given["encoders"], "audio": speech(0.5)},
         "EncodeMotion": {"encoders": given["encoders"], "frames": image(frames=4), "face": WHOLE},
         "ExpressionBank": {"encoders": given["encoders"], "images": image(), "face": WHOLE},
-        "TextExpression": {"bank": given["bank"], "match_by": "CLIP"},
+        "TextExpression": {"bank": given["bank"], "match_by": "CLIP", "signal_fps": 12.5},
         "EditSignal": {"expression_signal": given["expression"]},
         "LoadSignals": {},
         "RegionMasks": {"portrait": given["portrait"]},
@@ -77,6 +77,7 @@ def usable(
             "portrait": given["portrait"],
             "audio_signal": given["audio"],
             "expression_signal": given["expression"],
+            "fps": 12.5,
         },
         "Windows": {"model": given["model"]},
         "Sampler": sampled | {"latent": clip[1], "steps": 1},
@@ -678,7 +679,7 @@ def test_wrong_driving_frames_are_refused(comfy: Comfy, usable: Any) -> None:
 # Numbers ------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("length", "overlap"), [(0, 0), (4, 4), (4, 9), (4, -1)])
+@pytest.mark.parametrize(("length", "overlap"), [(-1, 0), (4, 4), (4, 9), (4, -1)])
 def test_windows_that_do_not_advance_are_refused(
     comfy: Comfy, given: Any, length: int, overlap: int
 ) -> None:
@@ -686,7 +687,7 @@ def test_windows_that_do_not_advance_are_refused(
     assert "expected" in refused(comfy, "Windows", **cut)
 
 
-@pytest.mark.parametrize("side", [0, 63, 100])
+@pytest.mark.parametrize("side", [-64, 63, 100])
 def test_a_side_that_is_no_multiple_is_refused(comfy: Comfy, usable: Any, side: int) -> None:
     message = refused(
         comfy, "PreparePortrait", **(usable["PreparePortrait"] | {"short_side_px": side})

@@ -562,7 +562,12 @@ def test_words_choose_moments_of_a_driving_clip(comfy: Comfy, separate: Graph, n
         "bank": node(
             "BankOfSignal", expression_signal=["watch", 0], moments="0s: neutral; 0.3s: joyful"
         ),
-        "words": node("TextExpression", bank=["bank", 0], text="0s: neutral; 0.2s: happy"),
+        "words": node(
+            "TextExpression",
+            bank=["bank", 0],
+            encoders=["load", 1],
+            text="0s: neutral; 0.2s: happy",
+        ),
     }
     separate["conditioning"]["inputs"]["expression_signal"] = ["words", 0]
     succeeded(comfy, separate)
@@ -581,7 +586,9 @@ def test_words_choose_pictures_of_a_bank(comfy: Comfy, separate: Graph, node: An
             captions="joyful\nneutral",
             face="whole picture",
         ),
-        "words": node("TextExpression", bank=["bank", 0], text="0s: neutral; 2s: joyful"),
+        "words": node(
+            "TextExpression", bank=["bank", 0], encoders=["load", 1], text="0s: neutral; 2s: joyful"
+        ),
         "watched": node(
             "EncodeMotion", encoders=["load", 1], frames=["grey", 0], face="whole picture"
         ),
@@ -601,6 +608,7 @@ def test_words_choose_pictures_of_a_bank(comfy: Comfy, separate: Graph, node: An
 def test_the_monitor_draws_a_picture(comfy: Comfy, separate: Graph, node: Any) -> None:
     separate["monitor"] = node(
         "SignalMonitor",
+        encoders=["load", 1],
         portrait=["portrait", 0],
         audio_signal=["hear", 0],
         expression_signal=["watch", 0],

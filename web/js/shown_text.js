@@ -4,7 +4,11 @@
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 
-const SHOWING = ["ACTalker_ConvertCheckpoint", "ACTalker_Preflight", "ACTalker_SaveSignals"];
+const SHOWING = [
+    "ACTalker_ConvertCheckpoint", "ACTalker_Preflight", "ACTalker_SaveSignals",
+    "ACTalker_Talk", "ACTalker_PreparePortrait", "ACTalker_Conditioning", // these only warnings
+    "ACTalker_Windows", "ACTalker_Guider", "ACTalker_Sampler",
+];
 const TEXT_WIDGET = "$$node-text-preview"; // the front end's own
 const LETTER_PX = 6, LINE_PX = 16, MARGIN_PX = 40;
 
@@ -27,6 +31,14 @@ function makeRoom(node, widget, text) {
     node.setSize([width, Math.max(height, node.computeSize()[1])]);
     node.setDirtyCanvas?.(true, true);
 }
+
+function clear(node) {
+    const widget = node?.widgets?.find(({ name }) => name === TEXT_WIDGET);
+    if (widget && SHOWING.includes(node.type)) widget.value = "";
+}
+
+// A warning is true of the values that it was given for: what runs anew may have none to give.
+api.addEventListener("executing", ({ detail }) => clear(app.graph?.getNodeById(detail)));
 
 app.registerExtension({
     name: "ACTalker.ShownText",

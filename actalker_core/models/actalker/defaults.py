@@ -1,5 +1,9 @@
 """A model's own values for sampling, and what it does not do well beyond them."""
 
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from ...diffusion.guidance_cache import GuidanceInterval
 from ...diffusion.windows import Windows
 from .config import ModelConfig
 from .guidance import Guidance
@@ -19,6 +23,14 @@ def default_guidance(config: ModelConfig) -> Guidance:
 def default_windows(config: ModelConfig) -> Windows:
     """Windows of the length that the model was trained on."""
     return Windows(config.unet.num_frames, 0, config.sampling.shift_frames)
+
+
+Choice = TypeVar("Choice", Guidance, Windows, GuidanceInterval)
+
+
+def override(default: Choice, **values: Any) -> Choice:
+    """The default with the values that are chosen; None leaves one as it is."""
+    return replace(default, **{name: v for name, v in values.items() if v is not None})
 
 
 def list_warnings(

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ....actalker_core.errors import InputError
-from ....actalker_core.models.actalker.config import ModelConfig
+from ....actalker_core.limits import DECODE_FRAMES
+from ....actalker_core.models.actalker.config import ModelConfig, SamplingConfig
 from ....actalker_core.ops.finite import check_decoded, check_latents
 from ...common.progress import Bar
 
@@ -105,15 +106,21 @@ def _bytes(pixels: int, dtype: torch.dtype, each: float) -> float:
     return pixels * each * comfy.model_management.dtype_size(dtype)
 
 
-def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int) -> Tensor:
+def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = None) -> Tensor:
     """Decode with a progress bar that can cancel, a fixed number of frames at a time.
 
-    Another pack's VAE is asked for as many frames at once.
+    Args:
+        frames_per_chunk: of another pack's VAE too; None for the model's own.
 
     Raises:
+        InputError: a number outside `limits.DECODE_FRAMES`.
         NotFiniteError: latents or pictures are NaN or infinite.
     """
     check_latents(samples, "Decode")
+    if frames_per_chunk is None:
+        own = isinstance(vae, TemporalVAE)
+        frames_per_chunk = vae.frames_per_chunk if own else SamplingConfig().decode_frames
+    DECODE_FRAMES.check(frames_per_chunk)
     chunks = (
         vae.decode_chunks(samples, frames_per_chunk)
         if isinstance(vae, TemporalVAE)

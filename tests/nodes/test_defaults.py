@@ -1,0 +1,284 @@
+"""A widget that is left alone takes the model's own value; what is typed is kept, and warned of."""
+
+import logging
+import re
+from collections.abc import Iterator
+from dataclasses import is_dataclass, replace
+from typing import Any
+
+import pytest
+import torch
+from helpers.host import Comfy, image, speech
+
+SIDE_PX, STEPS, FPS, WINDOW, SHIFT, CHUNK = 64, 2, 10.0, 3, 2, 2
+SCALES = {"appearance": 1.5, "audio": 2.5, "expression": 1.25}
+WHOLE = "whole picture"
+Key = tuple[str, str]
+
+SCALE_WIDGETS = {
+    (node, f"{name}_scale_{end}"): (scale, scale + 0.5)
+    for node in ("Guider", "Sampler", "Preflight")
+    for name, scale in SCALES.items()
+    for end in ("start", "end")
+}
+WIDGETS: dict[Key, tuple[float, float]] = {
+    ("Talk", "steps"): (STEPS, 1),
+    ("Talk", "short_side_px"): (SIDE_PX, 128),
+    ("Talk", "fps"): (FPS, 8.0),
+    ("PreparePortrait", "short_side_px"): (SIDE_PX, 128),
+    ("EncodeAudio", "fps"): (FPS, 8.0),
+    ("EncodeMotion", "signal_fps"): (FPS, 8.0),
+    ("TextExpression", "signal_fps"): (FPS, 8.0),
+    ("SignalMonitor", "fps"): (FPS, 8.0),
+    ("Conditioning", "fps"): (FPS, 8.0),
+    ("Windows", "window_frames"): (WINDOW, 2),
+    ("Windows", "shift_frames"): (SHIFT, 0),
+    ("Preflight", "steps"): (STEPS, 3),
+    ("Sampler", "steps"): (STEPS, 1),
+    ("Decode", "frames_per_chunk"): (CHUNK, 4),
+    **SCALE_WIDGETS,
+}
+"""The model's own value, and another one."""
+UNCOUNTED = {key for key in SCALE_WIDGETS if key[0] == "Preflight"}
+"""Its report counts passes, which these values do not change."""
+OWN_NUMBERS = {
+    *("steps", "short_side_px", "fps", "signal_fps"),
+    *("window_frames", "shift_frames", "frames_per_chunk"),
+    *(key for _, key in SCALE_WIDGETS),
+}
+
+
+@pytest.fixture(scope="module")
+def usable(comfy: Comfy, loaded: Any) -> Iterator[dict[str, dict[str, Any]]]:
+    """Inputs of each node, for a model whose values are those of no other."""
+    model, encoders, vae = loaded
+    usual, chunk = encoders.config, vae.frames_per_chunk
+    sampling = replace(
+        usual.sampling,
+        short_side_px=SIDE_PX,
+        steps=STEPS,
+        fps=FPS,
+        shift_frames=SHIFT,
+        **{f"{name}_scale": scale for name, scale in SCALES.items()},
+    )
+    unet = replace(usual.unet, num_frames=WINDOW)
+    model.model.config = encoders.config = replace(usual, sampling=sampling, unet=unet)
+    vae.frames_per_chunk = CHUNK
+    with torch.inference_mode():
+        yield _inputs(comfy, model, encoders, vae)
+    model.model.config = encoders.config = usual
+    vae.frames_per_chunk = chunk
+
+
+def _inputs(comfy: Comfy, model: Any, encoders: Any, vae: Any) -> dict[str, dict[str, Any]]:
+    picture, sound, clip = image(), speech(0.5), image(frames=12)
+    prepare = {"image": picture, "face": WHOLE, "encoders": encoders}
+    portrait = comfy.call("PreparePortrait", **prepare)[0]
+    watch = {"encoders": encoders, "frames": clip, "face": WHOLE}
+    expression, pose, *_ = comfy.call("EncodeMotion", **watch)
+    hear = {"encoders": encoders, "audio": sound}
+    driven = {
+        "portrait": portrait,
+        "audio_signal": comfy.call("EncodeAudio", **hear)[0],
+        "expression_signal": expression,
+        "pose_signal": pose,
+        "encoders": encoders,
+    }
+    identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]
+    condition = driven | {"vae": vae, "identity": identity}
+    conditioning, latent, *_ = comfy.call("Conditioning", **condition)
+    moments = {"moments": "0s: neutral; 0.3s: joyful"}
+    bank = comfy.call("BankOfSignal", expression_signal=expression, **moments)[0]
+    sampled = {"model": model, "conditioning": conditioning}
+    parts = {"model": model, "encoders": encoders, "vae": vae}
+    driving = {"portrait_image": picture, "audio": sound, "driving_frames": clip}
+    return {
+        "Talk": parts | driving | {"face": WHOLE},
+        "PreparePortrait": prepare,
+        "EncodeAudio": hear,
+        "EncodeMotion": watch,
+        "TextExpression": {"bank": bank, "seconds": 0.5, "text": "0s: neutral"}
+        | {"encoders": encoders},
+        "SignalMonitor": driven,
+        "Conditioning": condition,
+        "Windows": {"model": model},
+        "Preflight": sampled | {"measure_time": False},
+        "Guider": sampled,
+        "Sampler": sampled | {"latent": latent},
+        "Decode": {"vae": vae, "latent": latent},
+    }
+
+
+def run(comfy: Comfy, node: str, inputs: dict[str, Any]) -> Any:
+    """All that the node answers, its text besides its outputs."""
+    kind = comfy.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{node}"]
+    return kind.EXECUTE_NORMALIZED(**comfy.filled(f"ACTalker_{node}", inputs))
+
+
+def comparable(given: Any) -> Any:
+    """Numbers in place of objects that are never equal."""
+    if hasattr(given, "guidance"):
+        return given.guidance
+    if hasattr(given, "model_options"):
+        return given.model_options.get("transformer_options", {}).get("actalker_windows")
+    if isinstance(given, torch.Tensor):
+        return given.shape, given.flatten().tolist()
+    if isinstance(given, str):  # a report, whose third line tells the memory that is free
+        return given.splitlines()[:2]
+    if isinstance(given, list | tuple):
+        return [comparable(each) for each in given]
+    if isinstance(given, dict):
+        return {key: comparable(each) for key, each in given.items()}
+    if is_dataclass(given):
+        return comparable(vars(given))
+    return given
+
+
+def outcome(comfy: Comfy, usable: Any, node: str, **typed: float) -> Any:
+    return comparable(run(comfy, node, usable[node] | typed).args)
+
+
+# Values -------------------------------------------------------------------------------------------
+
+
+def test_these_are_all_numbers_that_a_model_has_of_its_own(comfy: Comfy) -> None:
+    found = {
+        (node.removeprefix("ACTalker_"), key): options["default"]
+        for node in comfy.nodes.NODE_CLASS_MAPPINGS
+        if node.startswith("ACTalker_")
+        for kind in ("required", "optional")
+        for key, (_, *more) in comfy.info(node)["input"].get(kind, {}).items()
+        for options in more
+        if key in OWN_NUMBERS
+    }
+    assert found == {key: -1 if key[1] == "shift_frames" else 0 for key in WIDGETS}
+
+
+@pytest.mark.parametrize(("node", "key"), WIDGETS)
+def test_a_widget_left_alone_takes_the_model_s_own_value(
+    comfy: Comfy, usable: Any, node: str, key: str
+) -> None:
+    own, other = WIDGETS[node, key]
+    left = outcome(comfy, usable, node)
+    assert left == outcome(comfy, usable, node, **{key: own})
+    if (node, key) not in UNCOUNTED:
+        assert left != outcome(comfy, usable, node, **{key: other})
+
+
+def test_a_strength_that_is_typed_stays_to_the_end(comfy: Comfy, usable: Any) -> None:
+    typed = {"audio_scale_start": 4.0}
+    both = typed | {"audio_scale_end": 4.0}
+    assert outcome(comfy, usable, "Guider", **typed) == outcome(comfy, usable, "Guider", **both)
+
+
+def test_a_typed_strength_is_that_of_the_guidance(comfy: Comfy, usable: Any) -> None:
+    typed = {"audio_scale_start": 4.0, "audio_scale_end": 1.0}
+    (guider,) = run(comfy, "Guider", usable["Guider"] | typed).args
+    assert guider.guidance.audio == (4.0, 1.0)
+    assert guider.guidance.expression == (SCALES["expression"],) * 2
+
+
+@pytest.mark.parametrize(
+    ("node", "key"),
+    [
+        ("PreparePortrait", "short_side_px"),
+        ("TextExpression", "signal_fps"),
+        ("SignalMonitor", "fps"),
+    ],
+)
+def test_without_encoders_a_number_has_to_be_typed(
+    comfy: Comfy, usable: Any, node: str, key: str
+) -> None:
+    alone = {name: given for name, given in usable[node].items() if name != "encoders"}
+    with pytest.raises(comfy.core("errors").InputError, match=f"{key} is 0.*Connect encoders"):
+        run(comfy, node, alone)
+    own, _ = WIDGETS[node, key]
+    assert comparable(run(comfy, node, alone | {key: own}).args) == outcome(comfy, usable, node)
+
+
+@pytest.mark.parametrize("style", ["face", "paper", "halves"])
+def test_regions_are_drawn_for_the_model_whose_encoders_are_connected(
+    comfy: Comfy, usable: Any, style: str
+) -> None:
+    given = usable["SignalMonitor"]
+    encoders = given["encoders"]
+    face = comfy.core("faces").Face((20, 20, 40, 40), confidence=1.0)
+    chosen = {"portrait": replace(given["portrait"], face=face), "style": style}
+    masks = [run(comfy, "RegionMasks", chosen | {"encoders": encoders}).args[1].sum()]
+    usual = encoders.config
+    encoders.config = replace(usual, sampling=replace(usual.sampling, face_enlarged=2.0))
+    masks.append(run(comfy, "RegionMasks", chosen | {"encoders": encoders}).args[1].sum())
+    encoders.config = usual
+    assert masks[0] == run(comfy, "RegionMasks", chosen).args[1].sum()
+    assert masks[1] > 1.5 * masks[0]
+
+
+# Warnings -----------------------------------------------------------------------------------------
+
+BEYOND = [
+    ("Talk", {"short_side_px": 128}, "Size: .* 64 px, got 128"),
+    ("Talk", {"fps": 30.0}, "Frame rate: .* 10 fps, got 30"),
+    ("PreparePortrait", {"short_side_px": 128}, "Size: .* 64 px, got 128"),
+    ("Conditioning", {"fps": 30.0}, "Frame rate: .* 10 fps, got 30"),
+    ("Windows", {"window_frames": 9}, "Windows: .* 3 frames at a time, got 9"),
+    ("Guider", {"audio_scale_start": 20.0}, "audio scale of this model is 2.5, got 20"),
+    ("Sampler", {"expression_scale_end": 20.0}, "expression scale of this model is 1.25, got 20"),
+]
+
+
+@pytest.mark.parametrize(("node", "typed", "expected"), BEYOND)
+def test_what_the_model_cannot_do_is_warned_of_on_the_node(
+    comfy: Comfy,
+    usable: Any,
+    node: str,
+    typed: dict[str, float],
+    expected: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        shown = run(comfy, node, usable[node] | typed).ui
+    (text,) = shown.as_dict()["text"]
+    assert re.search(expected, text)
+    logged = [line for line in caplog.messages if re.search(expected, line)]
+    assert len(logged) == 1
+
+
+@pytest.mark.parametrize("node", sorted({node for node, *_ in BEYOND}))
+def test_the_model_s_own_values_are_not_warned_of(comfy: Comfy, usable: Any, node: str) -> None:
+    assert run(comfy, node, usable[node]).ui is None
+
+
+def test_a_portrait_of_another_size_is_warned_of_where_the_model_is_known(
+    comfy: Comfy, usable: Any
+) -> None:
+    small = {"image": image(), "face": WHOLE, "short_side_px": 128}
+    shown = run(comfy, "PreparePortrait", small)
+    assert shown.ui is None
+    (text,) = run(
+        comfy, "Conditioning", usable["Conditioning"] | {"portrait": shown.args[0]}
+    ).ui.as_dict()["text"]
+    assert text.startswith("Size")
+
+
+def test_a_warning_comes_with_the_result_of_a_queued_graph(comfy: Comfy) -> None:
+    graph = {
+        "load": comfy.node("LoadModel", checkpoint="built-in"),
+        "picture": comfy.node("EmptyImage", width=64, height=64, color=0x123456),
+        "portrait": comfy.node(
+            "PreparePortrait",
+            image=["picture", 0],
+            encoders=["load", 1],
+            face=WHOLE,
+            short_side_px=64,
+        ),
+        "shown": comfy.node("PreviewImage", images=["portrait", 1]),
+    }
+    ran = comfy.queue(graph)
+    assert ran.success, ran.message
+    texts = [
+        data["output"]["text"]
+        for event, data in ran.events
+        if event == "executed" and data["node"] == "portrait"
+    ]
+    assert len(texts) == 1
+    assert "128 px, got 64" in texts[0][0]
