@@ -11,7 +11,7 @@ from ...actalker_core.models.actalker.conditioning import condition
 from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.models.actalker.plan import VideoPlan
 from ..common import convert, sockets
-from ..common.defaults import typed
+from ..common.defaults import to_option
 from ..common.node_text import warn
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
@@ -96,7 +96,7 @@ class Conditioning(io.ComfyNode):
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         trimmed = None if video.sound is None else convert.to_audio(video.sound)
         side_px = min(portrait.height, portrait.width)
-        warnings = list_warnings(encoders.config, short_side_px=side_px, fps=typed(fps))
+        warnings = list_warnings(encoders.config, short_side_px=side_px, fps=to_option(fps))
         return io.NodeOutput(
             conditioning, latent, video.frames, video.fps, trimmed, ui=warn(cls, warnings)
         )

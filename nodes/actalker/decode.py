@@ -5,7 +5,7 @@ from comfy_api.latest import io
 
 from ...actalker_core import limits
 from ..common import sockets
-from ..common.defaults import typed
+from ..common.defaults import to_option
 from .bridge.vae import decode
 
 
@@ -37,4 +37,4 @@ class Decode(io.ComfyNode):
     @classmethod
     def execute(cls, vae: comfy.sd.VAE, latent: dict, frames_per_chunk: int) -> io.NodeOutput:
         """One call."""
-        return io.NodeOutput(decode(vae, latent["samples"], typed(frames_per_chunk)))
+        return io.NodeOutput(decode(vae, latent["samples"], to_option(frames_per_chunk)))

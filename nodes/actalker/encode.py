@@ -13,7 +13,7 @@ from ...actalker_core.models.actalker.encoders import identity as identity_encod
 from ...actalker_core.models.actalker.encoders.audio import CUTS
 from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
 from ..common import convert, sockets
-from ..common.defaults import typed
+from ..common.defaults import to_option
 from ..common.files import face_finder
 from ..common.progress import Bar
 from ..face.portrait import FACE_CHOICES, WHOLE, face_choice, face_inputs, manual_box
@@ -95,7 +95,7 @@ class EncodeAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         """One call, and the sound cut to whole frames."""
         sound = convert.from_audio(audio, "Encode Audio")
-        fps = limits.FPS.check(typed(fps) or encoders.config.sampling.fps)
+        fps = limits.FPS.check(to_option(fps) or encoders.config.sampling.fps)
         if max_seconds:
             limits.SECONDS.check(max_seconds)
             sound = sound.trim(min(max_seconds, sound.seconds))
@@ -188,7 +188,7 @@ class EncodeMotion(io.ComfyNode):
         face_box: str = "",
     ) -> io.NodeOutput:
         """Follow the face, then watch it."""
-        fps = typed(signal_fps) or encoders.config.sampling.fps
+        fps = to_option(signal_fps) or encoders.config.sampling.fps
         clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))
         box = manual_box(size, face_mask, face_box)

@@ -24,7 +24,7 @@ from ...actalker_core.models.actalker.plan import (
     plan_video,
 )
 from ..common import convert, sockets
-from ..common.defaults import typed
+from ..common.defaults import to_option
 from ..face.curves import OPEN
 
 END = "end"
@@ -109,7 +109,7 @@ def plan(
         portrait,
         signals,
         sampling,
-        fps=typed(fps),
+        fps=to_option(fps),
         max_frames=max_frames or None,
         extend=None if extend == END else extend,
         audio_gate=audio_gate,

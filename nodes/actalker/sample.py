@@ -23,7 +23,7 @@ from ...actalker_core.models.actalker.defaults import (
 from ...actalker_core.models.actalker.denoiser import velocity
 from ...actalker_core.models.actalker.guidance import Guidance, Pass
 from ..common import sockets
-from ..common.defaults import OWN_SHIFT, typed
+from ..common.defaults import SHIFT_DEFAULT, to_option
 from ..common.node_text import show, warn
 from .bridge.guider import (
     NestedGuider,
@@ -62,9 +62,9 @@ def make_guidance(config: ModelConfig, scales: dict[str, float]) -> Guidance:
     """The values of `scale_inputs` for a model."""
     guidance = default_guidance(config)
     for name in EFFECTS:
-        start = typed(scales[f"{name}_scale_start"])
+        start = to_option(scales[f"{name}_scale_start"])
         first, last = getattr(guidance, name) if start is None else (start, start)
-        end = typed(scales[f"{name}_scale_end"])
+        end = to_option(scales[f"{name}_scale_end"])
         guidance = override(guidance, **{name: (first, last if end is None else end)})
     return guidance
 
@@ -100,7 +100,7 @@ class Windows(io.ComfyNode):
                     limits.SHIFT_FRAMES,
                     "How far the windows move after each step, so that no seam stays in one place. "
                     "0 is off.",
-                    own=OWN_SHIFT,
+                    default=SHIFT_DEFAULT,
                 ),
                 io.Combo.Input(
                     "mode",
@@ -128,9 +128,9 @@ class Windows(io.ComfyNode):
         config = check_model(model).config
         windows = override(
             default_windows(config),
-            frames=typed(window_frames),
+            frames=to_option(window_frames),
             overlap=overlap_frames,
-            shift_per_step=typed(shift_frames, OWN_SHIFT),
+            shift_per_step=to_option(shift_frames, SHIFT_DEFAULT),
             mode=mode,
         )
         warnings = list_warnings(config, windows=windows)
@@ -228,7 +228,7 @@ class Sampler(io.ComfyNode):
         guidance = make_guidance(config, scales)
         shown = warn(cls, list_warnings(config, guidance=guidance))
         guider = NestedGuider(model, conditioning, guidance)
-        steps = typed(steps) or config.sampling.steps
+        steps = to_option(steps) or config.sampling.steps
         schedule = Schedule(steps, sampler_name, scheduler, denoise)
         return io.NodeOutput(sample(guider, latent, seed, schedule), ui=shown)
 
@@ -272,7 +272,7 @@ class Preflight(io.ComfyNode):
         """Count, then measure."""
         config = check_model(model).config
         clip, windows = conditioning_of(conditioning), windows_of(model)
-        sigmas = Schedule(typed(steps) or config.sampling.steps).sigmas(model).tolist()
+        sigmas = Schedule(to_option(steps) or config.sampling.steps).sigmas(model).tolist()
         guidance = make_guidance(config, scales)
         cost = estimate_cost(clip, windows, guidance, sigmas, interval_of(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)

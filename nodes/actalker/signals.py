@@ -12,7 +12,7 @@ from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.config import ModelConfig
 from ..common import convert, files, sockets
-from ..common.defaults import require_config, typed
+from ..common.defaults import require_config, to_option
 from ..common.node_text import show
 from .bridge.load import EncoderBox
 from .layout import (
@@ -268,7 +268,7 @@ class SignalMonitor(io.ComfyNode):
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
         """Lay out as Conditioning does, then draw."""
-        is_free = encoders is None and typed(fps) is not None
+        is_free = encoders is None and to_option(fps) is not None
         config = ModelConfig() if is_free else require_config(encoders, "Signal Monitor", "fps")
         signals = make_signals(audio_signal, expression_signal, pose_signal)
         planned = plan(

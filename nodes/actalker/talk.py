@@ -12,7 +12,7 @@ from ...actalker_core.models.actalker.defaults import default_guidance, list_war
 from ...actalker_core.models.actalker.encode import encode_signals
 from ...actalker_core.models.actalker.plan import EXTENSIONS, RegionChoice
 from ..common import convert, sockets
-from ..common.defaults import typed
+from ..common.defaults import to_option
 from ..common.node_text import warn
 from ..common.progress import Bar
 from ..face.portrait import WHOLE, face_inputs, find_portrait_face
@@ -118,14 +118,14 @@ class Talk(io.ComfyNode):
     ) -> io.NodeOutput:
         """What the single nodes do, one after another."""
         config = check_model(model).config
-        warnings = list_warnings(config, short_side_px=typed(short_side_px), fps=typed(fps))
+        warnings = list_warnings(config, short_side_px=to_option(short_side_px), fps=to_option(fps))
         warning = warn(cls, warnings)
-        fps = typed(fps) or config.sampling.fps
+        fps = to_option(fps) or config.sampling.fps
         image = convert.first_image(portrait_image)
         portrait = prepare_portrait(
             image,
             find_portrait_face(image, face, face_index),
-            typed(short_side_px) or config.sampling.short_side_px,
+            to_option(short_side_px) or config.sampling.short_side_px,
         )
         sound = None if audio is None else convert.from_audio(audio, "Talk")
         frames, track = None, None
@@ -153,7 +153,7 @@ class Talk(io.ComfyNode):
         identity = encode_identity(encoders, portrait)
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         guider = NestedGuider(model, conditioning, default_guidance(config))
-        schedule = Schedule(typed(steps) or config.sampling.steps)
+        schedule = Schedule(to_option(steps) or config.sampling.steps)
         sampled = sample(guider, latent, seed, schedule)
         shown = decode(vae, sampled["samples"])
         trimmed = None if video.sound is None else convert.to_audio(video.sound)

@@ -16,7 +16,7 @@ from ...actalker_core.faces.box import image_box
 from ...actalker_core.models.actalker.encoders.motion import encode_expression
 from ...actalker_core.text import check_text
 from ..common import convert, files, sockets
-from ..common.defaults import require_config, typed
+from ..common.defaults import require_config, to_option
 from ..common.progress import Bar
 from ..face.portrait import WHOLE
 from .bridge.load import EncoderBox
@@ -228,7 +228,7 @@ class TextExpression(io.ComfyNode):
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
         """One call."""
-        rate_hz = typed(signal_fps)
+        rate_hz = to_option(signal_fps)
         if rate_hz is None:
             rate_hz = require_config(encoders, "Text Expression", "signal_fps").sampling.fps
         matcher = _matcher(bank, match_by, clip_folder, temperature)

@@ -6,7 +6,7 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...actalker_core import limits
-from .defaults import OWN
+from .defaults import MODEL_DEFAULT
 
 VIDEO_GENERATION = "Video Generation"
 """Of newer ComfyUI's categories of essential nodes, the one that this pack belongs to."""
@@ -90,24 +90,24 @@ def own_input(
     tooltip: str,
     step: float = 1,
     *,
-    own: int = OWN,
+    default: int = MODEL_DEFAULT,
     meaning: str = "the model's own",
 ) -> Any:
     """A number that is the model's own until another is typed.
 
     Args:
         bounds: of what is typed.
-        own: the default, which leaves the number to the model; another than 0 where 0 is a value.
+        default: leaves the number to the model; another than 0 where 0 is a value.
         meaning: of the default, for the tooltip.
     """
     kind = io.Int if bounds.integer else io.Float
     return kind.Input(
         id,
-        default=own if bounds.integer else float(own),
-        min=min(own, bounds.minimum),
+        default=default if bounds.integer else float(default),
+        min=min(default, bounds.minimum),
         max=bounds.maximum,
         step=step,
-        tooltip=f"{tooltip} {own}: {meaning}.",
+        tooltip=f"{tooltip} {default}: {meaning}.",
     )
 
 

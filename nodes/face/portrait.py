@@ -15,7 +15,7 @@ from ...actalker_core.faces.portrait import Portrait, paste_back, prepare_portra
 from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
-from ..common.defaults import Configured, face_enlarged, require_config, typed
+from ..common.defaults import ModelOwner, face_enlarged, require_config, to_option
 from ..common.files import face_finder
 from ..common.node_text import warn
 from ..common.progress import Bar
@@ -118,10 +118,10 @@ class PreparePortrait(io.ComfyNode):
         aspect: float,
         face_mask: Tensor | None = None,
         face_box: str = "",
-        encoders: Configured | None = None,
+        encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
         """Find, then fit."""
-        side_px = typed(short_side_px)
+        side_px = to_option(short_side_px)
         if side_px is None:
             config = require_config(encoders, "Prepare Portrait", "short_side_px")
             side_px = config.sampling.short_side_px

@@ -11,7 +11,7 @@ from ...actalker_core.faces.portrait import Portrait, resize_mask
 from ...actalker_core.models.actalker.plan import faces_in_portrait
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
-from ..common.defaults import Configured, face_enlarged
+from ..common.defaults import ModelOwner, face_enlarged
 
 BOTH, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
 SIGNALS = (BOTH, AUDIO_ONLY, EXPRESSION_ONLY)
@@ -103,11 +103,11 @@ class RegionMasks(io.ComfyNode):
         own_audio_mask: Tensor | None = None,
         own_expression_mask: Tensor | None = None,
         face_track: Track | None = None,
-        encoders: Configured | None = None,
+        encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
         """Style, then written regions, then drawn ones."""
         check_choice("signals", signals, SIGNALS)
-        enlarged = face_enlarged(encoders)
+        factor = face_enlarged(encoders)
         faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)
         styled = regions.draw_style_masks(
             style,
@@ -116,12 +116,12 @@ class RegionMasks(io.ComfyNode):
             portrait.width,
             with_audio=signals != EXPRESSION_ONLY,
             with_expression=signals != AUDIO_ONLY,
-            face_enlarged=enlarged,
+            face_enlarged=factor,
         )
         written = (audio_region, expression_region)
         drawn = (own_audio_mask, own_expression_mask)
         audio, expression = (
-            _region(portrait, faces, mask, text, own, grow_px, enlarged)
+            _region(portrait, faces, mask, text, own, grow_px, factor)
             for mask, text, own in zip(styled, written, drawn, strict=True)
         )
         if len(audio) != len(expression) and 1 not in (len(audio), len(expression)):
@@ -141,10 +141,10 @@ def _region(
     written: str,
     own: Tensor | None,
     grow_px: int,
-    enlarged: float,
+    factor: float,
 ) -> Tensor:
     if own is not None:
         return resize_mask(convert.from_mask(own), portrait.crop)
     if check_text("Region", written).strip():
-        styled = regions.draw_region(written, faces, portrait.height, portrait.width, enlarged)
+        styled = regions.draw_region(written, faces, portrait.height, portrait.width, factor)
     return regions.grow_mask(styled, grow_px)

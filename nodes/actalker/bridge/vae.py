@@ -118,8 +118,8 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = No
     """
     check_latents(samples, "Decode")
     if frames_per_chunk is None:
-        own = isinstance(vae, TemporalVAE)
-        frames_per_chunk = vae.frames_per_chunk if own else SamplingConfig().decode_frames
+        usual = SamplingConfig().decode_frames
+        frames_per_chunk = vae.frames_per_chunk if isinstance(vae, TemporalVAE) else usual
     DECODE_FRAMES.check(frames_per_chunk)
     chunks = (
         vae.decode_chunks(samples, frames_per_chunk)
