@@ -2,7 +2,7 @@
 
 from typing import Protocol, TypeVar
 
-from ...actalker_core.control.regions import FACE_ENLARGED
+from ...actalker_core.control.regions import FACE_SCALE
 from ...actalker_core.errors import InputError
 from ...actalker_core.models.actalker.config import ModelConfig
 
@@ -41,4 +41,4 @@ def require_config(encoders: ModelOwner | None, node: str, widget: str) -> Model
 
 def face_enlarged(encoders: ModelOwner | None) -> float:
     """How many times its box a face is: for the model, or where none is known."""
-    return FACE_ENLARGED if encoders is None else encoders.config.sampling.face_enlarged
+    return FACE_SCALE if encoders is None else encoders.config.sampling.face_enlarged
