@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from ...diffusion.guidance_cache import GuidanceInterval
+from ...diffusion.guidance import GuidanceInterval
 from ...diffusion.windows import Windows
 from .config import ModelConfig
 from .guidance import Guidance
