@@ -1,4 +1,4 @@
-"""What was recorded of real faces; only some machines have the pictures and the clip themselves."""
+"""What was recorded of real faces; only some machines have the images and the clip themselves."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 SHARED = Path(__file__).parents[2].parent / "shared"
 TASK = SHARED / "models" / "face_landmarker.task"
 DRIVING, PORTRAIT = SHARED / "media" / "driving.mp4", SHARED / "media" / "portrait.png"
-RECORDED = Path(__file__).parents[1] / "data" / "mediapipe_driving.safetensors"
+RECORDING = Path(__file__).parents[1] / "data" / "mediapipe_driving.safetensors"
 
 needs_model = pytest.mark.skipif(not TASK.is_file(), reason="no face_landmarker.task in shared/")
 needs_portrait = pytest.mark.skipif(
@@ -21,4 +21,4 @@ needs_driving = pytest.mark.skipif(
 )
 
 Array = NDArray[np.float32]
-Recorded = dict[str, NDArray[Any]]
+Recording = dict[str, NDArray[Any]]

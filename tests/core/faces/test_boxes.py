@@ -67,7 +67,7 @@ def test_an_enlarged_box_keeps_its_centre_and_shape(a: Box, factor: float) -> No
 @pytest.mark.parametrize(
     "box", [(0, 0, 80, 60), (-5, -5, 1, 1), (79, 59, 200, 200), (10.5, 10.5, 11.5, 11.5)]
 )
-def test_boxes_that_touch_the_picture_are_taken_as_they_are(box: Box) -> None:
+def test_boxes_that_touch_the_image_are_taken_as_they_are(box: Box) -> None:
     assert check_box(box, WIDTH, HEIGHT, "portrait") == box
     assert check_box(image_box(WIDTH, HEIGHT), WIDTH, HEIGHT, "portrait") == (0, 0, WIDTH, HEIGHT)
 

@@ -32,11 +32,11 @@ def test_a_face_is_chosen_by_place_or_size(choice: str, expected: int) -> None:
     assert choose_face(THREE, choice, (HEIGHT, WIDTH), "portrait") is THREE[expected]
 
 
-def test_the_centre_is_that_of_a_wide_picture() -> None:
+def test_the_centre_is_that_of_a_wide_image() -> None:
     tall_centre, wide_centre = face_at(90, 190), face_at(190, 90)
-    found = [tall_centre, wide_centre]
-    assert choose_face(found, "centre", (200, 400), "portrait") is wide_centre
-    assert choose_face(found, "centre", (400, 200), "portrait") is tall_centre
+    faces = [tall_centre, wide_centre]
+    assert choose_face(faces, "centre", (200, 400), "portrait") is wide_centre
+    assert choose_face(faces, "centre", (400, 200), "portrait") is tall_centre
 
 
 @given(st.permutations(range(6)), st.lists(st.floats(-0.4, 0.4), min_size=6, max_size=6))
@@ -64,7 +64,7 @@ def test_an_unknown_choice_names_the_known_ones(choice: str) -> None:
         choose_face(THREE, choice, (HEIGHT, WIDTH), "portrait")
 
 
-def test_no_face_to_choose_from_names_the_picture() -> None:
+def test_no_face_to_choose_from_names_the_image() -> None:
     with pytest.raises(FaceError, match="portrait of 80x60"):
         choose_face([], "largest", (HEIGHT, WIDTH), "portrait")
 
@@ -75,17 +75,17 @@ HAND_DRAWN = (8.0, 16.0, 32.0, 44.0)
 
 
 def test_a_boxed_face_keeps_its_box() -> None:
-    seen = face_at(10)
-    boxed = face_in_box(greys(1)[0], HAND_DRAWN, Script({0: [face_at(50), seen]}))
-    assert (boxed.box, boxed.confidence) == (HAND_DRAWN, 1)
-    assert np.array_equal(boxed.landmarks, seen.landmarks)
+    face = face_at(10)
+    result = face_in_box(greys(1)[0], HAND_DRAWN, Script({0: [face_at(50), face]}))
+    assert (result.box, result.confidence) == (HAND_DRAWN, 1)
+    assert np.array_equal(result.landmarks, face.landmarks)
 
 
-@pytest.mark.parametrize("helper", [None, Script({}), Script({0: [face_at(50)]})])
-def test_a_boxed_face_needs_no_finder_to_see_it(helper: Script | None) -> None:
-    boxed = face_in_box(greys(1)[0], HAND_DRAWN, helper)
-    assert boxed.box == HAND_DRAWN
-    assert boxed.landmarks is None
+@pytest.mark.parametrize("finder", [None, Script({}), Script({0: [face_at(50)]})])
+def test_a_boxed_face_needs_no_finder_to_see_it(finder: Script | None) -> None:
+    result = face_in_box(greys(1)[0], HAND_DRAWN, finder)
+    assert result.box == HAND_DRAWN
+    assert result.landmarks is None
 
 
 @settings(deadline=None)
@@ -142,15 +142,16 @@ def test_a_choice_says_how_deep_to_search(choice: str, depth: SearchDepth) -> No
 
 def test_a_part_of_a_face_is_no_face() -> None:
     """Overlapping, lying on another, and apart."""
-    large, shifted, mouth = face_at(10, side=40), face_at(18, 24, 40), face_at(25, 40, 8)
+    large, offset, mouth = face_at(10, side=40), face_at(18, 24, 40), face_at(25, 40, 8)
     beside = face_at(45, 20, 40)
-    assert distinct_faces([mouth, beside, shifted, large]) == [large, beside]
+    assert distinct_faces([mouth, beside, offset, large]) == [large, beside]
 
 
 def test_the_first_face_may_be_small_and_come_late() -> None:
-    hidden = {i: [face_at(10)] for i in range(1, 60)}
+    small_faces = {i: [face_at(10)] for i in range(1, 60)}
     assert (
-        find_first_face(Script({}, hidden), greys(60), "left", "head clip").box == face_at(10).box
+        find_first_face(Script({}, small_faces), greys(60), "left", "head clip").box
+        == face_at(10).box
     )
 
 

@@ -6,8 +6,7 @@ import re
 import shutil
 import socket
 import threading
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,6 +18,7 @@ import pytest
 import torch
 from helpers.faces import HEIGHT, WIDTH, greys
 from helpers.recorded_faces import TASK, needs_model
+from helpers.task_files import read_zip, write_zip
 from numpy.typing import NDArray
 
 from actalker_core.errors import ACTalkerError, CheckpointError, FaceError
@@ -45,20 +45,13 @@ def test_the_usual_place_is_below_the_models() -> None:
     assert Path("models/actalker/face_landmarker.task") == DEFAULT_PATH
 
 
-def zipped(path: Path, files: Mapping[str, bytes]) -> Path:
-    with zipfile.ZipFile(path, "w") as file:
-        for name, content in files.items():
-            file.writestr(name, content)
-    return path
-
-
 @pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "no networks", "some"])
 def test_a_file_that_is_no_landmarker_is_named(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "face_landmarker.task"
     if kind == "folder":
         path.mkdir()
     elif kind in ("no networks", "some"):
-        zipped(path, {"readme.txt" if kind == "no networks" else f"{NETWORKS[0]}.tflite": b"?"})
+        write_zip(path, {"readme.txt" if kind == "no networks" else f"{NETWORKS[0]}.tflite": b"?"})
     elif kind != "missing":
         path.write_bytes({"empty": b"", "text": b"not a zip"}[kind])
     with pytest.raises(CheckpointError, match=r"face_landmarker\.task"):
@@ -82,19 +75,17 @@ def test_a_damaged_landmarker_is_named(tmp_path: Path, kind: str) -> None:
 def test_a_network_that_cannot_be_read_names_the_file(
     tmp_path: Path, network: str, content: bytes
 ) -> None:
-    with zipfile.ZipFile(TASK) as file:
-        files = {f"{name}.tflite": file.read(f"{name}.tflite") for name in NETWORKS}
-    path = zipped(tmp_path / "face_landmarker.task", files | {f"{network}.tflite": content})
+    files = read_zip(TASK)
+    path = write_zip(tmp_path / "face_landmarker.task", files | {f"{network}.tflite": content})
     with pytest.raises(CheckpointError, match=r"face_landmarker\.task"):
         open_finder(path)
 
 
 @needs_model
 def test_another_network_in_the_place_of_the_blendshapes_names_the_file(tmp_path: Path) -> None:
-    with zipfile.ZipFile(TASK) as file:
-        files = {f"{name}.tflite": file.read(f"{name}.tflite") for name in NETWORKS}
+    files = read_zip(TASK)
     files["face_blendshapes.tflite"] = files["face_detector.tflite"]
-    path = zipped(tmp_path / "face_landmarker.task", files)
+    path = write_zip(tmp_path / "face_landmarker.task", files)
     with pytest.raises(CheckpointError, match=r"face_landmarker\.task"):
         open_finder(path)
 
@@ -111,7 +102,7 @@ def test_nothing_to_find_with_says_what_to_put_where(
 class Cascade:
     """What OpenCV 4 has and OpenCV 5 has not: two faces, as corner and size."""
 
-    found: Any = np.array([[10, 5, 20, 30], [50, 20, 20, 20]], np.int32)
+    rectangles: Any = np.array([[10, 5, 20, 30], [50, 20, 20, 20]], np.int32)
 
     def __init__(self, path: str) -> None:
         assert Path(path).is_file()
@@ -119,7 +110,7 @@ class Cascade:
     def detectMultiScale(self, grey: NDArray[np.uint8], *_: Any, **__: Any) -> Any:  # noqa: N802
         assert grey.shape == (HEIGHT, WIDTH)
         assert grey.dtype == np.uint8
-        return self.found
+        return self.rectangles
 
 
 @pytest.fixture
@@ -137,28 +128,28 @@ def test_without_the_file_a_cascade_finds_boxes_and_says_so(
     cascade: type[Cascade], caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        haar = open_finder()
+        cascade_finder = open_finder()
     assert str(DEFAULT_PATH) in caplog.text
-    found = haar.find(greys(1)[0])
-    assert [face.box for face in found] == [(10, 5, 30, 35), (50, 20, 70, 40)]
-    assert all(face.landmarks is None and 0 < face.confidence <= 1 for face in found)
-    near = haar.find_near(greys(1)[0], (45, 15, 65, 35))
+    faces = cascade_finder.find(greys(1)[0])
+    assert [face.box for face in faces] == [(10, 5, 30, 35), (50, 20, 70, 40)]
+    assert all(face.landmarks is None and 0 < face.confidence <= 1 for face in faces)
+    near = cascade_finder.find_near(greys(1)[0], (45, 15, 65, 35))
     assert near is not None
     assert near.box == (50, 20, 70, 40)
-    assert haar.find_near(greys(1)[0], (0, 50, 5, 55)) is None
+    assert cascade_finder.find_near(greys(1)[0], (0, 50, 5, 55)) is None
 
 
 def test_a_cascade_follows_boxes(cascade: type[Cascade]) -> None:
-    followed = track_face(open_finder(), greys(3), "right")
-    assert followed.gaps == []
-    assert followed.landmarks is None
-    assert np.allclose(followed.boxes, (50, 20, 70, 40))
+    track = track_face(open_finder(), greys(3), "right")
+    assert track.gaps == []
+    assert track.landmarks is None
+    assert np.allclose(track.boxes, (50, 20, 70, 40))
 
 
 def test_a_cascade_may_find_nothing(
     cascade: type[Cascade], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cascade, "found", ())
+    monkeypatch.setattr(cascade, "rectangles", ())
     assert open_finder().find(torch.zeros(3, HEIGHT, WIDTH)) == []
 
 
@@ -176,35 +167,35 @@ SUM = hashlib.sha256(CONTENT).hexdigest()
 
 
 @pytest.fixture
-def offered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """The address of a file to fetch."""
     monkeypatch.setenv("no_proxy", "*")
-    path = tmp_path / "offered.task"
+    path = tmp_path / "source.task"
     path.write_bytes(CONTENT)
     return path.as_uri()
 
 
-def test_a_file_with_the_right_checksum_appears(tmp_path: Path, offered: str) -> None:
+def test_a_file_with_the_right_checksum_appears(tmp_path: Path, url: str) -> None:
     path = tmp_path / "new" / "folder" / "face_landmarker.task"
-    assert download_landmarker(path, offered, SUM) == path
+    assert download_landmarker(path, url, SUM) == path
     assert path.read_bytes() == CONTENT
     assert list(path.parent.iterdir()) == [path]
 
 
-def test_a_file_with_another_checksum_is_not_kept(tmp_path: Path, offered: str) -> None:
+def test_a_file_with_another_checksum_is_not_kept(tmp_path: Path, url: str) -> None:
     path, expected = tmp_path / "new" / "face_landmarker.task", "0" * 64
     with pytest.raises(CheckpointError, match=f"{expected}.*{SUM}"):
-        download_landmarker(path, offered, expected)
+        download_landmarker(path, url, expected)
     assert not path.parent.exists() or not list(path.parent.iterdir())
 
 
-def test_a_wrong_download_leaves_the_file_that_is_there(tmp_path: Path, offered: str) -> None:
+def test_a_wrong_download_leaves_the_file_that_is_there(tmp_path: Path, url: str) -> None:
     path = tmp_path / "face_landmarker.task"
     path.write_bytes(b"old")
     with pytest.raises(CheckpointError):
-        download_landmarker(path, offered, "0" * 64)
+        download_landmarker(path, url, "0" * 64)
     assert path.read_bytes() == b"old"
-    download_landmarker(path, offered, SUM)
+    download_landmarker(path, url, SUM)
     assert path.read_bytes() == CONTENT
 
 
@@ -214,7 +205,7 @@ def closed_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_without_a_connection_one_is_told_where_to_put_the_file(
+def test_without_a_connection_an_error_says_where_to_put_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("no_proxy", "*")
@@ -224,7 +215,7 @@ def test_without_a_connection_one_is_told_where_to_put_the_file(
     assert not list(tmp_path.iterdir())
 
 
-class Failing(BaseHTTPRequestHandler):
+class FailingHandler(BaseHTTPRequestHandler):
     """Answers by what the address names."""
 
     def do_GET(self) -> None:
@@ -244,7 +235,7 @@ class Failing(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def failing_server() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), Failing)
+    server = HTTPServer(("127.0.0.1", 0), FailingHandler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -264,7 +255,7 @@ def test_a_connection_that_fails_is_told_from_a_crash(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, offered: str) -> None:
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, url: str) -> None:
     (tmp_path / "models").write_text("a file where a folder should be")
     with pytest.raises(ACTalkerError, match="models"):
-        download_landmarker(tmp_path / "models" / "face_landmarker.task", offered, SUM)
+        download_landmarker(tmp_path / "models" / "face_landmarker.task", url, SUM)

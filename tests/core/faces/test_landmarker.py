@@ -1,4 +1,4 @@
-"""The landmarker, held against MediaPipe and against pictures that show the same in another way."""
+"""The landmarker, held against MediaPipe and against images that show the same in another way."""
 
 import zipfile
 from itertools import islice
@@ -13,7 +13,7 @@ from helpers.recorded_faces import (
     PORTRAIT,
     TASK,
     Array,
-    Recorded,
+    Recording,
     needs_driving,
     needs_model,
     needs_portrait,
@@ -56,25 +56,25 @@ def driving(landmarker: Landmarker) -> Track:
 
 
 @pytest.fixture(scope="module")
-def recorded_frames(recorded: Recorded) -> list[Tensor]:
+def recorded_frames(recording: Recording) -> list[Tensor]:
     """The first three of the recorded frames."""
-    numbers = recorded["frames"][:3].tolist()
+    numbers = recording["frames"][:3].tolist()
     frames = islice(read_frames(DRIVING, 25), max(numbers) + 1)
-    return [picture for i, picture in enumerate(frames) if i in numbers]
+    return [image for i, image in enumerate(frames) if i in numbers]
 
 
-def resized(picture: Tensor, height: int, width: int) -> Tensor:
-    return F.interpolate(picture[None], (height, width), mode="bilinear", antialias=True)[0]
+def resize(image: Tensor, height: int, width: int) -> Tensor:
+    return F.interpolate(image[None], (height, width), mode="bilinear", antialias=True)[0]
 
 
 def eyes_px(landmarks: Array) -> float:
     return float(np.linalg.norm(landmarks[33, :2] - landmarks[263, :2]))
 
 
-def farthest(found: Array, expected: Array) -> float:
+def largest_error(landmarks: Array, expected: Array) -> float:
     """How far any point is off, as a share of the eye distance."""
-    off = np.linalg.norm((found - expected)[:, :2], axis=1).max()
-    return float(off / eyes_px(expected))
+    distance = np.linalg.norm((landmarks - expected)[:, :2], axis=1).max()
+    return float(distance / eyes_px(expected))
 
 
 # Blendshapes -------------------------------------------------------------------------------------
@@ -98,41 +98,45 @@ def test_weights_are_read_without_tensorflow() -> None:
 
 
 @needs_model
-def test_blendshapes_are_those_of_mediapipe(landmarker: Landmarker, recorded: Recorded) -> None:
-    found = landmarker.blendshapes(recorded["landmarks_px"])
-    assert found.dtype == np.float32
-    assert np.abs(found - recorded["blendshapes"]).max() < 1e-4
+def test_blendshapes_are_those_of_mediapipe(landmarker: Landmarker, recording: Recording) -> None:
+    result = landmarker.blendshapes(recording["landmarks_px"])
+    assert result.dtype == np.float32
+    assert np.abs(result - recording["blendshapes"]).max() < 1e-4
 
 
 @needs_model
 def test_blendshapes_of_many_faces_are_those_of_each(
-    landmarker: Landmarker, recorded: Recorded
+    landmarker: Landmarker, recording: Recording
 ) -> None:
-    landmarks = recorded["landmarks_px"]
-    alone = [landmarker.blendshapes(one[None])[0] for one in landmarks]
-    assert np.allclose(landmarker.blendshapes(landmarks), alone, atol=1e-5)
-    assert np.allclose(landmarker.blendshapes(landmarks[::-1]), alone[::-1], atol=1e-5)
+    landmarks = recording["landmarks_px"]
+    single_faces = [landmarker.blendshapes(points[None])[0] for points in landmarks]
+    assert np.allclose(landmarker.blendshapes(landmarks), single_faces, atol=1e-5)
+    assert np.allclose(landmarker.blendshapes(landmarks[::-1]), single_faces[::-1], atol=1e-5)
     assert landmarker.blendshapes(landmarks[:0]).shape == (0, 52)
 
 
 @needs_model
 def test_blendshapes_do_not_depend_on_size_and_place(
-    landmarker: Landmarker, recorded: Recorded
+    landmarker: Landmarker, recording: Recording
 ) -> None:
-    landmarks = recorded["landmarks_px"]
-    moved = landmarks * np.float32(0.3) + np.float32(200)
-    assert np.allclose(landmarker.blendshapes(moved), recorded["blendshapes"], atol=1e-3)
+    landmarks = recording["landmarks_px"]
+    shifted_landmarks = landmarks * np.float32(0.3) + np.float32(200)
+    assert np.allclose(
+        landmarker.blendshapes(shifted_landmarks), recording["blendshapes"], atol=1e-3
+    )
 
 
 @needs_model
 @pytest.mark.parametrize("side", ["Left", "Right"])
-def test_the_eye_that_closes_blinks(landmarker: Landmarker, recorded: Recorded, side: str) -> None:
-    landmarks = recorded["landmarks_px"][1:2].copy()
+def test_the_eye_that_closes_blinks(
+    landmarker: Landmarker, recording: Recording, side: str
+) -> None:
+    landmarks = recording["landmarks_px"][1:2].copy()
     upper, lower = topology.LEFT_LIDS if side == "Left" else topology.RIGHT_LIDS
     landmarks[:, upper] = landmarks[:, lower]
-    found = dict(zip(NAMES, landmarker.blendshapes(landmarks)[0], strict=True))
-    other = "Right" if side == "Left" else "Left"
-    assert found[f"eyeBlink{side}"] > 0.4 > found[f"eyeBlink{other}"]
+    shapes = dict(zip(NAMES, landmarker.blendshapes(landmarks)[0], strict=True))
+    open_side = "Right" if side == "Left" else "Left"
+    assert shapes[f"eyeBlink{side}"] > 0.4 > shapes[f"eyeBlink{open_side}"]
 
 
 # Real faces --------------------------------------------------------------------------------------
@@ -164,25 +168,25 @@ def test_a_clip_of_one_shot_has_no_cut(driving: Track, faster: int) -> None:
 
 
 @needs_driving
-def test_landmarks_are_those_of_mediapipe(driving: Track, recorded: Recorded) -> None:
-    ours = driving.landmarks[recorded["frames"]]
-    for found, expected in zip(ours, recorded["landmarks_px"], strict=True):
-        assert farthest(found, expected) < 0.03
+def test_landmarks_are_those_of_mediapipe(driving: Track, recording: Recording) -> None:
+    ours = driving.landmarks[recording["frames"]]
+    for landmarks, expected in zip(ours, recording["landmarks_px"], strict=True):
+        assert largest_error(landmarks, expected) < 0.03
 
 
 @needs_driving
-def test_depths_are_those_of_mediapipe(driving: Track, recorded: Recorded) -> None:
-    ours = driving.landmarks[recorded["frames"]]
-    for found, expected in zip(ours, recorded["landmarks_px"], strict=True):
-        assert np.abs(found - expected)[:, 2].max() < 0.05 * eyes_px(expected)
+def test_depths_are_those_of_mediapipe(driving: Track, recording: Recording) -> None:
+    ours = driving.landmarks[recording["frames"]]
+    for landmarks, expected in zip(ours, recording["landmarks_px"], strict=True):
+        assert np.abs(landmarks - expected)[:, 2].max() < 0.05 * eyes_px(expected)
 
 
 @needs_driving
 def test_blendshapes_of_our_landmarks_are_those_of_mediapipe(
-    landmarker: Landmarker, driving: Track, recorded: Recorded
+    landmarker: Landmarker, driving: Track, recording: Recording
 ) -> None:
-    found = landmarker.blendshapes(driving.landmarks[recorded["frames"]])
-    assert np.abs(found - recorded["blendshapes"]).max() < 0.03
+    result = landmarker.blendshapes(driving.landmarks[recording["frames"]])
+    assert np.abs(result - recording["blendshapes"]).max() < 0.03
 
 
 def posed_degrees(pose: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -195,9 +199,9 @@ def posed_degrees(pose: NDArray[np.float32]) -> NDArray[np.float64]:
 
 @needs_driving
 @pytest.mark.parametrize("angle", [0, 1, 2], ids=["pitch", "yaw", "roll"])
-def test_the_head_turns_as_in_mediapipe(driving: Track, recorded: Recorded, angle: int) -> None:
-    ours = measure.head_rotation_degrees(driving.landmarks[recorded["frames"]])[:, angle]
-    theirs = posed_degrees(recorded["pose_matrix"])[:, angle]
+def test_the_head_turns_as_in_mediapipe(driving: Track, recording: Recording, angle: int) -> None:
+    ours = measure.head_rotation_degrees(driving.landmarks[recording["frames"]])[:, angle]
+    theirs = posed_degrees(recording["pose_matrix"])[:, angle]
     assert np.corrcoef(ours, theirs)[0, 1] > 0.97
     assert 0.8 < np.polyfit(theirs, ours, 1)[0] < 1.5
 
@@ -210,11 +214,11 @@ def test_boxes_are_around_the_landmarks(driving: Track) -> None:
 
 @needs_driving
 def test_a_frame_alone_shows_what_it_shows_in_the_clip(
-    landmarker: Landmarker, driving: Track, recorded: Recorded, recorded_frames: list[Tensor]
+    landmarker: Landmarker, driving: Track, recording: Recording, recorded_frames: list[Tensor]
 ) -> None:
-    for number, picture in zip(recorded["frames"].tolist(), recorded_frames, strict=False):
-        (alone,) = landmarker.find(picture)
-        assert farthest(alone.landmarks, driving.landmarks[number]) < 0.01
+    for number, image in zip(recording["frames"].tolist(), recorded_frames, strict=False):
+        (face,) = landmarker.find(image)
+        assert largest_error(face.landmarks, driving.landmarks[number]) < 0.01
 
 
 @needs_driving
@@ -222,10 +226,10 @@ def test_a_dark_frame_in_a_real_clip_is_bridged(
     landmarker: Landmarker, recorded_frames: list[Tensor]
 ) -> None:
     first, _, last = recorded_frames
-    followed = track_face(landmarker, [first, torch.zeros_like(first), last])
-    assert followed.gaps == [1]
-    expected = (followed.landmarks[0] + followed.landmarks[2]) / 2
-    assert np.allclose(followed.landmarks[1], expected, atol=1e-2)
+    track = track_face(landmarker, [first, torch.zeros_like(first), last])
+    assert track.gaps == [1]
+    expected = (track.landmarks[0] + track.landmarks[2]) / 2
+    assert np.allclose(track.landmarks[1], expected, atol=1e-2)
 
 
 @needs_portrait
@@ -238,8 +242,8 @@ def test_a_portrait_shows_one_face(face: Face, landmarker: Landmarker, portrait:
     assert 0 < face.box[1] < face.box[3] < 1024
 
 
-def as_bytes(picture: Tensor) -> Tensor:
-    return (picture * 255).round().byte()
+def as_bytes(image: Tensor) -> Tensor:
+    return (image * 255).round().byte()
 
 
 @needs_portrait
@@ -247,74 +251,74 @@ def as_bytes(picture: Tensor) -> Tensor:
 def test_all_kinds_of_pictures_agree(
     landmarker: Landmarker, portrait: Tensor, face: Face, kind: str
 ) -> None:
-    picture = {
+    image = {
         "uint8": as_bytes(portrait),
         "float64": portrait.double(),
         "float16": portrait.half(),
         "strided": portrait.permute(2, 1, 0).contiguous().permute(2, 1, 0),
         "overdriven": torch.where(portrait >= portrait.max(), 1.5, portrait),
     }[kind]
-    (found,) = landmarker.find(picture)
-    assert farthest(found.landmarks, face.landmarks) < 0.005
-    assert found.confidence == pytest.approx(face.confidence, abs=0.01)
+    (result,) = landmarker.find(image)
+    assert largest_error(result.landmarks, face.landmarks) < 0.005
+    assert result.confidence == pytest.approx(face.confidence, abs=0.01)
 
 
 @needs_portrait
-def test_a_grey_picture_shows_the_same_face(
+def test_a_grey_image_shows_the_same_face(
     landmarker: Landmarker, portrait: Tensor, face: Face
 ) -> None:
-    (found,) = landmarker.find(portrait.mean(0, keepdim=True).expand(3, -1, -1))
-    assert farthest(found.landmarks, face.landmarks) < 0.03
+    (result,) = landmarker.find(portrait.mean(0, keepdim=True).expand(3, -1, -1))
+    assert largest_error(result.landmarks, face.landmarks) < 0.03
 
 
 @needs_portrait
 @pytest.mark.parametrize("factor", [0.5, 2])
-def test_landmarks_scale_with_the_picture(
+def test_landmarks_scale_with_the_image(
     landmarker: Landmarker, portrait: Tensor, face: Face, factor: float
 ) -> None:
     side = int(1024 * factor)
-    (found,) = landmarker.find(resized(portrait, side, side))
-    assert farthest(found.landmarks / factor, face.landmarks) < 0.02
-    depth = np.abs(found.landmarks / factor - face.landmarks)[:, 2].max()
+    (result,) = landmarker.find(resize(portrait, side, side))
+    assert largest_error(result.landmarks / factor, face.landmarks) < 0.02
+    depth = np.abs(result.landmarks / factor - face.landmarks)[:, 2].max()
     assert depth < 0.05 * eyes_px(face.landmarks)
 
 
 @needs_portrait
 @pytest.mark.parametrize("margins", [(200, 0, 0, 0), (0, 300, 100, 400), (40, 40, 0, 700)])
-def test_landmarks_move_with_the_picture(
+def test_landmarks_move_with_the_image(
     landmarker: Landmarker, portrait: Tensor, face: Face, margins: tuple[int, int, int, int]
 ) -> None:
-    (found,) = landmarker.find(F.pad(portrait, margins))
-    moved = face.landmarks + np.float32([margins[0], margins[2], 0])
-    assert farthest(found.landmarks, moved) < 0.03
+    (result,) = landmarker.find(F.pad(portrait, margins))
+    shifted_landmarks = face.landmarks + np.float32([margins[0], margins[2], 0])
+    assert largest_error(result.landmarks, shifted_landmarks) < 0.03
 
 
 @needs_portrait
 def test_a_mirrored_face_looks_the_other_way(
     landmarker: Landmarker, portrait: Tensor, face: Face
 ) -> None:
-    (found,) = landmarker.find(portrait.flip(2))
-    both = np.stack([face.landmarks, found.landmarks])
-    pitch, yaw, roll = (measure.head_rotation_degrees(both) * [[1, 1, 1], [1, -1, -1]]).T
-    for one, other in (pitch, yaw, roll):
-        assert one == pytest.approx(other, abs=2)
+    (result,) = landmarker.find(portrait.flip(2))
+    pair = np.stack([face.landmarks, result.landmarks])
+    pitch, yaw, roll = (measure.head_rotation_degrees(pair) * [[1, 1, 1], [1, -1, -1]]).T
+    for original, mirror in (pitch, yaw, roll):
+        assert original == pytest.approx(mirror, abs=2)
     x0, y0, x1, y1 = face.box
     tolerance = 0.05 * eyes_px(face.landmarks)
-    assert found.box == pytest.approx((1024 - x1, y0, 1024 - x0, y1), abs=tolerance)
+    assert result.box == pytest.approx((1024 - x1, y0, 1024 - x0, y1), abs=tolerance)
 
 
 @needs_portrait
 @pytest.mark.parametrize("degrees", [-20, -10, 10, 20])
-def test_landmarks_turn_with_the_picture(
+def test_landmarks_turn_with_the_image(
     landmarker: Landmarker, portrait: Tensor, face: Face, degrees: int
 ) -> None:
     matrix = cv2.getRotationMatrix2D((511.5, 511.5), -degrees, 1)
     pixels = np.ascontiguousarray(portrait.permute(1, 2, 0).numpy())
-    picture = torch.from_numpy(cv2.warpAffine(pixels, matrix, (1024, 1024))).permute(2, 0, 1)
-    (found,) = landmarker.find(picture)
+    image = torch.from_numpy(cv2.warpAffine(pixels, matrix, (1024, 1024))).permute(2, 0, 1)
+    (result,) = landmarker.find(image)
     expected = face.landmarks[:, :2] @ matrix[:, :2].T + matrix[:, 2]
-    assert farthest(found.landmarks[:, :2], expected) < 0.05
-    leans = measure.head_rotation_degrees(np.stack([face.landmarks, found.landmarks]))[:, 2]
+    assert largest_error(result.landmarks[:, :2], expected) < 0.05
+    leans = measure.head_rotation_degrees(np.stack([face.landmarks, result.landmarks]))[:, 2]
     assert leans[1] - leans[0] == pytest.approx(degrees, abs=2)
 
 
@@ -327,21 +331,21 @@ def test_both_of_two_faces_are_found(couple: list[Face], face: Face) -> None:
     x0, y0, x1, y1 = left.box
     assert left.box == pytest.approx(face.box, abs=tolerance)
     assert right.box == pytest.approx((2048 - x1, y0, 2048 - x0, y1), abs=tolerance)
-    assert all(found.confidence > 0.5 for found in couple)
+    assert all(face.confidence > 0.5 for face in couple)
     assert choose_face(couple, "0", size, "portrait") is left
     assert choose_face(couple, "1", size, "portrait") is right
 
 
 @needs_portrait
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (955, 430)])
-def test_a_small_face_in_a_wide_picture_is_found(
+def test_a_small_face_in_a_wide_image_is_found(
     landmarker: Landmarker, portrait: Tensor, face: Face, x: int, y: int
 ) -> None:
-    picture = torch.zeros(3, 1000, 2000)
-    picture[:, y : y + 90, x : x + 90] = resized(portrait, 90, 90)
-    (found,) = landmarker.find(picture)
+    image = torch.zeros(3, 1000, 2000)
+    image[:, y : y + 90, x : x + 90] = resize(portrait, 90, 90)
+    (result,) = landmarker.find(image)
     expected = face.landmarks * np.float32(90 / 1024) + np.float32([x, y, 0])
-    assert farthest(found.landmarks, expected) < 0.15
+    assert largest_error(result.landmarks, expected) < 0.15
 
 
 @needs_portrait
@@ -349,9 +353,9 @@ def test_a_small_face_in_a_wide_picture_is_found(
 def test_a_face_in_a_long_strip_is_found(
     landmarker: Landmarker, portrait: Tensor, size: tuple[int, int]
 ) -> None:
-    picture = torch.zeros(3, *size)
-    picture[:, -300:, -300:] = resized(portrait, 300, 300)
-    assert len(landmarker.find(picture)) == 1
+    image = torch.zeros(3, *size)
+    image[:, -300:, -300:] = resize(portrait, 300, 300)
+    assert len(landmarker.find(image)) == 1
 
 
 @needs_model
@@ -362,14 +366,14 @@ def test_a_face_in_a_long_strip_is_found(
 def test_nothing_is_found_where_there_is_nothing(
     landmarker: Landmarker, size: tuple[int, int], kind: str
 ) -> None:
-    picture = {
+    image = {
         "black": torch.zeros(3, *size),
         "white": torch.full((3, *size), 255, dtype=torch.uint8),
         "noise": torch.rand(3, *size, generator=torch.Generator().manual_seed(1)),
         "nan": torch.full((3, *size), float("nan")),
     }[kind]
-    assert landmarker.find(picture) == []
-    assert landmarker.find_near(picture, (0, 0, 1, 1)) is None
+    assert landmarker.find(image) == []
+    assert landmarker.find_near(image, (0, 0, 1, 1)) is None
 
 
 @needs_portrait
@@ -379,9 +383,9 @@ def test_a_rough_box_leads_to_the_same_landmarks(
     landmarker: Landmarker, portrait: Tensor, face: Face, factor: float, x: float, y: float
 ) -> None:
     box = enlarge_box(box_part(face.box, (x, y, x + 1, y + 1)), factor)
-    boxed = face_in_box(portrait, box, landmarker)
-    assert boxed.box == box
-    assert farthest(boxed.landmarks, face.landmarks) < 0.03
+    result = face_in_box(portrait, box, landmarker)
+    assert result.box == box
+    assert largest_error(result.landmarks, face.landmarks) < 0.03
 
 
 @needs_portrait
@@ -389,9 +393,9 @@ def test_a_rough_box_leads_to_the_same_landmarks(
 def test_a_box_around_head_and_shoulders_leads_to_the_face(
     landmarker: Landmarker, portrait: Tensor, face: Face, factor: float
 ) -> None:
-    boxed = face_in_box(portrait, enlarge_box(face.box, factor), landmarker)
-    assert boxed.landmarks is not None
-    assert farthest(boxed.landmarks, face.landmarks) < 0.03
+    result = face_in_box(portrait, enlarge_box(face.box, factor), landmarker)
+    assert result.landmarks is not None
+    assert largest_error(result.landmarks, face.landmarks) < 0.03
 
 
 @needs_portrait
@@ -412,19 +416,19 @@ def test_a_boxed_face_is_not_its_neighbour(
     """Two faces cheek to cheek; a box drawn by hand around one touches the other."""
     x0, x1 = int(face.box[0]) - 5, int(face.box[2]) + 5
     tight = portrait[:, :, x0:x1]
-    picture = torch.cat([tight, tight.flip(2)], dim=2)
-    meant = choose_face(landmarker.find(picture), side, (1024, 2 * (x1 - x0)), "portrait")
-    boxed = face_in_box(picture, enlarge_box(meant.box, factor), landmarker)
-    assert farthest(boxed.landmarks, meant.landmarks) < 0.1
+    image = torch.cat([tight, tight.flip(2)], dim=2)
+    expected = choose_face(landmarker.find(image), side, (1024, 2 * (x1 - x0)), "portrait")
+    result = face_in_box(image, enlarge_box(expected.box, factor), landmarker)
+    assert largest_error(result.landmarks, expected.landmarks) < 0.1
 
 
 @needs_portrait
 def test_the_chosen_of_two_real_faces_is_followed(landmarker: Landmarker, portrait: Tensor) -> None:
-    small = resized(portrait, 384, 384)
-    picture = torch.cat([small, small.flip(2)], dim=2)
-    only_left = picture.clone()
+    small = resize(portrait, 384, 384)
+    image = torch.cat([small, small.flip(2)], dim=2)
+    only_left = image.clone()
     only_left[:, :, 384:] = 0
-    followed = track_face(landmarker, [picture, only_left, picture], "right")
-    assert followed.gaps == [1]
-    right = choose_face(landmarker.find(picture), "right", (384, 768), "portrait")
-    assert np.allclose(followed.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))
+    track = track_face(landmarker, [image, only_left, image], "right")
+    assert track.gaps == [1]
+    right = choose_face(landmarker.find(image), "right", (384, 768), "portrait")
+    assert np.allclose(track.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))

@@ -219,7 +219,7 @@ def test_frames_of_another_size_are_refused(size: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("size", [(120, 200), (200, 121), (128, 64), (400, 240), (30, 30)])
-def test_a_image_of_another_size_is_refused(size: tuple[int, int]) -> None:
+def test_an_image_of_another_size_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(InputError, match="Paste back: the crop was made from"):
         paste([make_frames(TALL)], torch.rand(3, *size), TALL)
 

@@ -141,7 +141,7 @@ def test_an_expanded_face_is_held_at_an_aspect_that_64_divides(aspect: float) ->
 
 
 @pytest.mark.parametrize(("height", "width"), [(128, 192), (64, 64), (192, 64)])
-def test_a_image_of_the_right_size_is_not_touched(height: int, width: int) -> None:
+def test_an_image_of_the_right_size_is_not_touched(height: int, width: int) -> None:
     image = noise(1, 3, height, width)
     portrait = prepare_portrait(image, full_face(height, width), min(height, width))
     assert torch.equal(portrait.image, image)
@@ -251,7 +251,7 @@ def test_a_size_that_64_does_not_divide_is_refused(size: int) -> None:
 @pytest.mark.parametrize(
     ("height", "width"), [(1, 1), (1, 10_000), (10_000, 1), (15, 100), (100, 15)]
 )
-def test_a_image_that_shows_no_face_is_refused(height: int, width: int) -> None:
+def test_an_image_that_shows_no_face_is_refused(height: int, width: int) -> None:
     with pytest.raises(InputError, match=rf"at least 16 pixels.*{width}x{height}"):
         prepare_portrait(noise(1, 3, height, width), full_face(height, width), 64)
 

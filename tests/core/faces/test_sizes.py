@@ -1,4 +1,4 @@
-"""Faces of several sizes in one picture: all are found, each once, whichever is meant."""
+"""Faces of several sizes in one image: all are found, each once, whichever is meant."""
 
 import json
 
@@ -30,11 +30,11 @@ pytestmark = needs_portrait
 
 @pytest.fixture(scope="module")
 def head() -> Pixels:
-    picture = (load_image(PORTRAIT) * 255).round().byte()
-    return np.ascontiguousarray(picture.permute(1, 2, 0).numpy()[HEAD])
+    image = (load_image(PORTRAIT) * 255).round().byte()
+    return np.ascontiguousarray(image.permute(1, 2, 0).numpy()[HEAD])
 
 
-def as_picture(pixels: Pixels) -> Tensor:
+def to_tensor(pixels: Pixels) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(pixels)).permute(2, 0, 1)
 
 
@@ -44,23 +44,25 @@ def canvas(width: int, height: int) -> Pixels:
     return cv2.resize(noise.astype(np.uint8), (width, height), interpolation=cv2.INTER_CUBIC)
 
 
-def pasted(onto: Pixels, head: Pixels, face_px: int, x: int, y: int, mirrored: bool = False) -> Box:
+def paste_head(
+    onto: Pixels, head: Pixels, face_px: int, x: int, y: int, mirror: bool = False
+) -> Box:
     """The head with a face of such a height, its corner at x, y; where the face is then."""
     scale = face_px / FACE_HEIGHT
     small = cv2.resize(head, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     x0, y0, x1, y1 = (edge * scale for edge in FACE)
-    if mirrored:
+    if mirror:
         small, x0, x1 = small[:, ::-1], small.shape[1] - x1, small.shape[1] - x0
     onto[y : y + small.shape[0], x : x + small.shape[1]] = small
     return x + x0, y + y0, x + x1, y + y1
 
 
-def assert_found(found: list[Face], there: list[Box]) -> None:
+def assert_found(faces: list[Face], boxes: list[Box]) -> None:
     """All that are there, each once, nothing else, in the order of counting."""
-    assert len(found) == len(there)
-    expected = sort_faces(Face(box, 1.0) for box in there)
-    for face, other in zip(sort_faces(found), expected, strict=True):
-        assert box_iou(face.box, other.box) > 0.5
+    assert len(faces) == len(boxes)
+    expected = sort_faces(Face(box, 1.0) for box in boxes)
+    for face, reference in zip(sort_faces(faces), expected, strict=True):
+        assert box_iou(face.box, reference.box) > 0.5
 
 
 SEVERAL = (
@@ -74,25 +76,25 @@ SEVERAL = (
 
 @pytest.fixture(scope="module")
 def several(head: Pixels) -> tuple[Tensor, list[Box]]:
-    """Four faces of four sizes in a full-HD picture."""
+    """Four faces of four sizes in a full-HD image."""
     pixels = canvas(1920, 1080)
-    there = [pasted(pixels, head, *face) for face in SEVERAL]
-    return as_picture(pixels), there
+    boxes = [paste_head(pixels, head, *face) for face in SEVERAL]
+    return to_tensor(pixels), boxes
 
 
 @pytest.fixture(scope="module")
-def found(landmarker: Landmarker, several: tuple[Tensor, list[Box]]) -> list[Face]:
+def faces(landmarker: Landmarker, several: tuple[Tensor, list[Box]]) -> list[Face]:
     return landmarker.find(several[0])
 
 
 def test_faces_of_four_sizes_are_found(
-    found: list[Face], several: tuple[Tensor, list[Box]]
+    faces: list[Face], several: tuple[Tensor, list[Box]]
 ) -> None:
-    assert_found(found, several[1])
+    assert_found(faces, several[1])
 
 
-def test_the_largest_comes_first(found: list[Face]) -> None:
-    sizes = [box_area(face.box) for face in found]
+def test_the_largest_comes_first(faces: list[Face]) -> None:
+    sizes = [box_area(face.box) for face in faces]
     assert sizes == sorted(sizes, reverse=True)
 
 
@@ -104,47 +106,47 @@ def test_the_largest_comes_first(found: list[Face]) -> None:
     ],
 )
 def test_every_choice_is_among_all(
-    found: list[Face], several: tuple[Tensor, list[Box]], choice: str, expected: int
+    faces: list[Face], several: tuple[Tensor, list[Box]], choice: str, expected: int
 ) -> None:
-    meant = choose_face(found, choice, (1080, 1920), "portrait")
-    assert box_iou(meant.box, several[1][expected]) > 0.5
+    face = choose_face(faces, choice, (1080, 1920), "portrait")
+    assert box_iou(face.box, several[1][expected]) > 0.5
 
 
 @pytest.mark.parametrize("choice", ["largest", "left"])
 def test_a_choice_is_searched_for_as_deep_as_it_needs(
     landmarker: Landmarker, several: tuple[Tensor, list[Box]], choice: str
 ) -> None:
-    meant = find_face(landmarker, several[0], choice, "portrait")
-    assert box_iou(meant.box, several[1][ORDERS.index(choice)]) > 0.5
+    face = find_face(landmarker, several[0], choice, "portrait")
+    assert box_iou(face.box, several[1][ORDERS.index(choice)]) > 0.5
 
 
 def test_a_clip_chooses_among_all_faces_of_its_first_frame(
     landmarker: Landmarker, several: tuple[Tensor, list[Box]]
 ) -> None:
-    picture, there = several
-    followed = track_face(landmarker, [picture] * 2, "left")
-    assert followed.gaps == []
-    assert all(box_iou(tuple(box), there[1]) > 0.5 for box in followed.boxes.tolist())
-    assert box_iou(find_first_face(landmarker, [picture], "left", "head clip").box, there[1]) > 0.5
+    image, boxes = several
+    track = track_face(landmarker, [image] * 2, "left")
+    assert track.gaps == []
+    assert all(box_iou(tuple(box), boxes[1]) > 0.5 for box in track.boxes.tolist())
+    assert box_iou(find_first_face(landmarker, [image], "left", "head clip").box, boxes[1]) > 0.5
 
 
 def test_the_largest_of_small_ones_is_found(landmarker: Landmarker, head: Pixels) -> None:
     pixels = canvas(1920, 1080)
     sizes = [(36, 200), (60, 600), (48, 1000), (40, 1400)]
-    there = [pasted(pixels, head, face_px, x, 500) for face_px, x in sizes]
-    meant = find_face(landmarker, as_picture(pixels), "largest", "portrait")
-    assert box_iou(meant.box, there[1]) > 0.5
+    boxes = [paste_head(pixels, head, face_px, x, 500) for face_px, x in sizes]
+    face = find_face(landmarker, to_tensor(pixels), "largest", "portrait")
+    assert box_iou(face.box, boxes[1]) > 0.5
 
 
 @pytest.mark.parametrize("gap_px", [0, 30])
 def test_rows_of_small_faces_are_counted(landmarker: Landmarker, head: Pixels, gap_px: int) -> None:
     pixels = canvas(1280, 720)
-    there = [
-        pasted(pixels, head, 60, 20 + column * (100 + gap_px), 100 + row * (102 + gap_px))
+    boxes = [
+        paste_head(pixels, head, 60, 20 + column * (100 + gap_px), 100 + row * (102 + gap_px))
         for row in range(2)
         for column in range(6)
     ]
-    assert_found(landmarker.find(as_picture(pixels)), there)
+    assert_found(landmarker.find(to_tensor(pixels)), boxes)
 
 
 @pytest.mark.parametrize(("x", "y"), [(0, 0), (1, 0), (0, 1), (1, 1), (0.5, 0), (1, 0.5)])
@@ -152,15 +154,15 @@ def test_a_small_face_at_the_border_is_found_beside_a_large_one(
     landmarker: Landmarker, head: Pixels, x: float, y: float
 ) -> None:
     pixels = canvas(1200, 800)
-    large = pasted(pixels, head, 300, 350, 150)
+    large = paste_head(pixels, head, 300, 350, 150)
     corner = round(x * (1200 - 66)), round(y * (800 - 67))
-    small = pasted(pixels, head, 40, *corner)
-    assert_found(landmarker.find(as_picture(pixels)), [large, small])
+    small = paste_head(pixels, head, 40, *corner)
+    assert_found(landmarker.find(to_tensor(pixels)), [large, small])
 
 
-@pytest.mark.parametrize("shared", [0.1, 0.25])
+@pytest.mark.parametrize("share", [0.1, 0.25])
 def test_two_faces_that_overlap_a_little_stay_two(
-    landmarker: Landmarker, head: Pixels, shared: float
+    landmarker: Landmarker, head: Pixels, share: float
 ) -> None:
     """The left one is in front; of the other's width a part is hidden."""
     pixels = canvas(1280, 720)
@@ -168,29 +170,29 @@ def test_two_faces_that_overlap_a_little_stay_two(
     tight = head[top - 60 : bottom + 60, left:right]
     tight = cv2.resize(tight, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     height, width = tight.shape[:2]
-    step = round(width * (1 - shared))
+    step = round(width * (1 - share))
     for x in (300 + step, 300):
         pixels[150 : 150 + height, x : x + width] = tight
     y0, y1 = 150 + 60 * scale, 150 + height - 60 * scale
-    there = [(float(x), y0, float(x + width), y1) for x in (300, 300 + step)]
-    assert_found(landmarker.find(as_picture(pixels)), there)
+    boxes = [(float(x), y0, float(x + width), y1) for x in (300, 300 + step)]
+    assert_found(landmarker.find(to_tensor(pixels)), boxes)
 
 
 @pytest.mark.parametrize("side", [100, 180, 350, 600, 1300, 2048])
 def test_one_large_face_is_one_at_any_size(landmarker: Landmarker, side: int) -> None:
     """No eye, no mouth and no lock of hair passes for another."""
-    picture = (load_image(PORTRAIT) * 255).round().byte().permute(1, 2, 0).numpy()
+    image = (load_image(PORTRAIT) * 255).round().byte().permute(1, 2, 0).numpy()
     shrinks = cv2.INTER_AREA if side < 1024 else cv2.INTER_CUBIC
-    resized = as_picture(cv2.resize(picture, (side, side), interpolation=shrinks))
-    (face,) = landmarker.find(resized)
-    (quick,) = landmarker.find(resized, "largest")
+    image_of_size = to_tensor(cv2.resize(image, (side, side), interpolation=shrinks))
+    (face,) = landmarker.find(image_of_size)
+    (quick,) = landmarker.find(image_of_size, "largest")
     assert box_iou(face.box, quick.box) > 0.95
 
 
-def test_a_face_that_fills_the_picture_is_one(landmarker: Landmarker, head: Pixels) -> None:
+def test_a_face_that_fills_the_image_is_one(landmarker: Landmarker, head: Pixels) -> None:
     x0, y0, x1, y1 = map(int, FACE)
     close = cv2.resize(head[y0:y1, x0:x1], None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
-    (face,) = landmarker.find(as_picture(close))
+    (face,) = landmarker.find(to_tensor(close))
     assert longer_side(face.box) > 0.8 * close.shape[0]
 
 
@@ -206,21 +208,21 @@ def test_textures_show_no_face(landmarker: Landmarker, head: Pixels, kind: str) 
         "stripes": np.repeat((127 * (1 + stripes)).astype(np.uint8)[..., None], 3, axis=2),
         "hair": hair,
     }[kind]
-    assert landmarker.find(as_picture(pixels)) == []
+    assert landmarker.find(to_tensor(pixels)) == []
 
 
-def test_an_even_picture_is_not_searched(
+def test_an_even_image_is_not_searched(
     landmarker: Landmarker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Dark beginnings of clips cost nothing."""
 
-    class Unused:
+    class UnusedNetwork:
         def setInput(self, _: object) -> None:  # noqa: N802
             raise AssertionError("searched")
 
-    monkeypatch.setattr(landmarker, "_detector", Unused())
-    picture = torch.full((3, 1080, 1920), 10, dtype=torch.uint8)
-    assert landmarker.find(picture) == []
+    monkeypatch.setattr(landmarker, "_detector", UnusedNetwork())
+    image = torch.full((3, 1080, 1920), 10, dtype=torch.uint8)
+    assert landmarker.find(image) == []
 
 
 @pytest.mark.parametrize("size", [(1080, 1920), (3000, 2000), (130, 4000), (64, 64)])
@@ -238,7 +240,7 @@ def test_every_spot_is_searched_at_every_size(size: tuple[int, int]) -> None:
     assert len(list(_split_into_tiles(height, width))) <= len(SEARCHES)
 
 
-@pytest.mark.skipif(not GROUP.is_file(), reason="no pictures of groups in shared/")
+@pytest.mark.skipif(not GROUP.is_file(), reason="no images of groups in shared/")
 def test_a_small_face_left_of_a_large_one_is_listed_and_chosen(
     landmarker: Landmarker, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -246,7 +248,7 @@ def test_a_small_face_left_of_a_large_one_is_listed_and_chosen(
     left, right = (row["box"] for row in json.loads(capsys.readouterr().out))
     assert box_iou(left, (151, 477, 272, 620)) > 0.8
     assert box_iou(right, (971, 435, 1390, 924)) > 0.8
-    picture = load_image(GROUP)
+    image = load_image(GROUP)
     for choice, box in (("left", left), ("0", left), ("1", right), ("centre", right)):
-        meant = find_face(landmarker, picture, choice, "portrait")
-        assert meant.box == pytest.approx(box, abs=0.1)
+        face = find_face(landmarker, image, choice, "portrait")
+        assert face.box == pytest.approx(box, abs=0.1)

@@ -2,7 +2,6 @@
 
 import random
 import struct
-import time
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from helpers.recorded_faces import TASK, needs_model
+from helpers.refusals import refusal
+from helpers.task_files import read_zip, write_zip
 
 from actalker_core.errors import CheckpointError
 from actalker_core.faces.landmarker import Landmarker
@@ -18,35 +19,21 @@ from actalker_core.faces.task_file import MAX_BYTES, MEMBERS, read_networks
 NAMES = [member.name for member in MEMBERS]
 DETECTOR, MESH, BLENDSHAPES = NAMES
 Files = dict[str, bytes]
-LIMIT_SECONDS = 5
 
 
 @pytest.fixture(scope="module")
 def files() -> Files:
-    with zipfile.ZipFile(TASK) as file:
-        return {name: file.read(name) for name in file.namelist()}
+    return read_zip(TASK)
 
 
-def zipped(path: Path, files: Files, how: int = zipfile.ZIP_STORED) -> Path:
-    with zipfile.ZipFile(path, "w", how) as file:
-        for name, content in files.items():
-            file.writestr(name, content)
-    return path
-
-
-def refusal(path: Path) -> str:
-    """The one line with which a file is refused, in time."""
-    begin = time.perf_counter()
-    with pytest.raises(CheckpointError) as refused:
-        Landmarker(path)
-    assert time.perf_counter() - begin < LIMIT_SECONDS
-    said = str(refused.value)
-    assert said.startswith(f"{path}: expected ")
-    assert ", got " in said
-    assert said.endswith("python -m actalker_core download.")
-    assert said.isprintable()
-    assert len(said) < len(str(path)) + 250
-    return said
+def task_refusal(path: Path) -> str:
+    """What the landmarker refuses a file with: always the same sentence, and what was wrong."""
+    message = refusal(Landmarker, path, CheckpointError)
+    assert message.startswith(f"{path}: expected ")
+    assert ", got " in message
+    assert message.endswith("python -m actalker_core download.")
+    assert len(message) < len(str(path)) + 250
+    return message
 
 
 @needs_model
@@ -55,17 +42,19 @@ def test_a_repacked_file_with_more_in_it_is_the_same_landmarker(
 ) -> None:
     """What matters is the networks."""
     more = {"readme.txt": b"x" * 1000, **dict(reversed(files.items()))}
-    path = zipped(tmp_path / "mine.task", more, zipfile.ZIP_DEFLATED)
+    path = write_zip(tmp_path / "mine.task", more, zipfile.ZIP_DEFLATED)
     assert read_networks(path) == tuple(files[name] for name in NAMES)
 
 
 @needs_model
 @pytest.mark.parametrize(
-    ("one", "other"), [(DETECTOR, MESH), (DETECTOR, BLENDSHAPES), (MESH, BLENDSHAPES)]
+    ("first", "second"), [(DETECTOR, MESH), (DETECTOR, BLENDSHAPES), (MESH, BLENDSHAPES)]
 )
-def test_exchanged_networks_are_named(files: Files, tmp_path: Path, one: str, other: str) -> None:
-    exchanged = files | {one: files[other], other: files[one]}
-    assert one in refusal(zipped(tmp_path / "face_landmarker.task", exchanged))
+def test_exchanged_networks_are_named(
+    files: Files, tmp_path: Path, first: str, second: str
+) -> None:
+    swap = files | {first: files[second], second: files[first]}
+    assert first in task_refusal(write_zip(tmp_path / "face_landmarker.task", swap))
 
 
 @needs_model
@@ -75,13 +64,14 @@ def test_a_network_in_the_place_of_another_is_named(
 ) -> None:
     """One of them is missing or stands in for another."""
     path = tmp_path / "face_landmarker.task"
-    assert f"no {name}" in refusal(zipped(path, {k: v for k, v in files.items() if k != name}))
-    others = [other for other in NAMES if other != name]
-    for other in others:
-        assert name in refusal(zipped(path, files | {name: files[other]}))
+    assert f"no {name}" in task_refusal(
+        write_zip(path, {k: v for k, v in files.items() if k != name})
+    )
+    for source in set(NAMES) - {name}:
+        assert name in task_refusal(write_zip(path, files | {name: files[source]}))
 
 
-def with_floats(network: bytes, value: float) -> bytes:
+def overwrite_weights(network: bytes, value: float) -> bytes:
     """The last quarter of a network overwritten in half precision, which its weights are in."""
     begin = len(network) * 3 // 4 // 2 * 2
     count = (len(network) - begin) // 2
@@ -92,11 +82,13 @@ def with_floats(network: bytes, value: float) -> bytes:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), 0.0], ids=str)
 def test_other_weights_are_named(files: Files, tmp_path: Path, name: str, value: float) -> None:
-    changed = files | {name: with_floats(files[name], value)}
-    assert f"another {name}" in refusal(zipped(tmp_path / "face_landmarker.task", changed))
+    damaged_files = files | {name: overwrite_weights(files[name], value)}
+    assert f"another {name}" in task_refusal(
+        write_zip(tmp_path / "face_landmarker.task", damaged_files)
+    )
 
 
-def swapped_bytes(network: bytes) -> bytes:
+def flip_bits(network: bytes) -> bytes:
     rng = random.Random(1)
     content = bytearray(network)
     for _ in range(200):
@@ -113,7 +105,7 @@ def swapped_bytes(network: bytes) -> bytes:
         lambda network: network[: len(network) // 2],
         lambda network: b"TFL3" * (len(network) // 4),
         lambda network: bytes(len(network)),
-        swapped_bytes,
+        flip_bits,
         lambda network: network + b"more",
     ],
     ids=["empty", "half", "nonsense", "zeros", "flipped bits", "longer"],
@@ -121,8 +113,8 @@ def swapped_bytes(network: bytes) -> bytes:
 def test_damaged_networks_are_named(
     files: Files, tmp_path: Path, name: str, damage: Callable[[bytes], bytes]
 ) -> None:
-    changed = files | {name: damage(files[name])}
-    assert name in refusal(zipped(tmp_path / "face_landmarker.task", changed))
+    damaged_files = files | {name: damage(files[name])}
+    assert name in task_refusal(write_zip(tmp_path / "face_landmarker.task", damaged_files))
 
 
 def test_a_bomb_is_refused_by_its_claim(tmp_path: Path) -> None:
@@ -135,7 +127,7 @@ def test_a_bomb_is_refused_by_its_claim(tmp_path: Path) -> None:
         for _ in range(300):
             member.write(bytes(1_000_000))
     assert path.stat().st_size < 1_000_000
-    assert "300,000,000" in refusal(path)
+    assert "300,000,000" in task_refusal(path)
 
 
 @needs_model
@@ -146,9 +138,9 @@ def test_a_bomb_that_claims_to_be_small_is_not_unpacked(files: Files, tmp_path: 
         for name in NAMES:
             file.writestr(name, bytes(50_000_000) if name == DETECTOR else files[name])
     content = path.read_bytes()
-    true, claimed = struct.pack("<I", 50_000_000), struct.pack("<I", MEMBERS[0].size)
-    path.write_bytes(content.replace(true, claimed))
-    refusal(path)
+    true_size, false_size = struct.pack("<I", 50_000_000), struct.pack("<I", MEMBERS[0].size)
+    path.write_bytes(content.replace(true_size, false_size))
+    task_refusal(path)
 
 
 @needs_model
@@ -156,19 +148,19 @@ def test_a_bomb_that_claims_to_be_small_is_not_unpacked(files: Files, tmp_path: 
 def test_other_ways_of_packing_are_refused(files: Files, tmp_path: Path, how: int) -> None:
     """Those unpackers take the memory that a file asks for."""
     small = {name: bytes(10) for name in NAMES}
-    assert "packed" in refusal(zipped(tmp_path / "face_landmarker.task", small, how))
+    assert "packed" in task_refusal(write_zip(tmp_path / "face_landmarker.task", small, how))
 
 
 def test_a_huge_file_is_not_opened(tmp_path: Path) -> None:
     path = tmp_path / "face_landmarker.task"
     with path.open("wb") as file:
         file.truncate(200 * MAX_BYTES)
-    assert f"{200 * MAX_BYTES:,} bytes" in refusal(path)
+    assert f"{200 * MAX_BYTES:,} bytes" in task_refusal(path)
 
 
 def test_a_zip_of_very_many_files_is_refused_in_time(tmp_path: Path) -> None:
     files = {f"{i}": b"" for i in range(20_000)}
-    assert f"no {DETECTOR}" in refusal(zipped(tmp_path / "face_landmarker.task", files))
+    assert f"no {DETECTOR}" in task_refusal(write_zip(tmp_path / "face_landmarker.task", files))
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "device", "empty", "text"])
@@ -180,20 +172,20 @@ def test_what_is_no_zip_is_refused(tmp_path: Path, kind: str) -> None:
         path.symlink_to("/dev/zero")
     elif kind != "missing":
         path.write_bytes(b"" if kind == "empty" else b"PK, but a text")
-    refusal(path)
+    task_refusal(path)
 
 
 @needs_model
 def test_damaged_headers_are_refused_or_change_nothing(files: Files, tmp_path: Path) -> None:
-    path = zipped(tmp_path / "face_landmarker.task", files)
+    path = write_zip(tmp_path / "face_landmarker.task", files)
     content, rng = path.read_bytes(), random.Random(2)
     directory = content.index(b"PK\1\2")
     expected = tuple(files[name] for name in NAMES)
     for _ in range(150):
-        changed = bytearray(content)
+        damaged_content = bytearray(content)
         for _ in range(rng.randint(1, 6)):
-            changed[rng.randrange(directory, len(changed))] = rng.randrange(256)
-        path.write_bytes(changed)
+            damaged_content[rng.randrange(directory, len(damaged_content))] = rng.randrange(256)
+        path.write_bytes(damaged_content)
         try:
             assert read_networks(path) == expected
         except CheckpointError as error:
