@@ -50,7 +50,7 @@ def bits(tensor: Tensor) -> tuple[torch.dtype, torch.Size, bytes]:
     return tensor.dtype, tensor.shape, content
 
 
-def same(a: DrivingSignal, b: DrivingSignal) -> bool:
+def is_same(a: DrivingSignal, b: DrivingSignal) -> bool:
     """Equal to the last bit."""
     tracks = [{name: bits(track) for name, track in s.tracks.items()} for s in (a, b)]
     return type(a) is type(b) and (a.rate_hz, a.source, tracks[0]) == (
@@ -60,7 +60,7 @@ def same(a: DrivingSignal, b: DrivingSignal) -> bool:
     )
 
 
-def everything() -> Signals:
+def make_signals() -> Signals:
     return Signals(audio(), expression(), pose())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from helpers.edits import EXPECTED_GOT, RATES_HZ
-from helpers.signals import audio, counting, each_kind, expression, noise, pose, same
+from helpers.signals import audio, counting, each_kind, expression, is_same, noise, pose
 
 from actalker_core.control.curves import Curve
 from actalker_core.control.edits import blend_signals
@@ -33,7 +33,7 @@ def test_sets_of_signals_are_blended_kind_by_kind_each_at_its_rate() -> None:
     for kind, signal in blend.present.items():
         start, rate_hz = first.present[kind], signal.rate_hz
         strengths = curve.sample(len(start), rate_hz)
-        assert same(signal, start.blend(second.present[kind], strengths, rate_hz))
+        assert is_same(signal, start.blend(second.present[kind], strengths, rate_hz))
         assert not torch.equal(strengths, Curve("0").sample(len(start), rate_hz))
 
 

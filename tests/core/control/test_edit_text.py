@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import torch
 from helpers.edits import EXPECTED_GOT, quick
-from helpers.signals import everything, pose, same
+from helpers.signals import is_same, make_signals, pose
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,17 +30,17 @@ TEXTS = {
 @pytest.mark.parametrize("form", ["{}{}={}", " {} {} = {} "])
 def test_every_written_edit_changes_what_it_names(name: str, kind: str | None, form: str) -> None:
     value, change = TEXTS[name]
-    before = everything()
+    before = make_signals()
     after = parse_edit(form.format(f"{kind}." if kind else "", name, value))(before)
     for signal_kind, signal in before.present.items():
         if kind in (None, signal_kind):
-            assert same(after.present[signal_kind], change(signal))
+            assert is_same(after.present[signal_kind], change(signal))
         else:
             assert after.present[signal_kind] is signal
 
 
 def test_smoothing_the_pose_leaves_the_rest() -> None:
-    before = everything()
+    before = make_signals()
     after = parse_edit("pose.smooth=0.2")(before)
     assert after.audio is before.audio
     assert after.expression is before.expression
@@ -49,7 +49,7 @@ def test_smoothing_the_pose_leaves_the_rest() -> None:
 
 @pytest.mark.parametrize("kind", ["audio", "expression", "pose"])
 def test_a_signal_that_is_not_there_cannot_be_edited(kind: str) -> None:
-    rest = {name: s for name, s in everything().present.items() if name != kind}
+    rest = {name: s for name, s in make_signals().present.items() if name != kind}
     with pytest.raises(
         InputError, match=f"Edit of {kind}: expected one of.*{' '.join(rest).replace(' ', '.*')}"
     ):
@@ -127,10 +127,10 @@ def test_any_text_is_an_edit_or_an_input_error(text: str) -> None:
 )
 def test_an_absurd_number_ends_in_one_clear_line(text: str) -> None:
     with pytest.raises(InputError, match=EXPECTED_GOT):
-        parse_edit(text)(everything())
+        parse_edit(text)(make_signals())
 
 
 def test_the_widest_smoothing_is_refused_or_done() -> None:
     for seconds in ("1e9", "1e300", "1e308"):
         with contextlib.suppress(InputError):
-            assert parse_edit(f"smooth={seconds}")(everything()).present
+            assert parse_edit(f"smooth={seconds}")(make_signals()).present

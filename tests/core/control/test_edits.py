@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from helpers.edits import CHANGES, EXPECTED_GOT, RATES_HZ, Change, quick
-from helpers.signals import bits, counting, each_kind, expression, same, values
+from helpers.signals import bits, counting, each_kind, expression, is_same, values
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,7 +38,7 @@ IDENTITIES: dict[str, Change] = {
 def test_edits_that_change_nothing(make: Callable[..., DrivingSignal], edit: str) -> None:
     for count, rate_hz in itertools.product([1, 2, 41], RATES_HZ):
         signal = make(count, rate_hz)
-        assert same(IDENTITIES[edit](signal), signal)
+        assert is_same(IDENTITIES[edit](signal), signal)
 
 
 @pytest.mark.parametrize("value", [0.0, 7.3, -1e-3, 1e4])
@@ -54,7 +54,7 @@ def test_what_is_constant_stays_so(edit: str, value: float) -> None:
 def test_edits_leave_the_signal_itself_alone(make: Callable[..., DrivingSignal], edit: str) -> None:
     signal = make(60)
     result = CHANGES[edit](signal)
-    assert same(signal, make(60))
+    assert is_same(signal, make(60))
     assert type(result) is type(signal)
     assert len({len(track) for track in result.tracks.values()}) == 1
 
@@ -122,7 +122,7 @@ def test_resampling_to_a_multiple_and_back_is_exact(
     signal = make()
     finer = signal.resample(times * signal.rate_hz)
     assert len(finer) == times * len(signal)
-    assert same(finer.resample(signal.rate_hz), signal)
+    assert is_same(finer.resample(signal.rate_hz), signal)
 
 
 @pytest.mark.parametrize("rate_hz", RATES_HZ)

@@ -17,26 +17,26 @@ messy = st.text(alphabet=st.sampled_from("ab;; \t\n=:.é図😀1\u3000"), max_si
 )
 
 
-def named_part(error: InputError, kind: str, whole: str) -> tuple[int, str]:
+def named_part(error: InputError, kind: str, source: str) -> tuple[int, str]:
     """Position and text of the part that an error names."""
-    start = f"{kind} {quote(whole)}: "
+    start = f"{kind} {quote(source)}: "
     assert str(error).startswith(start)
     rest = str(error).removeprefix(start)
-    found = re.fullmatch(r"expected .* at character (\d+), got '(.*)'\. Correct it there\.", rest)
-    assert found is not None
-    return int(found[1]) - 1, found[2]
+    match = re.fullmatch(r"expected .* at character (\d+), got '(.*)'\. Correct it there\.", rest)
+    assert match is not None
+    return int(match[1]) - 1, match[2]
 
 
 @quick
 @given(messy)
-def test_pieces_know_where_they_stand(whole: str) -> None:
-    piece = Span.from_text("Prompt", whole)
-    assert (piece.kind, piece.source, piece.text) == ("Prompt", whole, whole.strip())
+def test_pieces_know_where_they_stand(source: str) -> None:
+    piece = Span.from_text("Prompt", source)
+    assert (piece.kind, piece.source, piece.text) == ("Prompt", source, source.strip())
     parts = piece.split(";")
-    assert [p.text for p in parts] == [p.strip() for p in whole.split(";") if p.strip()]
+    assert [p.text for p in parts] == [p.strip() for p in source.split(";") if p.strip()]
     for part in parts:
-        assert whole[part.start : part.end] == part.text == part.text.strip()
-        at, text = named_part(part.error("more"), "Prompt", whole)
+        assert source[part.start : part.end] == part.text == part.text.strip()
+        at, text = named_part(part.error("more"), "Prompt", source)
         assert at == part.start
         assert f"'{text}'" == quote(part.text)
     starts = [part.start for part in parts]
@@ -45,35 +45,35 @@ def test_pieces_know_where_they_stand(whole: str) -> None:
 
 @quick
 @given(messy)
-def test_pieces_lie_within_their_text(whole: str) -> None:
-    piece = Span.from_text("Prompt", whole)
+def test_pieces_lie_within_their_text(source: str) -> None:
+    piece = Span.from_text("Prompt", source)
     for part in (piece, *piece.split(";")):
-        assert 0 <= part.start <= part.end <= len(whole)
+        assert 0 <= part.start <= part.end <= len(source)
 
 
 @quick
 @given(messy)
-def test_a_piece_is_divided_at_the_first_separator(whole: str) -> None:
-    piece = Span.from_text("Edit", whole)
-    before, separator, after = whole.strip().partition("=")
+def test_a_piece_is_divided_at_the_first_separator(source: str) -> None:
+    piece = Span.from_text("Edit", source)
+    before, separator, after = source.strip().partition("=")
     if not separator:
         with pytest.raises(InputError, match="expected a=b at character"):
             piece.partition("=", "a=b")
         return
     name, value = piece.partition("=", "a=b")
     assert (name.text, value.text) == (before.strip(), after.strip())
-    assert name.end <= whole.index("=") < value.start or not value.text
+    assert name.end <= source.index("=") < value.start or not value.text
 
 
 @quick
 @given(st.lists(messy, min_size=1, max_size=4), st.integers(0, 3))
-def test_a_number_that_is_none_is_named_where_it_stands(parts: list[str], which: int) -> None:
-    whole = ";".join([*parts[:which], "  one ", *parts[which:]])
-    (wrong,) = [p for p in Span.from_text("Gate", whole).split(";") if p.text == "one"]
-    with pytest.raises(InputError) as caught:
-        wrong.parse_number()
-    at, text = named_part(caught.value, "Gate", whole)
-    assert whole[at : at + 3] == text == "one"
+def test_a_number_that_is_none_is_named_where_it_stands(parts: list[str], index: int) -> None:
+    source = ";".join([*parts[:index], "  one ", *parts[index:]])
+    (number,) = [p for p in Span.from_text("Gate", source).split(";") if p.text == "one"]
+    with pytest.raises(InputError) as error:
+        number.parse_number()
+    at, text = named_part(error.value, "Gate", source)
+    assert source[at : at + 3] == text == "one"
 
 
 @pytest.mark.parametrize(
@@ -102,5 +102,5 @@ def test_frames_need_a_rate() -> None:
     ("text", "rest"), [("at 2", "2"), ("at", ""), ("attic", None), ("x at", None), ("at:3", ":3")]
 )
 def test_what_follows_a_word(text: str, rest: str | None) -> None:
-    found = Span.from_text("Gate", text).remove_prefix("at")
-    assert (found and found.text) == rest
+    suffix = Span.from_text("Gate", text).remove_prefix("at")
+    assert (suffix and suffix.text) == rest

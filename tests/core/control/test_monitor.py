@@ -24,7 +24,7 @@ FRAMES, FPS, RATE_HZ = 12, 12.5, 8000
 HEIGHT, WIDTH = 96, 64
 AUDIO_BOX, EXPRESSION_BOX = (16, 56, 48, 88), (8, 8, 56, 48)
 
-# Making what is shown ----------------------------------------------------------------------------
+# Rows -------------------------------------------------------------------------------------------
 
 
 def tone(seconds: float, amplitude: float = 0.5) -> Audio:
@@ -36,7 +36,7 @@ def box(x0: int, y0: int, x1: int, y1: int) -> Tensor:
     return box_mask((x0, y0, x1, y1), HEIGHT, WIDTH)
 
 
-def shown_over(frames: int) -> MonitorRows:
+def make_rows(frames: int) -> MonitorRows:
     return MonitorRows(
         frames=frames,
         fps=FPS,
@@ -63,145 +63,147 @@ def moving_face(frames: int) -> Array:
     return landmarks
 
 
-def track_over(frames: int, missed: tuple[int, ...] = ()) -> Track:
+def track_over(frames: int, gaps: tuple[int, ...] = ()) -> Track:
     confidence = np.full(frames, 0.9, np.float32)
-    confidence[list(missed)] = 0
+    confidence[list(gaps)] = 0
     boxes = np.tile(np.array([10, 10, 54, 54], np.float32), (frames, 1))
     return Track(boxes, moving_face(frames), confidence, (HEIGHT, WIDTH))
 
 
-SHOWN = shown_over(FRAMES)
-TRACKED = replace(SHOWN, rotation_degrees=None, track=track_over(FRAMES))
-PLAIN = replace(SHOWN, rotation_degrees=None, audio=None)
-QUIET = replace(PLAIN, audio=tone(1.0, 0), gates={"audio": torch.zeros(FRAMES)})
+ROWS = make_rows(FRAMES)
+TRACK_ROWS = replace(ROWS, rotation_degrees=None, track=track_over(FRAMES))
+PLAIN_ROWS = replace(ROWS, rotation_degrees=None, audio=None)
+QUIET_ROWS = replace(PLAIN_ROWS, audio=tone(1.0, 0), gates={"audio": torch.zeros(FRAMES)})
 
 
 @pytest.fixture(scope="module")
-def picture() -> Tensor:
-    return draw_monitor(SHOWN)
+def image() -> Tensor:
+    return draw_monitor(ROWS)
 
 
 @pytest.fixture(scope="module")
-def plain() -> Tensor:
-    return draw_monitor(PLAIN)
+def plain_image() -> Tensor:
+    return draw_monitor(PLAIN_ROWS)
 
 
 @pytest.fixture(scope="module")
-def tracked() -> Tensor:
-    return draw_monitor(TRACKED)
+def track_image() -> Tensor:
+    return draw_monitor(TRACK_ROWS)
 
 
-def is_picture(drawn: Tensor) -> bool:
-    in_range = 0 <= float(drawn.min()) < float(drawn.max()) <= 1
-    return drawn.ndim == 3 and drawn.shape[0] == 3 and drawn.is_floating_point() and in_range
+def is_image(image: Tensor) -> bool:
+    in_range = 0 <= float(image.min()) < float(image.max()) <= 1
+    return image.ndim == 3 and image.shape[0] == 3 and image.is_floating_point() and in_range
 
 
-def changed_columns(one: Tensor, other: Tensor) -> tuple[int, int]:
-    """The first and the last column in which two pictures clearly differ."""
-    columns = ((one - other).abs() > 0.1).any(0).any(0).nonzero()
+def changed_columns(a: Tensor, b: Tensor) -> tuple[int, int]:
+    """The first and the last column in which two images clearly differ."""
+    columns = ((a - b).abs() > 0.1).any(0).any(0).nonzero()
     return int(columns.min()), int(columns.max())
 
 
 # Form --------------------------------------------------------------------------------------------
 
 
-def test_it_is_a_picture_and_the_same_each_time(picture: Tensor) -> None:
-    assert is_picture(picture)
-    assert torch.equal(draw_monitor(SHOWN), picture)
+def test_it_is_an_image_and_the_same_each_time(image: Tensor) -> None:
+    assert is_image(image)
+    assert torch.equal(draw_monitor(ROWS), image)
 
 
-def test_what_is_known_adds_rows(plain: Tensor, picture: Tensor, tracked: Tensor) -> None:
-    assert plain.shape[2] == picture.shape[2] == tracked.shape[2]
-    assert plain.shape[1] < picture.shape[1] < tracked.shape[1]
+def test_what_is_known_adds_rows(plain_image: Tensor, image: Tensor, track_image: Tensor) -> None:
+    assert plain_image.shape[2] == image.shape[2] == track_image.shape[2]
+    assert plain_image.shape[1] < image.shape[1] < track_image.shape[1]
 
 
 @pytest.mark.parametrize("frames", [0, -1])
 def test_a_clip_without_frames_is_refused(frames: int) -> None:
     with pytest.raises(InputError, match=f"at least one frame, got {frames}"):
-        draw_monitor(replace(PLAIN, frames=frames, gates={}))
+        draw_monitor(replace(PLAIN_ROWS, frames=frames, gates={}))
 
 
 def test_one_frame_is_enough() -> None:
-    one = replace(shown_over(1), track=track_over(1))
-    assert is_picture(draw_monitor(one))
+    rows = replace(make_rows(1), track=track_over(1))
+    assert is_image(draw_monitor(rows))
 
 
-def test_a_driven_clip_may_lack_a_branch() -> None:
-    alone = replace(
-        PLAIN, gates={"audio": PLAIN.gates["audio"]}, masks={"audio": PLAIN.masks["audio"]}
+def test_a_driven_clip_may_lack_a_signal() -> None:
+    rows = replace(
+        PLAIN_ROWS,
+        gates={"audio": PLAIN_ROWS.gates["audio"]},
+        masks={"audio": PLAIN_ROWS.masks["audio"]},
     )
-    assert is_picture(draw_monitor(alone))
+    assert is_image(draw_monitor(rows))
 
 
 @pytest.mark.parametrize("size", [(64, 192), (192, 64)])
 def test_portraits_may_be_wide_or_tall(size: tuple[int, int]) -> None:
     mask = torch.ones(1, 1, *size)
-    wide = replace(PLAIN, portrait=rand(0, "portrait", 3, *size), masks={"audio": mask})
-    assert is_picture(draw_monitor(wide))
+    rows = replace(PLAIN_ROWS, portrait=rand(0, "portrait", 3, *size), masks={"audio": mask})
+    assert is_image(draw_monitor(rows))
 
 
 def test_what_is_shown_stays_as_it_is() -> None:
-    before, shown = shown_over(3), shown_over(3)
-    draw_monitor(shown)
-    assert torch.equal(shown.portrait, before.portrait)
-    assert all(torch.equal(shown.masks[name], mask) for name, mask in before.masks.items())
-    assert all(torch.equal(shown.gates[name], gate) for name, gate in before.gates.items())
-    assert np.array_equal(shown.audio.samples, before.audio.samples)
+    before, rows = make_rows(3), make_rows(3)
+    draw_monitor(rows)
+    assert torch.equal(rows.portrait, before.portrait)
+    assert all(torch.equal(rows.masks[name], mask) for name, mask in before.masks.items())
+    assert all(torch.equal(rows.gates[name], gate) for name, gate in before.gates.items())
+    assert np.array_equal(rows.audio.samples, before.audio.samples)
 
 
 # Nothing else is touched -------------------------------------------------------------------------
 
 
-def test_no_figure_stays_open(picture: Tensor) -> None:
-    assert is_picture(picture)
+def test_no_figure_stays_open(image: Tensor) -> None:
+    assert is_image(image)
     assert plt.get_fignums() == []
 
 
 def test_it_needs_no_pyplot_no_display_and_no_main_thread(
-    plain: Tensor, monkeypatch: pytest.MonkeyPatch
+    plain_image: Tensor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
-    drawn: list[Tensor] = []
-    worker = threading.Thread(target=lambda: drawn.append(draw_monitor(PLAIN)))
+    images: list[Tensor] = []
+    worker = threading.Thread(target=lambda: images.append(draw_monitor(PLAIN_ROWS)))
     worker.start()
     worker.join()
-    assert torch.equal(drawn[0], plain)
+    assert torch.equal(images[0], plain_image)
 
 
 # Everything is seen ------------------------------------------------------------------------------
 
 
 def with_gate(name: str, gate: Tensor) -> MonitorRows:
-    return replace(PLAIN, gates=PLAIN.gates | {name: gate})
+    return replace(PLAIN_ROWS, gates=PLAIN_ROWS.gates | {name: gate})
 
 
 def with_mask(name: str, mask: Tensor) -> MonitorRows:
-    return replace(PLAIN, masks=PLAIN.masks | {name: mask})
+    return replace(PLAIN_ROWS, masks=PLAIN_ROWS.masks | {name: mask})
 
 
 def pulse(at: int) -> Tensor:
     return torch.zeros(FRAMES).index_fill(0, torch.tensor(at), 1)
 
 
-OTHERS = {
+CHANGES = {
     "audio gate": with_gate("audio", 1 - pulse(5)),
     "expression gate": with_gate("expression", torch.linspace(1, 0, FRAMES)),
     "audio mask": with_mask("audio", box(16, 48, 48, 88)),
     "expression mask": with_mask("expression", torch.zeros(1, 1, HEIGHT, WIDTH)),
     "softer mask": with_mask("expression", 0.5 * box(*EXPRESSION_BOX)),
-    "sound": replace(PLAIN, audio=tone(FRAMES / FPS)),
-    "portrait": replace(PLAIN, portrait=PLAIN.portrait.flip(2)),
-    "rate": replace(PLAIN, fps=25.0),
+    "sound": replace(PLAIN_ROWS, audio=tone(FRAMES / FPS)),
+    "portrait": replace(PLAIN_ROWS, portrait=PLAIN_ROWS.portrait.flip(2)),
+    "rate": replace(PLAIN_ROWS, fps=25.0),
 }
 
 
-@pytest.mark.parametrize("what", OTHERS)
-def test_a_change_is_seen(plain: Tensor, what: str) -> None:
-    drawn = draw_monitor(OTHERS[what])
-    assert drawn.shape == plain.shape
-    assert not torch.equal(drawn, plain)
+@pytest.mark.parametrize("what", CHANGES)
+def test_a_change_is_seen(plain_image: Tensor, what: str) -> None:
+    image = draw_monitor(CHANGES[what])
+    assert image.shape == plain_image.shape
+    assert not torch.equal(image, plain_image)
 
 
 def quieter_end(audio: Audio) -> Audio:
@@ -216,33 +218,34 @@ def one_click(audio: Audio) -> Audio:
 
 
 @pytest.mark.parametrize("change", [quieter_end, one_click])
-def test_all_of_the_sound_is_seen(picture: Tensor, change: Callable[[Audio], Audio]) -> None:
-    assert not torch.equal(draw_monitor(replace(SHOWN, audio=change(SHOWN.audio))), picture)
+def test_all_of_the_sound_is_seen(image: Tensor, change: Callable[[Audio], Audio]) -> None:
+    assert not torch.equal(draw_monitor(replace(ROWS, audio=change(ROWS.audio))), image)
 
 
-def test_sound_after_the_clip_is_not_seen(picture: Tensor) -> None:
-    assert torch.equal(draw_monitor(replace(SHOWN, audio=tone(3.0))), picture)
+def test_sound_after_the_clip_is_not_seen(image: Tensor) -> None:
+    assert torch.equal(draw_monitor(replace(ROWS, audio=tone(3.0))), image)
 
 
-def test_sound_may_end_early(picture: Tensor) -> None:
-    short = draw_monitor(replace(SHOWN, audio=tone(0.5)))
-    assert short.shape == picture.shape
-    assert changed_columns(short, picture)[0] > picture.shape[2] / 2
+def test_sound_may_end_early(image: Tensor) -> None:
+    short_image = draw_monitor(replace(ROWS, audio=tone(0.5)))
+    assert short_image.shape == image.shape
+    assert changed_columns(short_image, image)[0] > image.shape[2] / 2
 
 
 @pytest.mark.parametrize("angle", [0, 2])
-def test_head_rotation_is_seen(picture: Tensor, angle: int) -> None:
-    turned = SHOWN.rotation_degrees.clone()
-    turned[6, angle] += 3
-    assert not torch.equal(draw_monitor(replace(SHOWN, rotation_degrees=turned)), picture)
+def test_head_rotation_is_seen(image: Tensor, angle: int) -> None:
+    rotation = ROWS.rotation_degrees.clone()
+    rotation[6, angle] += 3
+    assert not torch.equal(draw_monitor(replace(ROWS, rotation_degrees=rotation)), image)
 
 
 def test_the_gate_of_a_single_frame_is_seen() -> None:
-    one = replace(shown_over(1), audio=None, rotation_degrees=None)
-    drawn = [
-        draw_monitor(replace(one, gates={"audio": torch.full((1,), value)})) for value in (0.1, 0.9)
+    rows = replace(make_rows(1), audio=None, rotation_degrees=None)
+    images = [
+        draw_monitor(replace(rows, gates={"audio": torch.full((1,), value)}))
+        for value in (0.1, 0.9)
     ]
-    assert not torch.equal(*drawn)
+    assert not torch.equal(*images)
 
 
 # Time --------------------------------------------------------------------------------------------
@@ -250,17 +253,18 @@ def test_the_gate_of_a_single_frame_is_seen() -> None:
 
 @pytest.fixture(scope="module")
 def silence() -> Tensor:
-    return draw_monitor(QUIET)
+    return draw_monitor(QUIET_ROWS)
 
 
 @pytest.mark.parametrize("frame", [0, 5, 11])
 def test_sound_and_gates_are_drawn_over_their_frame(silence: Tensor, frame: int) -> None:
     at = np.arange(RATE_HZ) * FPS / RATE_HZ
     burst = np.where((at >= frame) & (at < frame + 1), 0.9, 0).astype(np.float32)[None]
-    heard = draw_monitor(replace(QUIET, audio=Audio(burst, RATE_HZ)))
-    gated = draw_monitor(replace(QUIET, gates={"audio": pulse(frame)}))
-    of_sound, of_gate = changed_columns(heard, silence), changed_columns(gated, silence)
-    assert np.allclose(of_sound, of_gate, atol=6)
+    sound_image = draw_monitor(replace(QUIET_ROWS, audio=Audio(burst, RATE_HZ)))
+    gate_image = draw_monitor(replace(QUIET_ROWS, gates={"audio": pulse(frame)}))
+    sound_columns = changed_columns(sound_image, silence)
+    gate_columns = changed_columns(gate_image, silence)
+    assert np.allclose(sound_columns, gate_columns, atol=6)
 
 
 # Regions over time -------------------------------------------------------------------------------
@@ -287,16 +291,16 @@ def test_masks_are_seen_at_both_ends(moving: Tensor, frame: int) -> None:
 @pytest.mark.parametrize("frames", [1, 2, 7, 8, 9, 100, 1001])
 def test_thumbnails_are_spread_over_the_clip(frames: int) -> None:
     masks = {"audio": torch.ones(frames, 1, 2, 2), "expression": torch.ones(1, 1, 2, 2)}
-    chosen = choose_thumbnail_frames(replace(PLAIN, frames=frames, masks=masks))
-    assert (chosen[0], chosen[-1], len(chosen)) == (0, frames - 1, min(frames, 8))
-    steps = np.diff(chosen)
+    indices = choose_thumbnail_frames(replace(PLAIN_ROWS, frames=frames, masks=masks))
+    assert (indices[0], indices[-1], len(indices)) == (0, frames - 1, min(frames, 8))
+    steps = np.diff(indices)
     assert (steps > 0).all()
     assert np.ptp(steps) <= 1 if len(steps) else frames == 1
 
 
 @pytest.mark.parametrize("frames", [1, 2, 1001])
 def test_masks_that_stand_still_have_one_thumbnail(frames: int) -> None:
-    assert choose_thumbnail_frames(replace(PLAIN, frames=frames)) == [0]
+    assert choose_thumbnail_frames(replace(PLAIN_ROWS, frames=frames)) == [0]
 
 
 # The driving face --------------------------------------------------------------------------------
@@ -308,32 +312,32 @@ def points_of(part: str) -> tuple[int, ...]:
 
 
 @pytest.mark.parametrize("part", ["head", "eye", "mouth"])
-def test_the_driving_face_is_seen(tracked: Tensor, part: str) -> None:
+def test_the_driving_face_is_seen(track_image: Tensor, part: str) -> None:
     landmarks = moving_face(FRAMES)
     landmarks[6, points_of(part)] += 4
-    other = replace(TRACKED, track=replace(TRACKED.track, landmarks=landmarks))
-    assert not torch.equal(draw_monitor(other), tracked)
+    rows = replace(TRACK_ROWS, track=replace(TRACK_ROWS.track, landmarks=landmarks))
+    assert not torch.equal(draw_monitor(rows), track_image)
 
 
-def test_missed_frames_are_marked_in_their_place(tracked: Tensor) -> None:
-    marked = draw_monitor(replace(TRACKED, track=track_over(FRAMES, missed=(9,))))
-    assert marked.shape == tracked.shape
-    first, last = changed_columns(marked, tracked)
-    assert tracked.shape[2] / 2 < first < last < first + tracked.shape[2] / FRAMES
+def test_gaps_are_marked_in_their_place(track_image: Tensor) -> None:
+    image = draw_monitor(replace(TRACK_ROWS, track=track_over(FRAMES, gaps=(9,))))
+    assert image.shape == track_image.shape
+    first, last = changed_columns(image, track_image)
+    assert track_image.shape[2] / 2 < first < last < first + track_image.shape[2] / FRAMES
 
 
-def test_a_track_may_end_early(tracked: Tensor) -> None:
-    short = draw_monitor(replace(TRACKED, track=track_over(5, missed=(4,))))
-    assert is_picture(short)
-    assert short.shape == tracked.shape
+def test_a_track_may_end_early(track_image: Tensor) -> None:
+    image = draw_monitor(replace(TRACK_ROWS, track=track_over(5, gaps=(4,))))
+    assert is_image(image)
+    assert image.shape == track_image.shape
 
 
-def test_a_longer_track_is_cut(tracked: Tensor) -> None:
-    longer = track_over(FRAMES + 5, missed=(FRAMES + 2,))
-    longer.landmarks[:FRAMES] = TRACKED.track.landmarks
-    assert torch.equal(draw_monitor(replace(TRACKED, track=longer)), tracked)
+def test_a_longer_track_is_cut(track_image: Tensor) -> None:
+    longer = track_over(FRAMES + 5, gaps=(FRAMES + 2,))
+    longer.landmarks[:FRAMES] = TRACK_ROWS.track.landmarks
+    assert torch.equal(draw_monitor(replace(TRACK_ROWS, track=longer)), track_image)
 
 
-def test_a_track_without_landmarks_adds_nothing(plain: Tensor) -> None:
-    boxes_only = replace(TRACKED.track, landmarks=None)
-    assert torch.equal(draw_monitor(replace(PLAIN, track=boxes_only)), plain)
+def test_a_track_without_landmarks_adds_nothing(plain_image: Tensor) -> None:
+    boxes_only = replace(TRACK_ROWS.track, landmarks=None)
+    assert torch.equal(draw_monitor(replace(PLAIN_ROWS, track=boxes_only)), plain_image)

@@ -167,5 +167,5 @@ def test_any_contents_are_signals_that_can_be_edited_or_named(
         signals = load_signals(scratch)
     except MediaError:
         return
-    edited = signals.present[kind].scale(0.5).offset(0.0).smooth(0.01)
-    assert all(track.isfinite().all() for track in edited.tracks.values())
+    result = signals.present[kind].scale(0.5).offset(0.0).smooth(0.01)
+    assert all(track.isfinite().all() for track in result.tracks.values())

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from helpers.signals import everything, expression, noise, pose, same
+from helpers.signals import expression, is_same, make_signals, noise, pose
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
@@ -41,7 +41,7 @@ def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("scratch") / "scratch.safetensors"
 
 
-def stored(path: Path, signals: Signals) -> Signals:
+def store(path: Path, signals: Signals) -> Signals:
     save_signals(path, signals)
     return load_signals(path)
 
@@ -56,32 +56,32 @@ def test_any_signal_comes_back_bit_for_bit(
     scratch: Path, rate_hz: float, source: str, numbers: list[float]
 ) -> None:
     track = torch.tensor(numbers, dtype=torch.float32)
-    saved = Signals(
+    signals = Signals(
         AudioSignal(rate_hz, source, track[:, None, None].expand(-1, 2, 3)),
         ExpressionSignal(rate_hz, source + "é", track[:, None].half().nan_to_num()),
         PoseSignal(rate_hz, "", noise(len(track), 3), noise(len(track), 3, seed=1)),
     )
-    loaded = stored(scratch, saved)
-    assert all(same(loaded.present[name], signal) for name, signal in saved.present.items())
+    result = store(scratch, signals)
+    assert all(is_same(result.present[name], signal) for name, signal in signals.present.items())
 
 
 @pytest.mark.parametrize("kinds", [("audio",), ("expression", "pose"), ("pose",)])
 def test_what_was_not_saved_is_not_there(tmp_path: Path, kinds: tuple[str, ...]) -> None:
-    some = Signals(**{kind: everything().present[kind] for kind in kinds})
-    loaded = stored(tmp_path / "some.safetensors", some)
-    assert list(loaded.present) == list(kinds)
-    assert all(same(loaded.present[kind], some.present[kind]) for kind in kinds)
+    signals = Signals(**{kind: make_signals().present[kind] for kind in kinds})
+    result = store(tmp_path / "some.safetensors", signals)
+    assert list(result.present) == list(kinds)
+    assert all(is_same(result.present[kind], signals.present[kind]) for kind in kinds)
 
 
 @pytest.mark.parametrize("name", ["знак 図.safetensors", "a b", "new/folder ä/x.safetensors"])
 def test_any_path_can_be_saved_to(tmp_path: Path, name: str) -> None:
-    assert same(stored(tmp_path / name, Signals(pose=pose())).present["pose"], pose())
+    assert is_same(store(tmp_path / name, Signals(pose=pose())).present["pose"], pose())
 
 
 @pytest.mark.parametrize("rate_hz", [25, np.float64(29.97), np.float32(12.5)])
 def test_rates_from_other_libraries_are_saved(tmp_path: Path, rate_hz: float) -> None:
-    loaded = stored(tmp_path / "rate.safetensors", Signals(pose=pose(rate_hz=rate_hz)))
-    assert loaded.present["pose"].rate_hz == rate_hz
+    result = store(tmp_path / "rate.safetensors", Signals(pose=pose(rate_hz=rate_hz)))
+    assert result.present["pose"].rate_hz == rate_hz
 
 
 def tracks_in_one_memory() -> PoseSignal:
@@ -102,19 +102,19 @@ def track_of_inference() -> ExpressionSignal:
 @pytest.mark.parametrize("make", [tracks_in_one_memory, tracks_of_one_network, track_of_inference])
 def test_it_does_not_matter_where_tracks_lie(tmp_path: Path, make: Callable[[], Any]) -> None:
     name = "pose" if make is not track_of_inference else "expression"
-    loaded = stored(tmp_path / "tracks.safetensors", Signals(**{name: make()}))
-    assert same(loaded.present[name], make())
+    result = store(tmp_path / "tracks.safetensors", Signals(**{name: make()}))
+    assert is_same(result.present[name], make())
 
 
 def test_an_edited_signal_is_saved_as_edited(tmp_path: Path) -> None:
-    edited = pose().trim(0.2, 0.8).loop(3).smooth(0.1)
-    assert same(stored(tmp_path / "x.safetensors", Signals(pose=edited)).present["pose"], edited)
+    signal = pose().trim(0.2, 0.8).loop(3).smooth(0.1)
+    assert is_same(store(tmp_path / "x.safetensors", Signals(pose=signal)).present["pose"], signal)
 
 
-SHOWN = {"expression.features": noise(5, 3)}
+EXPRESSION = {"expression.features": noise(5, 3)}
 TEXTS = {"expression.rate_hz": "25.0", "expression.source": "clip"}
-HELD = {"pose.rate_hz": "25.0", "pose.source": "head"}
-TURNED = {"pose.rotation_degrees": torch.zeros(4, 3), "pose.translation": torch.zeros(4, 3)}
+POSE_TEXTS = {"pose.rate_hz": "25.0", "pose.source": "head"}
+POSE = {"pose.rotation_degrees": torch.zeros(4, 3), "pose.translation": torch.zeros(4, 3)}
 
 
 @pytest.mark.parametrize(
@@ -127,12 +127,14 @@ TURNED = {"pose.rotation_degrees": torch.zeros(4, 3), "pose.translation": torch.
         pytest.param({"expression.other": torch.ones(2, 3)}, TEXTS, id="other track"),
         pytest.param({"expression": torch.ones(2, 3)}, TEXTS, id="no track name"),
         pytest.param({"gaze.features": torch.ones(2, 3)}, TEXTS, id="unknown kind"),
-        pytest.param({"pose.rotation_degrees": torch.zeros(4, 3)}, HELD, id="missing track"),
-        pytest.param(TURNED | {"pose.translation": torch.zeros(3, 3)}, HELD, id="lengths differ"),
-        pytest.param(SHOWN, {"expression.source": "clip"}, id="no rate"),
-        pytest.param(SHOWN, {"expression.rate_hz": "25.0"}, id="no source"),
+        pytest.param({"pose.rotation_degrees": torch.zeros(4, 3)}, POSE_TEXTS, id="missing track"),
+        pytest.param(
+            POSE | {"pose.translation": torch.zeros(3, 3)}, POSE_TEXTS, id="lengths differ"
+        ),
+        pytest.param(EXPRESSION, {"expression.source": "clip"}, id="no rate"),
+        pytest.param(EXPRESSION, {"expression.rate_hz": "25.0"}, id="no source"),
         *(
-            pytest.param(SHOWN, TEXTS | {"expression.rate_hz": rate}, id=f"rate '{rate}'")
+            pytest.param(EXPRESSION, TEXTS | {"expression.rate_hz": rate}, id=f"rate '{rate}'")
             for rate in ("", "fast", "0", "-25", "nan", "inf")
         ),
     ],
@@ -156,7 +158,7 @@ def bank(path: Path) -> None:
 
 def of_version(version: str) -> Callable[[Path], None]:
     metadata = {"format": "actalker-signals", "version": version, **TEXTS}
-    return lambda path: save_file(SHOWN, path, metadata)
+    return lambda path: save_file(EXPRESSION, path, metadata)
 
 
 @pytest.mark.parametrize(
@@ -217,7 +219,7 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> 
     (tmp_path / "folder").mkdir()
     (tmp_path / "file").write_bytes(b"old")
     with pytest.raises(MediaError, match=re.escape(str(tmp_path / place))):
-        save_signals(tmp_path / place, everything())
+        save_signals(tmp_path / place, make_signals())
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["file", "folder"]
     assert (tmp_path / "file").read_bytes() == b"old"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.signals import same
+from helpers.signals import is_same
 from helpers.tiny import tiny_model
 from torch import Tensor
 
@@ -142,14 +142,14 @@ def test_the_expression_is_that_of_the_box_alone(model: ACTalker) -> None:
     frames, box = pictures(2), (20.0, 10.0, 40.0, 30.0)
     other = frames.clone()
     other[..., :20], other[:, :, :10], other[:, :, 30:] = 7, 7, 7
-    assert same(shown(model, frames, [box] * 2), shown(model, other, [box] * 2))
+    assert is_same(shown(model, frames, [box] * 2), shown(model, other, [box] * 2))
 
 
 def test_the_head_is_seen_in_the_same_wide_square_of_every_frame(model: ACTalker) -> None:
     frames, box = pictures(2), (25.0, 15.0, 33.0, 23.0)  # thrice as large: 17…41, 7…31
     other = frames.clone()
     other[..., :17], other[..., 41:], other[:, :, :7], other[:, :, 31:] = 7, 7, 7, 7
-    assert same(held(model, frames, box), held(model, other, box))
+    assert is_same(held(model, frames, box), held(model, other, box))
     other[1, :, 7:10, 17:20] = 255 - other[1, :, 7:10, 17:20]
     changed = held(model, other, box).rotation_degrees != held(model, frames, box).rotation_degrees
     assert changed.any(1).tolist() == [False, True]
