@@ -104,3 +104,8 @@ def test_frames_need_a_rate() -> None:
 def test_what_follows_a_word(text: str, rest: str | None) -> None:
     suffix = Span.from_text("Gate", text).remove_prefix("at")
     assert (suffix and suffix.text) == rest
+
+
+def test_a_part_is_stripped_of_every_kind_of_space() -> None:
+    spaces = " \t\n\u3000\u00a0\u2028\x1f"
+    assert Span.from_text("Gate", f"{spaces}1{spaces}").text == "1"

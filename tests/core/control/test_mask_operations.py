@@ -1,5 +1,9 @@
 """Masks that are joined, grown and compared."""
 
+import time
+
+import cv2
+import numpy as np
 import pytest
 import torch
 from helpers.drawn_faces import SIZE, draw_mask, is_inside, quick
@@ -94,6 +98,23 @@ def test_views_grow_like_their_copies() -> None:
     mask = make_mask(4)
     for view in (mask[:1].expand(3, -1, -1, -1), mask.transpose(2, 3), mask[..., ::2], mask > 0):
         assert torch.equal(grow_mask(view, 1), grow_mask(view.contiguous().float().clone(), 1))
+
+
+def test_a_disc_widens_as_opencv_does_it() -> None:
+    mask = np.random.default_rng(0).random((70, 50), np.float32) ** 40
+    for pixels in (1, 2, 7, -3, 40, -69, 99):
+        side = 2 * abs(pixels) + 1
+        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (side, side))
+        expected = (cv2.dilate if pixels > 0 else cv2.erode)(mask, disc)
+        assert np.array_equal(
+            regions.grow_mask(torch.from_numpy(mask)[None, None], pixels)[0, 0], expected
+        )
+
+
+def test_the_widest_disc_takes_no_longer_than_a_blink() -> None:
+    start = time.process_time()
+    regions.grow_mask(torch.zeros(1, 1, 288, 288), 256)
+    assert time.process_time() - start < 1.0  # 3 s when a disc was taken at once
 
 
 # Overlap -----------------------------------------------------------------------------------------

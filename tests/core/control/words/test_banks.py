@@ -306,3 +306,10 @@ def test_a_bank_that_cannot_be_written_is_named(tmp_path: Path, where: str) -> N
     (tmp_path / "folder").mkdir()
     with pytest.raises(MediaError, match=re.escape(str(tmp_path / where))):
         save_bank(tmp_path / where, FULL)
+
+
+def test_a_caption_is_no_book(tmp_path: Path) -> None:
+    (tmp_path / "joy.txt").write_text("a" * 1_000_000)
+    save_image(tmp_path / "joy.png", torch.zeros(3, 20, 20))
+    with pytest.raises(InputError, match=r"joy\.txt 'aaa.* at most 250,000 characters"):
+        list(read_references(tmp_path))
