@@ -19,7 +19,7 @@ from actalker_core.faces.face import Face, SearchDepth
 from helpers.formula import rand, randn
 
 WIDTH = 24
-PICTURE_PX = 32
+IMAGE_PX = 32
 WORDS = ("neutral", "joyful", "surprised", "sad")
 FPS = 12.5
 KINDS = ("clip", "preset")
@@ -35,7 +35,7 @@ def write_clip(folder: Path, seed: int = 0, dtype: torch.dtype = torch.float32) 
     text = tower | {"vocab_size": len(tokens), "bos_token_id": start, "eos_token_id": end}
     config = CLIPConfig(
         text_config=text | {"pad_token_id": end},
-        vision_config=tower | {"image_size": PICTURE_PX, "patch_size": 8},
+        vision_config=tower | {"image_size": IMAGE_PX, "patch_size": 8},
         projection_dim=WIDTH,
     )
     with torch.random.fork_rng(devices=[]):
@@ -63,7 +63,7 @@ class StubClip:
         return images.mean((2, 3)).repeat(1, self.width // 3)
 
 
-class Named:
+class NameMatcher:
     """Gives all weight to the entry of that name."""
 
     def __init__(self, bank: Bank) -> None:
@@ -73,7 +73,7 @@ class Named:
         return F.one_hot(torch.tensor(self.names.index(text)), len(self.names)).float()
 
 
-class WholePicture:
+class WholeImageFinder:
     """Sees one face that fills each image, and none in a black one."""
 
     def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
@@ -112,6 +112,6 @@ def matcher_of(kind: str, bank: Bank, temperature: float) -> Matcher:
     return PresetMatcher(bank, temperature)
 
 
-def said(text: str, bank: Bank, matcher: Matcher, strength: float = 1.0) -> Tensor:
+def express(text: str, bank: Bank, matcher: Matcher, strength: float = 1.0) -> Tensor:
     prompt = parse_prompt(text)
     return express_words(prompt, bank, matcher, seconds=6, rate_hz=FPS, strength=strength).features

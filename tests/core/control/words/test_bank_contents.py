@@ -100,8 +100,8 @@ def test_other_floats_become_float32(tmp_path: Path, kind: torch.dtype) -> None:
 def test_float32_comes_back_bit_for_bit(tmp_path: Path) -> None:
     features = torch.tensor([[0.1, -0.0, 1e-45], [3.4e38, 1.17e-38, 2.0]])
     save_bank(tmp_path / "bank.safetensors", Bank(("a", "b"), features))
-    found = load_bank(tmp_path / "bank.safetensors").features
-    assert torch.equal(found.view(torch.int32), features.view(torch.int32))
+    result = load_bank(tmp_path / "bank.safetensors").features
+    assert torch.equal(result.view(torch.int32), features.view(torch.int32))
 
 
 def test_texts_that_are_not_needed_do_not_matter(tmp_path: Path) -> None:

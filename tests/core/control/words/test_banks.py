@@ -1,4 +1,4 @@
-"""Banks are built of pictures and signals, saved and read."""
+"""Banks are built of images and signals, saved and read."""
 
 import re
 from collections.abc import Callable
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.banks import WIDTH, StubClip, WholePicture, named_bank, references
+from helpers.banks import WIDTH, StubClip, WholeImageFinder, named_bank, references
 from helpers.formula import rand, randn
 from safetensors.torch import save_file
 from torch import Tensor
@@ -35,8 +35,8 @@ from actalker_core.files.archive import write_archive
 from actalker_core.media import save_image
 
 
-class MeshedPicture(Landmarker):
-    """As `WholePicture` with landmarks, whose blendshapes are all their first number."""
+class LandmarkFinder(Landmarker):
+    """As `WholeImageFinder` with landmarks, whose blendshapes are all their first number."""
 
     def __init__(self) -> None:
         self.blendshapes = lambda landmarks: np.repeat(landmarks[:, 0, :1], len(NAMES), axis=1)
@@ -51,8 +51,8 @@ class MeshedPicture(Landmarker):
 
 
 def test_features_are_those_of_the_encoder(encode_faces: EncodeFaces) -> None:
-    shown = references("a", "b")
-    bank = build_bank(shown, encode_faces, WholePicture())
+    entries = references("a", "b")
+    bank = build_bank(entries, encode_faces, WholeImageFinder())
     assert bank.names == ("a", "b")
     assert (bank.image_embeddings, bank.blendshapes, bank.captions, bank.clip_fingerprint) == (
         None,
@@ -60,13 +60,13 @@ def test_features_are_those_of_the_encoder(encode_faces: EncodeFaces) -> None:
         (),
         "",
     )
-    for row, reference in zip(bank.features, shown, strict=True):
-        alone = encode_faces([reference.image], [(0, 0, 64, 40)])
-        assert torch.equal(row, alone[0])
+    for row, reference in zip(bank.features, entries, strict=True):
+        features = encode_faces([reference.image], [(0, 0, 64, 40)])
+        assert torch.equal(row, features[0])
 
 
 def test_captions_and_embeddings_are_kept(encode_faces: EncodeFaces, clip: CLIPEncoder) -> None:
-    bank = build_bank(references("a", "b", caption="joy"), encode_faces, WholePicture(), clip)
+    bank = build_bank(references("a", "b", caption="joy"), encode_faces, WholeImageFinder(), clip)
     assert bank.captions == ("joy a", "joy b")
     assert bank.image_embeddings.shape == (2, WIDTH)
     assert not torch.allclose(bank.image_embeddings[0], bank.image_embeddings[1])
@@ -75,63 +75,65 @@ def test_captions_and_embeddings_are_kept(encode_faces: EncodeFaces, clip: CLIPE
 
 def test_clip_sees_the_head_around_the_face(encode_faces: EncodeFaces) -> None:
     stub = StubClip()  # 48 pixels for a face of 64 enlarged to 96
-    build_bank([Reference("white", torch.ones(3, 64, 64))], encode_faces, WholePicture(), stub)
+    build_bank([Reference("white", torch.ones(3, 64, 64))], encode_faces, WholeImageFinder(), stub)
     expected = F.pad(torch.ones(1, 3, 32, 32), (8, 8, 8, 8))
     assert torch.allclose(stub.images[0], expected)
 
 
 def test_a_landmarker_adds_blendshapes(encode_faces: EncodeFaces) -> None:
-    shown = references("a", "b")
-    bank = build_bank(shown, encode_faces, MeshedPicture())
-    expected = torch.stack([r.image.mean().expand(len(NAMES)) for r in shown])
+    entries = references("a", "b")
+    bank = build_bank(entries, encode_faces, LandmarkFinder())
+    expected = torch.stack([r.image.mean().expand(len(NAMES)) for r in entries])
     assert torch.allclose(bank.blendshapes, expected)
 
 
-def test_progress_counts_pictures(encode_faces: EncodeFaces) -> None:
+def test_progress_counts_images(encode_faces: EncodeFaces) -> None:
     done: list[int] = []
-    build_bank(iter(references("a", "b")), encode_faces, WholePicture(), on_reference=done.append)
+    build_bank(
+        iter(references("a", "b")), encode_faces, WholeImageFinder(), on_reference=done.append
+    )
     assert done == [1, 2]
 
 
 def test_captions_are_for_all_or_for_none(encode_faces: EncodeFaces) -> None:
-    shown = [*references("a", "b"), *references("c", caption="joy")]
+    entries = [*references("a", "b"), *references("c", caption="joy")]
     with pytest.raises(InputError, match=r"no caption for a, b\."):
-        build_bank(shown, encode_faces, WholePicture())
+        build_bank(entries, encode_faces, WholeImageFinder())
 
 
-def test_a_picture_without_a_face_is_named(encode_faces: EncodeFaces) -> None:
-    shown = [*references("a"), Reference("night", torch.zeros(3, 40, 64))]
+def test_an_image_without_a_face_is_named(encode_faces: EncodeFaces) -> None:
+    entries = [*references("a"), Reference("night", torch.zeros(3, 40, 64))]
     with pytest.raises(FaceError, match="night"):
-        build_bank(shown, encode_faces, WholePicture())
+        build_bank(entries, encode_faces, WholeImageFinder())
 
 
-def test_a_bank_needs_a_picture(encode_faces: EncodeFaces) -> None:
+def test_a_bank_needs_an_image(encode_faces: EncodeFaces) -> None:
     with pytest.raises(InputError, match="at least one"):
-        build_bank([], encode_faces, WholePicture())
+        build_bank([], encode_faces, WholeImageFinder())
 
 
-def test_pictures_of_a_folder_come_in_order_with_captions(tmp_path: Path) -> None:
+def test_images_of_a_folder_come_in_order_with_captions(tmp_path: Path) -> None:
     values = {"c.png": 0.2, "a.png": 0.4, "b.PNG": 0.6}
     for name, value in values.items():
         save_image(tmp_path / name, torch.full((3, 8, 8), value))
     (tmp_path / "a.txt").write_text("  ein fröhliches Gesicht\n", encoding="utf-8")
-    (tmp_path / "notes.md").write_text("no picture")
-    found = list(read_references(tmp_path))
-    assert [r.name for r in found] == ["a", "b", "c"]
-    assert [r.caption for r in found] == ["ein fröhliches Gesicht", "", ""]
-    assert [round(r.image.mean().item(), 1) for r in found] == [0.4, 0.6, 0.2]
+    (tmp_path / "notes.md").write_text("no image")
+    entries = list(read_references(tmp_path))
+    assert [r.name for r in entries] == ["a", "b", "c"]
+    assert [r.caption for r in entries] == ["ein fröhliches Gesicht", "", ""]
+    assert [round(r.image.mean().item(), 1) for r in entries] == [0.4, 0.6, 0.2]
 
 
 @pytest.mark.parametrize("folder", ["missing", "empty"])
-def test_a_folder_without_pictures_is_named(tmp_path: Path, folder: str) -> None:
+def test_a_folder_without_images_is_named(tmp_path: Path, folder: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "joy.txt").write_text("a caption")
     with pytest.raises(MediaError, match=folder):
         read_references(tmp_path / folder)
 
 
-def test_a_picture_that_is_none_is_named(tmp_path: Path) -> None:
-    (tmp_path / "joy.png").write_bytes(b"no picture")
+def test_an_image_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / "joy.png").write_bytes(b"no image")
     with pytest.raises(MediaError, match=r"joy\.png"):
         list(read_references(tmp_path))
 
@@ -235,11 +237,11 @@ FULL = Bank(
 )
 def test_a_saved_bank_comes_back(tmp_path: Path, bank: Bank) -> None:
     save_bank(tmp_path / "new" / "bank.safetensors", bank)
-    loaded = load_bank(tmp_path / "new" / "bank.safetensors")
+    result = load_bank(tmp_path / "new" / "bank.safetensors")
     for name in ("names", "captions", "clip_fingerprint"):
-        assert getattr(loaded, name) == getattr(bank, name)
+        assert getattr(result, name) == getattr(bank, name)
     for name in ("features", "image_embeddings", "blendshapes"):
-        before, after = getattr(bank, name), getattr(loaded, name)
+        before, after = getattr(bank, name), getattr(result, name)
         assert (after is None) if before is None else torch.equal(before, after)
 
 
@@ -287,10 +289,10 @@ WRONG_FILES: dict[str, Callable[[Path], object]] = {
 }
 
 
-@pytest.mark.parametrize("wrong", WRONG_FILES)
-def test_a_file_that_is_no_bank_is_named(tmp_path: Path, wrong: str) -> None:
+@pytest.mark.parametrize("kind", WRONG_FILES)
+def test_a_file_that_is_no_bank_is_named(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "bank.safetensors"
-    WRONG_FILES[wrong](path)
+    WRONG_FILES[kind](path)
     with pytest.raises(MediaError, match=re.escape(str(path))):
         load_bank(path)
 
@@ -300,12 +302,12 @@ def test_a_raw_bank_is_read(tmp_path: Path) -> None:
     assert load_bank(tmp_path / "bank.safetensors").names == ("a",)
 
 
-@pytest.mark.parametrize("where", ["file/bank.safetensors", "folder"])
-def test_a_bank_that_cannot_be_written_is_named(tmp_path: Path, where: str) -> None:
+@pytest.mark.parametrize("place", ["file/bank.safetensors", "folder"])
+def test_a_bank_that_cannot_be_written_is_named(tmp_path: Path, place: str) -> None:
     (tmp_path / "file").write_text("in the way")
     (tmp_path / "folder").mkdir()
-    with pytest.raises(MediaError, match=re.escape(str(tmp_path / where))):
-        save_bank(tmp_path / where, FULL)
+    with pytest.raises(MediaError, match=re.escape(str(tmp_path / place))):
+        save_bank(tmp_path / place, FULL)
 
 
 def test_a_caption_is_no_book(tmp_path: Path) -> None:

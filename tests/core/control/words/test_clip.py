@@ -1,4 +1,4 @@
-"""CLIP embeds texts and pictures, and says what is wrong with its folder."""
+"""CLIP embeds texts and images, and says what is wrong with its folder."""
 
 import json
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.banks import PICTURE_PX, WIDTH, WORDS, WholePicture, write_clip
+from helpers.banks import IMAGE_PX, WIDTH, WORDS, WholeImageFinder, write_clip
 from helpers.formula import rand
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -30,32 +30,32 @@ def own_folder(clip_folder: Path, tmp_path: Path) -> Path:
 
 
 def test_sizes_come_from_the_folder(clip: CLIPEncoder) -> None:
-    assert (clip.width, clip.image_px) == (WIDTH, PICTURE_PX)
+    assert (clip.width, clip.image_px) == (WIDTH, IMAGE_PX)
 
 
 def test_both_towers_embed_as_transformers_does(clip: CLIPEncoder, clip_folder: Path) -> None:
-    pictures, texts = rand(0, "pictures", 2, 3, PICTURE_PX, PICTURE_PX), ["joy", "a sad face"]
+    images, texts = rand(0, "images", 2, 3, IMAGE_PX, IMAGE_PX), ["joy", "a sad face"]
     mean, std = (torch.tensor(v)[:, None, None] for v in (OPENAI_CLIP_MEAN, OPENAI_CLIP_STD))
     words = CLIPTokenizer.from_pretrained(clip_folder)(texts, padding=True, return_tensors="pt")
     with torch.inference_mode():
         model = CLIPModel.from_pretrained(clip_folder).eval()
-        expected = model(pixel_values=(pictures - mean) / std, **words)
-    assert torch.allclose(clip.encode_images(pictures), expected.image_embeds, atol=1e-5)
+        expected = model(pixel_values=(images - mean) / std, **words)
+    assert torch.allclose(clip.encode_images(images), expected.image_embeds, atol=1e-5)
     assert torch.allclose(clip.encode_texts(texts), expected.text_embeds, atol=1e-5)
 
 
 def test_embeddings_have_length_one(clip: CLIPEncoder) -> None:
-    found = [
+    embeddings = [
         clip.encode_texts(["joy", "anger"]),
-        clip.encode_images(rand(0, "p", 2, 3, PICTURE_PX, PICTURE_PX)),
+        clip.encode_images(rand(0, "p", 2, 3, IMAGE_PX, IMAGE_PX)),
     ]
-    assert all(torch.allclose(e.norm(dim=1), torch.ones(2), atol=1e-5) for e in found)
+    assert all(torch.allclose(e.norm(dim=1), torch.ones(2), atol=1e-5) for e in embeddings)
 
 
 def test_texts_do_not_depend_on_their_neighbours(clip: CLIPEncoder) -> None:
-    together = clip.encode_texts(["joy", "a face that is a good deal longer"])
-    assert torch.allclose(together[:1], clip.encode_texts(["joy"]), atol=1e-5)
-    assert not torch.allclose(together[0], together[1], atol=1e-2)
+    embeddings = clip.encode_texts(["joy", "a face that is a good deal longer"])
+    assert torch.allclose(embeddings[:1], clip.encode_texts(["joy"]), atol=1e-5)
+    assert not torch.allclose(embeddings[0], embeddings[1], atol=1e-2)
 
 
 def test_a_long_text_is_cut_short(clip: CLIPEncoder) -> None:
@@ -63,11 +63,11 @@ def test_a_long_text_is_cut_short(clip: CLIPEncoder) -> None:
 
 
 def test_nothing_is_fetched(clip_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: asked.append(args) or [])
-    monkeypatch.setattr(socket.socket, "connect", lambda _, where: asked.append(where))
+    requests: list[object] = []
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **_: requests.append(args) or [])
+    monkeypatch.setattr(socket.socket, "connect", lambda _, address: requests.append(address))
     CLIPEncoder(clip_folder).encode_texts(["joy"])
-    assert asked == []
+    assert requests == []
 
 
 def cut_in_half(folder: Path) -> None:
@@ -145,12 +145,12 @@ def test_other_weights_have_another_fingerprint(
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-@pytest.mark.parametrize("by", ["captions", "pictures"])
+@pytest.mark.parametrize("by", ["captions", "images"])
 def test_a_clip_saved_in_half_precision_serves(
     tmp_path: Path, dtype: torch.dtype, by: str, encode_faces: EncodeFaces
 ) -> None:
     half = CLIPEncoder(write_clip(tmp_path / "half", dtype=dtype))
-    shown = [Reference(w, rand(0, w, 3, 16, 16), w if by == "captions" else "") for w in WORDS]
-    bank = build_bank(shown, encode_faces, WholePicture(), half)
+    references = [Reference(w, rand(0, w, 3, 16, 16), w if by == "captions" else "") for w in WORDS]
+    bank = build_bank(references, encode_faces, WholeImageFinder(), half)
     signal = express_words(parse_prompt("joy"), bank, CLIPMatcher(bank, half), seconds=1, rate_hz=2)
     assert signal.features.dtype == torch.float32

@@ -36,10 +36,10 @@ def softmax(x: Floats) -> Floats:
     return np.exp(x - x.max()) / np.exp(x - x.max()).sum()
 
 
-def matched(t: Tensor, others: Tensor, known: Tensor, temperature: float) -> Floats:
-    """softmax(cos(t − m, e − e̅) / temperature)."""
-    a = np.asarray(t - others.mean(0), np.float64)
-    e = np.asarray(known - known.mean(0), np.float64)
+def match_by_formula(text: Tensor, texts: Tensor, entries: Tensor, temperature: float) -> Floats:
+    """softmax(cos(text − mean of texts, entry − mean of entries) / temperature)."""
+    a = np.asarray(text - texts.mean(0), np.float64)
+    e = np.asarray(entries - entries.mean(0), np.float64)
     cosines = e @ a / np.linalg.norm(e, axis=1) / np.linalg.norm(a)
     return softmax(cosines / temperature)
 
@@ -51,50 +51,52 @@ def matched(t: Tensor, others: Tensor, known: Tensor, temperature: float) -> Flo
 @pytest.mark.parametrize("text", ["joyful", "something else"])
 def test_captions_are_matched_as_documented(text: str, temperature: float) -> None:
     stub = StubClip()
-    known = stub.encode_texts(phrases(WORDS))
-    found = CLIPMatcher(named_bank(), stub, temperature).match(text)
-    expected = matched(stub.encode_texts(phrases([text]))[0], known, known, temperature)
-    assert np.allclose(found, expected, atol=1e-5)
+    entries = stub.encode_texts(phrases(WORDS))
+    weights = CLIPMatcher(named_bank(), stub, temperature).match(text)
+    expected = match_by_formula(
+        stub.encode_texts(phrases([text]))[0], entries, entries, temperature
+    )
+    assert np.allclose(weights, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("temperature", [0.03, 0.1, 1.0])
 @pytest.mark.parametrize("text", ["joyful", "something else"])
-def test_pictures_are_matched_as_documented(text: str, temperature: float) -> None:
+def test_images_are_matched_as_documented(text: str, temperature: float) -> None:
     stub, images = StubClip(), randn(0, "images", 4, WIDTH)
     bank = Bank(WORDS, torch.eye(4), image_embeddings=images, clip_fingerprint=stub.fingerprint)
-    found = CLIPMatcher(bank, stub, temperature).match(text)
-    others = stub.encode_texts(phrases(list(PRESETS)))
-    expected = matched(stub.encode_texts(phrases([text]))[0], others, images, temperature)
-    assert np.allclose(found, expected, atol=1e-5)
+    weights = CLIPMatcher(bank, stub, temperature).match(text)
+    texts = stub.encode_texts(phrases(list(PRESETS)))
+    expected = match_by_formula(stub.encode_texts(phrases([text]))[0], texts, images, temperature)
+    assert np.allclose(weights, expected, atol=1e-5)
 
 
 def test_a_real_clip_is_matched_as_documented(clip: CLIPEncoder) -> None:
-    known = clip.encode_texts(phrases(WORDS))
-    found = CLIPMatcher(named_bank(), clip).match("happy")
-    expected = matched(clip.encode_texts(phrases(["happy"]))[0], known, known, 0.1)
-    assert np.allclose(found, expected, atol=1e-3)
+    entries = clip.encode_texts(phrases(WORDS))
+    weights = CLIPMatcher(named_bank(), clip).match("happy")
+    expected = match_by_formula(clip.encode_texts(phrases(["happy"]))[0], entries, entries, 0.1)
+    assert np.allclose(weights, expected, atol=1e-3)
 
 
-def test_captions_go_before_pictures() -> None:
+def test_captions_go_before_images() -> None:
     stub = StubClip()
-    shown = replace(
+    bank = replace(
         named_bank(),
         image_embeddings=randn(0, "images", 4, WIDTH),
         clip_fingerprint=stub.fingerprint,
     )
-    of_both, of_captions = (CLIPMatcher(b, stub).match("joyful") for b in (shown, named_bank()))
-    assert torch.equal(of_both, of_captions)
+    weights, caption_weights = (CLIPMatcher(b, stub).match("joyful") for b in (bank, named_bank()))
+    assert torch.equal(weights, caption_weights)
 
 
-def test_where_pictures_and_texts_crowd_does_not_matter() -> None:
+def test_where_images_and_texts_crowd_does_not_matter() -> None:
     images = randn(0, "images", 4, WIDTH)
     banks = [
-        Bank(WORDS, torch.eye(4), image_embeddings=images + far, clip_fingerprint="stub")
-        for far in (0.0, 3.0)
+        Bank(WORDS, torch.eye(4), image_embeddings=images + shift, clip_fingerprint="stub")
+        for shift in (0.0, 3.0)
     ]
-    near = CLIPMatcher(banks[0], StubClip()).match("joyful")
-    apart = CLIPMatcher(banks[1], StubClip(gap=-3.0)).match("joyful")
-    assert torch.allclose(near, apart, atol=1e-4)
+    first = CLIPMatcher(banks[0], StubClip()).match("joyful")
+    second = CLIPMatcher(banks[1], StubClip(gap=-3.0)).match("joyful")
+    assert torch.allclose(first, second, atol=1e-4)
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -105,40 +107,40 @@ def test_a_caption_finds_itself(clip: CLIPEncoder, word: str) -> None:
 
 
 def test_a_lower_temperature_chooses_fewer() -> None:
-    most = [
+    weights = [
         CLIPMatcher(named_bank(), StubClip(), t).match("joyful").max().item()
         for t in (1.0, 0.3, 0.1, 0.01)
     ]
-    assert most == sorted(most)
-    assert most[-1] == pytest.approx(1)
+    assert weights == sorted(weights)
+    assert weights[-1] == pytest.approx(1)
 
 
 def test_one_entry_gets_all_the_weight() -> None:
     assert CLIPMatcher(named_bank(("joyful",)), StubClip()).match("sad").tolist() == [1.0]
 
 
-@pytest.mark.parametrize(("theirs", "ours"), [(768, 1024), (1024, 768), (768, 768)])
-def test_towers_of_different_clips_are_named(theirs: int, ours: int) -> None:
-    indexed, asked = f"{theirs}:indexed", f"{ours}:asked"
+@pytest.mark.parametrize(("bank_width", "clip_width"), [(768, 1024), (1024, 768), (768, 768)])
+def test_towers_of_different_clips_are_named(bank_width: int, clip_width: int) -> None:
+    bank_clip, other_clip = f"{bank_width}:bank", f"{clip_width}:other"
     bank = Bank(
         WORDS,
         torch.eye(4),
-        image_embeddings=randn(0, "images", 4, theirs),
-        clip_fingerprint=indexed,
+        image_embeddings=randn(0, "images", 4, bank_width),
+        clip_fingerprint=bank_clip,
     )
-    with pytest.raises(InputError, match=rf"{theirs}.*{indexed}.*{ours}.*{asked}"):
-        CLIPMatcher(bank, StubClip(ours, asked))
+    with pytest.raises(InputError, match=rf"{bank_width}.*{bank_clip}.*{clip_width}.*{other_clip}"):
+        CLIPMatcher(bank, StubClip(clip_width, other_clip))
 
 
 def test_a_real_clip_of_the_same_width_is_refused(clip: CLIPEncoder, tmp_path: Path) -> None:
-    other = CLIPEncoder(write_clip(tmp_path / "other", seed=1))
+    other_clip = CLIPEncoder(write_clip(tmp_path / "other", seed=1))
     bank = Bank(
         WORDS,
         torch.eye(4),
         image_embeddings=torch.ones(4, WIDTH),
-        clip_fingerprint=other.fingerprint,
+        clip_fingerprint=other_clip.fingerprint,
     )
-    with pytest.raises(InputError, match=rf"{other.fingerprint}.*{clip.fingerprint}"):
+    with pytest.raises(InputError, match=rf"{other_clip.fingerprint}.*{clip.fingerprint}"):
         CLIPMatcher(bank, clip)
 
 
@@ -159,8 +161,8 @@ def test_a_preset_is_made_of_blendshapes(preset: str) -> None:
 @pytest.mark.parametrize("temperature", [None, 0.1, 1.0])
 @pytest.mark.parametrize("preset", PRESETS)
 def test_a_preset_finds_itself(preset: str, temperature: float | None) -> None:
-    chosen = {} if temperature is None else {"temperature": temperature}
-    weights = PresetMatcher(preset_bank(), **chosen).match(preset)
+    options = {} if temperature is None else {"temperature": temperature}
+    weights = PresetMatcher(preset_bank(), **options).match(preset)
     assert weights.argmax() == list(PRESETS).index(preset)
     assert torch.isclose(weights.sum(), torch.tensor(1.0))
 
@@ -169,10 +171,10 @@ def test_a_preset_finds_itself(preset: str, temperature: float | None) -> None:
 @pytest.mark.parametrize("preset", ["neutral", "joy", "contempt"])
 def test_presets_are_matched_as_documented(preset: str, temperature: float) -> None:
     bank = replace(named_bank(), blendshapes=rand(0, "shapes", 4, len(NAMES)))
-    apart = np.asarray(bank.blendshapes, np.float64) - shapes_of(preset)
-    expected = softmax(-np.square(apart[:, 1:]).sum(1) / temperature**2)
-    found = PresetMatcher(bank, temperature).match(preset)
-    assert np.allclose(found, expected, atol=1e-5)
+    distances = np.asarray(bank.blendshapes, np.float64) - shapes_of(preset)
+    expected = softmax(-np.square(distances[:, 1:]).sum(1) / temperature**2)
+    weights = PresetMatcher(bank, temperature).match(preset)
+    assert np.allclose(weights, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -194,10 +196,10 @@ def test_no_word_means_two_presets() -> None:
 
 @pytest.mark.parametrize("text", ["quixotic", "joyfulness", "", "…"])
 def test_an_unknown_word_lists_the_presets(text: str) -> None:
-    with pytest.raises(InputError) as caught:
+    with pytest.raises(InputError) as error:
         PresetMatcher(preset_bank()).match(text)
-    assert all(preset in str(caught.value) for preset in PRESETS)
-    assert f"'{text}'" in str(caught.value)
+    assert all(preset in str(error.value) for preset in PRESETS)
+    assert f"'{text}'" in str(error.value)
 
 
 def test_a_bank_without_blendshapes_has_no_presets() -> None:
@@ -206,12 +208,12 @@ def test_a_bank_without_blendshapes_has_no_presets() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "entry"),
     [("joyful", "joyful"), ("a very Joyful look", "joyful"), ("happy", "joyful"), ("sad", "sad")],
 )
-def test_words_find_the_entry_that_is_called_so(text: str, found: str) -> None:
+def test_words_find_the_entry_that_is_called_so(text: str, entry: str) -> None:
     bank = named_bank()
-    assert WordMatcher(bank).match(text).tolist() == [float(n == found) for n in bank.names]
+    assert WordMatcher(bank).match(text).tolist() == [float(n == entry) for n in bank.names]
 
 
 def test_entries_that_share_most_words_weigh_the_same() -> None:
