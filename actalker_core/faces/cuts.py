@@ -102,8 +102,8 @@ def _is_cut(
     if scene_change > SCENE_CHANGE:
         return face_change > FACE_CHANGE
     is_visible = is_next and before[-1].face is not None and after[0].face is not None
-    is_same_room = scene_change > SAME_ROOM_SCENE_CHANGE
-    return is_visible and is_same_room and face_change > SAME_ROOM_FACE_CHANGE
+    has_scene_change = scene_change > SAME_ROOM_SCENE_CHANGE
+    return is_visible and has_scene_change and face_change > SAME_ROOM_FACE_CHANGE
 
 
 def _measure_change(before: Sequence[Array | None], after: Sequence[Array | None]) -> float:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import Face, SearchDepth, choose_face
+from actalker_core.faces import Face, SearchDepth, choose_face, find_face
 from actalker_core.faces.face import (
     box_of_mask,
     choose_depth,
@@ -62,6 +62,14 @@ def test_an_index_beyond_the_faces_says_how_many_there_are(choice: str) -> None:
 def test_an_unknown_choice_names_the_known_ones(choice: str) -> None:
     with pytest.raises(InputError, match="largest, left, right, centre"):
         choose_face(THREE, choice, (HEIGHT, WIDTH), "portrait")
+
+
+def test_the_largest_face_is_found_unless_another_is_chosen() -> None:
+    finder = Script({0: [*THREE]})
+    assert find_face(finder, greys(1)[0]) is THREE[1]
+    assert find_face(finder, greys(1)[0], "right") is THREE[0]
+    with pytest.raises(FaceError, match="No face is found in the image of 80x60"):
+        find_face(Script({}), greys(1)[0])
 
 
 def test_no_face_to_choose_from_names_the_image() -> None:
