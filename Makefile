@@ -40,7 +40,7 @@ test-kill: $(VENV)/installed
 lint: $(VENV)/installed
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
-	$(VENV)/bin/mypy
+	$(RUN) tests/check_types.py
 
 bench: $(VENV)/installed
 	$(RUN) -m pip install --quiet --editable ".[bench]"

@@ -1,5 +1,7 @@
 """Everything that the model reads, as CONDITIONING and LATENT."""
 
+from typing import Any
+
 import comfy.sd
 from comfy_api.latest import io
 from torch import Tensor
@@ -23,7 +25,6 @@ class Conditioning(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Conditioning",
             "control",
@@ -79,9 +80,9 @@ class Conditioning(io.ComfyNode):
         audio_mask: Tensor | None = None,
         expression_mask: Tensor | None = None,
         gates: tuple[Curve, Curve] | None = None,
-        audio: dict | None = None,
+        audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        """Lay out over time, then project to tokens."""
+        """Lay out over time, then project to tokens; identity (1, d), masks (n, h, w)."""
         video = plan(
             portrait,
             make_signals(audio_signal, expression_signal, pose_signal),
@@ -104,7 +105,7 @@ class Conditioning(io.ComfyNode):
 
 def make_conditioning(
     encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, video: VideoPlan
-) -> tuple[list, dict]:
+) -> tuple[list[Any], dict[str, Any]]:
     """CONDITIONING and LATENT (frames, 4, h, w) of a plan and an identity (1, d), on the CPU."""
     latent = vae.encode(convert.to_image(video.portrait.image[None])).float().cpu()
     conditioning = condition(encoders.load(), video, latent, identity).to(latent.device)

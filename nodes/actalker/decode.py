@@ -1,5 +1,7 @@
 """Latents -> frames."""
 
+from typing import Any
+
 import comfy.sd
 from comfy_api.latest import io
 
@@ -14,7 +16,6 @@ class Decode(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Decode",
             "sampling",
@@ -35,6 +36,7 @@ class Decode(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, vae: comfy.sd.VAE, latent: dict, frames_per_chunk: int) -> io.NodeOutput:
-        """One call."""
+    def execute(
+        cls, vae: comfy.sd.VAE, latent: dict[str, Any], frames_per_chunk: int
+    ) -> io.NodeOutput:
         return io.NodeOutput(decode(vae, latent["samples"], to_option(frames_per_chunk)))

@@ -16,7 +16,6 @@ class DemoMedia(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Demo Media",
             "start",

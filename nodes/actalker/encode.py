@@ -1,5 +1,7 @@
 """Media -> identity and signals."""
 
+from typing import Any
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -8,6 +10,7 @@ from ...actalker_core.control.signals import AudioSignal, ExpressionSignal, Pose
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Box, Track
 from ...actalker_core.faces.portrait import Portrait
+from ...actalker_core.media import Audio
 from ...actalker_core.models.actalker.encoders import audio as audio_encoder
 from ...actalker_core.models.actalker.encoders import identity as identity_encoder
 from ...actalker_core.models.actalker.encoders.audio import CUTS
@@ -27,7 +30,6 @@ class EncodeIdentity(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Encode Identity",
             "signals",
@@ -42,7 +44,6 @@ class EncodeIdentity(io.ComfyNode):
 
     @classmethod
     def execute(cls, encoders: EncoderBox, portrait: Portrait) -> io.NodeOutput:
-        """One call."""
         return io.NodeOutput(encode_identity(encoders, portrait))
 
 
@@ -60,7 +61,6 @@ class EncodeAudio(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Encode Audio",
             "signals",
@@ -91,7 +91,12 @@ class EncodeAudio(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, encoders: EncoderBox, audio: dict | None, max_seconds: float, cut: str, fps: float
+        cls,
+        encoders: EncoderBox,
+        audio: dict[str, Any] | None,
+        max_seconds: float,
+        cut: str,
+        fps: float,
     ) -> io.NodeOutput:
         """One call, and the sound cut to whole frames."""
         sound = convert.from_audio(audio, "Encode Audio")
@@ -109,7 +114,7 @@ class EncodeAudio(io.ComfyNode):
         return io.NodeOutput(signal, frames, convert.to_audio(sound.trim(frames / fps)))
 
 
-def encode_audio(encoders: EncoderBox, sound: convert.Audio, cut: str = "seamless") -> AudioSignal:
+def encode_audio(encoders: EncoderBox, sound: Audio, cut: str = "seamless") -> AudioSignal:
     """The audio signal, with a progress bar."""
     check_choice("cut", cut, CUTS)
     network, bar = encoders.load(), Bar()
@@ -121,7 +126,6 @@ class EncodeMotion(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Encode Motion",
             "signals",
@@ -187,7 +191,7 @@ class EncodeMotion(io.ComfyNode):
         face_mask: Tensor | None = None,
         face_box: str = "",
     ) -> io.NodeOutput:
-        """Follow the face, then watch it."""
+        """Follow the face, unless a mask (n, h, w) or a box says where it is, then encode it."""
         fps = to_option(signal_fps) or encoders.config.sampling.fps
         clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))

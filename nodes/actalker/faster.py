@@ -19,7 +19,6 @@ class Faster(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Faster",
             "sampling",
@@ -65,7 +64,6 @@ class Faster(io.ComfyNode):
         guide_to_sigma: float,
         reuse_every_steps: int,
     ) -> io.NodeOutput:
-        """One call."""
         check_model(model)
         first = math.inf if guide_from_sigma >= ALWAYS else guide_from_sigma
         interval = GuidanceInterval(first, guide_to_sigma, reuse_every_steps)

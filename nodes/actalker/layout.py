@@ -71,7 +71,7 @@ def make_signals(
     )
 
 
-def length_inputs() -> list:
+def length_inputs() -> list[Any]:
     """How long the video is."""
     return [
         sockets.fps_input("fps", "Of the video."),

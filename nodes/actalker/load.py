@@ -24,7 +24,6 @@ class LoadModel(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Load Model",
             "model",
@@ -70,7 +69,6 @@ class LoadModel(io.ComfyNode):
 
     @classmethod
     def execute(cls, checkpoint: str, dtype: str, scan_backend: str) -> io.NodeOutput:
-        """One call."""
         return io.NodeOutput(*load_model(checkpoint, dtype, scan_backend))
 
 
@@ -79,7 +77,6 @@ class ConvertCheckpoint(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Convert Checkpoint",
             "model",
@@ -123,7 +120,6 @@ class ConvertCheckpoint(io.ComfyNode):
 
     @classmethod
     def execute(cls, folder: str, svd: str, file_name: str, stored_dtype: str) -> io.NodeOutput:
-        """One call."""
         if folder == files.NONE:
             raise InputError("Convert Checkpoint: put the released folder into models/actalker.")
         check_choice("stored_dtype", stored_dtype, STORED)

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import comfy.model_management
 import torch
@@ -43,7 +44,7 @@ EFFECTS = {
 SCALE_ENDS = [f"{name}_scale_end" for name in EFFECTS]
 
 
-def scale_inputs() -> list:
+def scale_inputs() -> list[Any]:
     """Three strengths, each from the first to the last step."""
     return [
         sockets.own_input(
@@ -74,7 +75,6 @@ class Windows(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Windows",
             "sampling",
@@ -124,7 +124,6 @@ class Windows(io.ComfyNode):
         shift_frames: int,
         mode: str,
     ) -> io.NodeOutput:
-        """One call."""
         config = check_model(model).config
         windows = override(
             default_windows(config),
@@ -142,7 +141,6 @@ class Guider(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Guider",
             "sampling",
@@ -160,8 +158,9 @@ class Guider(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: ModelPatcher, conditioning: list, **scales: float) -> io.NodeOutput:
-        """One call."""
+    def execute(
+        cls, model: ModelPatcher, conditioning: list[Any], **scales: float
+    ) -> io.NodeOutput:
         config = check_model(model).config
         guidance = make_guidance(config, scales)
         guider = NestedGuider(model, conditioning, guidance)
@@ -173,7 +172,6 @@ class Sampler(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Sampler",
             "sampling",
@@ -214,8 +212,8 @@ class Sampler(io.ComfyNode):
     def execute(
         cls,
         model: ModelPatcher,
-        conditioning: list,
-        latent: dict,
+        conditioning: list[Any],
+        latent: dict[str, Any],
         seed: int,
         steps: int,
         sampler_name: str,
@@ -223,7 +221,6 @@ class Sampler(io.ComfyNode):
         denoise: float,
         **scales: float,
     ) -> io.NodeOutput:
-        """One call."""
         config = check_model(model).config
         guidance = make_guidance(config, scales)
         shown = warn(cls, list_warnings(config, guidance=guidance))
@@ -238,7 +235,6 @@ class Preflight(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Preflight",
             "sampling",
@@ -264,7 +260,7 @@ class Preflight(io.ComfyNode):
     def execute(
         cls,
         model: ModelPatcher,
-        conditioning: list,
+        conditioning: list[Any],
         steps: int,
         measure_time: bool,
         **scales: float,

@@ -1,5 +1,7 @@
 """Signals edited, mixed, saved and shown."""
 
+from typing import Any
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -37,7 +39,6 @@ class EditSignal(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Edit Signal",
             "signals",
@@ -84,7 +85,6 @@ class EditSignal(io.ComfyNode):
         expression_signal: DrivingSignal | None = None,
         pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
-        """One call."""
         check_choice("edit", edit, EDITS)
         signals = make_signals(audio_signal, expression_signal, pose_signal)
         if not signals.present:
@@ -101,7 +101,6 @@ class MixSignals(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Mix Signals",
             "signals",
@@ -131,7 +130,6 @@ class MixSignals(io.ComfyNode):
         second_pose_signal: DrivingSignal | None = None,
         curve: object | None = None,
     ) -> io.NodeOutput:
-        """One call."""
         first = make_signals(
             first_audio_signal, first_expression_signal, first_pose_signal, "first_"
         )
@@ -154,7 +152,6 @@ class SaveSignals(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Save Signals",
             "signals",
@@ -181,7 +178,6 @@ class SaveSignals(io.ComfyNode):
         expression_signal: DrivingSignal | None = None,
         pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
-        """One call."""
         signals = make_signals(audio_signal, expression_signal, pose_signal)
         path = files.new_signals_path(filename_prefix)
         save_signals(path, signals)
@@ -193,7 +189,6 @@ class LoadSignals(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Load Signals",
             "signals",
@@ -218,7 +213,6 @@ class LoadSignals(io.ComfyNode):
 
     @classmethod
     def execute(cls, signals_file: str) -> io.NodeOutput:
-        """One call."""
         return output(load_signals(files.signals_path(signals_file)))
 
 
@@ -227,7 +221,6 @@ class SignalMonitor(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Signal Monitor",
             "signals",
@@ -260,14 +253,14 @@ class SignalMonitor(io.ComfyNode):
         audio_signal: DrivingSignal | None = None,
         expression_signal: DrivingSignal | None = None,
         pose_signal: DrivingSignal | None = None,
-        audio: dict | None = None,
+        audio: dict[str, Any] | None = None,
         gates: tuple[Curve, Curve] | None = None,
         audio_mask: Tensor | None = None,
         expression_mask: Tensor | None = None,
         face_track: Track | None = None,
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
-        """Lay out as Conditioning does, then draw."""
+        """Lay out as Conditioning does, masks (n, h, w) included, then draw."""
         is_free = encoders is None and to_option(fps) is not None
         config = ModelConfig() if is_free else require_config(encoders, "Signal Monitor", "fps")
         signals = make_signals(audio_signal, expression_signal, pose_signal)

@@ -1,5 +1,7 @@
 """The whole trip in one box, for a first day."""
 
+from typing import Any
+
 import comfy.sd
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
@@ -30,7 +32,6 @@ class Talk(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Talk",
             "start",
@@ -113,10 +114,10 @@ class Talk(io.ComfyNode):
         face: str,
         face_index: int,
         frames_per_second: float,
-        audio: dict | None = None,
+        audio: dict[str, Any] | None = None,
         driving_frames: object = None,
     ) -> io.NodeOutput:
-        """What the single nodes do, one after another."""
+        """What the single nodes do, one after another, to the first image of (n, h, w, c)."""
         config = check_model(model).config
         warnings = list_warnings(config, short_side_px=to_option(short_side_px), fps=to_option(fps))
         warning = warn(cls, warnings)

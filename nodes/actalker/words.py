@@ -29,12 +29,12 @@ class WholePicture:
     """Takes every image for one face."""
 
     def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
-        """One face as large as the image."""
+        """One face as large as the image (3, h, w)."""
         height, width = image.shape[1:]
         return [Face(image_box(width, height), confidence=1.0)]
 
     def find_near(self, image: Tensor, box: Box) -> Face | None:
-        """The same."""
+        """As `find` does."""
         return self.find(image)[0]
 
 
@@ -43,7 +43,6 @@ class ExpressionBank(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Expression Bank",
             "words",
@@ -79,7 +78,7 @@ class ExpressionBank(io.ComfyNode):
     def execute(
         cls, encoders: EncoderBox, images: Tensor, captions: str, face: str, clip_folder: str
     ) -> io.NodeOutput:
-        """One call."""
+        """A reference for each image of (n, h, w, c)."""
         pictures = convert.from_image(images)
         bar = Bar(len(pictures))
         encoder = encoders.load().expression_encoder
@@ -128,7 +127,6 @@ class BankOfSignal(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Bank Of Signal",
             "words",
@@ -147,7 +145,6 @@ class BankOfSignal(io.ComfyNode):
 
     @classmethod
     def execute(cls, expression_signal: DrivingSignal, moments: str) -> io.NodeOutput:
-        """One call."""
         signal = convert.check_signal(expression_signal, ExpressionSignal, "expression_signal")
         if signal is None:
             raise InputError(
@@ -163,7 +160,6 @@ class TextExpression(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Text Expression",
             "words",
@@ -227,7 +223,6 @@ class TextExpression(io.ComfyNode):
         temperature: float,
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
-        """One call."""
         rate_hz = to_option(signal_fps)
         if rate_hz is None:
             rate_hz = require_config(encoders, "Text Expression", "signal_fps").sampling.fps

@@ -46,12 +46,12 @@ class Frames:
 
 
 def first_image(image: Tensor) -> Tensor:
-    """The first of a batch: B H W C -> 3 H W."""
+    """The first of a batch: (b, h, w, c) -> (3, h, w)."""
     return from_image(image[:1] if isinstance(image, Tensor) and image.ndim else image)[0]
 
 
 def from_image(images: Tensor) -> Tensor:
-    """B H W C -> B 3 H W in 0…1; a fourth channel is dropped, grey becomes three.
+    """(b, h, w, c) -> (b, 3, h, w) in 0…1; a fourth channel is dropped, grey becomes three.
 
     Raises:
         InputError: another shape or type, or no picture.
@@ -91,7 +91,7 @@ def _numbers(values: Any, what: str, expected: str) -> Tensor:
 
 
 def to_image(frames: Tensor) -> Tensor:
-    """B 3 H W -> B H W 3 on the CPU."""
+    """(b, 3, h, w) -> (b, h, w, 3) on the CPU."""
     return frames.movedim(1, -1).float().cpu().contiguous()
 
 
@@ -124,7 +124,7 @@ def read_frames(
 
 
 def from_mask(mask: Tensor | None) -> Tensor | None:
-    """B H W (or H W) -> B 1 H W.
+    """(b, h, w) or (h, w) -> (b, 1, h, w).
 
     Raises:
         InputError: another shape, or none.
@@ -142,12 +142,12 @@ def from_mask(mask: Tensor | None) -> Tensor | None:
 
 
 def to_mask(mask: Tensor) -> Tensor:
-    """B 1 H W -> B H W."""
+    """(b, 1, h, w) -> (b, h, w)."""
     return mask[:, 0].float().cpu()
 
 
 def from_audio(sound: Any, where: str) -> Audio:
-    """AUDIO (the first of a batch: B C T -> C T; C T and T are taken too).
+    """AUDIO, the first of a batch (b, c, t); (c, t) and (t,) are taken too.
 
     Raises:
         InputError: there is none, as from a video without sound, or it cannot be understood.
@@ -199,8 +199,8 @@ def _rate_hz(given: Any, where: str) -> int:
     return rate_hz
 
 
-def to_audio(sound: Audio) -> dict:
-    """C T -> B C T."""
+def to_audio(sound: Audio) -> dict[str, Any]:
+    """AUDIO (1, c, t)."""
     return {"waveform": torch.from_numpy(sound.samples)[None], "sample_rate": sound.rate_hz}
 
 

@@ -25,6 +25,8 @@ SIGNALS_FORMAT = format_name("signals")
 LANDMARKER = "face_landmarker.task"
 NUMBERED = "_00001_.safetensors"
 """What `get_save_image_path` lets a prefix be followed by."""
+Identity = tuple[int, int]
+"""Device and number of a folder, by which it is known again whatever link leads there."""
 MOST_FOLDERS = 10_000
 """Links to folders may multiply what is below them without end."""
 
@@ -61,7 +63,7 @@ def _names_below(root: Path) -> list[str]:
     entered again below itself.
     """
     found, entered = [], 0
-    pending = [("", (_identity(root),))]
+    pending: list[tuple[str, tuple[Identity | None, ...]]] = [("", (_identity(root),))]
     while pending and entered < MOST_FOLDERS:
         (folder, above), entered = pending.pop(), entered + 1
         for entry in filter(is_plain_name, _entries(root / folder)):
@@ -84,7 +86,7 @@ def _entries(folder: Path) -> list[str]:
         return []
 
 
-def _identity(folder: Path) -> tuple[int, int] | None:
+def _identity(folder: Path) -> Identity | None:
     """Which folder it is, whatever it is called; None if it is gone."""
     try:
         found = folder.stat()

@@ -26,7 +26,7 @@ def show(node: type[io.ComfyNode], text: str) -> ui.PreviewText:
     server = getattr(PromptServer, "instance", None)
     watcher = getattr(server, "client_id", None)  # without one, ComfyUI would tell everybody
     text = LINE_BREAK.join(text.splitlines())
-    if number is not None and watcher is not None:
+    if server is not None and number is not None and watcher is not None:
         server.send_progress_text(text, number, sid=watcher)
     return ui.PreviewText(text)
 

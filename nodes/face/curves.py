@@ -1,5 +1,7 @@
 """Curves over time, and the gates that they open and shut."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ...actalker_core.control import curves
@@ -19,7 +21,6 @@ class Curve(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Curve",
             "control",
@@ -40,7 +41,10 @@ class Curve(io.ComfyNode):
 
     @classmethod
     def execute(
-        cls, curve_text: str, audio: dict | None = None, numbers: float | list | None = None
+        cls,
+        curve_text: str,
+        audio: dict[str, Any] | None = None,
+        numbers: float | list[float] | None = None,
     ) -> io.NodeOutput:
         """Refuses here what cannot be read, with the place in the text."""
         sound = None if audio is None else convert.from_audio(audio, "Curve")
@@ -50,7 +54,7 @@ class Curve(io.ComfyNode):
         return io.NodeOutput(curves.Curve(curve_text, sound, _strengths(numbers)))
 
 
-def _strengths(numbers: float | list | None) -> tuple[float, ...]:
+def _strengths(numbers: float | list[float] | None) -> tuple[float, ...]:
     if numbers is None:
         return (1.0,)
     several = numbers if isinstance(numbers, list | tuple) else [numbers]
@@ -64,7 +68,6 @@ class Gates(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Gates",
             "control",

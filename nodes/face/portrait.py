@@ -1,5 +1,7 @@
 """Portraits in, frames back into the picture."""
 
+from typing import Any
+
 import torch
 from comfy_api.latest import io
 from torch import Tensor
@@ -31,7 +33,7 @@ WHICH = (
 )
 
 
-def face_inputs(which: str = WHICH) -> list:
+def face_inputs(which: str = WHICH) -> list[Any]:
     """Which face is meant."""
     return [
         io.Combo.Input(
@@ -51,7 +53,6 @@ class PreparePortrait(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Prepare Portrait",
             "portrait",
@@ -120,7 +121,7 @@ class PreparePortrait(io.ComfyNode):
         face_box: str = "",
         encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
-        """Find, then fit."""
+        """Find a face in the first image of (n, h, w, c), then crop and size it."""
         side_px = to_option(short_side_px)
         if side_px is None:
             config = require_config(encoders, "Prepare Portrait", "short_side_px")
@@ -144,7 +145,7 @@ class PreparePortrait(io.ComfyNode):
 
 
 def find_portrait_face(picture: Tensor, face: str, index: int) -> Face:
-    """The face that is meant.
+    """The face of an image (3, h, w) that is meant.
 
     Raises:
         FaceError: none is found. InputError: an unknown choice.
@@ -159,7 +160,7 @@ def face_choice(face: str, index: int) -> str:
 
 
 def manual_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
-    """A face that need not be looked for.
+    """A face of an image (3, h, w) that need not be looked for: whole, masked (n, h, w), boxed.
 
     Raises:
         InputError: an unknown choice, or a box that cannot be read.
@@ -173,7 +174,7 @@ def manual_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Fa
 
 
 def manual_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
-    """A box drawn or written by hand."""
+    """A box drawn as a mask (n, h, w), or written by hand."""
     if check_text("Face box", box).strip():
         return check_box(_numbers(box), size[1], size[0], "picture")
     drawn = convert.from_mask(mask)
@@ -202,7 +203,6 @@ class PasteBack(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         return sockets.schema(
             "Paste Back",
             "portrait",
@@ -237,7 +237,7 @@ class PasteBack(io.ComfyNode):
         feather_px: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        """One call."""
+        """Frames into the first image of (n, h, w, c), where the mask (n, h, w) lets them."""
         clip, drawn = convert.read_frames(frames, fps=1.0).images, convert.from_mask(mask)
         bar, found, done = Bar(len(clip)), [], 0
         chunks = iter(clip.split(PASTED_AT_ONCE))

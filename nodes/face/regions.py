@@ -1,5 +1,7 @@
 """Who owns which part of the picture."""
 
+from collections.abc import Sequence
+
 from comfy_api.latest import io
 from torch import Tensor
 
@@ -22,7 +24,6 @@ class RegionMasks(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        """Sockets."""
         parts = ", ".join(regions.PARTS)
         return sockets.schema(
             "Region Masks",
@@ -105,7 +106,7 @@ class RegionMasks(io.ComfyNode):
         face_track: Track | None = None,
         encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
-        """Style, then written regions, then drawn ones."""
+        """Style, then written regions, then drawn ones (n, h, w)."""
         check_choice("signals", signals, SIGNALS)
         factor = face_enlarged(encoders)
         faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)
@@ -136,15 +137,16 @@ class RegionMasks(io.ComfyNode):
 
 def _region(
     portrait: Portrait,
-    faces: Face | list[Face],
+    faces: Face | Sequence[Face],
     styled: Tensor,
     written: str,
     own: Tensor | None,
     grow_px: int,
     factor: float,
 ) -> Tensor:
-    if own is not None:
-        return resize_mask(convert.from_mask(own), portrait.crop)
+    drawn = convert.from_mask(own)
+    if drawn is not None:
+        return resize_mask(drawn, portrait.crop)
     if check_text("Region", written).strip():
         styled = regions.draw_region(written, faces, portrait.height, portrait.width, factor)
     return regions.grow_mask(styled, grow_px)

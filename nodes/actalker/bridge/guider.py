@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import comfy.sample
 import comfy.samplers
@@ -45,9 +46,9 @@ class ComfyDenoiser:
     """
 
     model: BaseModel
-    conds: dict[str, list[dict]]
+    conds: dict[str, list[dict[str, Any]]]
     conditioning: Conditioning
-    options: dict
+    options: dict[str, Any]
 
     def passes(self, frames: Sequence[int]) -> list[Pass]:
         """See `Denoises`."""
@@ -77,14 +78,14 @@ class ComfyDenoiser:
 class NestedGuider(comfy.samplers.CFGGuider):
     """Runs the guidance passes that differ and weigh something, and adds them up."""
 
-    def __init__(self, patcher: ModelPatcher, conditioning: list, guidance: Guidance) -> None:
+    def __init__(self, patcher: ModelPatcher, conditioning: list[Any], guidance: Guidance) -> None:
         check_model(patcher)
         super().__init__(patcher)
         self.conditioning, self.guidance = conditioning_of(conditioning), guidance
         self.windows = windows_of(patcher)
         self.inner_set_conds({which.name: self._read_by(conditioning, which) for which in Pass})
 
-    def _read_by(self, conditioning: list, which: Pass) -> list:
+    def _read_by(self, conditioning: list[Any], which: Pass) -> list[Any]:
         more = {PASS_KEY: which, WINDOWS_KEY: self.windows}
         return [[tokens, {**values, **more}] for tokens, values in conditioning]
 
@@ -95,11 +96,14 @@ class NestedGuider(comfy.samplers.CFGGuider):
         sampler: object,
         sigmas: Tensor,
         denoise_mask: Tensor | None = None,
-        callback: object = None,
+        callback: Callable[..., Any] | None = None,
         disable_pbar: bool = False,
         seed: int | None = None,
     ) -> Tensor:
-        """See ComfyUI; windows that wrap around get the frames of padding that they need."""
+        """Noise and latents (f, 4, h, w) -> denoised ones, by ComfyUI's sampler.
+
+        Windows that wrap around get the frames of padding that they need.
+        """
         padding = self.windows.padding
         check_latent(latent_image, self.conditioning, self.conditioning.frames)
         check_latents(latent_image, "LATENT")
@@ -121,7 +125,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
         *rest: object,
         **newer: object,
     ) -> Tensor:
-        """See ComfyUI; all passes read one copy on the device."""
+        """Noise and latents (f, 4, h, w), padding included; all passes read one copy there."""
         steps, interval = max(len(sigmas) - 1, 1), interval_of(self.model_patcher)
         self.guided = Guided(self.guidance, interval, steps)
         self.padded = self.conditioning.to(device).padded(self.windows.padding)
@@ -138,10 +142,10 @@ class NestedGuider(comfy.samplers.CFGGuider):
         self,
         x: Tensor,
         timestep: Tensor,
-        model_options: dict | None = None,
+        model_options: dict[str, Any] | None = None,
         seed: int | None = None,
     ) -> Tensor:
-        """The guided clean latents."""
+        """Clean latents (f, 4, h, w), guided, of noisy ones at a noise level (b,)."""
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
         step, _ = step_of(levels, timestep)
@@ -150,12 +154,12 @@ class NestedGuider(comfy.samplers.CFGGuider):
         return self.guided(denoiser, x, step, sigma, windows)
 
 
-def _without_padding(callback: Callable, frames: int) -> Callable:
+def _without_padding(callback: Callable[..., Any], frames: int) -> Callable[..., Any]:
     """Previews and the denoised output show the clip alone."""
     return lambda step, x0, x, steps: callback(step, x0[:frames], x[:frames], steps)
 
 
-def conditioning_of(conditioning: list) -> Conditioning:
+def conditioning_of(conditioning: list[Any]) -> Conditioning:
     """What the node Conditioning put into a CONDITIONING.
 
     Raises:
@@ -200,7 +204,7 @@ class Schedule:
         DENOISE.check(self.denoise)
 
     def sigmas(self, patcher: ModelPatcher) -> Tensor:
-        """Falling noise levels, the last one 0."""
+        """Falling noise levels (steps + 1,), the last one 0."""
         check_choice("scheduler", self.scheduler, scheduler_names())
         check_choice("sampler_name", self.sampler, sampler_names())
         sampling = patcher.get_model_object("model_sampling")
@@ -209,7 +213,9 @@ class Schedule:
         return levels[-(self.steps + 1) :].cpu()
 
 
-def sample(guider: NestedGuider, latent: dict, seed: int, schedule: Schedule) -> dict:
+def sample(
+    guider: NestedGuider, latent: dict[str, Any], seed: int, schedule: Schedule
+) -> dict[str, Any]:
     """Sample a LATENT as SamplerCustomAdvanced does, with preview and cancel."""
     samples, patcher = latent["samples"], guider.model_patcher
     sigmas = schedule.sigmas(patcher)

@@ -1,6 +1,7 @@
 """Checkpoints -> MODEL, encoders and VAE under ComfyUI's memory management."""
 
 from functools import partial
+from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher
@@ -101,7 +102,8 @@ def _read(name: str, dtype: str, scan: str) -> tuple[ACTalker, torch.dtype, torc
     own = name == BUILT_IN
     path = BUILT_IN_PATH if own else model_path(name)
     stored, cast = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
-    model = (load_built_in if own else partial(load, path))(dtype=stored, ops=Layers)
+    layers: Any = Layers  # whose layers are ComfyUI's, of which no types are known
+    model = (load_built_in if own else partial(load, path))(dtype=stored, ops=layers)
     use_scan_backend(model, scan)
     return model, stored, cast
 

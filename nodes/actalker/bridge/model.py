@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import comfy.conds
 import comfy.latent_formats
@@ -38,7 +39,7 @@ FRAMES_KEY = "actalker_frames"
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, heads: int) -> Tensor:
-    """Attention by whichever backend ComfyUI was started with."""
+    """Attention (b, l, h·d) of h heads, by whichever backend ComfyUI was started with."""
     return comfy.ldm.modules.attention.optimized_attention(q, k, v, heads)
 
 
@@ -47,7 +48,7 @@ GIVES_BACK = "offloadable" in inspect.signature(comfy.ops.cast_bias_weight).para
 
 
 def cast_weights(layer: nn.Module, like: Tensor) -> Weights:
-    """Weight and bias of a layer where an input is and in its type, patches included.
+    """Weight (d, …) and bias (d,) of a layer where an input is, in its type, with patches.
 
     Streamed weights lie in a buffer that the next layer's are written into, or in pages that stay
     pinned until they are given back: these are copied and given back at once.
@@ -62,8 +63,15 @@ def cast_weights(layer: nn.Module, like: Tensor) -> Weights:
     return copies
 
 
+def cast_norm(layer: nn.Module, input: Tensor) -> tuple[Tensor, Tensor]:
+    """Scale and offset (c,) of a norm, which has both here; see `cast_weights`."""
+    weight, bias = cast_weights(layer, input)
+    assert bias is not None
+    return weight, bias
+
+
 def weights_of(layer: nn.Module, like: Tensor) -> Weights | None:
-    """The weights of ComfyUI's own layers; see `WeightsOf`."""
+    """Weight (d, …) and bias (d,) of ComfyUI's own layers; see `WeightsOf`."""
     kinds = comfy.ops.manual_cast
     is_own = has_forward_of(layer, kinds.Linear, kinds.Conv2d, kinds.Conv3d)
     return cast_weights(layer, like) if is_own else None
@@ -72,13 +80,13 @@ def weights_of(layer: nn.Module, like: Tensor) -> Weights | None:
 class GroupNorm(norms.GroupNorm, comfy.ops.manual_cast.GroupNorm):
     """ComfyUI's, in few kernels."""
 
-    weights_for = cast_weights
+    weights_for = cast_norm
 
 
 class LayerNorm(norms.LayerNorm, comfy.ops.manual_cast.LayerNorm):
     """ComfyUI's, in few kernels."""
 
-    weights_for = cast_weights
+    weights_for = cast_norm
 
 
 class Layers(comfy.ops.manual_cast):
@@ -163,7 +171,7 @@ class WindowedUNet(nn.Module):
         timesteps: Tensor,
         context: Tensor | None = None,
         control: object = None,
-        transformer_options: dict | None = None,
+        transformer_options: dict[str, Any] | None = None,
         pass_input: PassInput | None = None,
         **unused: object,
     ) -> Tensor:
@@ -193,7 +201,7 @@ class WindowedUNet(nn.Module):
         x: Tensor,
         c_noise: Tensor,
         passes: Sequence[Pass],
-        options: dict,
+        options: dict[str, Any],
     ) -> Tensor:
         """(n, 4, h, w) -> v of the same shape."""
         check_latent(x, conditioning, conditioning.frames)
@@ -249,7 +257,7 @@ class ACTalkerModel(comfy.model_base.BaseModel):
         self.diffusion_model = WindowedUNet(unet, dtype, default_windows(config))
         self.config = config
 
-    def extra_conds(self, **given: object) -> dict[str, CondPassInput]:
+    def extra_conds(self, **given: Any) -> dict[str, CondPassInput]:
         """What each pass reads, on the device that computes."""
         conditioning = given.get(CONDITIONING_KEY)
         if conditioning is None:
@@ -258,17 +266,19 @@ class ACTalkerModel(comfy.model_base.BaseModel):
         read = PassInput(conditioning.to(given["device"]), (which,))
         return {"pass_input": CondPassInput(read, sizes(conditioning, self._windows(given)))}
 
-    def extra_conds_shapes(self, **given: object) -> dict[str, list[float]]:
+    def extra_conds_shapes(self, **given: Any) -> dict[str, list[float]]:
         """The same before it is encoded."""
         conditioning = given.get(CONDITIONING_KEY)
         if conditioning is None:
             return {}
         return {"pass_input": sizes(conditioning, self._windows(given))}
 
-    def _windows(self, given: dict) -> Windows:
+    def _windows(self, given: dict[str, Any]) -> Windows:
         return given.get(WINDOWS_KEY, self.diffusion_model.windows)
 
-    def memory_required(self, input_shape: Sequence[int], cond_shapes: dict | None = None) -> float:
+    def memory_required(
+        self, input_shape: Sequence[int], cond_shapes: dict[str, Any] | None = None
+    ) -> float:
         """Bytes for the passes of one window; the length of the clip does not count."""
         usual = self.config.unet.num_frames
         clips = (cond_shapes or {}).get("pass_input") or [[usual, usual, *scanned_shares(None)]]

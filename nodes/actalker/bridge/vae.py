@@ -1,6 +1,7 @@
 """SVD's temporal autoencoder as a real VAE, the same network and steps as on the command line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import comfy.ldm.models.autoencoder
 import comfy.model_management
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 
 from ....actalker_core.errors import InputError
 from ....actalker_core.limits import DECODE_FRAMES
+from ....actalker_core.models.actalker.autoencoder import TemporalAutoencoder
 from ....actalker_core.models.actalker.config import ModelConfig, SamplingConfig
 from ....actalker_core.ops.finite import check_decoded, check_latents
 from ...common.progress import Bar
@@ -34,12 +36,14 @@ SMALLEST = {
 ENCODE_BYTES_PER_PIXEL, DECODE_BYTES_PER_PIXEL = 1800, 2200
 """Activations in one byte per number, per pixel of the picture, for channels of 128 at the top."""
 RELEASED_WIDTH = 128
+MemoryUse = Callable[[Sequence[int], torch.dtype], float]
+"""(shape, type) of what is encoded or decoded -> bytes."""
 
 
 class TemporalNetwork(nn.Module):
     """The autoencoder with the two calls that ComfyUI makes."""
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: TemporalAutoencoder) -> None:
         super().__init__()
         self.network = network
 
@@ -55,7 +59,7 @@ class TemporalNetwork(nn.Module):
 class TemporalVAE(comfy.sd.VAE):
     """Decodes a fixed number of frames at a time, so that results do not depend on free memory."""
 
-    def __init__(self, network: nn.Module, config: ModelConfig) -> None:
+    def __init__(self, network: TemporalAutoencoder, config: ModelConfig) -> None:
         smallest = comfy.ldm.models.autoencoder.AutoencoderKL(**SMALLEST)
         super().__init__(sd=smallest.state_dict(), config={"params": SMALLEST})
         self.frames_per_chunk = config.sampling.decode_frames
@@ -66,14 +70,14 @@ class TemporalVAE(comfy.sd.VAE):
             offload_device=comfy.model_management.vae_offload_device(),
         )
         width = config.vae.block_out_channels[0] / RELEASED_WIDTH
-        self.memory_used_encode = lambda shape, dtype: _bytes(
+        self.memory_used_encode: MemoryUse = lambda shape, dtype: _bytes(
             shape[-2] * shape[-1], dtype, width * ENCODE_BYTES_PER_PIXEL
         )
-        self.memory_used_decode = lambda shape, dtype: _bytes(
+        self.memory_used_decode: MemoryUse = lambda shape, dtype: _bytes(
             shape[-2] * shape[-1] * 64, dtype, width * DECODE_BYTES_PER_PIXEL
         )
 
-    def decode(self, samples_in: Tensor, vae_options: dict | None = None) -> Tensor:
+    def decode(self, samples_in: Tensor, vae_options: dict[str, Any] | None = None) -> Tensor:
         """(f, 4, h, w) -> (f, H, W, 3) in 0…1."""
         return torch.cat(list(self.decode_chunks(samples_in, self.frames_per_chunk)))
 
@@ -107,7 +111,9 @@ def _bytes(pixels: int, dtype: torch.dtype, each: float) -> float:
 
 
 def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = None) -> Tensor:
-    """Decode with a progress bar that can cancel, a fixed number of frames at a time.
+    """Latents (f, 4, h, w) -> (f, H, W, 3) in 0…1, a fixed number of frames at a time.
+
+    With a progress bar that can cancel.
 
     Args:
         frames_per_chunk: of another pack's VAE too; None for the model's own.
