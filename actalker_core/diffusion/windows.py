@@ -71,12 +71,12 @@ def average_windows(
     windows: Sequence[Sequence[int]],
     predict: Callable[[Tensor, Sequence[int]], Tensor],
 ) -> Tensor:
-    """What is predicted window by window, averaged where windows meet: (n, ...).
+    """What is predicted window by window, averaged where windows meet: (n, …).
 
     The mean keeps neighbours that share frames from parting there.
 
     Args:
-        x: (n, ...) of a clip.
+        x: (n, …) of a clip.
         windows: frame numbers of each; every frame is in one at least.
         predict: from the frames of a window (f, ...) and their numbers to (f, ...), of any shape
             behind f.
