@@ -50,12 +50,9 @@ class Track:
     @property
     def faces(self) -> list[Face]:
         """Frame by frame."""
-        return [self._face(i) for i in range(len(self))]
-
-    def _face(self, i: int) -> Face:
-        x0, y0, x1, y1 = self.boxes[i].tolist()
-        landmarks = None if self.landmarks is None else self.landmarks[i]
-        return Face((x0, y0, x1, y1), float(self.confidence[i]), landmarks)
+        landmarks = [None] * len(self) if self.landmarks is None else self.landmarks
+        rows = zip(self.boxes.tolist(), self.confidence.tolist(), landmarks, strict=True)
+        return [Face((x0, y0, x1, y1), score, points) for (x0, y0, x1, y1), score, points in rows]
 
 
 def track_face(
