@@ -35,6 +35,8 @@ LEAST_SHAPES = {
     "actalker_core/synthetic": 0.88,
 }
 """Package -> least share of the public functions with tensors whose docstring names a shape."""
+TESTS = ("tests/core/control", "tests/core/faces")
+"""Tests whose names are held to the same words."""
 MOST_MODULES_OF_A_VERB = 2
 """How many modules may have a public function called by the same single word."""
 VERBS = {"scan"}
@@ -55,6 +57,17 @@ def tree_of(code: str) -> names.Tree:
 def test_no_name_is_a_participle_a_pronoun_or_an_adverb_alone(package: str) -> None:
     wrong = names.bare_names(TREE.packages[package])
     assert len(wrong) <= MOST_BARE.get(package, 0), "\n".join(wrong)
+
+
+@pytest.mark.parametrize("folder", TESTS)
+def test_no_name_in_tests_is_one_either(folder: str) -> None:
+    modules = [
+        names.Module(path.relative_to(ROOT), ast.parse(path.read_text("utf-8")))
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
+    wrong = names.bare_names(modules)
+    assert modules
+    assert not wrong, "\n".join(wrong)
 
 
 @pytest.mark.parametrize("package", sorted(TREE.packages))
