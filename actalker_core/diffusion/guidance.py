@@ -22,7 +22,7 @@ PassPlan = dict[PassT, float]
 class PlansPasses(Protocol[PassT]):
     """A model's guidance."""
 
-    def plans(
+    def plan(
         self, step: int, steps: int, equal: Sequence[PassT]
     ) -> tuple[PassPlan[PassT], PassPlan[PassT]]:
         """What must run at a step for the guided latents, and for the unguided ones.
@@ -64,11 +64,11 @@ class GuidanceInterval:
             opens and SIGMA.contains(self.guide_to) and REUSE_STEPS.contains(self.reuse_every)
         )
         if not are_held or self.guide_from < self.guide_to:
-            given = map(quote, (self.guide_from, self.guide_to, self.reuse_every))
+            values = map(quote, (self.guide_from, self.guide_to, self.reuse_every))
             raise InputError(
                 "Guidance interval: expected noise levels guide_from ≥ guide_to ≥ 0, at most "
                 f"{SIGMA.maximum:,g}, and reuse_every from 1 to {REUSE_STEPS.maximum}, got "
-                f"{', '.join(given)}. Change them."
+                f"{', '.join(values)}. Change them."
             )
 
     def contains(self, sigma: float) -> bool:

@@ -17,7 +17,7 @@ from .windows import Windows, average_windows
 class Denoises(Protocol[PassT]):
     """What the loop asks of a denoiser."""
 
-    def passes(self, frames: Sequence[int]) -> list[PassT]:
+    def merge_passes(self, frames: Sequence[int]) -> list[PassT]:
         """For each guidance pass, the first one that computes the same on these frames."""
 
     def __call__(
@@ -129,7 +129,7 @@ class Guided(Generic[PassT]):
 
         def predict(x: Tensor, frames: Sequence[int]) -> Tensor:
             """(f, 2, c, h, w) guided and unguided, or (f, 1, c, h, w) the latter."""
-            guided, unguided = self.guidance.plans(step, self.steps, denoiser.passes(frames))
+            guided, unguided = self.guidance.plan(step, self.steps, denoiser.merge_passes(frames))
             run = guided if computes else unguided
             passes = dict(zip(run, denoiser(x, sigma, frames, list(run)), strict=True))
             plans = (guided, unguided) if computes else (unguided,)

@@ -33,14 +33,14 @@ class Windows:
     def __post_init__(self) -> None:
         """Refuse windows that would not advance."""
         check_choice("Windows", self.mode, MODES)
-        given = (self.frames, self.overlap, self.shift_per_step)
+        values = (self.frames, self.overlap, self.shift_per_step)
         limits = (WINDOW_FRAMES, OVERLAP_FRAMES, SHIFT_FRAMES)
-        are_held = all(limit.contains(value) for limit, value in zip(limits, given, strict=True))
+        are_held = all(limit.contains(value) for limit, value in zip(limits, values, strict=True))
         if not are_held or self.overlap >= self.frames:
             raise InputError(
                 f"Windows: expected 1 to {WINDOW_FRAMES.maximum:,} frames, an overlap from 0 to "
                 f"below that and a shift from 0 to {SHIFT_FRAMES.maximum:,}, got "
-                f"{', '.join(map(quote, given))}. Change them."
+                f"{', '.join(map(quote, values))}. Change them."
             )
 
     @property
@@ -58,8 +58,8 @@ class Windows:
 
     def _tight(self, starts: range, length: int) -> list[list[int]]:
         size = min(self.frames, length)
-        clamped = dict.fromkeys(min(max(start, 0), length - size) for start in starts)
-        return [list(range(start, start + size)) for start in clamped]
+        starts_inside = dict.fromkeys(min(max(start, 0), length - size) for start in starts)
+        return [list(range(start, start + size)) for start in starts_inside]
 
     @property
     def _stride(self) -> int:
@@ -73,13 +73,12 @@ def average_windows(
 ) -> Tensor:
     """What is predicted window by window, averaged where windows meet: (n, …).
 
-    The mean keeps neighbours that share frames from parting there.
+    A mean, since neither window knows better what lies at its border.
 
     Args:
         x: (n, …) of a clip.
         windows: frame numbers of each; every frame is in one at least.
-        predict: from the frames of a window (f, ...) and their numbers to (f, ...), of any shape
-            behind f.
+        predict: from the frames of a window (f, …) and their numbers to (f, …).
     """
     total, count = None, x.new_zeros(len(x))
     for frames in windows:

@@ -29,12 +29,12 @@ from ..common.node_text import show, warn
 from .bridge.guider import (
     NestedGuider,
     Schedule,
-    conditioning_of,
+    get_conditioning,
     sample,
     sampler_names,
     scheduler_names,
 )
-from .bridge.model import check_model, interval_of, windows_of, with_windows
+from .bridge.model import check_model, get_interval, get_windows, with_windows
 
 EFFECTS = {
     "appearance": "How closely the portrait's identity is kept",
@@ -267,10 +267,10 @@ class Preflight(io.ComfyNode):
     ) -> io.NodeOutput:
         """Count, then measure."""
         config = check_model(model).config
-        clip, windows = conditioning_of(conditioning), windows_of(model)
+        clip, windows = get_conditioning(conditioning), get_windows(model)
         sigmas = Schedule(to_option(steps) or config.sampling.steps).sigmas(model).tolist()
         guidance = make_guidance(config, scales)
-        cost = estimate_cost(clip, windows, guidance, sigmas, interval_of(model))
+        cost = estimate_cost(clip, windows, guidance, sigmas, get_interval(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)
         if measure_time:
             passes = list(Pass)[-cost.passes :]
@@ -283,17 +283,18 @@ def counted_lines(cost: CostEstimate) -> list[str]:
     """Frames, windows and passes."""
     return [
         f"{cost.frames} frames, {cost.steps} steps, {cost.windows / cost.steps:.1f} windows a step",
-        f"{cost.evaluations} evaluations of the model (four passes everywhere: {cost.unplanned})",
+        f"{cost.evaluations} evaluations of the model (four passes everywhere: "
+        f"{cost.most_evaluations})",
     ]
 
 
 def memory_lines(model: ModelPatcher, clip: Conditioning, cost: CostEstimate) -> list[str]:
     """Weights, activations of a step, and what is free."""
     manage = comfy.model_management
-    needed = model.model.estimate_activations(clip, windows_of(model), cost.passes)
+    activation_bytes = model.model.estimate_activations(clip, get_windows(model), cost.passes)
     free = manage.get_free_memory(model.load_device)
     return [
-        f"weights {_gb(model.model_size())}, activations about {_gb(needed)} with "
+        f"weights {_gb(model.model_size())}, activations about {_gb(activation_bytes)} with "
         f"{cost.passes} passes at once; {_gb(free)} free on {model.load_device}",
         "Passes run one after another if they do not fit together, and weights are streamed.",
     ]
@@ -304,11 +305,11 @@ def seconds_per_evaluation(
 ) -> float:
     """Measured on one window in some passes, once the weights are there."""
     manage, network = comfy.model_management, model.model.diffusion_model
-    windows = windows_of(model)
+    windows = get_windows(model)
     frames = windows.at(0, clip.frames)[0]
     shape = [len(frames), *clip.image_latent.shape[1:]]
-    needed = model.model.estimate_activations(clip, windows, len(passes))
-    manage.load_models_gpu([model], memory_required=needed)
+    activation_bytes = model.model.estimate_activations(clip, windows, len(passes))
+    manage.load_models_gpu([model], memory_required=activation_bytes)
     dtype = model.model.manual_cast_dtype or network.dtype
     x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
     c_noise = torch.zeros(1, device=model.load_device)
@@ -324,8 +325,8 @@ def seconds_per_evaluation(
 
 def time_line(cost: CostEstimate, seconds: float) -> str:
     """How long sampling will take."""
-    whole = round(cost.evaluations * seconds)
-    return f"sampling about {whole // 60} min {whole % 60} s ({seconds:.2f} s per evaluation)"
+    total_s = round(cost.evaluations * seconds)
+    return f"sampling about {total_s // 60} min {total_s % 60} s ({seconds:.2f} s per evaluation)"
 
 
 def _gb(size: float) -> str:

@@ -34,16 +34,16 @@ CPU = torch.device("cpu")
 class ReleasedDenoiser(Denoiser):
     """Runs every pass, each from its beginning."""
 
-    def passes(self, frames: Sequence[int]) -> list[Pass]:
+    def merge_passes(self, frames: Sequence[int]) -> list[Pass]:
         return list(Pass)
 
 
-def computed(branch: GatedCondition) -> GatedCondition:
+def computed(signal: GatedCondition) -> GatedCondition:
     """The same numbers, so that a shut gate is computed as tokens of 0."""
     return GatedCondition(
-        branch.tokens * branch.gate[:, None, None],
-        branch.absent * branch.gate[0],
-        torch.ones_like(branch.gate),
+        signal.tokens * signal.gate[:, None, None],
+        signal.null_embedding * signal.gate[0],
+        torch.ones_like(signal.gate),
     )
 
 
@@ -65,7 +65,7 @@ def ours(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Ten
 
 def released(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
     windows = Windows(config.unet.num_frames, mode="cyclic")
-    padded = released_clip(clip).padded(windows.padding)
+    padded = released_clip(clip).pad(windows.padding)
     with layers_run_as_released():
         return sampled(config, ReleasedDenoiser(unet, padded, 1), steps, windows)
 
@@ -88,7 +88,7 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
     say(f"   {theirs / own:.2f}× faster than the released way with our scan (asked: {GOAL:g}×)")
     say(
         f"   {own:.1f} s instead of {theirs:.1f} s; {tight.evaluations} evaluations instead of "
-        f"{cyclic.unplanned}\n"
+        f"{cyclic.most_evaluations}\n"
     )
 
 

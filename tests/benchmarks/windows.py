@@ -73,17 +73,17 @@ def conditioning(
     def draw(*shape: int) -> Tensor:
         return torch.randn(*shape, device=like.device, dtype=like.dtype)
 
-    def branch(tokens: int, *, speaks: bool) -> GatedCondition:
+    def gated_condition(tokens: int, *, is_driven: bool) -> GatedCondition:
         known = GatedCondition(
-            torch.ones(frames, 1, 1), torch.zeros(1, 1, 1), torch.ones(frames) * speaks
+            torch.ones(frames, 1, 1), torch.zeros(1, 1, 1), torch.ones(frames) * is_driven
         )
         made = replace(
             known,
             tokens=draw(frames, tokens, width),
-            absent=draw(1, tokens, width),
-            gate=torch.full((frames,), float(speaks), device=like.device),
+            null_embedding=draw(1, tokens, width),
+            gate=torch.full((frames,), float(is_driven), device=like.device),
         )
-        for name in ("_open", "_speaks"):  # known without values
+        for name in ("_open", "_active"):  # known without values
             made.__dict__[name] = getattr(known, name)
         return made
 
@@ -91,8 +91,8 @@ def conditioning(
     return Conditioning(
         image_latent=draw(1, 4, side, side),
         identity=draw(1, 1, width),
-        audio=branch(audio_tokens, speaks=mode.audio),
-        expression=branch(1, speaks=mode.expression),
+        audio=gated_condition(audio_tokens, is_driven=mode.audio),
+        expression=gated_condition(1, is_driven=mode.expression),
         regions=regions.to(like.device),
         pose=draw(1, 1, config.block_out_channels[0], side, side),
         time_ids=draw(1, 3).float(),

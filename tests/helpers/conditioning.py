@@ -18,7 +18,7 @@ def draw(seed: int, *shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def branch(seed: int, gate: list[float], tokens: int = 1) -> GatedCondition:
+def gated_condition(seed: int, gate: list[float], tokens: int = 1) -> GatedCondition:
     width = CONFIG.cross_attention_dim
     return GatedCondition(
         draw(seed, len(gate), tokens, width), draw(99, 1, tokens, width), torch.tensor(gate)
@@ -30,8 +30,8 @@ def conditioning(audio: list[float], expression: list[float]) -> Conditioning:
     return Conditioning(
         image_latent=draw(1, 1, 4, *GRID),
         identity=draw(2, 1, 1, CONFIG.cross_attention_dim),
-        audio=branch(3, audio, 8),
-        expression=branch(4, expression),
+        audio=gated_condition(3, audio, 8),
+        expression=gated_condition(4, expression),
         regions=Regions.from_masks(mouth, 1 - mouth, GRID, CONFIG.levels),
         pose=draw(5, 1, 1, CONFIG.block_out_channels[0], *GRID),
         time_ids=torch.tensor([[12.5, 12.0, 20.0]]),

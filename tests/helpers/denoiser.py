@@ -20,7 +20,7 @@ class FakeDenoiser:
         self.answers = torch.stack([answers[p] for p in self.equal])
         self.calls: Counter[Pass] = Counter()
 
-    def passes(self, frames: Sequence[int]) -> list[Pass]:
+    def merge_passes(self, frames: Sequence[int]) -> list[Pass]:
         return self.equal
 
     def __call__(

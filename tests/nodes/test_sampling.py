@@ -91,7 +91,7 @@ def by_core(
     )
     sampling, scale = config.sampling, config.vae.scaling_factor
     found = loop.sample(
-        denoiser(model.model.diffusion_model.unet, clip.padded(windows.padding)),
+        denoiser(model.model.diffusion_model.unet, clip.pad(windows.padding)),
         clip.image_latent * scale + sampling.sigma_max * drawn,
         schedule.karras_sigmas(steps, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         comfy.core("models.actalker.guidance").Guidance(**strengths),
@@ -623,8 +623,8 @@ def test_each_window_runs_each_pass_that_weighs_something_once(
         (tuple(frames), which)
         for step in range(STEPS)
         for frames in windows.at(step, FRAMES)
-        for which in guidance.plans(
-            step, STEPS, planning.passes_on(clip[0][0][1]["actalker"], frames)
+        for which in guidance.plan(
+            step, STEPS, planning.merge_passes(clip[0][0][1]["actalker"], frames)
         )[0]
     ]
     assert sorted(ran) == sorted(expected)

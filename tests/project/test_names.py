@@ -15,7 +15,6 @@ _spec.loader.exec_module(names)
 TREE = names.Tree(ROOT)
 MOST_BARE = {
     "actalker_core/cli": 24,
-    "actalker_core/diffusion": 7,
     "actalker_core/files": 14,
     "actalker_core/media": 64,
     "actalker_core/models/actalker": 95,

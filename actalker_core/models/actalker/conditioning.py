@@ -26,13 +26,13 @@ class GatedCondition:
 
     Attributes:
         tokens: (n, s, c) tokens of each frame.
-        absent: (1, s, c) what stands there without the signal: the projection of zeros.
-        gate: (n,) strength in each frame; 0 is absent, 1 is full, what lies between was not
-            trained.
+        null_embedding: (1, s, c) what stands in place of an absent signal: the projection of
+            zeros.
+        gate: (n,) strength in each frame; 0 is off, 1 is full, what lies between was not trained.
     """
 
     tokens: Tensor
-    absent: Tensor
+    null_embedding: Tensor
     gate: Tensor
 
     def __post_init__(self) -> None:
@@ -43,35 +43,39 @@ class GatedCondition:
                 f"{tuple(self.gate.shape)}. Make its curve as long as the signal."
             )
 
-    def padded(self, frames: int) -> "GatedCondition":
+    def pad(self, frames: int) -> "GatedCondition":
         """The clip followed by frames without the signal; the gate holds its last value."""
-        tokens = torch.cat([self.tokens, self.absent.expand(frames, -1, -1)])
+        tokens = torch.cat([self.tokens, self.null_embedding.expand(frames, -1, -1)])
         gate = F.pad(self.gate[None], (0, frames), mode="replicate")[0]
         return replace(self, tokens=tokens, gate=gate)
 
     def to(self, device: torch.device) -> "GatedCondition":
-        """The same branch on another device."""
-        return GatedCondition(self.tokens.to(device), self.absent.to(device), self.gate.to(device))
+        """The same on another device."""
+        return GatedCondition(
+            self.tokens.to(device), self.null_embedding.to(device), self.gate.to(device)
+        )
 
-    def speaks(self, frames: Sequence[int]) -> bool:
-        """Whether on some of these frames the signal differs from being absent."""
-        return any(self._speaks[i] for i in frames)
+    def is_active(self, frames: Sequence[int]) -> bool:
+        """Whether on some of these frames the signal differs from its null embedding."""
+        return any(self._active[i] for i in frames)
 
-    def read(self, frames: Sequence[int], present: bool) -> Tensor | None:
-        """The gated tokens (f, s, c) with or without the signal; None where the gate is shut."""
+    def select(self, frames: Sequence[int], *, conditional: bool) -> Tensor | None:
+        """The gated tokens or null embeddings (f, s, c); None where the gate is shut."""
         if not any(self._open[i] for i in frames):
             return None
         index = torch.tensor(frames, device=self.gate.device)
-        tokens = self.tokens[index] if present else self.absent
+        tokens = self.tokens[index] if conditional else self.null_embedding
         return tokens * self.gate[index, None, None]
+
+    # On the host once: each window asks, and a device would be waited for each time.
 
     @cached_property
     def _open(self) -> list[bool]:
         return list((self.gate != 0).tolist())
 
     @cached_property
-    def _speaks(self) -> list[bool]:
-        differs = (self.tokens != self.absent).flatten(1).any(dim=1)
+    def _active(self) -> list[bool]:
+        differs = (self.tokens != self.null_embedding).flatten(1).any(dim=1)
         return list(((self.gate != 0) & differs).tolist())
 
 
@@ -110,11 +114,9 @@ class Conditioning:
         """Length of the clip."""
         return len(self.audio.gate)
 
-    def padded(self, frames: int) -> "Conditioning":
+    def pad(self, frames: int) -> "Conditioning":
         """The clip followed by frames without signals."""
-        return replace(
-            self, audio=self.audio.padded(frames), expression=self.expression.padded(frames)
-        )
+        return replace(self, audio=self.audio.pad(frames), expression=self.expression.pad(frames))
 
     def to(self, device: torch.device) -> "Conditioning":
         """The same on another device; itself if it is there already."""
@@ -141,8 +143,8 @@ def check_conditioning(conditioning: Conditioning) -> None:
     parts = {
         "portrait latent (autoencoder)": [conditioning.image_latent],
         "identity (identity encoder and projection)": [conditioning.identity],
-        "audio tokens (audio projection)": [audio.tokens, audio.absent],
-        "expression tokens (expression projection)": [expression.tokens, expression.absent],
+        "audio tokens (audio projection)": [audio.tokens, audio.null_embedding],
+        "expression tokens (expression projection)": [expression.tokens, expression.null_embedding],
         "gates": [audio.gate, expression.gate],
         "pose map (pose guider)": [conditioning.pose],
     }
@@ -194,22 +196,24 @@ def condition(
 
 def _condition_on_audio(encoders: Encoders, plan: VideoPlan) -> GatedCondition:
     sizes = encoders.config.audio_projection
-    absent = encoders.audio_tokens(torch.zeros(1, sizes.seq_len, sizes.blocks, sizes.channels))
+    null_embedding = encoders.audio_tokens(
+        torch.zeros(1, sizes.seq_len, sizes.blocks, sizes.channels)
+    )
     signal = plan.signals.audio
     if signal is None:
-        return _unconditional(absent, plan.frames)
+        return _unconditional(null_embedding, plan.frames)
     signal = _check_features(signal, (sizes.blocks, sizes.channels)).resample(STATES_PER_SECOND)
     windows = window_audio_states(signal.states, plan.frames, plan.fps, sizes.seq_len)
     gate = plan.gates["audio"].to(encoders.device)
-    return GatedCondition(encoders.audio_tokens(windows), absent, gate)
+    return GatedCondition(encoders.audio_tokens(windows), null_embedding, gate)
 
 
 def _condition_on_expression(encoders: Encoders, plan: VideoPlan) -> GatedCondition:
     width = encoders.config.expression_projection.input_dim
-    absent = encoders.expression_tokens(torch.zeros(1, width), torch.zeros(1, 3))
+    null_embedding = encoders.expression_tokens(torch.zeros(1, width), torch.zeros(1, 3))
     expression, pose = plan.signals.expression, plan.signals.pose
     if expression is None and pose is None:
-        return _unconditional(absent, plan.frames)
+        return _unconditional(null_embedding, plan.frames)
     features = torch.zeros(plan.frames, width)
     rotation_degrees = torch.zeros(plan.frames, 3)
     if expression is not None:
@@ -217,7 +221,7 @@ def _condition_on_expression(encoders: Encoders, plan: VideoPlan) -> GatedCondit
     if pose is not None:
         rotation_degrees = pose.sample(plan.frames, plan.fps).rotation_degrees
     tokens = encoders.expression_tokens(features, rotation_degrees)
-    return GatedCondition(tokens, absent, plan.gates["expression"].to(encoders.device))
+    return GatedCondition(tokens, null_embedding, plan.gates["expression"].to(encoders.device))
 
 
 FeatureSignal = TypeVar("FeatureSignal", AudioSignal, ExpressionSignal)
@@ -234,7 +238,7 @@ def _check_features(signal: FeatureSignal, sizes: tuple[int, ...]) -> FeatureSig
     return signal
 
 
-def _unconditional(null_tokens: Tensor, frames: int) -> GatedCondition:
+def _unconditional(null_embedding: Tensor, frames: int) -> GatedCondition:
     return GatedCondition(
-        null_tokens.expand(frames, -1, -1), null_tokens, null_tokens.new_zeros(frames)
+        null_embedding.expand(frames, -1, -1), null_embedding, null_embedding.new_zeros(frames)
     )

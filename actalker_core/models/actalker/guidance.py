@@ -49,22 +49,22 @@ class Guidance:
         for scale in (*self.appearance, *self.audio, *self.expression):
             GUIDANCE.check(scale)
 
-    def weights(self, step: int, steps: int, most: float = math.inf) -> list[float]:
+    def weights(self, step: int, steps: int, limit: float = math.inf) -> list[float]:
         """The weight of each pass at a step; they add up to 1.
 
         Args:
-            most: what scales above it count as; at 1 nothing is guided.
+            limit: what scales above it count as; at 1 nothing is guided.
         """
         along = step / max(steps - 1, 1)
         scales = (self.appearance, self.audio, self.expression)
-        s1, s2, s3 = (min(first + along * (last - first), most) for first, last in scales)
+        s1, s2, s3 = (min(first + along * (last - first), limit) for first, last in scales)
         return [1 - s1, s1 - s2, s2 - s3, s3]
 
-    def plans(
+    def plan(
         self, step: int, steps: int, equal: Sequence[Pass]
     ) -> tuple[PassPlan[Pass], PassPlan[Pass]]:
         """See `PlansPasses`."""
-        guided, unguided = (self.weights(step, steps, most) for most in (math.inf, 1.0))
+        guided, unguided = (self.weights(step, steps, limit) for limit in (math.inf, 1.0))
         return plan_passes(guided, equal), plan_passes(unguided, equal)
 
 

@@ -31,21 +31,21 @@ def estimate_activation_bytes(
     grid: Grid,
     frames: int,
     passes: int,
-    scanned: Sequence[float],
+    scan_shares: Sequence[float],
     number_bytes: int,
 ) -> int:
     """The most that one evaluation of a window holds above weights and inputs.
 
     Args:
         grid: (height, width) of the latent. frames: of the window.
-        scanned: share of the tokens that each signal scans; see `scanned_shares`.
+        scan_shares: share of the tokens that each signal scans; see `scanned_shares`.
         number_bytes: of the type that the UNet computes in.
     """
     tokens = passes * frames * grid[0] * grid[1]
     number = config.block_out_channels[0] * number_bytes
     feeding = BESIDE_FEEDING * tokens + FEEDING * min(tokens, TOKENS_AT_ONCE)
-    in_turn = tokens * sum(scanned) > MAX_SCAN_TOKENS
-    scans = (BESIDE_SCANS + SCANS * (max(scanned) if in_turn else sum(scanned))) * tokens
+    in_turn = tokens * sum(scan_shares) > MAX_SCAN_TOKENS
+    scans = (BESIDE_SCANS + SCANS * (max(scan_shares) if in_turn else sum(scan_shares))) * tokens
     return round(max(feeding, scans) * number)
 
 
@@ -67,10 +67,10 @@ def passes_that_fit(unet: UNet, conditioning: Conditioning, windows: Windows) ->
         return len(Pass)
     height, width = conditioning.image_latent.shape[2:]
     frames = min(windows.frames, conditioning.frames + windows.padding)
-    scanned = scanned_shares(conditioning.regions)
+    shares = scanned_shares(conditioning.regions)
     sizes = [
         estimate_activation_bytes(
-            unet.config, (height, width), frames, passes, scanned, like.element_size()
+            unet.config, (height, width), frames, passes, shares, like.element_size()
         )
         for passes in range(1, len(Pass) + 1)
     ]
@@ -84,5 +84,5 @@ def most_within(sizes: list[int], limit: float) -> int:
 
 def _free_bytes(device: torch.device) -> int:
     """What the driver has free, and what torch keeps for itself without using it."""
-    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
-    return int(torch.cuda.mem_get_info(device)[0]) + int(unused)
+    reserve = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return int(torch.cuda.mem_get_info(device)[0]) + int(reserve)

@@ -116,10 +116,10 @@ def sample_latents(
     steps = STEPS.check(sampling.steps if steps is None else steps)
     if passes_at_once is None:
         passes_at_once = passes_that_fit(model.unet, conditioning, windows)
-    padded = conditioning.padded(windows.padding)
+    padded_conditioning = conditioning.pad(windows.padding)
     latents = sample(
-        Denoiser(model.unet, padded, PASSES.check(passes_at_once)),
-        _draw_start(conditioning.image_latent, padded.frames, seed, model),
+        Denoiser(model.unet, padded_conditioning, PASSES.check(passes_at_once)),
+        _draw_start(conditioning.image_latent, padded_conditioning.frames, seed, model),
         SCHEDULES[schedule](steps, sampling.sigma_min, sampling.sigma_max, sampling.rho),
         guidance or default_guidance(model.config),
         windows,
@@ -133,5 +133,5 @@ def _draw_start(image_latent: Tensor, frames: int, seed: int, model: ACTalker) -
     """The portrait's latent (1, 4, h, w) under the strongest noise: (frames, 4, h, w)."""
     generator = torch.Generator().manual_seed(SEED.check(seed))
     noise = torch.randn(frames, *image_latent.shape[1:], generator=generator).to(image_latent)
-    scaled = image_latent * model.config.vae.scaling_factor
-    return scaled + model.config.sampling.sigma_max * noise
+    start = image_latent * model.config.vae.scaling_factor
+    return start + model.config.sampling.sigma_max * noise

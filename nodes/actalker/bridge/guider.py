@@ -17,7 +17,7 @@ from ....actalker_core.diffusion.loop import Guided
 from ....actalker_core.errors import InputError, check_choice
 from ....actalker_core.limits import DENOISE, STEPS
 from ....actalker_core.models.actalker.conditioning import Conditioning
-from ....actalker_core.models.actalker.denoiser import passes_on
+from ....actalker_core.models.actalker.denoiser import merge_passes
 from ....actalker_core.models.actalker.guidance import Guidance, Pass
 from ....actalker_core.ops.finite import check_latents
 from ...common.progress import stop_if_cancelled
@@ -28,9 +28,9 @@ from .model import (
     WINDOWS_KEY,
     check_latent,
     check_model,
-    interval_of,
-    step_of,
-    windows_of,
+    find_step,
+    get_interval,
+    get_windows,
 )
 
 
@@ -50,9 +50,9 @@ class ComfyDenoiser:
     conditioning: Conditioning
     options: dict[str, Any]
 
-    def passes(self, frames: Sequence[int]) -> list[Pass]:
+    def merge_passes(self, frames: Sequence[int]) -> list[Pass]:
         """See `Denoises`."""
-        return passes_on(self.conditioning, frames)
+        return merge_passes(self.conditioning, frames)
 
     def __call__(
         self, x: Tensor, sigma: float, frames: Sequence[int], passes: Sequence[Pass]
@@ -63,8 +63,8 @@ class ComfyDenoiser:
         more = {**self.options.get("transformer_options", {}), FRAMES_KEY: window}
         # What remembers predictions between steps by these ids must not mix up windows.
         conds = [
-            [{**cond, "uuid": (cond["uuid"], window)} for cond in self.conds[which.name]]
-            for which in passes
+            [{**cond, "uuid": (cond["uuid"], window)} for cond in self.conds[pass_.name]]
+            for pass_ in passes
         ]
         return comfy.samplers.calc_cond_batch(
             self.model,
@@ -81,12 +81,12 @@ class NestedGuider(comfy.samplers.CFGGuider):
     def __init__(self, patcher: ModelPatcher, conditioning: list[Any], guidance: Guidance) -> None:
         check_model(patcher)
         super().__init__(patcher)
-        self.conditioning, self.guidance = conditioning_of(conditioning), guidance
-        self.windows = windows_of(patcher)
-        self.inner_set_conds({which.name: self._read_by(conditioning, which) for which in Pass})
+        self.conditioning, self.guidance = get_conditioning(conditioning), guidance
+        self.windows = get_windows(patcher)
+        self.inner_set_conds({pass_.name: self._read_by(conditioning, pass_) for pass_ in Pass})
 
-    def _read_by(self, conditioning: list[Any], which: Pass) -> list[Any]:
-        more = {PASS_KEY: which, WINDOWS_KEY: self.windows}
+    def _read_by(self, conditioning: list[Any], pass_: Pass) -> list[Any]:
+        more = {PASS_KEY: pass_, WINDOWS_KEY: self.windows}
         return [[tokens, {**values, **more}] for tokens, values in conditioning]
 
     def sample(
@@ -126,17 +126,17 @@ class NestedGuider(comfy.samplers.CFGGuider):
         **newer: object,
     ) -> Tensor:
         """Noise and latents (f, 4, h, w), padding included; all passes read one copy there."""
-        steps, interval = max(len(sigmas) - 1, 1), interval_of(self.model_patcher)
+        steps, interval = max(len(sigmas) - 1, 1), get_interval(self.model_patcher)
         self.guided = Guided(self.guidance, interval, steps)
-        self.padded = self.conditioning.to(device).padded(self.windows.padding)
+        self.padded_conditioning = self.conditioning.to(device).pad(self.windows.padding)
         for conds in self.conds.values():
             for cond in conds:
-                cond[CONDITIONING_KEY] = self.padded
-        given = (noise, latent_image, device, sampler, sigmas, *rest)
+                cond[CONDITIONING_KEY] = self.padded_conditioning
+        arguments = (noise, latent_image, device, sampler, sigmas, *rest)
         try:
-            return super().inner_sample(*given, **newer)
+            return super().inner_sample(*arguments, **newer)
         finally:
-            del self.guided, self.padded
+            del self.guided, self.padded_conditioning
 
     def predict_noise(
         self,
@@ -148,8 +148,8 @@ class NestedGuider(comfy.samplers.CFGGuider):
         """Clean latents (f, 4, h, w), guided, of noisy ones at a noise level (b,)."""
         options = model_options or {}
         levels = options.get("transformer_options", {}).get("sample_sigmas")
-        step, _ = step_of(levels, timestep)
-        denoiser = ComfyDenoiser(self.inner_model, self.conds, self.padded, options)
+        step, _ = find_step(levels, timestep)
+        denoiser = ComfyDenoiser(self.inner_model, self.conds, self.padded_conditioning, options)
         sigma, windows = float(timestep.flatten()[0]), self.windows.at(step, len(x))
         return self.guided(denoiser, x, step, sigma, windows)
 
@@ -159,7 +159,7 @@ def _without_padding(callback: Callable[..., Any], frames: int) -> Callable[...,
     return lambda step, x0, x, steps: callback(step, x0[:frames], x[:frames], steps)
 
 
-def conditioning_of(conditioning: list[Any]) -> Conditioning:
+def get_conditioning(conditioning: list[Any]) -> Conditioning:
     """What the node Conditioning put into a CONDITIONING.
 
     Raises:
@@ -180,8 +180,8 @@ def _padded_noise(noise: Tensor, padding: int, seed: int) -> Tensor:
     shape = (len(noise) + padding, *noise.shape[1:])
     if not noise.any():
         return noise.new_zeros(shape)
-    drawn = comfy.sample.prepare_noise(noise.new_empty(shape, device="cpu"), seed)
-    return torch.cat([noise, drawn[len(noise) :].to(noise)])
+    padding_noise = comfy.sample.prepare_noise(noise.new_empty(shape, device="cpu"), seed)
+    return torch.cat([noise, padding_noise[len(noise) :].to(noise)])
 
 
 @dataclass(frozen=True)
@@ -208,8 +208,8 @@ class Schedule:
         check_choice("scheduler", self.scheduler, scheduler_names())
         check_choice("sampler_name", self.sampler, sampler_names())
         sampling = patcher.get_model_object("model_sampling")
-        whole = self.steps if self.denoise > 0.9999 else int(self.steps / self.denoise)
-        levels = comfy.samplers.calculate_sigmas(sampling, self.scheduler, whole)
+        steps = self.steps if self.denoise > 0.9999 else int(self.steps / self.denoise)
+        levels = comfy.samplers.calculate_sigmas(sampling, self.scheduler, steps)
         return levels[-(self.steps + 1) :].cpu()
 
 

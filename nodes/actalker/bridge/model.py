@@ -55,11 +55,11 @@ def cast_weights(layer: nn.Module, like: Tensor) -> Weights:
     """
     if not GIVES_BACK:
         return comfy.ops.cast_bias_weight(layer, like)
-    weight, bias, streamed = comfy.ops.cast_bias_weight(layer, like, offloadable=True)
-    if streamed[0] is None and not hasattr(layer, "_v"):
+    weight, bias, stream = comfy.ops.cast_bias_weight(layer, like, offloadable=True)
+    if stream[0] is None and not hasattr(layer, "_v"):
         return weight, bias
     copies = weight.clone(), None if bias is None else bias.clone()
-    comfy.ops.uncast_bias_weight(layer, weight, bias, streamed)
+    comfy.ops.uncast_bias_weight(layer, weight, bias, stream)
     return copies
 
 
@@ -141,8 +141,8 @@ class CondPassInput(comfy.conds.CONDConstant):
 
     def process_cond(self, batch_size: int, **unused: object) -> "CondPassInput":
         """The same for so many frames: all of the clip, or those of a window."""
-        _, window, *scanned = self.sizes
-        return CondPassInput(self.cond, [batch_size, min(batch_size, window), *scanned])
+        _, window, *shares = self.sizes
+        return CondPassInput(self.cond, [batch_size, min(batch_size, window), *shares])
 
     def can_concat(self, other: "CondPassInput") -> bool:
         """Passes over the same clip may share a batch."""
@@ -205,7 +205,7 @@ class WindowedUNet(nn.Module):
     ) -> Tensor:
         """(n, 4, h, w) -> v of the same shape."""
         check_latent(x, conditioning, conditioning.frames)
-        step, steps = step_of(options.get("sample_sigmas"), options.get("sigmas"))
+        step, steps = find_step(options.get("sample_sigmas"), options.get("sigmas"))
         windows = options.get(WINDOWS_KEY, self.windows).at(step, len(x))
 
         def predict(x: Tensor, frames: Sequence[int]) -> Tensor:
@@ -231,7 +231,7 @@ def check_latent(latent: Tensor, conditioning: Conditioning, frames: int) -> Non
         )
 
 
-def step_of(levels: Tensor | None, sigma: Tensor | None) -> tuple[int, int]:
+def find_step(levels: Tensor | None, sigma: Tensor | None) -> tuple[int, int]:
     """Which step of how many a noise level (b,) belongs to; samplers may evaluate between two."""
     if levels is None or sigma is None:
         return 0, 1
@@ -257,24 +257,24 @@ class ACTalkerModel(comfy.model_base.BaseModel):
         self.diffusion_model = WindowedUNet(unet, dtype, default_windows(config))
         self.config = config
 
-    def extra_conds(self, **given: Any) -> dict[str, CondPassInput]:
+    def extra_conds(self, **options: Any) -> dict[str, CondPassInput]:
         """What each pass reads, on the device that computes."""
-        conditioning = given.get(CONDITIONING_KEY)
+        conditioning = options.get(CONDITIONING_KEY)
         if conditioning is None:
             return {}
-        which = given.get(PASS_KEY, Pass.EXPRESSION)
-        read = PassInput(conditioning.to(given["device"]), (which,))
-        return {"pass_input": CondPassInput(read, sizes(conditioning, self._windows(given)))}
+        pass_ = options.get(PASS_KEY, Pass.EXPRESSION)
+        read = PassInput(conditioning.to(options["device"]), (pass_,))
+        return {"pass_input": CondPassInput(read, sizes(conditioning, self._windows(options)))}
 
-    def extra_conds_shapes(self, **given: Any) -> dict[str, list[float]]:
+    def extra_conds_shapes(self, **options: Any) -> dict[str, list[float]]:
         """The same before it is encoded."""
-        conditioning = given.get(CONDITIONING_KEY)
+        conditioning = options.get(CONDITIONING_KEY)
         if conditioning is None:
             return {}
-        return {"pass_input": sizes(conditioning, self._windows(given))}
+        return {"pass_input": sizes(conditioning, self._windows(options))}
 
-    def _windows(self, given: dict[str, Any]) -> Windows:
-        return given.get(WINDOWS_KEY, self.diffusion_model.windows)
+    def _windows(self, options: dict[str, Any]) -> Windows:
+        return options.get(WINDOWS_KEY, self.diffusion_model.windows)
 
     def memory_required(
         self, input_shape: Sequence[int], cond_shapes: dict[str, Any] | None = None
@@ -282,12 +282,12 @@ class ACTalkerModel(comfy.model_base.BaseModel):
         """Bytes for the passes of one window; the length of the clip does not count."""
         usual = self.config.unet.num_frames
         clips = (cond_shapes or {}).get("pass_input") or [[usual, usual, *scanned_shares(None)]]
-        frames, window, *scanned = max(clips)
+        frames, window, *shares = max(clips)
         passes = max(round(input_shape[0] / frames), 1)
         grid = (input_shape[-2], input_shape[-1])
         number_bytes = (self.manual_cast_dtype or self.get_dtype()).itemsize
         return estimate_activation_bytes(
-            self.config.unet, grid, int(window), passes, scanned, number_bytes
+            self.config.unet, grid, int(window), passes, shares, number_bytes
         )
 
     def estimate_activations(
@@ -352,7 +352,7 @@ def check_model(patcher: comfy.model_patcher.ModelPatcher) -> ACTalkerModel:
     return model
 
 
-def windows_of(patcher: comfy.model_patcher.ModelPatcher) -> Windows:
+def get_windows(patcher: comfy.model_patcher.ModelPatcher) -> Windows:
     """How a clip is cut."""
     options = patcher.model_options.get("transformer_options", {})
     return options.get(WINDOWS_KEY, patcher.model.diffusion_model.windows)
@@ -365,7 +365,7 @@ def with_windows(
     return _with_option(patcher, WINDOWS_KEY, windows)
 
 
-def interval_of(patcher: comfy.model_patcher.ModelPatcher) -> GuidanceInterval:
+def get_interval(patcher: comfy.model_patcher.ModelPatcher) -> GuidanceInterval:
     """Where guidance is computed."""
     options = patcher.model_options.get("transformer_options", {})
     return options.get(INTERVAL_KEY, GuidanceInterval())

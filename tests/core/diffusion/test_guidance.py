@@ -134,7 +134,7 @@ def draws(seed: int) -> torch.Generator:
 
 @given(SCALES, SCALES, SCALES)
 def test_without_guidance_scales_count_at_most_as_1(s1: float, s2: float, s3: float) -> None:
-    weights = Guidance((s1, s1), (s2, s2), (s3, s3)).weights(0, 1, most=1.0)
+    weights = Guidance((s1, s1), (s2, s2), (s3, s3)).weights(0, 1, limit=1.0)
     assert sum(weights) == pytest.approx(1)
     assert [sum(weights[i:]) for i in (1, 2, 3)] == pytest.approx([min(s, 1) for s in (s1, s2, s3)])
 

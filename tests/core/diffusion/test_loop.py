@@ -20,7 +20,7 @@ from actalker_core.models.actalker.guidance import Guidance, Pass, equal_passes,
 class Unmerged(FakeDenoiser):
     """The same answers, without telling which passes are equal."""
 
-    def passes(self, frames: Sequence[int]) -> list[Pass]:
+    def merge_passes(self, frames: Sequence[int]) -> list[Pass]:
         return list(Pass)
 
 
@@ -127,7 +127,7 @@ def test_audio_only_needs_75_evaluations_instead_of_200() -> None:
 class TwoPasses:
     """The guidance of another model family, whose passes are words."""
 
-    def plans(
+    def plan(
         self, step: int, steps: int, equal: Sequence[str]
     ) -> tuple[dict[str, float], dict[str, float]]:
         return {"unconditional": -1.0, "conditional": 2.0}, {"conditional": 1.0}
@@ -136,7 +136,7 @@ class TwoPasses:
 class Constants:
     """Its denoiser."""
 
-    def passes(self, frames: Sequence[int]) -> list[str]:
+    def merge_passes(self, frames: Sequence[int]) -> list[str]:
         return ["unconditional", "conditional"]
 
     def __call__(

@@ -41,7 +41,7 @@ class FailsAt:
         self.step, self.frame, self.value = step, frame, value
         self.sigmas: list[float] = []
 
-    def passes(self, frames: Sequence[int]) -> list[Pass]:
+    def merge_passes(self, frames: Sequence[int]) -> list[Pass]:
         return list(Pass)
 
     def __call__(
@@ -90,12 +90,12 @@ def test_what_was_no_number_before_the_denoiser_is_not_its_fault() -> None:
 
 
 def conditioning(**parts: Tensor) -> Conditioning:
-    branch = GatedCondition(torch.ones(2, 1, 4), torch.zeros(1, 1, 4), torch.ones(2))
+    signal = GatedCondition(torch.ones(2, 1, 4), torch.zeros(1, 1, 4), torch.ones(2))
     found = Conditioning(
         image_latent=torch.zeros(1, 4, 8, 8),
         identity=torch.zeros(1, 1, 4),
-        audio=branch,
-        expression=branch,
+        audio=signal,
+        expression=signal,
         regions=None,
         pose=torch.zeros(1, 1, 4, 8, 8),
         time_ids=torch.zeros(1, 3),
@@ -114,7 +114,7 @@ def conditioning(**parts: Tensor) -> Conditioning:
         ("image_latent", (1, 4, 8, 8), "autoencoder"),
         ("identity", (1, 1, 4), "identity encoder"),
         ("audio__tokens", (2, 1, 4), "audio projection"),
-        ("audio__absent", (1, 1, 4), "audio projection"),
+        ("audio__null_embedding", (1, 1, 4), "audio projection"),
         ("expression__tokens", (2, 1, 4), "expression projection"),
         ("expression__gate", (2,), "gates"),
         ("pose", (1, 1, 4, 8, 8), "pose guider"),

@@ -1,4 +1,4 @@
-"""Branches over time: gates, padding, and what the denoiser makes of them."""
+"""Signals over time: gates, padding, and what the denoiser makes of them."""
 
 from copy import deepcopy
 from dataclasses import replace
@@ -12,9 +12,9 @@ from helpers.conditioning import (
     HALFWAY,
     OPEN,
     SHUT,
-    branch,
     conditioning,
     draw,
+    gated_condition,
 )
 from helpers.formula import filled
 
@@ -35,7 +35,7 @@ def unet() -> UNet:
 class Unplanned(Denoiser):
     """The model's denoiser, without telling which passes are equal."""
 
-    def passes(self, frames: list[int]) -> list[Pass]:
+    def merge_passes(self, frames: list[int]) -> list[Pass]:
         return list(Pass)
 
 
@@ -56,20 +56,20 @@ def test_planned_passes_equal_unplanned_ones(
 
 def test_passes_follow_the_gate_within_the_clip(unet: UNet) -> None:
     denoiser = Denoiser(unet, conditioning(HALFWAY, SHUT))
-    assert denoiser.passes([0, 1, 2]) == [0, 1, 2, 2]
-    assert denoiser.passes([3, 4, 5]) == [0, 1, 1, 1]
-    assert denoiser.passes([2, 3]) == [0, 1, 2, 2]
+    assert denoiser.merge_passes([0, 1, 2]) == [0, 1, 2, 2]
+    assert denoiser.merge_passes([3, 4, 5]) == [0, 1, 1, 1]
+    assert denoiser.merge_passes([2, 3]) == [0, 1, 2, 2]
 
 
-def test_padding_speaks_in_no_pass(unet: UNet) -> None:
-    denoiser = Denoiser(unet, conditioning(OPEN, OPEN).padded(3))
-    assert denoiser.passes([6, 7, 8]) == [0, 1, 1, 1]
-    assert denoiser.passes([5, 6]) == [0, 1, 2, 3]
+def test_padding_is_active_in_no_pass(unet: UNet) -> None:
+    denoiser = Denoiser(unet, conditioning(OPEN, OPEN).pad(3))
+    assert denoiser.merge_passes([6, 7, 8]) == [0, 1, 1, 1]
+    assert denoiser.merge_passes([5, 6]) == [0, 1, 2, 3]
 
 
-def test_a_shut_gate_silences_its_signal(unet: UNet) -> None:
+def test_a_shut_gate_turns_its_signal_off(unet: UNet) -> None:
     c = conditioning(OPEN, SHUT)
-    other = replace(c, expression=branch(40, SHUT))
+    other = replace(c, expression=gated_condition(40, SHUT))
     frames = list(range(FRAMES))
     x = draw(7, FRAMES, 4, *GRID)
     for which in Pass:
@@ -78,25 +78,25 @@ def test_a_shut_gate_silences_its_signal(unet: UNet) -> None:
 
 
 def test_the_gate_scales_the_tokens() -> None:
-    b = branch(3, HALFWAY)
+    b = gated_condition(3, HALFWAY)
     assert torch.equal(
-        b.read([0, 2], present=True), b.tokens[[0, 2]] * torch.tensor([1, 0.5])[:, None, None]
+        b.select([0, 2], conditional=True), b.tokens[[0, 2]] * torch.tensor([1, 0.5])[:, None, None]
     )
-    assert torch.equal(b.read([2], present=False), b.absent * 0.5)
-    assert b.read([4, 5], present=True) is None
+    assert torch.equal(b.select([2], conditional=False), b.null_embedding * 0.5)
+    assert b.select([4, 5], conditional=True) is None
 
 
 def test_padding_holds_the_gate_and_drops_the_signal() -> None:
-    padded = branch(3, [1.0, 0.25]).padded(2)
+    padded = gated_condition(3, [1.0, 0.25]).pad(2)
     assert padded.gate.tolist() == [1.0, 0.25, 0.25, 0.25]
-    assert torch.equal(padded.tokens[2:], padded.absent.expand(2, -1, -1))
+    assert torch.equal(padded.tokens[2:], padded.null_embedding.expand(2, -1, -1))
 
 
 def test_lengths_must_agree() -> None:
     with pytest.raises(InputError, match=r"expected 6, got \(5,\)"):
-        replace(branch(3, OPEN), gate=torch.ones(5))
+        replace(gated_condition(3, OPEN), gate=torch.ones(5))
     with pytest.raises(InputError, match="got 6 and 5"):
-        replace(conditioning(OPEN, OPEN), expression=branch(4, OPEN[:5]))
+        replace(conditioning(OPEN, OPEN), expression=gated_condition(4, OPEN[:5]))
 
 
 def test_cyclic_and_tight_differ_only_in_their_windows(unet: UNet) -> None:
@@ -104,6 +104,6 @@ def test_cyclic_and_tight_differ_only_in_their_windows(unet: UNet) -> None:
     cyclic = Windows(3, mode="cyclic")
     noise = 10 * draw(6, FRAMES + cyclic.padding, 4, *GRID)
     sigmas = karras_sigmas(2, 0.1, 10.0)
-    padded = sample(Denoiser(unet, c.padded(cyclic.padding)), noise, sigmas[:2], Guidance(), cyclic)
+    padded = sample(Denoiser(unet, c.pad(cyclic.padding)), noise, sigmas[:2], Guidance(), cyclic)
     tight = sample(Denoiser(unet, c), noise[:FRAMES], sigmas[:2], Guidance(), Windows(3))
     assert torch.allclose(padded[:FRAMES], tight, rtol=1e-4, atol=1e-4)

@@ -14,7 +14,7 @@ from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
 from actalker_core.models.actalker.cost import estimate_cost
-from actalker_core.models.actalker.denoiser import Denoiser, passes_on, velocity
+from actalker_core.models.actalker.denoiser import Denoiser, merge_passes, velocity
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.unet.unet import UNet
 
@@ -82,7 +82,7 @@ def test_passes_that_are_called_equal_compute_the_same(
 ) -> None:
     c = conditioning(*gates)
     v = velocity(unet, c, NOISY[frames], C_NOISE, frames, ALL)
-    firsts = [int(first) for first in passes_on(c, frames)]
+    firsts = [int(first) for first in merge_passes(c, frames)]
     assert len(set(firsts)) < len(ALL)
     assert torch.allclose(v, v[firsts], atol=1e-10, rtol=1e-10)
 
@@ -127,10 +127,10 @@ def test_preflight_counts_what_will_run(
 ) -> None:
     c, sigmas, unet = conditioning(*gates), karras_sigmas(3, 0.1, 10.0), Counting(Zeros())
     unet.conv_in = unet.unet.conv_in
-    padded = c.padded(windows.padding)
+    padded = c.pad(windows.padding)
     noise = draw(8, padded.frames, 4, *GRID)
     sample(Denoiser(unet, padded), noise, sigmas, guidance, windows, interval=interval)
     cost = estimate_cost(c, windows, guidance, sigmas, interval)
     assert cost.evaluations == unet.seen
-    assert cost.unplanned == 4 * cost.windows
-    assert cost.passes <= len(set(passes_on(c, range(FRAMES))))
+    assert cost.most_evaluations == 4 * cost.windows
+    assert cost.passes <= len(set(merge_passes(c, range(FRAMES))))

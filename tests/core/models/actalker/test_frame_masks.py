@@ -88,7 +88,7 @@ UNIT = Guidance((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
 def sample_latents(
     unet: UNet, audio: Tensor, expression: Tensor, windows: Windows, guidance: Guidance = UNIT
 ) -> Tensor:
-    c = make_conditioning(audio, expression).padded(windows.padding)
+    c = make_conditioning(audio, expression).pad(windows.padding)
     x = 10 * noise(FRAMES + windows.padding, 4, *GRID, seed=6)
     result = sample(Denoiser(unet, c), x, karras_sigmas(2, 0.1, 10.0), guidance, windows)
     return result[:FRAMES]

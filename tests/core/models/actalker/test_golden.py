@@ -371,7 +371,7 @@ def test_pipeline(cases: dict, seed: int, unet: UNet, run: str) -> None:
     start = golden["ref_latent"] * case["scaling_factor"]
     noise = start + case["sigma_max"] * randn(seed, "pipe_noise", *shape)[0]
     latents = sample(
-        Denoiser(unet, conditioning.padded(window)),
+        Denoiser(unet, conditioning.pad(window)),
         noise,
         karras_sigmas(values["steps"], case["sigma_min"], case["sigma_max"], case["rho"]),
         Guidance(
@@ -392,18 +392,18 @@ def pipeline_conditioning(
     counts = {"audio": cases["unet_tiny"]["audio_tokens"]}
     counts["exp"] = cases["unet_tiny"]["expression_tokens"]
 
-    def branch(kind: str, gate: float) -> GatedCondition:
+    def gated_condition(kind: str, gate: float) -> GatedCondition:
         parts = [randn(seed, f"pipe_{kind}{i}", 1, counts[kind], dim) for i in range(frames)]
-        absent = randn(seed, f"pipe_uncond_{kind}", 1, counts[kind], dim)
-        return GatedCondition(torch.cat(parts), absent, torch.full((frames,), float(gate)))
+        null_embedding = randn(seed, f"pipe_uncond_{kind}", 1, counts[kind], dim)
+        return GatedCondition(torch.cat(parts), null_embedding, torch.full((frames,), float(gate)))
 
     image = mask("face").expand(1, 3, -1, -1)
     identity = randn(seed, "pipe_idv", 1, 1, case["identity_dim"])
     return Conditioning(
         image_latent=latent,
         identity=filled(identity_projection(cases), seed)(identity),
-        audio=branch("audio", run["gate"][0]),
-        expression=branch("exp", run["gate"][1]),
+        audio=gated_condition("audio", run["gate"][0]),
+        expression=gated_condition("exp", run["gate"][1]),
         regions=Regions.from_masks(
             mask(run["audio_mask"]),
             mask(run["expression_mask"]),
