@@ -43,7 +43,7 @@ PTH_FILES = {
     "expression_projection": "vasa_linear-1.pth",
     "identity_encoder": "backbone.pth",
 }
-UNRELATED = {"unrelated.weight": torch.ones(2)}
+STRAY_TENSORS = {"unrelated.weight": torch.ones(2)}
 LDM_NAMES = (
     (r"conv_norm_out\.", "norm_out."),
     (r"time_conv_out\.", "conv_out.time_mix_conv."),
@@ -66,8 +66,8 @@ LDM_NAMES = (
 
 
 def below(weights: Weights, prefix: str) -> Weights:
-    found = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
-    return {key: value.clone() for key, value in found.items()}
+    tensors = {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+    return {key: value.clone() for key, value in tensors.items()}
 
 
 def above(weights: Weights, prefix: str) -> Weights:
@@ -111,11 +111,11 @@ def write_released(folder: Path, weights: Weights) -> None:
     torch.save(adapter_of(below(weights, "unet.")), folder / "adapter_module-1.pth")
     expression = above(below(weights, "expression_encoder."), "expression_model.")
     pose = below(weights, "head_pose_encoder.")
-    motion = {"generator": expression | UNRELATED, "pose_model": pose, "step": 7}
+    motion = {"generator": expression | STRAY_TENSORS, "pose_model": pose, "step": 7}
     torch.save(motion, folder / "motion.ckpt")
-    heard = above(below(weights, "audio_encoder."), "model.encoder.")
-    spoken = above(UNRELATED, "model.decoder.")
-    save_file(heard | spoken, whisper / "model.safetensors")
+    encoder = above(below(weights, "audio_encoder."), "model.encoder.")
+    decoder = above(STRAY_TENSORS, "model.decoder.")
+    save_file(encoder | decoder, whisper / "model.safetensors")
     save_file(below(weights, "vae."), vae / "diffusion_pytorch_model.safetensors")
 
 
@@ -145,9 +145,11 @@ def single_svd(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Pa
     """SVD as one file, the autoencoder among other networks."""
     levels = len(TINY.vae.block_out_channels)
     vae = above(as_ldm(below(weights, "vae."), levels), "first_stage_model.")
-    others = above(UNRELATED, "model.diffusion_model.") | above(UNRELATED, "conditioner.")
+    other_networks = above(STRAY_TENSORS, "model.diffusion_model.") | above(
+        STRAY_TENSORS, "conditioner."
+    )
     path = tmp_path_factory.mktemp("svd") / "svd_xt_1_1.safetensors"
-    save_file({k: v.contiguous() for k, v in (vae | others).items()}, path)
+    save_file({k: v.contiguous() for k, v in (vae | other_networks).items()}, path)
     return path
 
 
@@ -205,17 +207,17 @@ def convert_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def animate(media: Media, out: Path, monkeypatch: pytest.MonkeyPatch) -> Animate:
     """Run `generate` with "audio", "driving" or both, and more options."""
-    seen: list[Tensor] = []
+    frames: list[Tensor] = []
 
     def write(path: Path, chunks: Iterable[Tensor], *rest: Any) -> int:
-        seen.extend(chunks)
-        return write_video(path, seen, *rest)
+        frames.extend(chunks)
+        return write_video(path, frames, *rest)
 
     def run(signals: str, *options: str, faces: tuple[str, ...] = FACES) -> Video:
-        seen.clear()
+        frames.clear()
         assert main(request_of(media, out, signals, *options, faces=faces)) == 0
         assert [file.name for file in out.parent.iterdir()] == [out.name]
-        return replace(watch(out), frames=torch.cat(seen))
+        return replace(watch(out), frames=torch.cat(frames))
 
     monkeypatch.setattr(commands, "write_video", write)
     return run

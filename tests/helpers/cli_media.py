@@ -20,6 +20,10 @@ FACES = ("--face-box", "whole", "--driving-box", "whole")
 SMALL = ("--size", "64", "--steps", "1")
 UNGUIDED = ("--appearance-scale", "1", "--audio-scale", "1", "--expression-scale", "1")
 """One of the four passes is enough."""
+BRIEF = ("--frames", "2")
+FPS = 12.5
+AUDIO_FRAMES, DRIVING_FRAMES = 7, 5
+"""That the media last at this rate."""
 
 Pixels = NDArray[np.uint8]
 
@@ -36,14 +40,14 @@ class Media:
 
 @dataclass(frozen=True)
 class Video:
-    """A finished video: pictures (n, h, w, 3), frames per second, seconds of sound.
+    """A finished video: images (f, h, w, 3), frames per second, seconds of sound.
 
-    Frames are those before coding, (n, 3, h, w): a coder may store equal pictures differently.
+    Frames are those before coding, (f, 3, h, w): a coder may store equal images differently.
     """
 
-    pictures: Pixels
+    images: Pixels
     fps: float
-    heard: float
+    audio_seconds: float
     frames: Tensor | None = None
 
 
@@ -54,12 +58,12 @@ Animate = Callable[..., Video]
 def watch(path: Path) -> Video:
     with av.open(str(path)) as container:
         rate = float(container.streams.video[0].average_rate)
-        pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
-    heard = Fraction(0)
+        images = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    seconds = Fraction(0)
     with av.open(str(path)) as container:
         if container.streams.audio:
-            heard = sum((Fraction(f.samples, f.rate) for f in container.decode(audio=0)), heard)
-    return Video(np.stack(pictures), rate, float(heard))
+            seconds = sum((Fraction(f.samples, f.rate) for f in container.decode(audio=0)), seconds)
+    return Video(np.stack(images), rate, float(seconds))
 
 
 def write_picture(path: Path, rgb: NDArray[np.generic]) -> None:
@@ -95,13 +99,13 @@ def request_of(
     return [*request, *UNGUIDED, *options]
 
 
-def same(a: Video, b: Video) -> bool:
+def same_frames(a: Video, b: Video) -> bool:
     assert a.frames is not None
     assert b.frames is not None
     return torch.equal(a.frames, b.frames)
 
 
-def complaint(arguments: list[str], caplog: pytest.LogCaptureFixture) -> str:
+def read_error(arguments: list[str], caplog: pytest.LogCaptureFixture) -> str:
     """What a failing command says, which must be one line."""
     caplog.clear()
     assert main(arguments) == 1

@@ -46,17 +46,19 @@ def draw(*shape: int, dtype: torch.dtype = torch.float32, **options: object) -> 
 @pytest.mark.parametrize("rows", [1, 3])
 def test_two_inputs(rows: int, channels: int, state: int) -> None:
     sizes = channels, state
-    stored = draw(rows, 7, 2, *sizes)
-    ordered = draw(rows, 4, 3, *sizes, orders=rows, padded=True)
-    check([stored, ordered] if rows == 1 else [ordered, stored], 1e-6)
+    length = draw(rows, 7, 2, *sizes)
+    ordered = draw(rows, 4, 3, *sizes, orders=rows, has_padding=True)
+    check([length, ordered] if rows == 1 else [ordered, length], 1e-6)
 
 
-@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("has_padding", [False, True])
 @pytest.mark.parametrize("orders", [0, 1, 3])
 @pytest.mark.parametrize(("image", "suffix"), [(1, 0), (1, 2), (7, 0), (7, 2)])
 @pytest.mark.parametrize("directions", [1, 3])
-def test_one_input(directions: int, image: int, suffix: int, orders: int, padded: bool) -> None:
-    check([draw(3, image, suffix, 5, 3, directions, orders=orders, padded=padded)], 1e-6)
+def test_one_input(
+    directions: int, image: int, suffix: int, orders: int, has_padding: bool
+) -> None:
+    check([draw(3, image, suffix, 5, 3, directions, orders=orders, has_padding=has_padding)], 1e-6)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.bfloat16, 2**-6), (torch.float16, 2**-9)])

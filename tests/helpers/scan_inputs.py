@@ -15,7 +15,7 @@ def draw_scan(
     directions: int = 2,
     *,
     orders: int = 0,
-    padded: bool = False,
+    has_padding: bool = False,
     dtype: torch.dtype = torch.float64,
 ) -> ScanInput:
     """A scan with `orders` orders (0: as stored) in a storage of more tokens than it scans.
@@ -28,20 +28,20 @@ def draw_scan(
         return torch.randn(*shape, generator=random, dtype=torch.float64)
 
     unread = 3 if orders else 0
-    stored = image + unread + suffix
+    length = image + unread + suffix
     order = [torch.randperm(image + unread, generator=random)[:image] for _ in range(orders)]
     counts = torch.randint(0, image + 1, (rows,), generator=random)
     counts[: rows - 1 and 1] = 0
     exact = torch.float64 if dtype == torch.float64 else torch.float32
     return ScanInput(
-        draw(rows, stored, channels).to(dtype),
-        draw(directions, rows, stored, channels).to(dtype),
-        draw(directions, rows, stored, state).to(dtype),
-        draw(directions, rows, stored, state).to(dtype),
+        draw(rows, length, channels).to(dtype),
+        draw(directions, rows, length, channels).to(dtype),
+        draw(directions, rows, length, state).to(dtype),
+        draw(directions, rows, length, state).to(dtype),
         -draw(directions, channels, state).exp().to(exact),
         draw(directions, channels).to(exact),
         draw(directions, channels).to(exact),
         suffix,
         torch.stack(order) if order else None,
-        counts if padded else None,
+        counts if has_padding else None,
     )

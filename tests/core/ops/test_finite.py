@@ -58,7 +58,7 @@ class FailsAt:
 @pytest.mark.parametrize("value", BAD)
 @pytest.mark.parametrize(("step", "frame", "window"), [(1, 0, 1), (2, 6, 2), (4, 9, 3)])
 def test_sampling_says_where_it_began(value: float, step: int, frame: int, window: int) -> None:
-    denoiser, seen = FailsAt(step, frame, value), []
+    denoiser, calls = FailsAt(step, frame, value), []
     words = rf"step {step} of 4, window {window} of 3, frame {frame + 1}\b"
     with pytest.raises(NotFiniteError, match=words):
         sample(
@@ -67,9 +67,9 @@ def test_sampling_says_where_it_began(value: float, step: int, frame: int, windo
             [8.0, 4.0, 2.0, 1.0, 0.0],
             Guidance(),
             Windows(4, 0, 0),
-            seen.append,
+            calls.append,
         )
-    assert len(seen) == step - 1, "no preview of what is no picture, and no step after it"
+    assert len(calls) == step - 1, "no preview of what is no picture, and no step after it"
 
 
 def test_windows_that_wrap_around_are_named_too() -> None:
@@ -91,7 +91,7 @@ def test_what_was_no_number_before_the_denoiser_is_not_its_fault() -> None:
 
 def conditioning(**parts: Tensor) -> Conditioning:
     signal = GatedCondition(torch.ones(2, 1, 4), torch.zeros(1, 1, 4), torch.ones(2))
-    found = Conditioning(
+    conditioning = Conditioning(
         image_latent=torch.zeros(1, 4, 8, 8),
         identity=torch.zeros(1, 1, 4),
         audio=signal,
@@ -102,9 +102,9 @@ def conditioning(**parts: Tensor) -> Conditioning:
     )
     for name, value in parts.items():
         outer, _, inner = name.partition("__")
-        new = replace(getattr(found, outer), **{inner: value}) if inner else value
-        found = replace(found, **{outer: new})
-    return found
+        new = replace(getattr(conditioning, outer), **{inner: value}) if inner else value
+        conditioning = replace(conditioning, **{outer: new})
+    return conditioning
 
 
 @pytest.mark.parametrize("value", BAD)
@@ -129,7 +129,7 @@ def test_conditioning_names_what_is_not_finite(
 
 
 @pytest.fixture(scope="module")
-def broken() -> ACTalker:
+def nan_model() -> ACTalker:
     """A model each of whose small networks has one weight that is no number."""
     model = ACTalker(tiny_model().config).eval().requires_grad_(False)
     model.load_state_dict(tiny_model().state_dict())
@@ -155,11 +155,11 @@ RUNS: dict[str, Callable[[ACTalker], Any]] = {
 
 @pytest.mark.parametrize("encoder", RUNS)
 def test_an_encoder_with_one_weight_that_is_no_number_is_named(
-    broken: ACTalker, encoder: str
+    nan_model: ACTalker, encoder: str
 ) -> None:
     RUNS[encoder](tiny_model())
     with pytest.raises(NotFiniteError, match=f"^{encoder}: expected"):
-        RUNS[encoder](broken)
+        RUNS[encoder](nan_model)
 
 
 def without_decoder(model: ACTalker) -> nn.Module:
@@ -206,12 +206,12 @@ def test_no_black_video_comes_of_a_bad_denoiser(
 
     load = commands._load_model
 
-    def poisoned(options: Any) -> ACTalker:
+    def load_nan_model(options: Any) -> ACTalker:
         model = load(options)
         model.unet.conv_out.bias[0] = torch.nan
         return model
 
-    monkeypatch.setattr(commands, "_load_model", poisoned)
+    monkeypatch.setattr(commands, "_load_model", load_nan_model)
     assert main(request_of(media, out, "audio", "--steps", "2", faces=FACES)) == 1
     assert "began at step 1 of 2, window 1" in caplog.messages[-1]
     assert not out.exists()

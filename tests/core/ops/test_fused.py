@@ -28,7 +28,7 @@ TILE = {"PIXELS": 64, "CHANNELS": 64}
 
 @needs_triton
 @pytest.mark.parametrize(
-    ("name", "fixed"),
+    ("name", "constants"),
     [
         ("_moments", TILE),
         ("_factors", {"HAS_SHIFT": True, "PARTS": 128, "SIZE": 16}),
@@ -41,10 +41,10 @@ TILE = {"PIXELS": 64, "CHANNELS": 64}
     ],
 )
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
-def test_nothing_is_spilled(architecture: int, name: str, fixed: dict, folder: Path) -> None:
+def test_nothing_is_spilled(architecture: int, name: str, constants: dict, folder: Path) -> None:
     from actalker_core.ops.fused import triton
 
-    machine_code = compiled(getattr(triton, name), architecture, KINDS, fixed, **triton.OPTIONS)
+    machine_code = compiled(getattr(triton, name), architecture, KINDS, constants, **triton.OPTIONS)
     assert not spilled_bytes(machine_code, folder)
 
 
@@ -82,11 +82,11 @@ def test_a_norm_of_another_class_is_called() -> None:
 
 
 def test_a_hook_sees_what_the_norm_alone_puts_out() -> None:
-    layer, x, seen = norm(6), torch.randn(2, 6, 3), []
+    layer, x, outputs = norm(6), torch.randn(2, 6, 3), []
     want = norm_silu(layer, x)
-    layer.register_forward_hook(lambda _, __, out: seen.append(out))
+    layer.register_forward_hook(lambda _, __, out: outputs.append(out))
     assert torch.allclose(norm_silu(layer, x), want, atol=1e-6)
-    assert torch.allclose(seen[0], nn.GroupNorm.forward(layer, x), atol=1e-6)
+    assert torch.allclose(outputs[0], nn.GroupNorm.forward(layer, x), atol=1e-6)
 
 
 def test_a_bias_is_one_number_for_each_channel() -> None:
@@ -110,7 +110,7 @@ def test_gradients_flow() -> None:
 # Chosen ------------------------------------------------------------------------------------------
 
 
-class Counted:
+class CountingKernel:
     """In place of Triton's kernels; counts what it is asked for, and computes the same or fails."""
 
     def __init__(self, error: Exception | None = None) -> None:
@@ -119,14 +119,14 @@ class Counted:
     def geglu(self, x: Tensor) -> Tensor:
         return self._count(kernels._geglu, x)
 
-    def layer_norm(self, *given: Tensor) -> Tensor:
-        return self._count(kernels._layer_norm, *given)
+    def layer_norm(self, *arguments: Tensor) -> Tensor:
+        return self._count(kernels._layer_norm, *arguments)
 
-    def _count(self, plain, *given: Tensor) -> Tensor:
+    def _count(self, plain, *arguments: Tensor) -> Tensor:
         self.calls += 1
         if self.error is not None:
             raise self.error
-        return plain(*given)
+        return plain(*arguments)
 
 
 class OnCuda(Tensor):
@@ -159,7 +159,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     ("dtype", "is_taken"), [(torch.float16, 1), (torch.bfloat16, 1), (torch.float32, 0)]
 )
 def test_half_types_on_cuda_go_to_triton(install, dtype: torch.dtype, is_taken: int) -> None:
-    kernel, x = install(Counted()), torch.randn(3, 8).to(dtype)
+    kernel, x = install(CountingKernel()), torch.randn(3, 8).to(dtype)
     kernels.geglu(x)
     assert kernel.calls == 0
     assert torch.equal(kernels.geglu(on_cuda(x)), kernels.geglu(x))
@@ -167,7 +167,10 @@ def test_half_types_on_cuda_go_to_triton(install, dtype: torch.dtype, is_taken: 
 
 
 def test_gradients_do_not(install) -> None:
-    kernel, x = install(Counted()), torch.randn(3, 8, dtype=torch.bfloat16, requires_grad=True)
+    kernel, x = (
+        install(CountingKernel()),
+        torch.randn(3, 8, dtype=torch.bfloat16, requires_grad=True),
+    )
     assert kernels.geglu(on_cuda(x)).requires_grad
     assert kernel.calls == 0
     with torch.no_grad():
@@ -177,14 +180,14 @@ def test_gradients_do_not(install) -> None:
 
 @pytest.mark.parametrize(("dtype", "is_taken"), [(torch.bfloat16, 1), (torch.float32, 0)])
 def test_all_that_is_read_must_be_of_half_types(install, dtype: torch.dtype, is_taken: int) -> None:
-    kernel, layer = install(Counted()), LayerNorm(8).to(dtype).requires_grad_(False)
+    kernel, layer = install(CountingKernel()), LayerNorm(8).to(dtype).requires_grad_(False)
     x, weights = on_cuda(torch.randn(3, 8, dtype=torch.bfloat16)), map(on_cuda, layer.parameters())
     kernels.layer_norm(x, *weights, layer.eps)
     assert kernel.calls == is_taken
 
 
 def test_nothing_and_whole_graphs_are_left_to_torch(install, monkeypatch) -> None:
-    kernel = install(Counted())
+    kernel = install(CountingKernel())
     assert kernels.geglu(on_cuda(torch.randn(0, 8, dtype=torch.bfloat16))).shape == (0, 4)
     monkeypatch.setattr(torch.compiler, "is_compiling", lambda: True)
     kernels.geglu(on_cuda(torch.randn(3, 8, dtype=torch.bfloat16)))
@@ -192,7 +195,7 @@ def test_nothing_and_whole_graphs_are_left_to_torch(install, monkeypatch) -> Non
 
 
 def test_torch_takes_over_for_good(install) -> None:
-    kernel = install(Counted(RuntimeError("no compiler")))
+    kernel = install(CountingKernel(RuntimeError("no compiler")))
     x = torch.randn(3, 8, dtype=torch.bfloat16)
     for _ in range(2):
         assert torch.equal(kernels.geglu(on_cuda(x)), kernels.geglu(x))
@@ -205,7 +208,7 @@ def test_torch_takes_over_for_good(install) -> None:
 
 def test_want_of_memory_is_not_held_against_triton(install) -> None:
     for error in (torch.cuda.OutOfMemoryError("full"), RuntimeError("Triton: out of memory")):
-        install(Counted(error))
+        install(CountingKernel(error))
         with pytest.raises(type(error), match=str(error)):
             kernels.geglu(on_cuda(torch.randn(3, 8, dtype=torch.bfloat16)))
         assert jit.is_usable("geglu")
@@ -222,7 +225,7 @@ def test_a_unet_predicts_the_same(dtype: torch.dtype, monkeypatch: pytest.Monkey
 
     from actalker_core.models.actalker.config import VARIANTS
 
-    found = {}
+    outputs = {}
     for name, kind, usable in (
         ("exact", torch.float32, False),
         ("plain", dtype, False),
@@ -233,9 +236,11 @@ def test_a_unet_predicts_the_same(dtype: torch.dtype, monkeypatch: pytest.Monkey
         unet = random_unet(VARIANTS["built-in"].unet, torch.device("cuda"), kind)
         torch.manual_seed(1)
         with torch.inference_mode():
-            found[name] = forward(unet, MODES["both, paper's masks"], 4, 128)().float()
+            outputs[name] = forward(unet, MODES["both, paper's masks"], 4, 128)().float()
         assert not jit._failures
-    off = {name: (x - found["exact"]).norm() / found["exact"].norm() for name, x in found.items()}
+    off = {
+        name: (x - outputs["exact"]).norm() / outputs["exact"].norm() for name, x in outputs.items()
+    }
     assert 0 < off["fused"] < 1.5 * off["plain"] < 0.1
 
 
@@ -251,9 +256,9 @@ def test_a_step_of_training_walks_at_once(monkeypatch: pytest.MonkeyPatch) -> No
         leaves = [torch.randn(*shape, device="cuda") for shape in shapes]
         leaves[2] = -leaves[2].abs()
         y = selective_scan(*(leaf.requires_grad_() for leaf in leaves))
-        found = [y, *torch.autograd.grad(y.square().sum(), leaves)]
+        outputs = [y, *torch.autograd.grad(y.square().sum(), leaves)]
         assert not jit._failures
-        return found
+        return outputs
 
     for got, want in zip(gradients(True), gradients(False), strict=True):
         assert torch.allclose(got, want, rtol=1e-4, atol=1e-4)

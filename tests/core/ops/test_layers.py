@@ -25,11 +25,11 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-def loaded(path: Path, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED_LAYERS) -> UNet:
+def load_unet(path: Path, dtype: torch.dtype = torch.float32, ops: LayerOps = FUSED_LAYERS) -> UNet:
     return load(path, dtype=dtype, ops=ops).unet
 
 
-def predicted(unet: UNet) -> Tensor:
+def predict(unet: UNet) -> Tensor:
     """V of one window, computed in the type of the biases."""
     dtype, width = unet.conv_in.bias.dtype, TINY.unet.cross_attention_dim
     torch.manual_seed(1)
@@ -42,7 +42,7 @@ def predicted(unet: UNet) -> Tensor:
 
 
 def test_eight_bits_hold_the_weights_of_layers_and_nothing_else(path: Path) -> None:
-    unet = loaded(path, torch.float8_e4m3fn, CASTING_LAYERS)
+    unet = load_unet(path, torch.float8_e4m3fn, CASTING_LAYERS)
     layers = [m for m in unet.modules() if isinstance(m, nn.Linear | nn.Conv2d | nn.Conv3d)]
     small = {id(layer.weight) for layer in layers}
     for name, parameter in unet.named_parameters():
@@ -50,20 +50,23 @@ def test_eight_bits_hold_the_weights_of_layers_and_nothing_else(path: Path) -> N
 
 
 def test_eight_bits_take_half_the_room_and_predict_nearly_the_same(path: Path) -> None:
-    half, eight = loaded(path, torch.float16), loaded(path, torch.float8_e4m3fn, CASTING_LAYERS)
+    half, eight = (
+        load_unet(path, torch.float16),
+        load_unet(path, torch.float8_e4m3fn, CASTING_LAYERS),
+    )
     room = [sum(p.nbytes for p in unet.parameters()) for unet in (half, eight)]
     assert room[1] < 0.6 * room[0]
-    expected, found = (predicted(unet).float() for unet in (half, eight))
-    assert found.isfinite().all()
-    assert 0 < (found - expected).norm() < 0.5 * expected.norm()
+    expected, output = (predict(unet).float() for unet in (half, eight))
+    assert output.isfinite().all()
+    assert 0 < (output - expected).norm() < 0.5 * expected.norm()
 
 
 def test_casting_layers_of_the_same_type_change_nothing(path: Path) -> None:
-    assert torch.equal(predicted(loaded(path)), predicted(loaded(path, ops=CASTING_LAYERS)))
+    assert torch.equal(predict(load_unet(path)), predict(load_unet(path, ops=CASTING_LAYERS)))
 
 
 def test_channels_last_predict_the_same(path: Path) -> None:
-    plain, last = loaded(path), loaded(path)
+    plain, last = load_unet(path), load_unet(path)
     lay_channels_last(last)
     planes = [m.weight for m in last.modules() if isinstance(m, nn.Conv2d)]
     assert all(w.is_contiguous(memory_format=torch.channels_last) for w in planes)
@@ -71,6 +74,6 @@ def test_channels_last_predict_the_same(path: Path) -> None:
     last.conv_in.register_forward_hook(
         lambda _, __, x: outputs.append(x.is_contiguous(memory_format=torch.channels_last))
     )
-    expected, found = predicted(plain), predicted(last)
+    expected, output = predict(plain), predict(last)
     assert outputs == [True]
-    assert (found - expected).norm() < 1e-3 * expected.norm()
+    assert (output - expected).norm() < 1e-3 * expected.norm()

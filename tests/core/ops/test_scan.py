@@ -69,17 +69,17 @@ def test_chunked_is_the_reference(length: int, groups: int, reverse: bool) -> No
 def test_rows_do_not_meet(monkeypatch: pytest.MonkeyPatch, rows_in_cache: int) -> None:
     values = inputs(17, batch=5)
     monkeypatch.setattr(chunked, "CPU_STATE_NUMBERS", rows_in_cache * 6 * 4)
-    together = selective_scan(**values)
+    joint = selective_scan(**values)
     for row in range(5):
         alone = {k: v[row : row + 1] if v.ndim > 2 else v for k, v in values.items()}
-        assert torch.allclose(selective_scan(**alone), together[row : row + 1], atol=1e-12)
+        assert torch.allclose(selective_scan(**alone), joint[row : row + 1], atol=1e-12)
 
 
 def test_reverse_is_the_flipped_scan() -> None:
     values = inputs(19)
-    flipped = {k: v.flip(1) if v.ndim > 2 else v for k, v in values.items()}
+    reverse_inputs = {k: v.flip(1) if v.ndim > 2 else v for k, v in values.items()}
     backwards = selective_scan(**values, reverse=True)
-    assert torch.allclose(backwards, selective_scan(**flipped).flip(1), atol=1e-12)
+    assert torch.allclose(backwards, selective_scan(**reverse_inputs).flip(1), atol=1e-12)
 
 
 def test_the_recurrence_by_hand() -> None:
@@ -101,9 +101,9 @@ def test_a_token_without_step_leaves_the_state(backend: str) -> None:
     without = {
         k: torch.cat([v[:, :4], v[:, 5:]], 1) if v.ndim > 2 else v for k, v in values.items()
     }
-    whole = selective_scan(**values, backend=backend)
+    full = selective_scan(**values, backend=backend)
     shorter = selective_scan(**without, backend=backend)
-    assert torch.allclose(whole[:, 5:], shorter[:, 4:], atol=1e-12)
+    assert torch.allclose(full[:, 5:], shorter[:, 4:], atol=1e-12)
 
 
 @pytest.mark.parametrize("backend", ["reference", "chunked"])
@@ -141,13 +141,13 @@ def test_gradients_flow_and_are_right(length: int, groups: int, reverse: bool) -
     values = inputs(length, channels=2, state=2, groups=groups)
     leaves = [value.requires_grad_() for value in values.values()]
 
-    def scanned(*leaves: Tensor) -> Tensor:
+    def run_scan(*leaves: Tensor) -> Tensor:
         return selective_scan(*leaves, reverse=reverse)
 
     with torch.no_grad():
         want = selective_scan(*leaves, reverse=reverse, backend="reference")
-    assert relative_error(scanned(*leaves), want) < 1e-12
-    assert torch.autograd.gradcheck(scanned, leaves)
+    assert relative_error(run_scan(*leaves), want) < 1e-12
+    assert torch.autograd.gradcheck(run_scan, leaves)
 
 
 # Backends ----------------------------------------------------------------------------------------

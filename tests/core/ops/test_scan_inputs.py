@@ -49,22 +49,22 @@ def walk_of(scan: ScanInput, row: int, backward: bool) -> list[tuple[int, int]]:
     return (tokens + [(image + i, first + i) for i in range(scan.suffix_len)])[::-1]
 
 
-@pytest.mark.parametrize("padded", [False, True])
+@pytest.mark.parametrize("has_padding", [False, True])
 @pytest.mark.parametrize("orders", [0, 1, None], ids=["stored", "one order", "orders"])
 @pytest.mark.parametrize(("rows", "image", "suffix"), SHAPES)
 @pytest.mark.parametrize("directions", [1, 2, 4])
 def test_the_definition(
-    directions: int, rows: int, image: int, suffix: int, orders: int | None, padded: bool
+    directions: int, rows: int, image: int, suffix: int, orders: int | None, has_padding: bool
 ) -> None:
     orders = rows if orders is None else orders
-    scan = draw_scan(rows, image, suffix, 3, 2, directions, orders=orders, padded=padded)
+    scan = draw_scan(rows, image, suffix, 3, 2, directions, orders=orders, has_padding=has_padding)
     (got,) = scan_inputs([scan])
     assert got.dtype == torch.float64
     assert torch.allclose(got, by_hand(scan), atol=1e-12)
 
 
 def test_padding_is_never_read() -> None:
-    scan = draw_scan(2, 6, 2, 3, 2, orders=2, padded=True)
+    scan = draw_scan(2, 6, 2, 3, 2, orders=2, has_padding=True)
     (want,) = scan_inputs([scan])
     for row, count in enumerate(scan.seq_lens.tolist()):
         scan.x[row, scan.order[row, count:]] = 1e6
@@ -75,8 +75,8 @@ def test_padding_is_never_read() -> None:
 
 def test_inputs_keep_to_themselves() -> None:
     inputs = [draw_scan(2, 5, 1, 3, 2), draw_scan(2, 3, 2, 3, 2, orders=2)]
-    for alone, together in zip(inputs, scan_inputs(inputs), strict=True):
-        assert torch.equal(scan_inputs([alone])[0], together)
+    for alone, joint in zip(inputs, scan_inputs(inputs), strict=True):
+        assert torch.equal(scan_inputs([alone])[0], joint)
     assert scan_inputs([]) == []
 
 
@@ -92,7 +92,7 @@ def test_the_sum_has_the_type_of_the_tokens() -> None:
 
 
 def test_gradients_reach_every_part() -> None:
-    scan = draw_scan(2, 3, 1, 2, 2, orders=2, padded=True)
+    scan = draw_scan(2, 3, 1, 2, 2, orders=2, has_padding=True)
     rest = scan.suffix_len, scan.order, scan.seq_lens
     leaves = [leaf.requires_grad_() for leaf in scan.differentiable()]
     assert torch.autograd.gradcheck(lambda *parts: scan_inputs([ScanInput(*parts, *rest)]), leaves)

@@ -35,38 +35,38 @@ def test_the_kernels_under_the_interpreter() -> None:
 
 
 def scan_code(
-    architecture: int, tokens: str, state: int, channels: int, *, ordered: bool = False
+    architecture: int, tokens: str, state: int, channels: int, *, has_order: bool = False
 ) -> bytes:
     """The scan compiled for tokens of a type."""
     import triton
 
     from actalker_core.ops.selective_scan.triton import OPTIONS, _scan_kernel
 
-    fixed = {
+    constants = {
         "d": 640,
         "n": state,
         "DIRECTIONS": 2,
         "CHANNELS": channels,
         "STATES": triton.next_power_of_2(state),
-        "HAS_ORDER": ordered,
+        "HAS_ORDER": has_order,
     }
     kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "idx": "*i64", "seq_lens": "*i64"}
     kinds |= dict.fromkeys(("x", "delta", "B", "C", "out"), f"*{tokens}")
     of_both = {f"{name}{i}": kind for name, kind in kinds.items() for i in (0, 1)}
-    return compiled(_scan_kernel, architecture, of_both, fixed, **OPTIONS)
+    return compiled(_scan_kernel, architecture, of_both, constants, **OPTIONS)
 
 
 @needs_triton
-@pytest.mark.parametrize("ordered", [False, True])
+@pytest.mark.parametrize("has_order", [False, True])
 @pytest.mark.parametrize("state", [3, 16])
 @pytest.mark.parametrize("tokens", ["fp32", "bf16"])
 @pytest.mark.parametrize("architecture", ARCHITECTURES)
 def test_nothing_is_spilled(
-    architecture: int, tokens: str, state: int, ordered: bool, folder: Path
+    architecture: int, tokens: str, state: int, has_order: bool, folder: Path
 ) -> None:
     from actalker_core.ops.selective_scan.triton import CHANNELS
 
-    machine_code = scan_code(architecture, tokens, state, CHANNELS, ordered=ordered)
+    machine_code = scan_code(architecture, tokens, state, CHANNELS, has_order=has_order)
     assert not spilled_bytes(machine_code, folder)
 
 
@@ -95,7 +95,7 @@ def test_a_walk_spills_nothing(architecture: int, folder: Path) -> None:
 def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
     inputs = [
         draw_scan(3, 700, 33, 320, 16, dtype=dtype),
-        draw_scan(3, 250, 2, 320, 16, orders=3, padded=True, dtype=dtype),
+        draw_scan(3, 250, 2, 320, 16, orders=3, has_padding=True, dtype=dtype),
     ]
     want = scan_sequentially([on(scan, torch.float64) for scan in inputs], "chunked")
     got = scan_inputs([on(scan, "cuda") for scan in inputs])
@@ -106,12 +106,12 @@ def test_the_kernel_on_a_gpu(dtype: torch.dtype, tolerance: float) -> None:
 
 def on(scan: ScanInput, place: str | torch.dtype) -> ScanInput:
     """The scan on a device, or its numbers in another type."""
-    moved = {}
+    values = {}
     for field in fields(scan):
         value = getattr(scan, field.name)
         if isinstance(value, Tensor) and (isinstance(place, str) or value.is_floating_point()):
-            moved[field.name] = value.to(place)
-    return replace(scan, **moved)
+            values[field.name] = value.to(place)
+    return replace(scan, **values)
 
 
 # Chosen ------------------------------------------------------------------------------------------
@@ -151,7 +151,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
 )
 def test_triton_is_the_first_choice(install, backend: str, launches: int) -> None:
     kernel = install(Kernel())
-    inputs = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, padded=True)]
+    inputs = [draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, has_padding=True)]
     got = scan_inputs(inputs, backend)
     assert kernel.calls == launches
     for y, z in zip(got, scan_sequentially(inputs, "reference"), strict=True):
@@ -161,12 +161,12 @@ def test_triton_is_the_first_choice(install, backend: str, launches: int) -> Non
 def test_triton_takes_neither_float64_nor_gradients(install) -> None:
     kernel = install(Kernel())
     scan = draw(1, 3, 1, 2, 2)
-    learnt = replace(scan, D=scan.D.clone().requires_grad_())
+    trainable = replace(scan, D=scan.D.clone().requires_grad_())
     scan_inputs([draw_scan(1, 3, 1, 2, 2)], "triton")
-    assert scan_inputs([scan, learnt], "triton")[1].requires_grad
+    assert scan_inputs([scan, trainable], "triton")[1].requires_grad
     assert kernel.calls == 0
     with torch.no_grad():
-        scan_inputs([scan, learnt])
+        scan_inputs([scan, trainable])
     assert kernel.calls == 1
 
 
@@ -215,48 +215,48 @@ def check_operator(inputs: Sequence[ScanInput], backend: str) -> None:
 
 def test_the_operator_keeps_torchs_rules(install) -> None:
     install(Kernel())
-    check_operator([draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, padded=True)], "auto")
+    check_operator([draw(2, 5, 1, 3, 2), draw(2, 3, 2, 3, 2, orders=2, has_padding=True)], "auto")
 
 
 def test_the_operator_lays_out_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend may put out channels before tokens."""
     plain = selective.BACKENDS["chunked"]
 
-    def turned(*given) -> Tensor:
-        return plain(*given).mT.contiguous().mT
+    def transpose_scan(*arguments) -> Tensor:
+        return plain(*arguments).mT.contiguous().mT
 
-    monkeypatch.setitem(selective.BACKENDS, "chunked", turned)
+    monkeypatch.setitem(selective.BACKENDS, "chunked", transpose_scan)
     check_operator([draw(2, 5, 1, 3, 2)], "chunked")
 
 
-def traced(given: ScanInput, backend: str, *, whole: bool = True) -> Tensor:
+def run_traced(source: ScanInput, backend: str, *, fullgraph: bool = True) -> Tensor:
     """Of a traced graph; where it must be whole, a break is an error."""
     torch.compiler.reset()
 
-    @torch.compile(backend="eager", fullgraph=whole)
+    @torch.compile(backend="eager", fullgraph=fullgraph)
     def run(x: Tensor) -> Tensor:
         scan = ScanInput(
             x * 2,
-            delta=given.delta,
-            B=given.B,
-            C=given.C,
-            A=given.A,
-            D=given.D,
-            bias=given.bias,
-            suffix_len=given.suffix_len,
-            order=given.order,
-            seq_lens=given.seq_lens,
+            delta=source.delta,
+            B=source.B,
+            C=source.C,
+            A=source.A,
+            D=source.D,
+            bias=source.bias,
+            suffix_len=source.suffix_len,
+            order=source.order,
+            seq_lens=source.seq_lens,
         )
         return scan_inputs([scan, scan], backend)[1] + 1
 
-    return run(given.x)
+    return run(source.x)
 
 
 def test_a_traced_graph_has_no_break(install) -> None:
     kernel = install(Kernel())
-    given = draw(2, 5, 2, 3, 2, orders=2)
-    want = scan_inputs([replace(given, x=given.x * 2)])[0] + 1
-    assert torch.equal(traced(given, "auto"), want)
+    scan = draw(2, 5, 2, 3, 2, orders=2)
+    want = scan_inputs([replace(scan, x=scan.x * 2)])[0] + 1
+    assert torch.equal(run_traced(scan, "auto"), want)
     assert kernel.calls == 2
 
 
@@ -265,16 +265,16 @@ def test_a_traced_graph_has_no_break(install) -> None:
 def test_a_graph_that_is_traced_without_triton_has_no_break_either(
     backend: str, dtype: torch.dtype
 ) -> None:
-    given = draw_scan(2, 5, 2, 3, 2, orders=2, padded=True, dtype=dtype)
-    want = scan_sequentially([replace(given, x=given.x * 2)], backend)[0] + 1
-    assert torch.equal(traced(given, backend), want)
+    scan = draw_scan(2, 5, 2, 3, 2, orders=2, has_padding=True, dtype=dtype)
+    want = scan_sequentially([replace(scan, x=scan.x * 2)], backend)[0] + 1
+    assert torch.equal(run_traced(scan, backend), want)
 
 
 def test_gradients_go_through_what_is_traced() -> None:
-    given = draw(2, 5, 2, 3, 2)
-    learnt, alone = (replace(given, x=given.x.clone().requires_grad_()) for _ in range(2))
-    traced(learnt, "auto", whole=False).square().sum().backward()
+    scan = draw(2, 5, 2, 3, 2)
+    trainable, alone = (replace(scan, x=scan.x.clone().requires_grad_()) for _ in range(2))
+    run_traced(trainable, "auto", fullgraph=False).square().sum().backward()
     want = scan_sequentially([replace(alone, x=alone.x * 2)], "auto")[0] + 1
     want.square().sum().backward()
-    assert learnt.x.grad is not None
-    assert torch.allclose(learnt.x.grad, alone.x.grad)
+    assert trainable.x.grad is not None
+    assert torch.allclose(trainable.x.grad, alone.x.grad)

@@ -61,7 +61,7 @@ MODULE, LOOP = 1e-4, 1e-3
 CPU_BACKENDS = [name for name in BACKENDS if name != "mamba_ssm"]
 
 
-def found(name: str) -> Path:
+def output(name: str) -> Path:
     path = GOLDEN / name
     if not path.is_file():
         pytest.skip(f"{name} is not in {GOLDEN}")
@@ -69,11 +69,11 @@ def found(name: str) -> Path:
 
 
 def tensors(name: str) -> dict[str, Tensor]:
-    return load_file(found(name))
+    return load_file(output(name))
 
 
 def read_json(name: str) -> dict:
-    return json.loads(found(name).read_text())
+    return json.loads(output(name).read_text())
 
 
 def close(got: Tensor, want: Tensor, tolerance: float) -> None:

@@ -100,7 +100,7 @@ def test_any_number_is_refused_or_makes_a_model_in_no_time(
     assert time.process_time() - start < QUICK_SECONDS
 
 
-def changed(section: str, **sizes: object) -> ModelConfig:
+def change_sizes(section: str, **sizes: object) -> ModelConfig:
     return from_dict(ModelConfig, {**SIZES, section: {**SIZES[section], **sizes}})
 
 
@@ -131,7 +131,7 @@ def changed(section: str, **sizes: object) -> ModelConfig:
 )
 def test_networks_that_do_not_fit_each_other(section: str, sizes: dict[str, object]) -> None:
     with pytest.raises(InputError, match=r"expected .*, got "):
-        check_sizes(changed(section, **sizes))
+        check_sizes(change_sizes(section, **sizes))
 
 
 @pytest.mark.parametrize("name", VARIANTS)

@@ -78,9 +78,9 @@ def test_selecting_frames() -> None:
     masks = torch.cat([box(0, 0, 16, 16), box(16, 8, 32, 24), torch.ones(1, 1, *SIZE)])
     regions = Regions.from_masks(masks, torch.ones(1, 1, *SIZE), GRID, levels=1)
     audio, expression = regions.select([1, 0]).at(GRID)
-    whole = regions.at(GRID)[0]
-    assert torch.equal(audio.weight, whole.weight[[1, 0]])
-    assert torch.equal(audio.token_idx, whole.token_idx[[1, 0]])
+    region = regions.at(GRID)[0]
+    assert torch.equal(audio.weight, region.weight[[1, 0]])
+    assert torch.equal(audio.token_idx, region.token_idx[[1, 0]])
     assert expression is regions.at(GRID)[1]
 
 

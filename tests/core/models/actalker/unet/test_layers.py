@@ -167,7 +167,7 @@ def replace_layer(layer: nn.Module) -> nn.Module:
 def patch_layer(layer: nn.Module) -> nn.Module:
     """An instance with another forward, as tools make it that patch a model."""
     forward = layer.forward
-    layer.forward = lambda *given: 1.5 * forward(*given)
+    layer.forward = lambda *arguments: 1.5 * forward(*arguments)
     return layer
 
 

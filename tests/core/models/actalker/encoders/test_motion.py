@@ -33,12 +33,14 @@ def whole_frames() -> Iterator[None]:
     return itertools.repeat(None)
 
 
-def shown(model: ACTalker, frames: Any, boxes: Any = None, **options: Any) -> ExpressionSignal:
+def encode_expressions(
+    model: ACTalker, frames: Any, boxes: Any = None, **options: Any
+) -> ExpressionSignal:
     boxes = whole_frames() if boxes is None else boxes
     return encode_expression(model.expression_encoder, frames, boxes, rate_hz=25.0, **options)
 
 
-def held(model: ACTalker, frames: Any, box: Any = None, **options: Any) -> PoseSignal:
+def encode_poses(model: ACTalker, frames: Any, box: Any = None, **options: Any) -> PoseSignal:
     return encode_pose(model.head_pose_encoder, frames, box, rate_hz=25.0, **options)
 
 
@@ -48,19 +50,19 @@ def close(a: DrivingSignal, b: DrivingSignal) -> bool:
     return all(torch.allclose(track, b.tracks[name], **alike) for name, track in a.tracks.items())
 
 
-@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
 @pytest.mark.parametrize("batch", [1, 3, 7, 8, 100])
 def test_motion_does_not_depend_on_the_batch(
     model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
 ) -> None:
-    seen: list[int] = []
-    signal = encode(model, iter(pictures(7)), batch_size=batch, on_batch=seen.append)
+    reports: list[int] = []
+    signal = encode(model, iter(pictures(7)), batch_size=batch, on_batch=reports.append)
     assert close(signal, encode(model, pictures(7)))
-    assert seen == [min(n, 7) for n in range(batch, 7 + batch, batch)]
+    assert reports == [min(n, 7) for n in range(batch, 7 + batch, batch)]
     assert (len(signal), signal.rate_hz) == (7, 25)
 
 
-@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
 @pytest.mark.parametrize("batch", [1, 4])
 def test_frames_are_read_when_they_are_needed(
     model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
@@ -86,7 +88,7 @@ def test_frames_are_read_when_they_are_needed(
     assert max(ahead) <= batch + 1
 
 
-@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
 def test_who_watches_may_stop_the_reading(
     model: ACTalker, encode: Callable[..., DrivingSignal]
 ) -> None:
@@ -100,14 +102,14 @@ def test_who_watches_may_stop_the_reading(
     assert len(list(film)) >= 6
 
 
-@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
 def test_bytes_and_fractions_are_the_same_picture(
     model: ACTalker, encode: Callable[..., DrivingSignal]
 ) -> None:
     assert close(encode(model, pictures(3)), encode(model, pictures(3) / 255))
 
 
-@pytest.mark.parametrize("encode", [shown, held])
+@pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
 @pytest.mark.parametrize("frames", [[], iter(())])
 def test_a_clip_without_frames_is_refused(
     model: ACTalker, encode: Callable[..., DrivingSignal], frames: Any
@@ -123,17 +125,17 @@ def test_a_box_outside_the_frames_is_refused(
     model: ACTalker, box: tuple[float, float, float, float]
 ) -> None:
     with pytest.raises(InputError, match=r"driving clip.*60x40"):
-        shown(model, pictures(2), [(0, 0, 30, 30), box])
+        encode_expressions(model, pictures(2), [(0, 0, 30, 30), box])
     with pytest.raises(InputError, match=r"driving clip.*60x40"):
-        held(model, pictures(2), box)
+        encode_poses(model, pictures(2), box)
 
 
 def test_the_expression_is_seen_in_the_box_of_each_frame(model: ACTalker) -> None:
     boxes = [(10, 5, 40, 35), None, (-5, 0, 20, 25), (30, 10, 60, 40)]
     frame = pictures(1)
-    signal = shown(model, frame.expand(4, -1, -1, -1), iter(boxes), batch_size=3)
+    signal = encode_expressions(model, frame.expand(4, -1, -1, -1), iter(boxes), batch_size=3)
     for i, box in enumerate(boxes):
-        alone = shown(model, frame, [box])
+        alone = encode_expressions(model, frame, [box])
         assert torch.allclose(signal.features[i], alone.features[0], atol=1e-4)
     assert torch.cdist(signal.features, signal.features).add(torch.eye(4)).min() > 1e-3
 
@@ -142,21 +144,26 @@ def test_the_expression_is_that_of_the_box_alone(model: ACTalker) -> None:
     frames, box = pictures(2), (20.0, 10.0, 40.0, 30.0)
     other = frames.clone()
     other[..., :20], other[:, :, :10], other[:, :, 30:] = 7, 7, 7
-    assert is_same(shown(model, frames, [box] * 2), shown(model, other, [box] * 2))
+    assert is_same(
+        encode_expressions(model, frames, [box] * 2), encode_expressions(model, other, [box] * 2)
+    )
 
 
 def test_the_head_is_seen_in_the_same_wide_square_of_every_frame(model: ACTalker) -> None:
     frames, box = pictures(2), (25.0, 15.0, 33.0, 23.0)  # thrice as large: 17…41, 7…31
     other = frames.clone()
     other[..., :17], other[..., 41:], other[:, :, :7], other[:, :, 31:] = 7, 7, 7, 7
-    assert is_same(held(model, frames, box), held(model, other, box))
+    assert is_same(encode_poses(model, frames, box), encode_poses(model, other, box))
     other[1, :, 7:10, 17:20] = 255 - other[1, :, 7:10, 17:20]
-    changed = held(model, other, box).rotation_degrees != held(model, frames, box).rotation_degrees
+    changed = (
+        encode_poses(model, other, box).rotation_degrees
+        != encode_poses(model, frames, box).rotation_degrees
+    )
     assert changed.any(1).tolist() == [False, True]
 
 
 def test_a_pose_is_in_range(model: ACTalker) -> None:
-    signal = held(model, pictures(5))
+    signal = encode_poses(model, pictures(5))
     assert signal.rotation_degrees.abs().max() <= 180
     assert signal.translation.abs().max() <= 2
 
@@ -243,4 +250,4 @@ def test_a_video_can_be_watched_again(clips: dict[int, Path]) -> None:
 
 def test_a_video_that_is_missing_is_named(tmp_path: Path, model: ACTalker) -> None:
     with pytest.raises(MediaError, match=r"gone\.mp4"):
-        shown(model, VideoFrames(tmp_path / "gone.mp4", 25))
+        encode_expressions(model, VideoFrames(tmp_path / "gone.mp4", 25))

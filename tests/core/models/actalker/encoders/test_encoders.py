@@ -109,13 +109,13 @@ def pictures(count: int) -> Tensor:
 def test_identity_looks_at_the_face_only(model: ACTalker) -> None:
     portrait = pictures(1)[0] / 255
     face = (10.0, 5.0, 30.0, 35.0)
-    other = portrait.clone()
-    other[:, :, 31:] = 0
-    same = encode_identity(model.identity_encoder, portrait, face)
-    assert same.shape == (1, 32)
-    assert torch.equal(same, encode_identity(model.identity_encoder, other, face))
-    other[:, 10:20, 15:25] = 0
-    assert not torch.equal(same, encode_identity(model.identity_encoder, other, face))
+    outside = portrait.clone()
+    outside[:, :, 31:] = 0
+    result = encode_identity(model.identity_encoder, portrait, face)
+    assert result.shape == (1, 32)
+    assert torch.equal(result, encode_identity(model.identity_encoder, outside, face))
+    outside[:, 10:20, 15:25] = 0
+    assert not torch.equal(result, encode_identity(model.identity_encoder, outside, face))
 
 
 BOX = (10, 5, 40, 35)
@@ -123,21 +123,21 @@ BOX = (10, 5, 40, 35)
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_expression_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
-    frames, seen = pictures(7), []
+    frames, reports = pictures(7), []
     encode = partial(encode_expression, model.expression_encoder, rate_hz=25.0)
-    signal = encode(iter(frames), repeat(BOX), batch_size=batch, on_batch=seen.append)
-    one = encode([frames[6]], [BOX])
+    signal = encode(iter(frames), repeat(BOX), batch_size=batch, on_batch=reports.append)
+    alone = encode([frames[6]], [BOX])
     assert signal.features.shape == (7, 32)
-    assert torch.allclose(signal.features[6:], one.features, atol=1e-5)
-    assert seen[-1] == 7
+    assert torch.allclose(signal.features[6:], alone.features, atol=1e-5)
+    assert reports[-1] == 7
 
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_pose_does_not_depend_on_the_batch(model: ACTalker, batch: int) -> None:
     frames = pictures(7)
     encode = partial(encode_pose, model.head_pose_encoder, rate_hz=25.0)
-    signal, one = encode(iter(frames), BOX, batch_size=batch), encode([frames[6]], BOX)
-    assert torch.allclose(signal.rotation_degrees[6:], one.rotation_degrees, atol=1e-3)
+    signal, alone = encode(iter(frames), BOX, batch_size=batch), encode([frames[6]], BOX)
+    assert torch.allclose(signal.rotation_degrees[6:], alone.rotation_degrees, atol=1e-3)
     assert signal.rotation_degrees.abs().max() <= 180
     assert signal.translation.abs().max() <= 2
 

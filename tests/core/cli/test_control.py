@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.cli_media import Animate, Media, request_of, same, write_picture
+from helpers.cli_media import Animate, Media, request_of, same_frames, write_picture
 
 from actalker_core.cli import commands, inputs, main
 from actalker_core.control.signals import load_signals
@@ -39,16 +39,16 @@ def finds_faces(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "open_finder", lambda path: Steady())
 
 
-def saved(media: Media, out: Path, *options: str) -> Path:
+def save_edited(media: Media, out: Path, *options: str) -> Path:
     """Signals of the test media."""
     path = out.with_name("signals.safetensors")
     request = ["--out", str(path), "--driving", media["driving.mp4"], "--audio"]
-    whole = ["--driving-box", "whole", "--head-box", "whole"]
-    assert main(["signals", *request, media["speech.wav"], *whole, *options]) == 0
+    whole_boxes = ["--driving-box", "whole", "--head-box", "whole"]
+    assert main(["signals", *request, media["speech.wav"], *whole_boxes, *options]) == 0
     return path
 
 
-def complaint(arguments: list[str], caplog: pytest.LogCaptureFixture) -> str:
+def read_error(arguments: list[str], caplog: pytest.LogCaptureFixture) -> str:
     caplog.clear()
     assert main(arguments) == 1
     return "".join(r.getMessage() for r in caplog.records if r.levelname == "ERROR")
@@ -60,9 +60,9 @@ def complaint(arguments: list[str], caplog: pytest.LogCaptureFixture) -> str:
 @pytest.mark.usefixtures("finds_faces")
 def test_found_faces_are_those_that_are_boxed(animate: Animate) -> None:
     boxes = ["--face-box", "24,40,72,120", "--driving-box", "16,16,48,48", "--masks", "paper"]
-    boxed = animate("audio driving", *BRIEF, *boxes)
-    found = animate("audio driving", *BRIEF, "--masks", "paper", faces=())
-    assert same(boxed, found)
+    with_boxes = animate("audio driving", *BRIEF, *boxes)
+    with_finder = animate("audio driving", *BRIEF, "--masks", "paper", faces=())
+    assert same_frames(with_boxes, with_finder)
 
 
 def test_face_mask_is_the_box_around_its_white(
@@ -71,9 +71,11 @@ def test_face_mask_is_the_box_around_its_white(
     white = np.zeros((160, 96, 3))
     white[40:120, 24:72] = 255
     write_picture(tmp_path / "face.png", white)
-    whole = ("--driving-box", "whole")
-    masked = animate("audio", *BRIEF, "--face-mask", str(tmp_path / "face.png"), faces=whole)
-    assert same(masked, animate("audio", *BRIEF, "--face-box", "24,40,72,120"))
+    whole_boxes = ("--driving-box", "whole")
+    with_mask = animate(
+        "audio", *BRIEF, "--face-mask", str(tmp_path / "face.png"), faces=whole_boxes
+    )
+    assert same_frames(with_mask, animate("audio", *BRIEF, "--face-box", "24,40,72,120"))
 
 
 def test_without_landmarker_and_box_the_error_names_the_file(
@@ -85,9 +87,9 @@ def test_without_landmarker_and_box_the_error_names_the_file(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(finder.HaarFinder, "is_available", lambda: False)
-    said = complaint(request_of(media, out, "audio", faces=()), caplog)
-    assert "face_landmarker.task" in said
-    assert "download" in said
+    message = read_error(request_of(media, out, "audio", faces=()), caplog)
+    assert "face_landmarker.task" in message
+    assert "download" in message
 
 
 @pytest.mark.usefixtures("finds_faces")
@@ -113,7 +115,7 @@ def test_recorded_portrait_has_one_face(capsys: pytest.CaptureFixture[str]) -> N
 def test_saved_signals_drive_as_the_media_do(
     animate: Animate, media: Media, tmp_path: Path
 ) -> None:
-    path = saved(media, tmp_path / "x", "--fps", "12.5")
+    path = save_edited(media, tmp_path / "x", "--fps", "12.5")
     straight = animate("audio driving", *BRIEF)
     again = animate("nothing", *BRIEF, "--signals", str(path))
     assert torch.allclose(again.frames, straight.frames, atol=1e-4)
@@ -122,40 +124,42 @@ def test_saved_signals_drive_as_the_media_do(
 def test_expression_and_head_come_from_two_clips(
     animate: Animate, media: Media, tmp_path: Path
 ) -> None:
-    turned = ["--head", media["driving.mp4"], "--head-box", "whole"]
-    same_clip = animate("driving", *BRIEF, *turned)
-    assert same(same_clip, animate("driving", *BRIEF))
-    boxed = [*turned[:-1], "10,10,30,30"]
-    assert not same(animate("driving", *BRIEF, *boxed), same_clip)
+    head_options = ["--head", media["driving.mp4"], "--head-box", "whole"]
+    same_clip = animate("driving", *BRIEF, *head_options)
+    assert same_frames(same_clip, animate("driving", *BRIEF))
+    with_boxes = [*head_options[:-1], "10,10,30,30"]
+    assert not same_frames(animate("driving", *BRIEF, *with_boxes), same_clip)
 
 
 def test_edits_run_in_order(media: Media, tmp_path: Path) -> None:
     edits = ["--edit", "trim=0:0.2", "--edit", "pose.hold=2", "--edit", "expression.resample=50"]
-    signals = load_signals(saved(media, tmp_path / "x", *edits))
+    signals = load_signals(save_edited(media, tmp_path / "x", *edits))
     assert signals.audio.seconds == pytest.approx(0.2)
     assert signals.pose.seconds == pytest.approx(2)
     assert signals.expression.rate_hz == 50
 
 
 def test_blend_goes_from_one_file_to_the_other(media: Media, tmp_path: Path) -> None:
-    first = saved(media, tmp_path / "a" / "x")
-    other = saved(media, tmp_path / "b" / "x", "--edit", "expression.scale=0:0")
-    blend = ["--blend", str(other), "--blend-curve", "0 0 1 1"]
-    mixed = load_signals(saved(media, tmp_path / "c" / "x", *blend)).expression.features
-    ends = [load_signals(path).expression.features for path in (first, other)]
-    assert torch.equal(mixed[:2], ends[0][:2])
-    assert torch.equal(mixed[2:], ends[1][2:])
+    first = save_edited(media, tmp_path / "a" / "x")
+    scaled_signals = save_edited(media, tmp_path / "b" / "x", "--edit", "expression.scale=0:0")
+    blend = ["--blend", str(scaled_signals), "--blend-curve", "0 0 1 1"]
+    blend_features = load_signals(
+        save_edited(media, tmp_path / "c" / "x", *blend)
+    ).expression.features
+    ends = [load_signals(path).expression.features for path in (first, scaled_signals)]
+    assert torch.equal(blend_features[:2], ends[0][:2])
+    assert torch.equal(blend_features[2:], ends[1][2:])
 
 
 @pytest.mark.parametrize("extend", ["hold", "loop", "ping-pong"])
 def test_short_clip_goes_on_until_the_audio_ends(animate: Animate, extend: str) -> None:
-    assert len(animate("audio driving", "--extend", extend).pictures) == 7
+    assert len(animate("audio driving", "--extend", extend).images) == 7
 
 
 def test_bad_signal_files(media: Media, out: Path, caplog: pytest.LogCaptureFixture) -> None:
     for name in ("notes.txt", "nowhere.safetensors"):
-        said = complaint(request_of(media, out, "audio", "--signals", media[name]), caplog)
-        assert name in said
+        message = read_error(request_of(media, out, "audio", "--signals", media[name]), caplog)
+        assert name in message
 
 
 @pytest.mark.parametrize(
@@ -182,8 +186,8 @@ def test_what_cannot_be_read_is_shown(
     if words is None:
         assert main(request) == 0
     else:
-        said = complaint(request, caplog)
-        assert [word for word in words if word not in said] == [], said
+        message = read_error(request, caplog)
+        assert [word for word in words if word not in message] == [], message
 
 
 # Regions, crop, paste back -----------------------------------------------------------------------
@@ -194,22 +198,24 @@ def test_regions_by_parts_and_clips(animate: Animate, media: Media, region: str)
     region = media["driving.mp4"] if region == "clip.mp4" else region
     size = {media["driving.mp4"]: ["--portrait", media["small.png"]]}
     options = ["--expression-mask", region, *size.get(region, []), "--face-box", "10,10,50,50"]
-    assert not same(animate("driving", *BRIEF, *options), animate("driving", *BRIEF, *options[2:]))
+    assert not same_frames(
+        animate("driving", *BRIEF, *options), animate("driving", *BRIEF, *options[2:])
+    )
 
 
 def test_grown_region_reaches_further(animate: Animate) -> None:
     mouth = ["--audio-mask", "mouth", *BRIEF]
-    assert not same(animate("audio", *mouth), animate("audio", *mouth, "--grow-px", "9"))
+    assert not same_frames(animate("audio", *mouth), animate("audio", *mouth, "--grow-px", "9"))
 
 
 @pytest.mark.usefixtures("finds_faces")
 def test_regions_follow_a_mask_clip(animate: Animate, media: Media) -> None:
     small = ["--portrait", media["small.png"], *BRIEF]
     still = animate("driving", *small, "--face-box", "16,16,48,48")
-    followed = animate(
+    with_track = animate(
         "driving", *small, "--face-box", "16,16,48,48", "--mask-clip", media["driving.mp4"]
     )
-    assert same(still, followed), "the finder sees the same box in every frame"
+    assert same_frames(still, with_track), "the finder sees the same box in every frame"
 
 
 def test_paste_back_leaves_the_rest_alone(animate: Animate, media: Media) -> None:
@@ -225,7 +231,7 @@ def test_paste_back_leaves_the_rest_alone(animate: Animate, media: Media) -> Non
 
 def test_aspect_is_that_of_the_result(animate: Animate) -> None:
     wide = animate("audio", "--frames", "1", "--aspect", "2:1")
-    assert wide.pictures.shape == (1, 64, 128, 3)
+    assert wide.images.shape == (1, 64, 128, 3)
 
 
 # Words -------------------------------------------------------------------------------------------
@@ -234,21 +240,21 @@ def test_aspect_is_that_of_the_result(animate: Animate) -> None:
 def test_bank_of_moments_and_words_that_choose_from_it(
     animate: Animate, media: Media, tmp_path: Path
 ) -> None:
-    path = saved(media, tmp_path / "x")
+    path = save_edited(media, tmp_path / "x")
     bank = tmp_path / "bank.safetensors"
     request = ["bank", "--signals", str(path), "--captions", "0: neutral; 0.2: joyful"]
     assert main([*request, "--out", str(bank)]) == 0
-    known = load_bank(bank)
-    assert known.captions == ("neutral", "joyful")
+    saved_bank = load_bank(bank)
+    assert saved_bank.captions == ("neutral", "joyful")
     shapes = torch.zeros(2, 52)
     shapes[1, 44:46] = 0.8  # mouthSmileLeft, mouthSmileRight
-    save_bank(bank, Bank(known.names, known.features, blendshapes=shapes))
+    save_bank(bank, Bank(saved_bank.names, saved_bank.features, blendshapes=shapes))
     words = ["--bank", str(bank), "--temperature", "0.05", "--text"]
     neutral = animate("nothing", *BRIEF, *words, "neutral")
     weak = animate("nothing", *BRIEF, *words, "joyful", "--strength", "0")
     joyful = animate("nothing", *BRIEF, *words, "0s: joyful")
-    assert same(neutral, weak)
-    assert not same(neutral, joyful)
+    assert same_frames(neutral, weak)
+    assert not same_frames(neutral, joyful)
 
 
 @pytest.mark.usefixtures("finds_faces")

@@ -24,13 +24,13 @@ from actalker_core.models.actalker.checkpoint.tensor_checks import describe_misf
 from actalker_core.models.actalker.checkpoint.weight_files import read_weights
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
 
-CASES = Path(__file__).parents[3] / "data" / "cases"
+CASES = Path(__file__).parents[4] / "data" / "cases"
 QUICK_SECONDS = 5
 FP8 = torch.float8_e4m3fn
 Weights = dict[str, Tensor]
 
 
-def refused(call: Callable[[], object], *words: str) -> str:
+def expect_refusal(call: Callable[[], object], *words: str) -> str:
     """The one line that something is refused with."""
     start = time.process_time()
     with pytest.raises(CheckpointError) as error:
@@ -51,11 +51,13 @@ def test_sparse_weights_are_refused(released: Path, tmp_path: Path) -> None:
     path.unlink()
     shutil.copy(CASES / "vasa_linear-sparse.pth", path)
     out = tmp_path / "out.safetensors"
-    refused(lambda: convert(released, out, config=TINY), path.name, "proj1.weight", "sparse_coo")
+    expect_refusal(
+        lambda: convert(released, out, config=TINY), path.name, "proj1.weight", "sparse_coo"
+    )
     assert not out.exists()
 
 
-def quantised() -> Tensor:
+def quantise() -> Tensor:
     return torch.quantize_per_tensor(torch.ones(2, 3), 0.1, 0, torch.qint8)
 
 
@@ -64,7 +66,7 @@ SPECIAL: dict[str, Callable[[], Tensor]] = {
     "sparse_csr": lambda: torch.eye(3).to_sparse_csr(),
     "sparse_bsr": lambda: torch.eye(4).to_sparse_bsr((2, 2)),
     "meta": lambda: torch.empty(3, 3, device="meta"),
-    "quantised": quantised,
+    "quantised": quantise,
     "nested": lambda: torch.nested.nested_tensor([torch.ones(2), torch.ones(3)]),
     "repeated": lambda: torch.ones(1).expand(2**40),
     "repeated rows": lambda: torch.ones(1, 3).expand(2**20, 3),
@@ -73,12 +75,12 @@ SPECIAL: dict[str, Callable[[], Tensor]] = {
 
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("kind", SPECIAL)
-@pytest.mark.parametrize("zipped", [True, False])
-def test_special_tensors_are_refused(tmp_path: Path, kind: str, *, zipped: bool) -> None:
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_special_tensors_are_refused(tmp_path: Path, kind: str, *, is_zip: bool) -> None:
     path = tmp_path / "x.pth"
     values = {"weight": torch.ones(2), "odd": SPECIAL[kind]()}
-    torch.save(values, path, _use_new_zipfile_serialization=zipped)
-    refused(lambda: read_weights(path), "x.pth")
+    torch.save(values, path, _use_new_zipfile_serialization=is_zip)
+    expect_refusal(lambda: read_weights(path), "x.pth")
 
 
 @pytest.mark.parametrize("opcode", [b"K\x01", b"]", b"("])
@@ -91,7 +93,7 @@ def test_endless_opcodes_in_the_old_format_are_not_read_to_their_end(
             pickle.dump(part, file, protocol=2)
         file.write(b"\x80\x02" + opcode * 2**24)
     start = time.process_time()
-    refused(lambda: read_weights(path), path.name, "bytes of names and sizes")
+    expect_refusal(lambda: read_weights(path), path.name, "bytes of names and sizes")
     assert time.process_time() - start < QUICK_SECONDS
 
 
@@ -99,8 +101,8 @@ def test_the_old_format_may_hold_many_numbers(tmp_path: Path) -> None:
     values = {str(i): torch.rand(500, 500) for i in range(5)}
     torch.save(values, tmp_path / "x.pth", _use_new_zipfile_serialization=False)
     assert (tmp_path / "x.pth").stat().st_size > 2**22
-    found = read_weights(tmp_path / "x.pth")
-    assert all(torch.equal(found[key], values[key]) for key in values)
+    tensors = read_weights(tmp_path / "x.pth")
+    assert all(torch.equal(tensors[key], values[key]) for key in values)
 
 
 def test_ordinary_tensors_of_any_layout_are_read(tmp_path: Path) -> None:
@@ -115,10 +117,10 @@ def test_ordinary_tensors_of_any_layout_are_read(tmp_path: Path) -> None:
         ("a", "b"): base,
     }
     torch.save(values, tmp_path / "x.pth")
-    found = read_weights(tmp_path / "x.pth")
-    assert found.keys() == {key for key in values if isinstance(key, str)}
-    assert all(torch.equal(found[key], values[key]) for key in found)
-    assert not any(tensor.requires_grad for tensor in found.values())
+    tensors = read_weights(tmp_path / "x.pth")
+    assert tensors.keys() == {key for key in values if isinstance(key, str)}
+    assert all(torch.equal(tensors[key], values[key]) for key in tensors)
+    assert not any(tensor.requires_grad for tensor in tensors.values())
 
 
 def deep() -> Any:
@@ -135,13 +137,13 @@ def deep() -> Any:
 )
 def test_what_is_no_state_dict_is_refused(tmp_path: Path, values: Any) -> None:
     torch.save(values, tmp_path / "x.pth")
-    refused(lambda: read_weights(tmp_path / "x.pth"), "x.pth", "expected")
+    expect_refusal(lambda: read_weights(tmp_path / "x.pth"), "x.pth", "expected")
 
 
 # Archives that torch does not write for a state dict ---------------------------------------------
 
 
-def packed(path: Path) -> None:
+def write_packed(path: Path) -> None:
     """A state dict whose entries are deflated."""
     content = io.BytesIO()
     torch.save({"weight": torch.zeros(1000)}, content)
@@ -178,7 +180,7 @@ def old_archive(path: Path) -> None:
 
 
 ARCHIVES = {
-    "packed": (packed, "packed"),
+    "packed": (write_packed, "packed"),
     "bomb": (bomb, "packed"),
     "endless": (endless, "names and sizes"),
     "program": (program, "TorchScript"),
@@ -193,7 +195,7 @@ def test_other_archives_are_refused(tmp_path: Path, kind: str) -> None:
     write, word = ARCHIVES[kind]
     path = tmp_path / "x.pth"
     write(path)
-    refused(lambda: read_weights(path), "x.pth", word)
+    expect_refusal(lambda: read_weights(path), "x.pth", word)
 
 
 # Numbers -----------------------------------------------------------------------------------------
@@ -246,9 +248,9 @@ def test_numbers_that_fit(tensor: Tensor, dtype: torch.dtype) -> None:
 def with_number(weights: Weights, value: float) -> tuple[Weights, str]:
     """One number of the UNet exchanged."""
     name = next(n for n in weights if n.startswith("unet.") and n.endswith("to_q.weight"))
-    changed = weights[name].clone()
-    changed[0, 0] = value
-    return weights | {name: changed}, name
+    new_tensors = weights[name].clone()
+    new_tensors[0, 0] = value
+    return weights | {name: new_tensors}, name
 
 
 @pytest.mark.parametrize("value", [torch.nan, torch.inf, -torch.inf])
@@ -256,21 +258,21 @@ def with_number(weights: Weights, value: float) -> tuple[Weights, str]:
 def test_one_number_that_is_none_is_found_when_loading(
     weights: Weights, tmp_path: Path, value: float, dtype: torch.dtype
 ) -> None:
-    changed, name = with_number(weights, value)
+    new_tensors, name = with_number(weights, value)
     path = tmp_path / "tiny.safetensors"
-    save(changed, TINY, path, torch.float32)
-    refused(lambda: load(path, dtype=dtype), path.name, name, "NaN or infinite")
+    save(new_tensors, TINY, path, torch.float32)
+    expect_refusal(lambda: load(path, dtype=dtype), path.name, name, "NaN or infinite")
 
 
 def test_numbers_too_large_for_a_type_load_in_another(weights: Weights, tmp_path: Path) -> None:
-    changed, name = with_number(weights, 1e5)
+    new_tensors, name = with_number(weights, 1e5)
     path = tmp_path / "tiny.safetensors"
-    save(changed, TINY, path, torch.float32)
-    refused(lambda: load(path, dtype=torch.float16), path.name, name, "float16", "bf16")
+    save(new_tensors, TINY, path, torch.float32)
+    expect_refusal(lambda: load(path, dtype=torch.float16), path.name, name, "float16", "bf16")
     assert torch.equal(
-        load(path, dtype=torch.bfloat16).state_dict()[name], changed[name].bfloat16()
+        load(path, dtype=torch.bfloat16).state_dict()[name], new_tensors[name].bfloat16()
     )
-    assert torch.equal(load(path).state_dict()[name], changed[name])
+    assert torch.equal(load(path).state_dict()[name], new_tensors[name])
 
 
 @pytest.mark.parametrize("value", [torch.nan, 1e5])
@@ -278,13 +280,15 @@ def test_a_release_with_such_numbers_is_not_converted(
     released: Path, tmp_path: Path, value: float
 ) -> None:
     path = released / "vasa_linear-1.pth"
-    changed = torch.load(path)
-    changed["norm.weight"][0] = value
-    changed["norm.bias"][0] = value
+    new_tensors = torch.load(path)
+    new_tensors["norm.weight"][0] = value
+    new_tensors["norm.bias"][0] = value
     path.unlink()
-    torch.save(changed, path)
+    torch.save(new_tensors, path)
     out = tmp_path / "out.safetensors"
-    refused(lambda: convert(released, out, config=TINY), path.name, "norm.weight", "norm.bias")
+    expect_refusal(
+        lambda: convert(released, out, config=TINY), path.name, "norm.weight", "norm.bias"
+    )
     assert not out.exists()
 
 
@@ -293,11 +297,11 @@ def test_scan_parameters_may_be_too_large_for_half_precision(
 ) -> None:
     """They stay float32 everywhere."""
     path, out = released / "unet-1.pth", tmp_path / "out.safetensors"
-    changed = torch.load(path)
-    name = next(name for name in changed if name.endswith(FLOAT32_LEAVES))
-    changed[name].flatten()[0] = 1e5
+    new_tensors = torch.load(path)
+    name = next(name for name in new_tensors if name.endswith(FLOAT32_LEAVES))
+    new_tensors[name].flatten()[0] = 1e5
     path.unlink()
-    torch.save(changed, path)
+    torch.save(new_tensors, path)
     convert(released, out, torch.float16, config=TINY)
     assert load_file(out)[f"unet.{name}"].max() == 1e5
 
@@ -311,7 +315,7 @@ def test_weights_of_another_type_are_refused(
     values[name] = values[name].to(kind)
     with safe_open(checkpoint, "pt") as file:
         save_file(values, path, file.metadata())
-    refused(lambda: load(path), path.name, name, str(kind).removeprefix("torch."))
+    expect_refusal(lambda: load(path), path.name, name, str(kind).removeprefix("torch."))
 
 
 def test_whole_numbers_of_norms_may_be_of_any_type(weights: Weights, tmp_path: Path) -> None:
@@ -321,5 +325,5 @@ def test_whole_numbers_of_norms_may_be_of_any_type(weights: Weights, tmp_path: P
     assert kinds == {torch.int64: len(names)}
     halves = weights | {name: weights[name].half() for name in names}
     save(halves, TINY, tmp_path / "tiny.safetensors", torch.float32)
-    found = load(tmp_path / "tiny.safetensors").state_dict()
-    assert all(torch.equal(found[name], weights[name]) for name in names)
+    tensors = load(tmp_path / "tiny.safetensors").state_dict()
+    assert all(torch.equal(tensors[name], weights[name]) for name in names)

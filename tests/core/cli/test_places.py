@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from helpers.cli_media import Media, complaint, request_of, watch
+from helpers.cli_media import Media, read_error, request_of, watch
 
 from actalker_core.cli import commands, main
 from actalker_core.models.actalker.checkpoint import release
@@ -96,8 +96,8 @@ def test_a_place_that_cannot_be_is_refused_before_the_work(
     path = tmp_path / "out" / NAMES[command]
     PLACES[place](path)
     before = [(file, file.lstat().st_mode) for file in sorted((tmp_path / "out").rglob("*"))]
-    said = complaint(requests[command](path), caplog)
-    assert str(path) in said
+    message = read_error(requests[command](path), caplog)
+    assert str(path) in message
     after = [(file, file.lstat().st_mode) for file in sorted((tmp_path / "out").rglob("*"))]
     assert after == before
 
@@ -116,9 +116,9 @@ def full_disk() -> Iterator[None]:
 def test_a_full_disk_is_found_before_the_work(
     requests: dict[str, Request], tmp_path: Path, caplog: pytest.LogCaptureFixture, command: str
 ) -> None:
-    said = complaint(requests[command](tmp_path / "out" / NAMES[command]), caplog)
-    assert NAMES[command] in said or command == "demo"
-    assert "Free some space" in said
+    message = read_error(requests[command](tmp_path / "out" / NAMES[command]), caplog)
+    assert NAMES[command] in message or command == "demo"
+    assert "Free some space" in message
     assert not (tmp_path / "out").exists()
 
 
@@ -129,7 +129,7 @@ def test_a_folder_that_takes_no_files_is_found_before_the_work(
     requests: dict[str, Request], caplog: pytest.LogCaptureFixture, command: str
 ) -> None:
     """Root may write into any other folder."""
-    assert "cannot be written" in complaint(
+    assert "cannot be written" in read_error(
         requests[command](Path("/proc", NAMES[command])), caplog
     )
 
@@ -152,9 +152,9 @@ def test_a_name_that_says_something_else_is_refused_before_the_work(
     command: str,
     name: str,
 ) -> None:
-    said = complaint(requests[command](tmp_path / "out" / name), caplog)
-    assert "expected a name that ends in" in said
-    assert str(tmp_path / "out" / name) in said
+    message = read_error(requests[command](tmp_path / "out" / name), caplog)
+    assert "expected a name that ends in" in message
+    assert str(tmp_path / "out" / name) in message
     assert not (tmp_path / "out").exists()
 
 
@@ -163,7 +163,7 @@ def test_a_gif_too_fast_is_refused_before_the_work(
     requests: dict[str, Request], tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     request = [*requests["generate"](tmp_path / "clip.gif"), "--fps", "60"]
-    assert "at most 50" in complaint(request, caplog)
+    assert "at most 50" in read_error(request, caplog)
 
 
 @pytest.mark.usefixtures("idle", "convert_tiny")
@@ -182,10 +182,10 @@ def test_the_work_begins_where_the_place_is_good(
 def test_generate_writes_what_the_name_says(media: Media, tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     assert main(request_of(media, path, "driving", "--frames", "2")) == 0
-    assert watch(path).pictures.shape == (2, 64, 64, 3)
+    assert watch(path).images.shape == (2, 64, 64, 3)
     start = {"gif": b"GIF8", "webm": b"\x1aE\xdf\xa3", "mkv": b"\x1aE\xdf\xa3"}
-    wanted = start.get(path.suffix[1:], b"ftypqt")
-    assert wanted in path.read_bytes()[:16]
+    expected = start.get(path.suffix[1:], b"ftypqt")
+    assert expected in path.read_bytes()[:16]
 
 
 @pytest.mark.usefixtures("quick_models")
@@ -203,10 +203,10 @@ def test_what_an_interrupted_command_has_written_is_said(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def interrupted(*_: object, **__: object) -> None:
+    def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(commands, "generate", interrupted)
+    monkeypatch.setattr(commands, "generate", interrupt)
     monkeypatch.setattr(demo, "SECONDS", 0.4)
     assert main(request_of(media, tmp_path / "a" / "clip.mp4", "driving", "--frames", "1")) == 130
     assert caplog.messages[-1] == "Interrupted; nothing was written."
@@ -214,6 +214,6 @@ def test_what_an_interrupted_command_has_written_is_said(
     assert main(["demo", "--out", str(tmp_path / "b")]) == 130
     assert caplog.messages[-1].startswith("Interrupted; only ")
     assert "driving.mp4" in caplog.messages[-1]
-    made = {file.name for file in (tmp_path / "b").iterdir()}
-    assert made == {"portrait.png", "speech.wav", "driving.mp4"}
+    names = {file.name for file in (tmp_path / "b").iterdir()}
+    assert names == {"portrait.png", "speech.wav", "driving.mp4"}
     assert all(stat.S_ISREG(file.stat().st_mode) for file in (tmp_path / "b").iterdir())

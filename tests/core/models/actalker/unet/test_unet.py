@@ -22,7 +22,7 @@ from actalker_core.ops.norms import GroupNorm, LayerNorm
 
 CONFIG = TINY.unet
 BATCH, FRAMES, HEIGHT, WIDTH = 2, 3, 16, 8
-PICTURE = (8 * HEIGHT, 8 * WIDTH)
+IMAGE_SIZE = (8 * HEIGHT, 8 * WIDTH)
 TIME_IDS = torch.tensor([[12.5, 12.0, 20.0], [25.0, 3.0, 4.0]])
 
 
@@ -44,7 +44,7 @@ def unet() -> UNet:
 
 
 def masks() -> tuple[Tensor, Tensor]:
-    mouth = box_mask((16, 64, 48, 112), *PICTURE)
+    mouth = box_mask((16, 64, 48, 112), *IMAGE_SIZE)
     return mouth, 1 - mouth
 
 
@@ -70,24 +70,24 @@ def test_without_control_it_is_diffusers_unet() -> None:
     assert close(got, want)
 
 
-def test_silent_branches_are_zero_tokens(unet: UNet) -> None:
+def test_signals_without_tokens_are_zero_tokens(unet: UNet) -> None:
     silent = unet(SAMPLE, TIMESTEP, TIME_IDS, control(audio=None, expression=None))
     zeros = control(audio=0 * AUDIO, expression=0 * EXPRESSION)
     assert close(silent, unet(SAMPLE, TIMESTEP, TIME_IDS, zeros))
 
 
 def test_a_batch_is_separate_videos(unet: UNet) -> None:
-    together = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
+    joint = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
     for i in range(BATCH):
-        rows, one = slice(i * FRAMES, (i + 1) * FRAMES), slice(i, i + 1)
+        rows, video = slice(i * FRAMES, (i + 1) * FRAMES), slice(i, i + 1)
         alone = control(identity=IDENTITY[rows], audio=AUDIO[rows], expression=EXPRESSION[rows])
-        got = unet(SAMPLE[one], TIMESTEP[one], TIME_IDS[one], alone)
-        assert close(got, together[one])
+        got = unet(SAMPLE[video], TIMESTEP[video], TIME_IDS[video], alone)
+        assert close(got, joint[video])
 
 
 def test_equal_masks_per_frame_are_one_mask(unet: UNet) -> None:
-    repeated = [m.expand(FRAMES, -1, -1, -1) for m in masks()]
-    regions = Regions.from_masks(*repeated, (HEIGHT, WIDTH), CONFIG.levels)
+    copies = [m.expand(FRAMES, -1, -1, -1) for m in masks()]
+    regions = Regions.from_masks(*copies, (HEIGHT, WIDTH), CONFIG.levels)
     want = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
     assert close(unet(SAMPLE, TIMESTEP, TIME_IDS, control(regions=regions)), want)
 
@@ -95,28 +95,28 @@ def test_equal_masks_per_frame_are_one_mask(unet: UNet) -> None:
 def test_signals_and_pose_matter(unet: UNet) -> None:
     base = unet(SAMPLE, TIMESTEP, TIME_IDS, control())
     pose = draw(8, 1, 1, CONFIG.block_out_channels[0], HEIGHT, WIDTH)
-    others = [
+    outputs = [
         unet(SAMPLE, TIMESTEP, TIME_IDS, control(audio=AUDIO + 1)),
         unet(SAMPLE, TIMESTEP, TIME_IDS, control(expression=EXPRESSION + 1)),
         unet(SAMPLE, TIMESTEP, TIME_IDS, control(regions=None)),
         unet(SAMPLE, TIMESTEP, TIME_IDS, control(), pose),
         unet(SAMPLE, TIMESTEP, TIME_IDS + 1, control()),
     ]
-    assert all(not close(other, base, 1e-3) for other in others)
+    assert all(not close(output, base, 1e-3) for output in outputs)
 
 
 def test_videos_that_begin_as_one_are_as_if_apart(unet: UNet) -> None:
-    """Three passes of two pictures."""
+    """Three passes of two portraits."""
     batch_idx = torch.tensor([1, 0, 1])
     identity, audio, expression = (
         draw(11 + i, 3 * FRAMES, count, CONFIG.cross_attention_dim)
         for i, count in enumerate((1, 8, 1))
     )
-    seen = control(identity=identity, audio=audio, expression=expression)
+    condition = control(identity=identity, audio=audio, expression=expression)
     noise, ids = TIMESTEP[:1].expand(3), TIME_IDS[:1].expand(3, -1)
     pose = draw(8, 1, 1, CONFIG.block_out_channels[0], HEIGHT, WIDTH)
-    apart = unet(SAMPLE[batch_idx], noise, ids, seen, pose)
-    assert close(unet(SAMPLE, noise, ids, replace(seen, batch_idx=batch_idx), pose), apart)
+    separate = unet(SAMPLE[batch_idx], noise, ids, condition, pose)
+    assert close(unet(SAMPLE, noise, ids, replace(condition, batch_idx=batch_idx), pose), separate)
 
 
 @pytest.mark.parametrize("size", [(4, 6), (1, 1), (5, 3)])
@@ -142,40 +142,40 @@ def test_a_signal_is_read_where_its_mask_reaches(kind: str, tokens: int) -> None
     attention_layer = filled(ControlledAttention(16, 12, 2, (1.25, 1.25)), 4)
     region = find_tokens(masks[kind], grid)
     x, identity = draw(0, 3, 30, 16), draw(1, 3, 1, 12)
-    said = draw(2, 3, tokens, 12)
-    found = attention_layer(
-        x, identity, (RegionCondition(None, None), RegionCondition(said, region))
+    signal = draw(2, 3, tokens, 12)
+    output = attention_layer(
+        x, identity, (RegionCondition(None, None), RegionCondition(signal, region))
     )
     everywhere = attention_layer(
-        x, identity, (RegionCondition(None, None), RegionCondition(said, None))
+        x, identity, (RegionCondition(None, None), RegionCondition(signal, None))
     )
     nowhere = attention_layer(x, identity)
     weight = region.weight.expand(3, -1, -1)
-    assert close(found.expand_as(x), torch.lerp(nowhere.expand_as(x), everywhere, weight), 1e-4)
+    assert close(output.expand_as(x), torch.lerp(nowhere.expand_as(x), everywhere, weight), 1e-4)
 
 
-class StoredElsewhere:
-    """Ops whose layers keep their weights in another form until they are used."""
+class NegatedOps:
+    """Ops whose layers keep their weights negated until they are used."""
 
     class Linear(nn.Linear):
         def forward(self, x: Tensor) -> Tensor:
-            return F.linear(x, *StoredElsewhere.weights_of(self, x))
+            return F.linear(x, *NegatedOps.weights_of(self, x))
 
     class Conv2d(nn.Conv2d):
         def forward(self, x: Tensor) -> Tensor:
-            return self._conv_forward(x, *StoredElsewhere.weights_of(self, x))
+            return self._conv_forward(x, *NegatedOps.weights_of(self, x))
 
     class Conv3d(nn.Conv3d):
         def forward(self, x: Tensor) -> Tensor:
-            return self._conv_forward(x, *StoredElsewhere.weights_of(self, x))
+            return self._conv_forward(x, *NegatedOps.weights_of(self, x))
 
     class GroupNorm(GroupNorm):
         def weights_for(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            return StoredElsewhere.weights_of(self, x)
+            return NegatedOps.weights_of(self, x)
 
     class LayerNorm(LayerNorm):
         def weights_for(self, x: Tensor) -> tuple[Tensor, Tensor]:
-            return StoredElsewhere.weights_of(self, x)
+            return NegatedOps.weights_of(self, x)
 
     @staticmethod
     def weights_of(layer: nn.Module, like: Tensor) -> tuple[Tensor, Tensor | None]:
@@ -184,7 +184,7 @@ class StoredElsewhere:
 
 
 def test_weights_are_read_as_ops_say(unet: UNet) -> None:
-    ours = UNet(CONFIG, StoredElsewhere)
+    ours = UNet(CONFIG, NegatedOps)
     ours.load_state_dict(unet.state_dict())
     for layer in ours.modules():
         if hasattr(layer, "weight"):

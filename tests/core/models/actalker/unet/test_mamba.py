@@ -37,7 +37,7 @@ def box(x0: int, y0: int, x1: int, y1: int) -> Tensor:
 
 MOUTH = box(8, 24, 32, 40)
 REST = 1 - MOUTH
-WHOLE, NOTHING = torch.ones_like(MOUTH), torch.zeros_like(MOUTH)
+EVERYWHERE, NOWHERE = torch.ones_like(MOUTH), torch.zeros_like(MOUTH)
 
 
 def region(mask: Tensor) -> TokenRegion:
@@ -59,35 +59,35 @@ def run(
     return layer(x, identity, *signals)
 
 
-def inside(mask: Tensor) -> Tensor:
+def find_inside(mask: Tensor) -> Tensor:
     inside = torch.zeros(TOKENS, dtype=torch.bool)
     r = region(mask)
     inside[slice(None) if r.token_idx is None else r.token_idx[0]] = True
     return inside
 
 
-@pytest.mark.parametrize("masks", [(MOUTH, REST), (MOUTH, WHOLE), (MOUTH, NOTHING)])
+@pytest.mark.parametrize("masks", [(MOUTH, REST), (MOUTH, EVERYWHERE), (MOUTH, NOWHERE)])
 def test_audio_changes_its_region_and_nothing_else(layer, masks) -> None:
     before = run(layer, AUDIO, EXPRESSION, masks)
     after = run(layer, AUDIO + 1, EXPRESSION, masks)
-    changed = (before - after).abs().amax(dim=(0, 2))
-    own = inside(masks[0])
-    assert changed[own].min() > 1e-4
-    assert changed[~own].max() == 0
+    change = (before - after).abs().amax(dim=(0, 2))
+    region_tokens = find_inside(masks[0])
+    assert change[region_tokens].min() > 1e-4
+    assert change[~region_tokens].max() == 0
 
 
-@pytest.mark.parametrize("masks", [(MOUTH, REST), (WHOLE, MOUTH), (NOTHING, MOUTH)])
+@pytest.mark.parametrize("masks", [(MOUTH, REST), (EVERYWHERE, MOUTH), (NOWHERE, MOUTH)])
 def test_expression_changes_its_region_and_nothing_else(layer, masks) -> None:
     before = run(layer, AUDIO, EXPRESSION, masks)
     after = run(layer, AUDIO, EXPRESSION + 1, masks)
-    changed = (before - after).abs().amax(dim=(0, 2))
-    own = inside(masks[1])
-    assert changed[own].min() > 1e-4
-    assert changed[~own].max() == 0
+    change = (before - after).abs().amax(dim=(0, 2))
+    region_tokens = find_inside(masks[1])
+    assert change[region_tokens].min() > 1e-4
+    assert change[~region_tokens].max() == 0
 
 
-@pytest.mark.parametrize("masks", [(MOUTH, REST), (WHOLE, WHOLE), (MOUTH, NOTHING)])
-def test_a_closed_gate_is_an_absent_branch(layer, masks) -> None:
+@pytest.mark.parametrize("masks", [(MOUTH, REST), (EVERYWHERE, EVERYWHERE), (MOUTH, NOWHERE)])
+def test_zero_tokens_are_no_tokens(layer, masks) -> None:
     closed = run(layer, AUDIO * 0, EXPRESSION, masks)
     assert torch.allclose(closed, run(layer, None, EXPRESSION, masks), atol=1e-6)
     closed = run(layer, AUDIO, EXPRESSION * 0, masks)
@@ -96,52 +96,52 @@ def test_a_closed_gate_is_an_absent_branch(layer, masks) -> None:
 
 def test_a_full_mask_is_no_mask(layer) -> None:
     everywhere = layer(X, IDENTITY, RegionCondition(AUDIO, None), RegionCondition(EXPRESSION, None))
-    assert torch.equal(run(layer, AUDIO, EXPRESSION, (WHOLE, WHOLE)), everywhere)
+    assert torch.equal(run(layer, AUDIO, EXPRESSION, (EVERYWHERE, EVERYWHERE)), everywhere)
 
 
 def test_masks_per_frame_are_separate_calls(layer) -> None:
-    audio_masks = torch.cat([MOUTH, box(0, 0, 8, 8), NOTHING])
-    expression_masks = torch.cat([WHOLE, REST, MOUTH])
-    together = run(layer, AUDIO, EXPRESSION, (audio_masks, expression_masks))
+    audio_masks = torch.cat([MOUTH, box(0, 0, 8, 8), NOWHERE])
+    expression_masks = torch.cat([EVERYWHERE, REST, MOUTH])
+    joint = run(layer, AUDIO, EXPRESSION, (audio_masks, expression_masks))
     for i in range(ROWS):
-        one = slice(i, i + 1)
+        row = slice(i, i + 1)
         alone = run(
             layer,
-            AUDIO[one],
-            EXPRESSION[one],
-            (audio_masks[one], expression_masks[one]),
-            X[one],
-            IDENTITY[one],
+            AUDIO[row],
+            EXPRESSION[row],
+            (audio_masks[row], expression_masks[row]),
+            X[row],
+            IDENTITY[row],
         )
-        assert torch.allclose(together[one], alone, atol=1e-6)
+        assert torch.allclose(joint[row], alone, atol=1e-6)
 
 
 def test_equal_masks_per_frame_are_one_mask(layer) -> None:
-    repeated = (MOUTH.expand(ROWS, -1, -1, -1), REST.expand(ROWS, -1, -1, -1))
+    copies = (MOUTH.expand(ROWS, -1, -1, -1), REST.expand(ROWS, -1, -1, -1))
     want = run(layer, AUDIO, EXPRESSION, (MOUTH, REST))
-    assert torch.equal(run(layer, AUDIO, EXPRESSION, repeated), want)
+    assert torch.equal(run(layer, AUDIO, EXPRESSION, copies), want)
 
 
 def test_masks_per_frame_serve_every_video_of_a_batch(layer) -> None:
-    masks = (torch.cat([MOUTH, REST, NOTHING]), torch.cat([REST, MOUTH, WHOLE]))
+    masks = (torch.cat([MOUTH, REST, NOWHERE]), torch.cat([REST, MOUTH, EVERYWHERE]))
     once = run(layer, AUDIO, EXPRESSION, masks)
-    doubled = [torch.cat([t, t]) for t in (AUDIO, EXPRESSION, X, IDENTITY)]
-    twice = run(layer, doubled[0], doubled[1], masks, *doubled[2:])
+    twins = [torch.cat([t, t]) for t in (AUDIO, EXPRESSION, X, IDENTITY)]
+    twice = run(layer, twins[0], twins[1], masks, *twins[2:])
     assert torch.allclose(twice, torch.cat([once, once]), atol=1e-6)
 
 
-@pytest.mark.parametrize("masks", [(WHOLE, WHOLE), (MOUTH, REST), (WHOLE, NOTHING)])
-def test_branches_that_take_turns_compute_the_same(layer, masks, monkeypatch) -> None:
-    together = run(layer, AUDIO, EXPRESSION, masks)
+@pytest.mark.parametrize("masks", [(EVERYWHERE, EVERYWHERE), (MOUTH, REST), (EVERYWHERE, NOWHERE)])
+def test_signals_that_take_turns_compute_the_same(layer, masks, monkeypatch) -> None:
+    joint = run(layer, AUDIO, EXPRESSION, masks)
     monkeypatch.setattr(mamba, "MAX_SCAN_TOKENS", 0)
-    assert torch.equal(run(layer, AUDIO, EXPRESSION, masks), together)
+    assert torch.equal(run(layer, AUDIO, EXPRESSION, masks), joint)
 
 
 def test_backends_agree_on_the_layer(layer) -> None:
-    masks = (torch.cat([MOUTH, REST, NOTHING]), REST)
-    chunked = run(layer, AUDIO, EXPRESSION, masks)
+    masks = (torch.cat([MOUTH, REST, NOWHERE]), REST)
+    output = run(layer, AUDIO, EXPRESSION, masks)
     use_scan_backend(layer, "reference")
-    assert torch.allclose(run(layer, AUDIO, EXPRESSION, masks), chunked, atol=1e-6)
+    assert torch.allclose(run(layer, AUDIO, EXPRESSION, masks), output, atol=1e-6)
 
 
 def test_half_precision_keeps_the_scan_in_float32(layer) -> None:
@@ -164,30 +164,30 @@ def test_training_reaches_every_weight(layer) -> None:
 # What the paper's ablations change ---------------------------------------------------------------
 
 
-def other_layer(**changes: bool) -> ParallelControlMamba:
+def ablated_layer(**changes: bool) -> ParallelControlMamba:
     """The layer of `layer`, with the same weights."""
     torch.manual_seed(0)
-    changed = ParallelControlMamba(CHANNELS, CONTEXT, 4, 2, 2, **changes)
-    return changed.eval().requires_grad_(False)
+    layer = ParallelControlMamba(CHANNELS, CONTEXT, 4, 2, 2, **changes)
+    return layer.eval().requires_grad_(False)
 
 
 def test_without_mask_drop_every_token_is_scanned(layer: ParallelControlMamba) -> None:
-    free = other_layer(mask_drop=False)
-    everywhere = run(layer, AUDIO, EXPRESSION, (WHOLE, WHOLE))
+    free = ablated_layer(mask_drop=False)
+    everywhere = run(layer, AUDIO, EXPRESSION, (EVERYWHERE, EVERYWHERE))
     assert torch.equal(run(free, AUDIO, EXPRESSION, (MOUTH, REST)), everywhere)
     assert not torch.equal(run(layer, AUDIO, EXPRESSION, (MOUTH, REST)), everywhere)
 
 
-@pytest.mark.parametrize("masks", [(WHOLE, WHOLE), (MOUTH, REST)])
+@pytest.mark.parametrize("masks", [(EVERYWHERE, EVERYWHERE), (MOUTH, REST)])
 def test_across_frames_a_frame_hears_the_others(masks: tuple[Tensor, Tensor]) -> None:
-    joined = other_layer(across_frames=True)
+    across_layer = ablated_layer(across_frames=True)
     signals = [
         RegionCondition(t, region(m)) for t, m in zip((AUDIO, EXPRESSION), masks, strict=True)
     ]
-    changed = AUDIO.clone()
-    changed[2] += 1
-    louder = [RegionCondition(changed, signals[0].region), signals[1]]
-    for layer_, hears in ((joined, True), (other_layer(), False)):
+    audio = AUDIO.clone()
+    audio[2] += 1
+    louder = [RegionCondition(audio, signals[0].region), signals[1]]
+    for layer_, hears in ((across_layer, True), (ablated_layer(), False)):
         before, after = (layer_(X, IDENTITY, *s, frames=ROWS) for s in (signals, louder))
         assert torch.equal(before[0], after[0]) != hears
         assert not torch.equal(before[2], after[2])
@@ -195,5 +195,5 @@ def test_across_frames_a_frame_hears_the_others(masks: tuple[Tensor, Tensor]) ->
 
 def test_across_frames_one_frame_is_as_ever(layer: ParallelControlMamba) -> None:
     signals = (RegionCondition(AUDIO, region(MOUTH)), RegionCondition(EXPRESSION, region(REST)))
-    alone = other_layer(across_frames=True)(X, IDENTITY, *signals, frames=1)
+    alone = ablated_layer(across_frames=True)(X, IDENTITY, *signals, frames=1)
     assert torch.equal(alone, layer(X, IDENTITY, *signals))

@@ -92,8 +92,8 @@ def test_between_near_and_far_one_fades_into_the_other(
     ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor]
 ) -> None:
     alone = compute_hidden_states(ear, samples[15 * SAMPLE_RATE_HZ : 45 * SAMPLE_RATE_HZ])
-    a, b, mixed = heard["released"][750:2250], alone, heard["seamless"][750:2250]
-    share = ((mixed - a) * (b - a)).sum((1, 2)) / (b - a).square().sum((1, 2))
+    a, b, mixture = heard["released"][750:2250], alone, heard["seamless"][750:2250]
+    share = ((mixture - a) * (b - a)).sum((1, 2)) / (b - a).square().sum((1, 2))
     steps = share.diff()
     rising, falling = steps[495:605], steps[895:1005]  # 5 to 3 s before, 3 to 5 s after
     assert rising.min() > -1e-3
@@ -117,15 +117,15 @@ def test_a_steady_tone_does_not_jump_at_a_border(ear: WhisperEncoder) -> None:
     smooth = sinusoidal(ear)
     for cut, jumps in (("seamless", False), ("released", True)):
         steps = compute_hidden_states(smooth, tone, cut).diff(dim=0).flatten(1).norm(dim=1)
-        away = seconds_from_border(len(steps))
-        usual = steps[(away > 6) & (torch.arange(len(steps)) > 50)].max()
-        assert (steps[away < 6].max() > 1.2 * usual) == jumps
+        seconds = seconds_from_border(len(steps))
+        usual = steps[(seconds > 6) & (torch.arange(len(steps)) > 50)].max()
+        assert (steps[seconds < 6].max() > 1.2 * usual) == jumps
 
 
 def test_speech_does_not_jump_at_a_border(heard: dict[str, Tensor]) -> None:
     steps = heard["seamless"].diff(dim=0).flatten(1).norm(dim=1)
-    away = seconds_from_border(len(steps))
-    assert steps[away < 6].max() < 1.1 * steps[away > 6].max()
+    seconds = seconds_from_border(len(steps))
+    assert steps[seconds < 6].max() < 1.1 * steps[seconds > 6].max()
 
 
 @pytest.mark.parametrize("seconds", [0.04, 1, 29.99, 30])
@@ -190,13 +190,11 @@ def test_what_is_not_needed_is_not_heard(ear: WhisperEncoder, samples: Tensor) -
 def test_hearing_does_not_depend_on_the_batch(
     ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], cut: str, batch: int
 ) -> None:
-    seen: list[tuple[int, int]] = []
-    states = compute_hidden_states(
-        ear, samples, cut, batch, lambda *progress: seen.append(progress)
-    )
+    calls: list[tuple[int, int]] = []
+    states = compute_hidden_states(ear, samples, cut, batch, lambda *call: calls.append(call))
     assert torch.allclose(states, heard[cut], atol=1e-5)
     total = 3 if cut == "released" else 5
-    assert seen == [(min(n, total), total) for n in range(batch, total + batch, batch)]
+    assert calls == [(min(n, total), total) for n in range(batch, total + batch, batch)]
 
 
 @pytest.mark.parametrize("cut", ["", "Seamless", "none"])
@@ -245,8 +243,8 @@ def test_usable_sound_has_finite_states(
 
 def test_six_equal_channels_are_one(ear: WhisperEncoder) -> None:
     mono = speech(2)
-    one, six = (encode_audio(ear, sound(mono.expand(n, -1))).states for n in (1, 6))
-    assert torch.allclose(one, six, atol=1e-3)
+    alone, six = (encode_audio(ear, sound(mono.expand(n, -1))).states for n in (1, 6))
+    assert torch.allclose(alone, six, atol=1e-3)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
