@@ -146,7 +146,7 @@ def _add_clip(parser: argparse.ArgumentParser) -> None:
         type=types.integer_parser(limits.FRAMES),
         help="at most so many frames (as long as the signals)",
     )
-    add("--fps", type=types.number_parser(limits.FPS), help="frames per second (the model's, 12.5)")
+    add("--fps", type=types.number_parser(limits.FPS), help="frames per second (the model's)")
     add(
         "--size",
         type=types.integer_parser(limits.SHORT_SIDE_PX),
@@ -273,13 +273,13 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         default=0,
         help="of the noise; same seed, same images (0)",
     )
-    add("--appearance-scale", type=types.parse_scale, help="or start:end; 1 is off (2)")
-    add("--audio-scale", type=types.parse_scale, help="or start:end; 1 is off (7.5)")
-    add("--expression-scale", type=types.parse_scale, help="or start:end; 1 is off (3)")
+    add("--appearance-scale", type=types.parse_scale, help="or start:end; 1 is off (the model's)")
+    add("--audio-scale", type=types.parse_scale, help="or start:end; 1 is off (the model's)")
+    add("--expression-scale", type=types.parse_scale, help="or start:end; 1 is off (the model's)")
     add(
         "--window-frames",
         type=types.integer_parser(limits.WINDOW_FRAMES),
-        help="frames denoised together (25)",
+        help="frames denoised together (the model's)",
     )
     add(
         "--overlap-frames",
@@ -289,7 +289,7 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
     add(
         "--shift-frames",
         type=types.integer_parser(limits.SHIFT_FRAMES),
-        help="how far windows move each step (7)",
+        help="how far windows move each step (the model's)",
     )
     add("--window-mode", choices=MODES, help="cyclic is as released (tight)")
     add(

@@ -8,14 +8,12 @@ import numpy as np
 ALIGNED_FOR_SVD = (700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002)
 """Levels that were optimised for Stable Video Diffusion: arXiv 2404.14507."""
 
-KARRAS_RHO = 7.0
-"""How much of the steps small noise levels get, as Karras et al. recommend it for images."""
 
-
-def karras_sigmas(
-    steps: int, sigma_min: float, sigma_max: float, rho: float = KARRAS_RHO
-) -> list[float]:
+def karras_sigmas(steps: int, sigma_min: float, sigma_max: float, rho: float) -> list[float]:
     """Falling noise levels, evenly spaced in sigma^(1/rho), and a final 0.
+
+    Args:
+        rho: how much of the steps small noise levels get; 7 is recommended for images.
 
     Source: Karras et al., arXiv 2206.00364, equation 5.
     """

@@ -20,14 +20,14 @@ class Windows:
         frames: length of a window.
         overlap: frames shared by neighbours.
         shift_per_step: how far the windows move after each step, modulo their length, so that
-            their borders do not stay in one place.
+            their borders do not stay in one place; at 0 they stay.
         mode: `tight` keeps every window inside the clip; one window serves a clip that fits.
             `cyclic` lets them wrap around, as released; the clip is then padded by one window.
     """
 
-    frames: int = 25
+    frames: int
     overlap: int = 0
-    shift_per_step: int = 7
+    shift_per_step: int = 0
     mode: str = "tight"
 
     def __post_init__(self) -> None:

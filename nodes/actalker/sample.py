@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import comfy.model_management
@@ -128,10 +129,9 @@ class Windows(io.ComfyNode):
         windows = override(
             default_windows(config),
             frames=to_option(window_frames),
-            overlap=overlap_frames,
             shift_per_step=to_option(shift_frames, SHIFT_DEFAULT),
-            mode=mode,
         )
+        windows = replace(windows, overlap=overlap_frames, mode=mode)
         warnings = list_warnings(config, windows=windows)
         return io.NodeOutput(with_windows(model, windows), ui=warn(cls, warnings))
 

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import torch
+from helpers.defaults import GUIDANCE
 from helpers.tiny import TINY
 from torch import Tensor
 
@@ -19,8 +20,9 @@ from actalker_core.diffusion.windows import Windows
 from actalker_core.models.actalker.conditioning import Conditioning, GatedCondition
 from actalker_core.models.actalker.config import ModelConfig
 from actalker_core.models.actalker.cost import estimate_cost
+from actalker_core.models.actalker.defaults import default_windows
 from actalker_core.models.actalker.denoiser import Denoiser
-from actalker_core.models.actalker.guidance import Guidance, Pass
+from actalker_core.models.actalker.guidance import Pass
 from actalker_core.models.actalker.unet.unet import UNet
 from benchmarks.harness import REPEATS, median_seconds, say
 from benchmarks.released import layers_run_as_released
@@ -53,18 +55,18 @@ def released_clip(clip: Conditioning) -> Conditioning:
 
 def sampled(config: ModelConfig, denoiser: Denoiser, steps: int, windows: Windows) -> Tensor:
     s = config.sampling
-    sigmas = karras_sigmas(steps, s.sigma_min, s.sigma_max)
+    sigmas = karras_sigmas(steps, s.sigma_min, s.sigma_max, s.rho)
     torch.manual_seed(2)
-    return sample(denoiser, sigmas[0] * noise(denoiser.conditioning), sigmas, Guidance(), windows)
+    return sample(denoiser, sigmas[0] * noise(denoiser.conditioning), sigmas, GUIDANCE, windows)
 
 
 def ours(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
-    windows = Windows(config.unet.num_frames)
+    windows = default_windows(config)
     return sampled(config, Denoiser(unet, clip), steps, windows)
 
 
 def released(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
-    windows = Windows(config.unet.num_frames, mode="cyclic")
+    windows = replace(default_windows(config), mode="cyclic")
     padded = released_clip(clip).pad(windows.padding)
     with layers_run_as_released():
         return sampled(config, ReleasedDenoiser(unet, padded, 1), steps, windows)
@@ -79,9 +81,10 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
         "ours": lambda: ours(config, unet, clip, steps),
     }
     theirs, own = median_seconds(peers, repeats).values()
-    sigmas = karras_sigmas(steps, config.sampling.sigma_min, config.sampling.sigma_max)
+    s = config.sampling
+    sigmas = karras_sigmas(steps, s.sigma_min, s.sigma_max, s.rho)
     tight, cyclic = (
-        estimate_cost(clip, Windows(config.unet.num_frames, mode=mode), Guidance(), sigmas)
+        estimate_cost(clip, replace(default_windows(config), mode=mode), GUIDANCE, sigmas)
         for mode in ("tight", "cyclic")
     )
     say(f"{frames} frames × {steps} steps, audio only, a small model at {SIDE_PX}²")

@@ -13,15 +13,15 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from helpers.defaults import GUIDANCE, WINDOWS
 from helpers.tiny import TINY
 from torch import Tensor
 
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
-from actalker_core.diffusion.windows import Windows
 from actalker_core.models.actalker.config import VARIANTS, ModelConfig
 from actalker_core.models.actalker.denoiser import Denoiser
-from actalker_core.models.actalker.guidance import Guidance, Pass
+from actalker_core.models.actalker.guidance import Pass
 from actalker_core.models.actalker.vae import build_vae, decode_frames
 from actalker_core.ops.selective_scan import ScanInput, mamba_ssm_cuda, scan_inputs
 from actalker_core.training.report import replace_section
@@ -206,12 +206,12 @@ def clip_rows(s: Setup) -> Iterator[Row]:
     tokens = s.config.audio_projection.context_tokens
     like = unet.conv_in.weight
     clip = conditioning(s.config.unet, MODES[JOINT], s.frames, size_px, like, tokens)
-    sigmas = karras_sigmas(s.steps, sampling.sigma_min, sampling.sigma_max)
+    sigmas = karras_sigmas(s.steps, sampling.sigma_min, sampling.sigma_max, sampling.rho)
     start = sigmas[0] * noise(clip).float()
     denoiser = Denoiser(unet, clip)
 
     def make() -> list[Tensor]:
-        latents = sample(denoiser, start, sigmas, Guidance(), Windows())
+        latents = sample(denoiser, start, sigmas, GUIDANCE, WINDOWS)
         return list(decode_frames(vae, latents, sampling.decode_frames))
 
     name = f"{FRAMES} frames × {STEPS} steps at {SIZE_PX}², {JOINT}, from noise to frames"

@@ -160,7 +160,9 @@ def test_an_unknown_choice_is_named_with_what_there_is(
 def test_an_unknown_choice_in_a_graph_is_named_on_the_node(comfy: Comfy) -> None:
     graph = {
         "media": comfy.node("EmptyImage", width=64, height=64, batch_size=1, color=0),
-        "portrait": comfy.node("PreparePortrait", image=["media", 0], face=NONSENSE),
+        "portrait": comfy.node(
+            "PreparePortrait", image=["media", 0], face=NONSENSE, short_side_px=64
+        ),
         "preview": comfy.node("PreviewImage", images=["portrait", 1]),
     }
     run = comfy.queue(graph)
@@ -667,7 +669,7 @@ def test_holes_in_a_mask_leave_no_holes_in_the_frames(comfy: Comfy, given: Any) 
 def test_strange_pictures_make_a_bank(comfy: Comfy, usable: Any) -> None:
     for make in PICTURES.values():
         bank = comfy.call("ExpressionBank", **(usable["ExpressionBank"] | {"images": make()}))[0]
-        words = {"bank": bank, "text": "picture 0", "seconds": 0.5}
+        words = {"bank": bank, "text": "picture 0", "seconds": 0.5, "signal_fps": 12.5}
         assert comfy.call("TextExpression", **words)[0].features.isfinite().all()
 
 

@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field, is_dataclass
 from typing import Annotated, Any, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from ...control.regions import FACE_SCALE
-from ...diffusion.schedules import KARRAS_RHO
 from ...errors import InputError, quote
 from ...limits import GUIDANCE
 
@@ -183,7 +182,7 @@ class SamplingConfig:
     steps: Count = 25
     sigma_min: Sigma = 0.002
     sigma_max: Sigma = 700.0
-    rho: Factor = KARRAS_RHO
+    rho: Factor = 7.0
     appearance_scale: Scale = 2.0
     audio_scale: Scale = 7.5
     expression_scale: Scale = 3.0

@@ -40,9 +40,9 @@ class Guidance:
         InputError: a scale outside `limits.GUIDANCE`.
     """
 
-    appearance: Scale = (2.0, 2.0)
-    audio: Scale = (7.5, 7.5)
-    expression: Scale = (3.0, 3.0)
+    appearance: Scale
+    audio: Scale
+    expression: Scale
 
     def __post_init__(self) -> None:
         """Refuse scales that give no images."""

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 import torch
+from helpers.defaults import GUIDANCE, RHO, WINDOWS
 from helpers.denoiser import SHAPE, FakeDenoiser, noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,8 +25,8 @@ from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import InputError
 from actalker_core.models.actalker.guidance import Guidance, Pass
 
-FRAMES, SIGMAS = 7, karras_sigmas(6, 0.1, 10.0)
-WINDOWS = [Windows(), Windows(3, 1, 2), Windows(3, 0, 2), Windows(4, 0, 1, "cyclic")]
+FRAMES, SIGMAS = 7, karras_sigmas(6, 0.1, 10.0, RHO)
+WAYS_TO_CUT = [WINDOWS, Windows(3, 1, 2), Windows(3, 0, 2), Windows(4, 0, 1, "cyclic")]
 
 
 class Adding(FakeDenoiser):
@@ -42,16 +44,16 @@ def run(
     windows: Windows | None = None,
     guidance: Guidance | None = None,
 ) -> tuple[Tensor, FakeDenoiser]:
-    windows = windows or Windows()
+    windows = windows or WINDOWS
     frames = FRAMES + windows.padding
     denoiser = Adding(frames)
     found = sample(
-        denoiser, noise(frames), SIGMAS, guidance or Guidance(), windows, interval=interval
+        denoiser, noise(frames), SIGMAS, guidance or GUIDANCE, windows, interval=interval
     )
     return found, denoiser
 
 
-@pytest.mark.parametrize("windows", WINDOWS)
+@pytest.mark.parametrize("windows", WAYS_TO_CUT)
 def test_by_default_nothing_is_left_out(windows: Windows) -> None:
     want, every = run(None, windows)
     found, all_of_them = run(GuidanceInterval(), windows)
@@ -74,7 +76,7 @@ def test_guidance_runs_within_its_interval(where: int) -> None:
     assert denoiser.calls[Pass.EXPRESSION] == len(SIGMAS) - 1
 
 
-@pytest.mark.parametrize("windows", WINDOWS)
+@pytest.mark.parametrize("windows", WAYS_TO_CUT)
 @pytest.mark.parametrize("every", [2, 3, 100])
 def test_differences_that_stay_may_be_reused(windows: Windows, every: int) -> None:
     """Those of the noise do here, for each frame, wherever its windows lie."""
@@ -94,7 +96,7 @@ def test_what_was_never_guided_is_guided_first() -> None:
     "interval", [GuidanceInterval(guide_from=0.0), GuidanceInterval(reuse_every=3)]
 )
 def test_a_signal_without_scale_stays_unseen(interval: GuidanceInterval) -> None:
-    _, denoiser = run(interval, guidance=Guidance(expression=(0.0, 0.0)))
+    _, denoiser = run(interval, guidance=replace(GUIDANCE, expression=(0.0, 0.0)))
     assert Pass.EXPRESSION not in denoiser.calls
     assert denoiser.calls[Pass.AUDIO] == len(SIGMAS) - 1
 
@@ -154,7 +156,7 @@ def test_schedules_fall_from_one_end_to_the_other(name: str, steps: int) -> None
     assert all(a > b for a, b in pairwise(sigmas))
     assert sigmas[0] == pytest.approx(40.0)
     assert sigmas[-2] > 0.0199
-    assert sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows()).shape == (4, *SHAPE)
+    assert sample(FakeDenoiser(4), noise(4), sigmas, GUIDANCE, WINDOWS).shape == (4, *SHAPE)
 
 
 def test_ten_aligned_steps_of_svd_are_the_published_ones() -> None:

@@ -2,9 +2,11 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
+from helpers.defaults import GUIDANCE, RHO, WINDOWS
 from helpers.denoiser import SHAPE, FakeDenoiser, noise
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,12 +41,12 @@ def test_sigmas_are_those_of_diffusers_euler_karras(steps: int) -> None:
         timestep_type="continuous",
     )
     scheduler.set_timesteps(steps)
-    ours = torch.tensor(karras_sigmas(steps, 0.002, 700.0))
+    ours = torch.tensor(karras_sigmas(steps, 0.002, 700.0, RHO))
     assert torch.allclose(ours, scheduler.sigmas, rtol=1e-5)
 
 
 def test_one_step_starts_at_the_top() -> None:
-    assert karras_sigmas(1, 0.002, 700.0) == pytest.approx([700.0, 0.0])
+    assert karras_sigmas(1, 0.002, 700.0, RHO) == pytest.approx([700.0, 0.0])
 
 
 # Guidance ----------------------------------------------------------------------------------------
@@ -94,8 +96,8 @@ def test_equal_and_weightless_passes_do_not_run(
 
 @pytest.mark.parametrize(("audio", "expression"), list(itertools.product([False, True], repeat=2)))
 def test_merged_passes_give_the_unmerged_result(audio: bool, expression: bool) -> None:
-    frames, sigmas = 7, karras_sigmas(4, 0.01, 10.0)
-    arguments = (noise(frames), sigmas, Guidance(), Windows(3, 1, 2))
+    frames, sigmas = 7, karras_sigmas(4, 0.01, 10.0, RHO)
+    arguments = (noise(frames), sigmas, GUIDANCE, Windows(3, 1, 2))
     merged, unmerged = FakeDenoiser(7, audio, expression), Unmerged(7, audio, expression)
     got = sample(merged, *arguments)
     want = sample(unmerged, *arguments)
@@ -111,13 +113,13 @@ def evaluations(windows: Windows, frames: int, *, audio_only: bool, merge: bool)
     length = frames + windows.padding
     kind = FakeDenoiser if merge else Unmerged
     denoiser = kind(length, expression=not audio_only)
-    sample(denoiser, noise(length), karras_sigmas(25, 0.002, 700.0), Guidance(), windows)
+    sample(denoiser, noise(length), karras_sigmas(25, 0.002, 700.0, RHO), GUIDANCE, windows)
     return denoiser.calls.total()
 
 
 def test_audio_only_needs_75_evaluations_instead_of_200() -> None:
-    assert evaluations(Windows(), 25, audio_only=True, merge=True) == 75
-    released = Windows(mode="cyclic")
+    assert evaluations(WINDOWS, 25, audio_only=True, merge=True) == 75
+    released = replace(WINDOWS, mode="cyclic")
     assert evaluations(released, 25, audio_only=True, merge=False) == 200
 
 
@@ -154,7 +156,7 @@ def test_the_last_step_lands_on_the_guided_answer() -> None:
     denoiser = FakeDenoiser(4)
     denoiser.__class__ = type("Exact", (FakeDenoiser,), {"__call__": _exact})
     guidance = Guidance((2.0, 2.0), (3.0, 3.0), (1.5, 1.5))
-    got = sample(denoiser, noise(4), [5.0, 1.0, 0.0], guidance, Windows())
+    got = sample(denoiser, noise(4), [5.0, 1.0, 0.0], guidance, WINDOWS)
     want = sum(w * a for w, a in zip(guidance.weights(0, 1), denoiser.answers, strict=True))
     assert torch.allclose(got, want, atol=1e-5)
 
@@ -165,19 +167,19 @@ def _exact(self: FakeDenoiser, x: Tensor, sigma: float, frames: list[int], which
 
 def test_any_sigma_list() -> None:
     sigmas = [700.0, 54.5, 15.886, 7.977, 4.248, 1.789, 0.981, 0.403, 0.173, 0.034, 0.002, 0.0]
-    assert sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows()).isfinite().all()
+    assert sample(FakeDenoiser(4), noise(4), sigmas, GUIDANCE, WINDOWS).isfinite().all()
 
 
 @pytest.mark.parametrize("sigmas", [[], [1.0], [1.0, 1.0], [1.0, 2.0], [1.0, -1.0]])
 def test_sigmas_that_do_not_fall_are_refused(sigmas: list[float]) -> None:
     with pytest.raises(InputError, match="Sigmas: expected"):
-        sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows())
+        sample(FakeDenoiser(4), noise(4), sigmas, GUIDANCE, WINDOWS)
 
 
 def test_the_callback_sees_every_step() -> None:
     seen: list[Progress] = []
-    sigmas = karras_sigmas(5, 0.01, 10.0)
-    sample(FakeDenoiser(4), noise(4), sigmas, Guidance(), Windows(), seen.append)
+    sigmas = karras_sigmas(5, 0.01, 10.0, RHO)
+    sample(FakeDenoiser(4), noise(4), sigmas, GUIDANCE, WINDOWS, seen.append)
     assert [(p.step, p.total) for p in seen] == [(i, 5) for i in range(1, 6)]
     assert all(p.x0.shape == (4, *SHAPE) for p in seen)
 
@@ -188,9 +190,9 @@ def test_the_callback_cancels() -> None:
         sample(
             denoiser,
             noise(4),
-            karras_sigmas(5, 0.01, 10.0),
-            Guidance(),
-            Windows(),
+            karras_sigmas(5, 0.01, 10.0, RHO),
+            GUIDANCE,
+            WINDOWS,
             lambda progress: progress.step < 2,
         )
     assert denoiser.calls[Pass.UNCONDITIONAL] == 2

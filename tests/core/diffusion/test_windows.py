@@ -39,7 +39,7 @@ def test_tight_windows_stay_inside_and_are_few(
 
 @pytest.mark.parametrize("length", [1, 10, 24, 25])
 def test_one_window_for_a_clip_that_fits(length: int) -> None:
-    assert all(Windows(25).at(step, length) == [list(range(length))] for step in range(25))
+    assert all(Windows(25, 0, 7).at(step, length) == [list(range(length))] for step in range(25))
 
 
 def test_cyclic_windows_wrap_and_shift() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.cli_media import FACES, Media, request_of
+from helpers.defaults import GUIDANCE
 from helpers.signals import audio, expression
 from helpers.tiny import tiny_model
 from torch import Tensor, nn
@@ -65,7 +66,7 @@ def test_sampling_says_where_it_began(value: float, step: int, frame: int, windo
             denoiser,
             torch.randn(10, *SHAPE),
             [8.0, 4.0, 2.0, 1.0, 0.0],
-            Guidance(),
+            GUIDANCE,
             Windows(4, 0, 0),
             calls.append,
         )

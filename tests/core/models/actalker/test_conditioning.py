@@ -16,6 +16,7 @@ from helpers.conditioning import (
     draw,
     gated_condition,
 )
+from helpers.defaults import GUIDANCE, RHO
 from helpers.formula import filled
 
 from actalker_core.diffusion.loop import sample
@@ -23,7 +24,7 @@ from actalker_core.diffusion.schedules import karras_sigmas
 from actalker_core.diffusion.windows import Windows
 from actalker_core.errors import InputError
 from actalker_core.models.actalker.denoiser import Denoiser
-from actalker_core.models.actalker.guidance import Guidance, Pass
+from actalker_core.models.actalker.guidance import Pass
 from actalker_core.models.actalker.unet.unet import UNet
 
 
@@ -48,7 +49,7 @@ def test_planned_passes_equal_unplanned_ones(
 ) -> None:
     c, exact = conditioning(audio, expression), deepcopy(unet).double()
     noise = 10 * draw(6, FRAMES, 4, *GRID).double()
-    arguments = (noise, karras_sigmas(2, 0.1, 10.0), Guidance(), Windows(3))
+    arguments = (noise, karras_sigmas(2, 0.1, 10.0, RHO), GUIDANCE, Windows(3, 0, 1))
     planned = sample(Denoiser(exact, c, passes_at_once=1), *arguments)
     unplanned = sample(Unplanned(exact, c, passes_at_once=1), *arguments)
     assert torch.allclose(planned, unplanned, rtol=1e-6, atol=1e-6)
@@ -101,9 +102,9 @@ def test_lengths_must_agree() -> None:
 
 def test_cyclic_and_tight_differ_only_in_their_windows(unet: UNet) -> None:
     c = conditioning(OPEN, OPEN)
-    cyclic = Windows(3, mode="cyclic")
+    cyclic = Windows(3, 0, 1, "cyclic")
     noise = 10 * draw(6, FRAMES + cyclic.padding, 4, *GRID)
-    sigmas = karras_sigmas(2, 0.1, 10.0)
-    padded = sample(Denoiser(unet, c.pad(cyclic.padding)), noise, sigmas[:2], Guidance(), cyclic)
-    tight = sample(Denoiser(unet, c), noise[:FRAMES], sigmas[:2], Guidance(), Windows(3))
+    sigmas = karras_sigmas(2, 0.1, 10.0, RHO)
+    padded = sample(Denoiser(unet, c.pad(cyclic.padding)), noise, sigmas[:2], GUIDANCE, cyclic)
+    tight = sample(Denoiser(unet, c), noise[:FRAMES], sigmas[:2], GUIDANCE, Windows(3, 0, 1))
     assert torch.allclose(padded[:FRAMES], tight, rtol=1e-4, atol=1e-4)

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.conditioning import CONFIG, FRAMES, GRID, HALFWAY, OPEN, SHUT, conditioning, draw
+from helpers.defaults import GUIDANCE, RHO
 from helpers.formula import filled
 from torch import Tensor, nn
 
@@ -114,7 +115,7 @@ def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, SHUT), (SHUT, OPEN)])
 @pytest.mark.parametrize("windows", [Windows(3), Windows(4, 2, 1), Windows(3, 0, 2, "cyclic")])
 @pytest.mark.parametrize(
-    "guidance", [Guidance(), Guidance((1, 1), (1, 1), (1, 1)), Guidance((2, 0.5), (3, 3), (0, 0))]
+    "guidance", [GUIDANCE, Guidance((1, 1), (1, 1), (1, 1)), Guidance((2, 0.5), (3, 3), (0, 0))]
 )
 @pytest.mark.parametrize(
     "interval", [None, GuidanceInterval(guide_to=1.0), GuidanceInterval(5.0, 0.0, 2)]
@@ -125,7 +126,7 @@ def test_preflight_counts_what_will_run(
     guidance: Guidance,
     interval: GuidanceInterval | None,
 ) -> None:
-    c, sigmas, unet = conditioning(*gates), karras_sigmas(3, 0.1, 10.0), Counting(Zeros())
+    c, sigmas, unet = conditioning(*gates), karras_sigmas(3, 0.1, 10.0, RHO), Counting(Zeros())
     unet.conv_in = unet.unet.conv_in
     padded = c.pad(windows.padding)
     noise = draw(8, padded.frames, 4, *GRID)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from helpers.defaults import GUIDANCE, RHO, WINDOWS
 from helpers.drawn_faces import ANY_FACES, BOX_STYLES, draw_both, make_face, quick, shift_box
 from helpers.formula import filled
 from helpers.signals import noise
@@ -90,7 +91,7 @@ def sample_latents(
 ) -> Tensor:
     c = make_conditioning(audio, expression).pad(windows.padding)
     x = 10 * noise(FRAMES + windows.padding, 4, *GRID, seed=6)
-    result = sample(Denoiser(unet, c), x, karras_sigmas(2, 0.1, 10.0), guidance, windows)
+    result = sample(Denoiser(unet, c), x, karras_sigmas(2, 0.1, 10.0, RHO), guidance, windows)
     return result[:FRAMES]
 
 
@@ -101,13 +102,13 @@ def draw_masks(style: str, frames: int | None = None) -> tuple[Tensor, Tensor]:
 
 @pytest.mark.parametrize(
     ("style", "guidance"),
-    [("paper", Guidance()), *((style, UNIT) for style in regions.STYLES if style != "paper")],
+    [("paper", GUIDANCE), *((style, UNIT) for style in regions.STYLES if style != "paper")],
 )
 def test_equal_masks_per_frame_give_the_latents_of_the_clip(
     unet: UNet, style: str, guidance: Guidance
 ) -> None:
-    expected = sample_latents(unet, *draw_masks(style), Windows(), guidance)
-    result = sample_latents(unet, *draw_masks(style, FRAMES), Windows(), guidance)
+    expected = sample_latents(unet, *draw_masks(style), WINDOWS, guidance)
+    result = sample_latents(unet, *draw_masks(style, FRAMES), WINDOWS, guidance)
     assert (result - expected).abs().max() < 1e-5
 
 
@@ -125,8 +126,8 @@ def test_one_signal_may_have_masks_per_frame_and_the_other_one_for_the_clip(
 ) -> None:
     masks = list(draw_masks("paper"))
     masks[index] = draw_masks("paper", FRAMES)[index]
-    expected = sample_latents(unet, *draw_masks("paper"), Windows())
-    assert (sample_latents(unet, *masks, Windows()) - expected).abs().max() < 1e-5
+    expected = sample_latents(unet, *draw_masks("paper"), WINDOWS)
+    assert (sample_latents(unet, *masks, WINDOWS) - expected).abs().max() < 1e-5
 
 
 def test_each_frame_reads_its_own_mask(unet: UNet) -> None:
