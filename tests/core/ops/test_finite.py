@@ -26,7 +26,7 @@ from actalker_core.models.actalker.conditioning import (
 from actalker_core.models.actalker.encoders.audio import encode_audio
 from actalker_core.models.actalker.encoders.identity import encode_identity
 from actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
-from actalker_core.models.actalker.guidance import Guidance, Pass
+from actalker_core.models.actalker.guidance import Pass
 from actalker_core.models.actalker.networks import ACTalker
 from actalker_core.models.actalker.vae import decode_frames, encode_image
 from actalker_core.ops.finite import check_step
@@ -188,7 +188,7 @@ def test_decoding_names_the_frames() -> None:
 @pytest.mark.parametrize("name", ["appearance", "audio", "expression"])
 def test_no_guidance_is_so_strong_that_pictures_end(name: str, value: float) -> None:
     with pytest.raises(InputError, match="Guidance"):
-        Guidance(**{name: (1.0, value)})
+        replace(GUIDANCE, **{name: (1.0, value)})
 
 
 @pytest.mark.parametrize("strength", [1e300, torch.inf, torch.nan])
