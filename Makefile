@@ -11,7 +11,7 @@ IN_COMFY = $(PYTHON) tests/in_comfy.py
 # What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
 CLI_VENV ?= .venv-comfy-cli
 
-.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-shortcuts bench-preflight first-image clean
+.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-acceleration bench-preflight first-image clean
 
 demo: $(VENV)/installed
 	$(RUN) -m actalker_core demo --out demo
@@ -50,8 +50,8 @@ bench: $(VENV)/installed
 bench-gpu: $(VENV)/installed
 	$(RUN) tests/benchmarks gpu
 
-bench-shortcuts: $(VENV)/installed
-	$(RUN) tests/benchmarks shortcuts
+bench-acceleration: $(VENV)/installed
+	$(RUN) tests/benchmarks acceleration
 
 # The demo, drawn side by side for the first page.
 first-image: demo

@@ -297,10 +297,10 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
         type=types.integer_parser(limits.PASSES),
         help="guidance passes in one batch (as many as fit)",
     )
-    _add_shortcuts(parser)
+    _add_schedule_and_guidance_interval(parser)
 
 
-def _add_shortcuts(parser: argparse.ArgumentParser) -> None:
+def _add_schedule_and_guidance_interval(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--schedule", choices=tuple(SCHEDULES), default="karras", help="noise levels (karras)")
     add(

@@ -273,6 +273,15 @@ def test_memory_grows_with_the_passes(
 
 
 @pytest.mark.parametrize("mode", ["tight", "cyclic"])
+def test_preflight_estimates_what_sampling_asks_for(
+    comfy: Comfy, loaded: Any, clip: Any, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = comfy.core("diffusion.windows").Windows(2, 0, mode=mode)
+    estimate = loaded[0].model.estimate_activations(clip[0][0][1]["actalker"], windows, passes=4)
+    assert asked(comfy, loaded[0], clip, monkeypatch, (2, 0, mode)) == pytest.approx(estimate)
+
+
+@pytest.mark.parametrize("mode", ["tight", "cyclic"])
 def test_memory_does_not_grow_with_the_clip_beyond_the_window(
     comfy: Comfy,
     loaded: Any,

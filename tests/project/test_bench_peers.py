@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from benchmarks import bench_clip, bench_gpu, bench_shortcuts
-from benchmarks.bench_shortcuts import Amount, Way
+from benchmarks import bench_acceleration, bench_clip, bench_gpu
+from benchmarks.bench_acceleration import Amount, Way
 from benchmarks.likeness import psnr_db, ssim
 from benchmarks.plain import floor
 from benchmarks.windows import MODES, conditioning, random_unet
@@ -69,11 +69,11 @@ def test_likeness_falls_with_what_is_added() -> None:
     assert psnr_db([pictures[0]], [pictures[0] + np.uint8(1)]) == pytest.approx(48.13, abs=0.01)
 
 
-def test_shortcuts_are_held_against_the_exact_way() -> None:
+def test_accelerations_are_held_against_the_exact_way() -> None:
     ways = {"exact": Way({"steps": 2}), "one step": Way({"steps": 1})}
     head, _, exact, shorter = (
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in bench_shortcuts.table(ways, Amount(1, 2, 1, 1)).splitlines()
+        for line in bench_acceleration.table(ways, Amount(1, 2, 1, 1)).splitlines()
     )
     assert len(head) == len(exact) == len(shorter) == 6
     assert exact[:4] == ["exact", "1.00", "inf dB", "1.000"]
@@ -84,7 +84,7 @@ def test_shortcuts_are_held_against_the_exact_way() -> None:
 def test_eight_bits_leave_the_scan_alone() -> None:
     model = load_built_in(torch.device("cpu"), torch.float32)
     before = {name: weight.clone() for name, weight in model.unet.named_parameters()}
-    bench_shortcuts.weights_in_8_bits(model)
+    bench_acceleration.weights_in_8_bits(model)
     changed = {n for n, w in model.unet.named_parameters() if not torch.equal(w, before[n])}
     assert any(name.endswith("in_proj1.weight") for name in changed)
     assert not any(name.endswith(FLOAT32_LEAVES) for name in changed)

@@ -1,4 +1,4 @@
-"""What each optional acceleration saves and what it costs: `make bench-shortcuts`.
+"""What each optional acceleration saves and what it costs: `make bench-acceleration`.
 
 Clips of the built-in model, people and speech that it was never trained on. Time is that of a
 whole clip, from portrait and sound to pictures, of all ways in turn in one process. Each way makes
@@ -37,7 +37,7 @@ from benchmarks.harness import table as markdown
 from benchmarks.likeness import psnr_db, ssim
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
-MARK = "shortcuts"
+MARK = "acceleration"
 CPU = torch.device("cpu")
 
 
