@@ -1,6 +1,6 @@
 """Runs a command in the environment of each ComfyUI checkout, which it sets up first.
 
-    python tests/in_comfy.py [--dynamic-vram-too] pytest tests/nodes/test_graphs.py
+    python tests/in_comfy.py [--dynamic-vram-too] pytest tests/nodes/test_memory.py
 
 COMFYUI_PATH names the checkouts, several with the separator of PATH between them. With
 `--dynamic-vram-too` the command runs a second time in a ComfyUI that has dynamic VRAM, with that

@@ -322,8 +322,8 @@ def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
         "sound": node("EmptyAudio", duration=1.0 + change / 1000, sample_rate=16_000, channels=1),
         "portrait": node("PreparePortrait", image=["picture", 0], short_side_px=64, face=whole),
         "identity": node("EncodeIdentity", encoders=encoders, portrait=["portrait", 0]),
-        "hear": node("EncodeAudio", encoders=encoders, audio=["sound", 0]),
-        "watch": node(
+        "encode_audio": node("EncodeAudio", encoders=encoders, audio=["sound", 0]),
+        "encode_motion": node(
             "EncodeMotion",
             encoders=encoders,
             frames=["driving", 0],
@@ -336,9 +336,9 @@ def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
             vae=vae,
             portrait=["portrait", 0],
             identity=["identity", 0],
-            audio_signal=["hear", 0],
-            expression_signal=["watch", 0],
-            pose_signal=["watch", 1],
+            audio_signal=["encode_audio", 0],
+            expression_signal=["encode_motion", 0],
+            pose_signal=["encode_motion", 1],
             max_frames=FRAMES,
         ),
         "sampler": node(
@@ -370,7 +370,7 @@ class Stop:
             self.manage.interrupt_current_processing(True)
 
 
-REPORTS = {"hear": 1, "watch": 4, "sampler": 3, "decode": 4}
+REPORTS = {"encode_audio": 1, "encode_motion": 4, "sampler": 3, "decode": 4}
 """Nodes that are stopped, and how often each reports."""
 
 

@@ -14,11 +14,8 @@ _spec.loader.exec_module(names)
 
 TREE = names.Tree(ROOT)
 MOST_BARE = {
-    "actalker_core/cli": 24,
-    "actalker_core/files": 14,
     "actalker_core/media": 64,
-    "actalker_core/models/actalker": 95,
-    "actalker_core/ops": 38,
+    "actalker_core/models/actalker": 1,
     "actalker_core/synthetic": 1,
     "nodes/actalker": 39,
     "nodes/common": 24,
@@ -26,11 +23,7 @@ MOST_BARE = {
 }
 """Package -> how many names it may have that are one participle, pronoun or adverb."""
 LEAST_SHAPES = {
-    "actalker_core/cli": 0.25,
-    "actalker_core/files": 0.0,
     "actalker_core/media": 0.82,
-    "actalker_core/models/actalker": 0.85,
-    "actalker_core/ops": 0.54,
     "actalker_core/synthetic": 0.88,
 }
 """Package -> least share of the public functions with tensors whose docstring names a shape."""

@@ -47,17 +47,17 @@ def list_warnings(
         short_side_px: of the portrait; like all of them None for the model's own.
         fps: frames per second.
     """
-    own = config.sampling
+    sampling = config.sampling
     warnings = []
-    if short_side_px is not None and not _is_familiar(short_side_px, own.short_side_px):
+    if short_side_px is not None and not _is_familiar(short_side_px, sampling.short_side_px):
         warnings.append(
-            f"Size: this model was trained at a short side of {own.short_side_px} px, got "
+            f"Size: this model was trained at a short side of {sampling.short_side_px} px, got "
             f"{short_side_px}. Faces may come out distorted."
         )
-    if fps is not None and not _is_familiar(fps, own.fps):
+    if fps is not None and not _is_familiar(fps, sampling.fps):
         warnings.append(
-            f"Frame rate: this model was trained at {own.fps:g} fps, got {fps:g}. Lips and motion "
-            "may come out too fast or too slow."
+            f"Frame rate: this model was trained at {sampling.fps:g} fps, got {fps:g}. Lips and "
+            "motion may come out too fast or too slow."
         )
     if windows is not None and windows.frames > config.unet.num_frames:
         warnings.append(
@@ -76,5 +76,5 @@ def list_warnings(
     return warnings
 
 
-def _is_familiar(value: float, own: float) -> bool:
-    return own / FAMILIAR_FACTOR <= value <= own * FAMILIAR_FACTOR
+def _is_familiar(value: float, reference: float) -> bool:
+    return reference / FAMILIAR_FACTOR <= value <= reference * FAMILIAR_FACTOR
