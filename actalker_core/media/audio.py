@@ -81,8 +81,8 @@ class Audio:
         """The beginning, of exactly so many seconds; silence is added to sound that is shorter."""
         length = round(seconds * self.rate_hz)
         beginning = self.samples[:, :length]
-        padded = np.pad(beginning, ((0, 0), (0, length - beginning.shape[1])))
-        return Audio(padded, self.rate_hz, self.layout)
+        samples = np.pad(beginning, ((0, 0), (0, length - beginning.shape[1])))
+        return Audio(samples, self.rate_hz, self.layout)
 
     def to_playable(self) -> "Audio":
         """One or two channels at a rate that suits AAC."""
@@ -110,8 +110,8 @@ def as_float(samples: ArrayLike) -> NDArray[np.float32]:
     if pcm.dtype.kind == "f":
         return np.asarray(pcm, np.float32)
     full_scale = 2 ** (8 * pcm.dtype.itemsize - 1)
-    scaled = pcm.astype(np.float32) / full_scale
-    return np.asarray(scaled - 1 if pcm.dtype.kind == "u" else scaled, np.float32)
+    fractions = pcm.astype(np.float32) / full_scale
+    return np.asarray(fractions - 1 if pcm.dtype.kind == "u" else fractions, np.float32)
 
 
 def _measure_peak(samples: NDArray[np.float32]) -> float:
@@ -121,5 +121,5 @@ def _measure_peak(samples: NDArray[np.float32]) -> float:
 
 def resample(samples: NDArray[np.float32], rate_hz: int, new_rate_hz: int) -> NDArray[np.float32]:
     """(…, t) at another rate, by librosa's default filter."""
-    resampled = librosa.resample(samples, orig_sr=rate_hz, target_sr=new_rate_hz)
-    return np.ascontiguousarray(resampled, dtype=np.float32)
+    output = librosa.resample(samples, orig_sr=rate_hz, target_sr=new_rate_hz)
+    return np.ascontiguousarray(output, dtype=np.float32)

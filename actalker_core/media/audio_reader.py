@@ -229,13 +229,13 @@ def _join(segments: list[Segment], seconds: float | None, warnings: FileWarnings
         warnings.warn(f"its number of channels changes ({counts}); all become two.")
     is_mixed = len({segment.layout for segment in segments}) > 1 or len(widths) > 1
     channels, layout = (2, None) if is_mixed else (widths[0], layout)
-    joined = np.zeros((channels, round(segments[-1].end * rate_hz)), np.float32)
+    track = np.zeros((channels, round(segments[-1].end * rate_hz)), np.float32)
     for segment in segments:
         samples, start = segment.finish(), round(segment.start * rate_hz)
         if is_mixed:
             samples = downmix.mix_to_stereo(samples, segment.layout)
         if segment.rate_hz != rate_hz:
             samples = resample(samples, segment.rate_hz, rate_hz)
-        room = joined[:, start : start + samples.shape[1]]
+        room = track[:, start : start + samples.shape[1]]
         room[:] = samples[:, : room.shape[1]]
-    return Audio(joined[:, :length], rate_hz, layout)
+    return Audio(track[:, :length], rate_hz, layout)

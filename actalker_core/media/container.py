@@ -30,12 +30,12 @@ class FileWarnings:
 
     def __init__(self, source: Source, *, quiet: bool = False) -> None:
         self.name, self.quiet = escape_unprintable(name_of(source)), quiet
-        self._logged: set[str] = set()
+        self._texts: set[str] = set()
 
     def warn(self, text: str) -> None:
         """Log a warning that begins with the file's name, unless it was given before."""
-        if not self.quiet and text not in self._logged:
-            self._logged.add(text)
+        if not self.quiet and text not in self._texts:
+            self._texts.add(text)
             log.warning("%s: %s", self.name, text)
 
 

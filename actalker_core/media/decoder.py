@@ -127,8 +127,12 @@ class StreamDecoder:
         order = BYTE_ORDERS.get(head[:4])
         if order is None or self.container.size <= 0:
             return 1.0
-        claimed = int.from_bytes(head[4:8], "big" if order == "big" else "little") + 8
-        return 1.0 if claimed > MAX_CLAIMED_BYTES else max(claimed / self.container.size, 1.0)
+        claimed_bytes = int.from_bytes(head[4:8], "big" if order == "big" else "little") + 8
+        return (
+            1.0
+            if claimed_bytes > MAX_CLAIMED_BYTES
+            else max(claimed_bytes / self.container.size, 1.0)
+        )
 
     def _expected_seconds(self) -> float | None:
         """How long the file says it is; None if it does not say."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .container import FileWarnings
 
-BT709, BT2020, UNSPECIFIED = 1, (9, 10), 2
+BT709, BT2020, NO_MATRIX = 1, (9, 10), 2
 """Matrix coefficients by their numbers in ITU-T H.273."""
 HDR_CURVES = {16: "PQ", 18: "HLG"}
 """Transfer characteristics, as above."""
@@ -43,12 +43,12 @@ class RGBConverter:
         """A frame of PyAV as (3, h, w) uint8, upright and with square pixels."""
         if self._size is None:
             self._size = _square_pixel_size(frame.width, frame.height, self._pixel_aspect)
-            self._coded = (frame.width, frame.height)
+            self._coded_size = (frame.width, frame.height)
             self._matrix = _display_matrix(frame)
-        if (frame.width, frame.height) != self._coded:
+        if (frame.width, frame.height) != self._coded_size:
             self.warnings.warn(
-                f"its frames change from {self._coded[0]} × {self._coded[1]} to {frame.width} × "
-                f"{frame.height}; all are shown in the first size."
+                f"its frames change from {self._coded_size[0]} × {self._coded_size[1]} to "
+                f"{frame.width} × {frame.height}; all are shown in the first size."
             )
         rgb = _rotate(_to_rgb(frame, *self._size), self._matrix)
         return torch.from_numpy(rgb).permute(2, 0, 1)
@@ -61,11 +61,11 @@ def _to_rgb(frame: Any, width: int, height: int) -> NDArray[np.uint8]:
         space = _source_matrix(frame)
         # Spelled out, and unlike for both sides: where source and target seem alike, older PyAV
         # takes everything for BT.601 of limited range.
-        other = Colorspace.ITU709 if space == Colorspace.ITU601 else Colorspace.ITU601
+        other_space = Colorspace.ITU709 if space == Colorspace.ITU601 else Colorspace.ITU601
         is_full = frame.color_range == FULL_RANGE or frame.format.name.startswith("yuvj")
         conversion = {
             "src_colorspace": space,
-            "dst_colorspace": other,
+            "dst_colorspace": other_space,
             "src_color_range": ColorRange.JPEG if is_full else ColorRange.MPEG,
             "dst_color_range": ColorRange.JPEG,
         }
@@ -81,7 +81,7 @@ def _source_matrix(frame: Any) -> int:
     if matrix in BT2020:
         return BT2020[0]
     is_hd = frame.width >= SD_WIDTH or frame.height > SD_HEIGHT
-    if matrix == BT709 or (matrix == UNSPECIFIED and is_hd):
+    if matrix == BT709 or (matrix == NO_MATRIX and is_hd):
         return Colorspace.ITU709
     return Colorspace.ITU601
 

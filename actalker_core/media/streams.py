@@ -47,10 +47,10 @@ def require_video_stream(container: Any, source: Source) -> Any:
         raise MediaError(
             f"{name_of(source)}: expected a video, got a file with {content}. Choose a video."
         )
-    coded = stream.codec_context.width, stream.codec_context.height
+    coded_size = stream.codec_context.width, stream.codec_context.height
     # Animations such as GIF begin as still images do; and may claim more than the stream.
-    claimed = read_image_size(read_head(source, HEAD_BYTES)) or coded
-    width, height = max(coded, claimed, key=lambda size: size[0] * size[1])
+    claimed_size = read_image_size(read_head(source, HEAD_BYTES)) or coded_size
+    width, height = max(coded_size, claimed_size, key=lambda size: size[0] * size[1])
     if width * height > MAX_FRAME_PIXELS:
         raise MediaError(
             f"{name_of(source)}: expected frames of up to {MAX_FRAME_PIXELS / 1e6:.0f} million "

@@ -18,7 +18,7 @@ Pixels = NDArray[np.uint8]
 
 BT709 = 1
 """Its number as colour space, primaries and transfer, in ITU-T H.273."""
-LIMITED = 1
+LIMITED_RANGE = 1
 """The range that players expect: black is 16, white 235."""
 
 
@@ -77,7 +77,7 @@ def encode_video(
     video = container.add_stream(codec.name, rate=rate, options=codec.options)
     video.pix_fmt = "yuv420p"
     context = video.codec_context
-    context.color_range = LIMITED
+    context.color_range = LIMITED_RANGE
     context.colorspace = context.color_primaries = context.color_trc = BT709
     track = None if sound is None else _add_audio_stream(container, *sound)
     count = 0

@@ -17,7 +17,7 @@ from torch import Tensor
 from ..errors import MediaError
 from .container import MAX_FRAME_PIXELS, Source, name_of, read_head
 
-ANIMATED, ALPHA = 0x02, 0x10
+ANIMATION, ALPHA = 0x02, 0x10
 """Flags of the extended header, VP8X."""
 REPLACES, DISPOSES = 0x02, 0x01
 """Flags of a frame, ANMF: it replaces what was there; what it covers is cleared after it."""
@@ -52,7 +52,7 @@ def is_animated(source: Source) -> bool:
     """Whether a file is a WebP of several frames."""
     head = read_head(source, 21)
     is_extended = head[:4] == b"RIFF" and head[8:16] == b"WEBPVP8X"
-    return is_extended and len(head) > 20 and bool(head[20] & ANIMATED)
+    return is_extended and len(head) > 20 and bool(head[20] & ANIMATION)
 
 
 def read_nominal_fps(source: Source) -> float:
@@ -149,12 +149,12 @@ def _decode(frame: WebPFrame) -> NDArray[np.uint8] | None:
 
 def _blend(above: NDArray[np.uint8], below: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """(h, w, 4) BGRA laid over another, each with its colours not multiplied by its alpha."""
-    front, back = above[..., 3:] / np.float32(255), below[..., 3:] / np.float32(255)
+    front_alpha, back_alpha = above[..., 3:] / np.float32(255), below[..., 3:] / np.float32(255)
     # Its own share of what is seen, and the rest of what is below, divided by both again.
-    alpha = front + back * (1 - front)
-    colours = above[..., :3] * front + below[..., :3] * (back * (1 - front))
-    mixed = np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
-    return np.asarray(np.concatenate([mixed, alpha * 255], axis=2).round(), np.uint8)
+    alpha = front_alpha + back_alpha * (1 - front_alpha)
+    colours = above[..., :3] * front_alpha + below[..., :3] * (back_alpha * (1 - front_alpha))
+    blend = np.divide(colours, alpha, out=np.zeros_like(colours), where=alpha > 0)
+    return np.asarray(np.concatenate([blend, alpha * 255], axis=2).round(), np.uint8)
 
 
 def _parse_int(data: bytes) -> int:

@@ -108,13 +108,13 @@ def _to_fixed_point(points: Array) -> NDArray[np.int32]:
 
 @cache
 def linspace(start: float, stop: float, count: int) -> Array:
-    """Numbers (count,) at equal distances, both ends among them; an array that callers share."""
+    """Numbers (n,) at equal distances, both ends among them; an array that callers share."""
     return np.linspace(start, stop, count)
 
 
 @cache
 def unit_circle(count: int) -> tuple[Array, Array]:
-    """Cosine and sine (count,) of angles once around."""
+    """Cosine and sine (n,) of angles once around."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.cos(angle), np.sin(angle)
 
@@ -207,9 +207,9 @@ def _lighten(colour: Colour, weight: float = 0.25) -> Colour:
 def _draw_back_hair(canvas: Canvas, head: Head) -> None:
     identity = head.identity
     h = identity.height
-    back = {0: (1.08, 1.0, -0.12), 1: (1.14, 1.06, -0.1), 2: (1.24, 1.5, 0.3)}
-    back |= {3: (1.1, 1.04, -0.12), 4: (1.34, 1.16, -0.1)}
-    rx, ry, dy = back[identity.hair_style]
+    proportions = {0: (1.08, 1.0, -0.12), 1: (1.14, 1.06, -0.1), 2: (1.24, 1.5, 0.3)}
+    proportions |= {3: (1.1, 1.04, -0.12), 4: (1.34, 1.16, -0.1)}
+    rx, ry, dy = proportions[identity.hair_style]
     points = ellipse_outline(0, dy, rx, ry * h)
     if identity.hair_style == 4:
         angle = linspace(0, 2 * np.pi, len(points))

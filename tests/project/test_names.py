@@ -14,19 +14,11 @@ _spec.loader.exec_module(names)
 
 TREE = names.Tree(ROOT)
 MOST_BARE = {
-    "actalker_core/media": 64,
-    "actalker_core/models/actalker": 1,
-    "actalker_core/synthetic": 1,
     "nodes/actalker": 39,
     "nodes/common": 24,
     "nodes/face": 14,
 }
 """Package -> how many names it may have that are one participle, pronoun or adverb."""
-LEAST_SHAPES = {
-    "actalker_core/media": 0.82,
-    "actalker_core/synthetic": 0.88,
-}
-"""Package -> least share of the public functions with tensors whose docstring names a shape."""
 TESTS = ("tests/core/control", "tests/core/faces")
 """Tests whose names are held to the same words."""
 MOST_MODULES_OF_A_VERB = 2
@@ -65,8 +57,7 @@ def test_no_name_in_tests_is_one_either(folder: str) -> None:
 @pytest.mark.parametrize("package", sorted(TREE.packages))
 def test_docstrings_of_functions_with_tensors_name_a_shape(package: str) -> None:
     modules = TREE.packages[package]
-    share = TREE.share_of_shapes(modules)
-    assert share >= LEAST_SHAPES.get(package, 1), "\n".join(TREE.shapeless(modules))
+    assert TREE.share_of_shapes(modules) == 1, "\n".join(TREE.shapeless(modules))
 
 
 @pytest.mark.parametrize("package", sorted(TREE.packages))

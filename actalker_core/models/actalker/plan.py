@@ -195,7 +195,7 @@ def _draw_masks(
     """Audio and expression mask (n, 1, H, W) of the prepared portrait."""
     shape = portrait.height, portrait.width
     faces = portrait.face if choice.track is None else faces_in_portrait(choice.track, portrait)
-    styled = regions.draw_style_masks(
+    style_masks = regions.draw_style_masks(
         choice.style,
         faces,
         *shape,
@@ -205,7 +205,7 @@ def _draw_masks(
     )
     masks: dict[str, Tensor] = {}
     for name, region, mask in zip(
-        ("audio", "expression"), (choice.audio, choice.expression), styled, strict=True
+        ("audio", "expression"), (choice.audio, choice.expression), style_masks, strict=True
     ):
         if isinstance(region, Tensor):
             mask = resize_mask(region, portrait.crop)
