@@ -95,11 +95,11 @@ class Conditioning(io.ComfyNode):
             sound=None if audio is None else convert.from_audio(audio, "Conditioning"),
         )
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
-        trimmed = None if video.sound is None else convert.to_audio(video.sound)
+        sound = None if video.sound is None else convert.to_audio(video.sound)
         side_px = min(portrait.height, portrait.width)
         warnings = list_warnings(encoders.config, short_side_px=side_px, fps=to_option(fps))
         return io.NodeOutput(
-            conditioning, latent, video.frames, video.fps, trimmed, ui=warn(cls, warnings)
+            conditioning, latent, video.frames, video.fps, sound, ui=warn(cls, warnings)
         )
 
 

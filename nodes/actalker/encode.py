@@ -17,9 +17,9 @@ from ...actalker_core.models.actalker.encoders.audio import CUTS
 from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
 from ..common import convert, sockets
 from ..common.defaults import to_option
-from ..common.files import face_finder
+from ..common.files import open_face_finder
 from ..common.progress import Bar
-from ..face.portrait import FACE_CHOICES, WHOLE, face_choice, face_inputs, manual_box
+from ..face.portrait import FACE_CHOICES, WHOLE_IMAGE, face_choice, face_inputs, manual_box
 from .bridge.load import EncoderBox
 
 ENCODED_AT_ONCE = 8
@@ -196,7 +196,7 @@ class EncodeMotion(io.ComfyNode):
         clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))
         box = manual_box(size, face_mask, face_box)
-        track = None if box or face == WHOLE else track_face(clip, face, face_index)
+        track = None if box or face == WHOLE_IMAGE else track_face(clip, face, face_index)
         expression, pose = encode_motion(encoders, clip, track, box)
         return io.NodeOutput(expression, pose, track, len(clip.images))
 
@@ -206,7 +206,9 @@ def track_face(clip: convert.Frames, face: str, index: int) -> Track:
     check_choice("face", face, FACE_CHOICES)
     bar = Bar(len(clip.images))
     choice = face_choice(face, index)
-    return faces.track_face(face_finder(), clip.images, choice, on_frame=bar.count, fps=clip.fps)
+    return faces.track_face(
+        open_face_finder(), clip.images, choice, on_frame=bar.count, fps=clip.fps
+    )
 
 
 def encode_motion(

@@ -38,10 +38,10 @@ SIGNAL_SOCKETS = {
 """Id of an input or output -> its type, and what it moves."""
 
 
-def signal_inputs(where: str, prefix: str = "") -> list[Any]:
+def signal_inputs(purpose: str, prefix: str = "") -> list[Any]:
     """Up to one signal of each kind; their ids begin with the prefix."""
     return [
-        kind.Input(f"{prefix}{id}", optional=True, tooltip=f"{part}, {where}.")
+        kind.Input(f"{prefix}{id}", optional=True, tooltip=f"{part}, {purpose}.")
         for id, (kind, part) in SIGNAL_SOCKETS.items()
     ]
 

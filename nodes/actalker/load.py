@@ -16,7 +16,7 @@ from .bridge.load import DTYPES, load_model
 
 IN_FOLDER = "in the folder"
 CONVERTED_PARTS = 9
-STORED = ("fp16", "bf16", "fp32")
+CHECKPOINT_DTYPES = ("fp16", "bf16", "fp32")
 
 
 class LoadModel(io.ComfyNode):
@@ -61,11 +61,11 @@ class LoadModel(io.ComfyNode):
         )
 
     @classmethod
-    def fingerprint_inputs(cls, checkpoint: str | None, **unused: object) -> str:
+    def fingerprint_inputs(cls, checkpoint: str | None, **_: object) -> str:
         """A file that was replaced is read again; of a linked name ComfyUI tells nothing here."""
         if checkpoint is None or checkpoint == BUILT_IN:
             return BUILT_IN
-        return files.changed_at(files.model_path(checkpoint))
+        return files.read_stamp(files.model_path(checkpoint))
 
     @classmethod
     def execute(cls, checkpoint: str, dtype: str, scan_backend: str) -> io.NodeOutput:
@@ -101,7 +101,7 @@ class ConvertCheckpoint(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "stored_dtype",
-                    options=list(STORED),
+                    options=list(CHECKPOINT_DTYPES),
                     default="fp16",
                     tooltip="Of the written weights. fp16 is 4 GB; fp32 is exact and twice that.",
                 ),
@@ -120,9 +120,9 @@ class ConvertCheckpoint(io.ComfyNode):
 
     @classmethod
     def execute(cls, folder: str, svd: str, file_name: str, stored_dtype: str) -> io.NodeOutput:
-        if folder == files.NONE:
+        if folder == files.NO_FILE:
             raise InputError("Convert Checkpoint: put the released folder into models/actalker.")
-        check_choice("stored_dtype", stored_dtype, STORED)
+        check_choice("stored_dtype", stored_dtype, CHECKPOINT_DTYPES)
         out, bar, done = files.new_model_path(file_name), Bar(CONVERTED_PARTS), iter(range(99))
         convert(
             files.model_path(folder),

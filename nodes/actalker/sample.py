@@ -223,11 +223,11 @@ class Sampler(io.ComfyNode):
     ) -> io.NodeOutput:
         config = check_model(model).config
         guidance = make_guidance(config, scales)
-        shown = warn(cls, list_warnings(config, guidance=guidance))
+        warning = warn(cls, list_warnings(config, guidance=guidance))
         guider = NestedGuider(model, conditioning, guidance)
         steps = to_option(steps) or config.sampling.steps
         schedule = Schedule(steps, sampler_name, scheduler, denoise)
-        return io.NodeOutput(sample(guider, latent, seed, schedule), ui=shown)
+        return io.NodeOutput(sample(guider, latent, seed, schedule), ui=warning)
 
 
 class Preflight(io.ComfyNode):

@@ -136,7 +136,7 @@ class MixSignals(io.ComfyNode):
         second = make_signals(
             second_audio_signal, second_expression_signal, second_pose_signal, "second_"
         )
-        given = convert.from_curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
+        blend_curve = convert.from_curve(curve, "Mix Signals, curve") or Curve(repr(float(amount)))
         if not first.present.keys() & second.present.keys():
             kinds = [", ".join(signals.present) or "none" for signals in (first, second)]
             raise InputError(
@@ -144,7 +144,7 @@ class MixSignals(io.ComfyNode):
                 f"{kinds[0]}, and second {kinds[1]}. Connect both; a file that Load Signals reads "
                 "may lack a kind."
             )
-        return output(blend_signals(first, second, given))
+        return output(blend_signals(first, second, blend_curve))
 
 
 class SaveSignals(io.ComfyNode):
@@ -208,8 +208,8 @@ class LoadSignals(io.ComfyNode):
     def fingerprint_inputs(cls, signals_file: str | None) -> str:
         """A file that was replaced is read again; of a linked name ComfyUI tells nothing here."""
         if signals_file is None:
-            return files.NONE
-        return files.changed_at(files.signals_path(signals_file))
+            return files.NO_FILE
+        return files.read_stamp(files.signals_path(signals_file))
 
     @classmethod
     def execute(cls, signals_file: str) -> io.NodeOutput:
@@ -264,7 +264,7 @@ class SignalMonitor(io.ComfyNode):
         is_free = encoders is None and to_option(fps) is not None
         config = ModelConfig() if is_free else require_config(encoders, "Signal Monitor", "fps")
         signals = make_signals(audio_signal, expression_signal, pose_signal)
-        planned = plan(
+        video = plan(
             portrait,
             signals,
             config.sampling,
@@ -275,18 +275,16 @@ class SignalMonitor(io.ComfyNode):
             regions=regions_of_masks(audio_mask, expression_mask),
             sound=None if audio is None else convert.from_audio(audio, "Signal Monitor"),
         )
-        pose = planned.signals.pose
-        rotation = (
-            None if pose is None else pose.sample(planned.frames, planned.fps).rotation_degrees
-        )
+        pose = video.signals.pose
+        rotation = None if pose is None else pose.sample(video.frames, video.fps).rotation_degrees
         picture = draw_monitor(
             MonitorRows(
-                frames=planned.frames,
-                fps=planned.fps,
-                audio=planned.sound,
-                gates=planned.gates,
+                frames=video.frames,
+                fps=video.fps,
+                audio=video.sound,
+                gates=video.gates,
                 portrait=portrait.image,
-                masks=planned.masks,
+                masks=video.masks,
                 rotation_degrees=rotation,
                 track=face_track,
             )

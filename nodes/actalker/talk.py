@@ -17,7 +17,7 @@ from ..common import convert, sockets
 from ..common.defaults import to_option
 from ..common.node_text import warn
 from ..common.progress import Bar
-from ..face.portrait import WHOLE, face_inputs, find_portrait_face
+from ..face.portrait import WHOLE_IMAGE, face_inputs, find_portrait_face
 from .bridge.guider import NestedGuider, Schedule, sample
 from .bridge.load import EncoderBox
 from .bridge.model import check_model
@@ -132,7 +132,8 @@ class Talk(io.ComfyNode):
         frames, track = None, None
         if driving_frames is not None:
             clip = convert.read_frames(driving_frames, frames_per_second, fps, max_frames or None)
-            frames, track = clip.images, None if face == WHOLE else track_face(clip, "largest", 0)
+            frames = clip.images
+            track = None if face == WHOLE_IMAGE else track_face(clip, "largest", 0)
         signals = encode_signals(
             encoders.load(),
             audio=sound,
@@ -155,7 +156,7 @@ class Talk(io.ComfyNode):
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         guider = NestedGuider(model, conditioning, default_guidance(config))
         schedule = Schedule(to_option(steps) or config.sampling.steps)
-        sampled = sample(guider, latent, seed, schedule)
-        shown = decode(vae, sampled["samples"])
-        trimmed = None if video.sound is None else convert.to_audio(video.sound)
-        return io.NodeOutput(shown, trimmed, fps, ui=warning)
+        latents = sample(guider, latent, seed, schedule)
+        images = decode(vae, latents["samples"])
+        sound_out = None if video.sound is None else convert.to_audio(video.sound)
+        return io.NodeOutput(images, sound_out, fps, ui=warning)

@@ -18,7 +18,7 @@ from ...actalker_core.text import check_text
 from ..common import convert, files, sockets
 from ..common.defaults import require_config, to_option
 from ..common.progress import Bar
-from ..face.portrait import WHOLE
+from ..face.portrait import WHOLE_IMAGE
 from .bridge.load import EncoderBox
 
 FIND = "find"
@@ -59,7 +59,7 @@ class ExpressionBank(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "face",
-                    options=[FIND, WHOLE],
+                    options=[FIND, WHOLE_IMAGE],
                     tooltip="find the largest face, or take each whole picture (drawn faces).",
                 ),
                 io.Combo.Input(
@@ -114,12 +114,12 @@ def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
 
 
 def _finder(face: str) -> FaceFinder:
-    check_choice("face", face, (FIND, WHOLE))
-    return WholePicture() if face == WHOLE else files.face_finder()
+    check_choice("face", face, (FIND, WHOLE_IMAGE))
+    return WholePicture() if face == WHOLE_IMAGE else files.open_face_finder()
 
 
 def _clip(folder: str) -> CLIPEncoder | None:
-    return None if folder == files.NONE else CLIPEncoder(files.model_path(folder))
+    return None if folder == files.NO_FILE else CLIPEncoder(files.model_path(folder))
 
 
 class BankOfSignal(io.ComfyNode):

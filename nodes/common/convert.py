@@ -20,7 +20,7 @@ from .video import file_behind
 
 log = logging.getLogger(__name__)
 
-MOST_CHANNELS = 64
+MAX_CHANNELS = 64
 """Of a sound; more are samples in the place of channels."""
 
 
@@ -36,11 +36,13 @@ class Frames:
     images: Tensor
     fps: float
 
-    def resample(self, fps: float, most: int | None = None) -> "Frames":
+    def resample(self, fps: float, max_frames: int | None = None) -> "Frames":
         """The frames that are shown at the times of another rate, at most so many."""
         FPS.check(fps)
         count = max(round(len(self.images) * fps / self.fps), 1)
-        times = torch.arange(min(count, most or count), dtype=torch.float64) * (self.fps / fps)
+        times = torch.arange(min(count, max_frames or count), dtype=torch.float64) * (
+            self.fps / fps
+        )
         index = (times + 1e-6).floor().long().clamp(max=len(self.images) - 1)
         return Frames(self.images[index], fps)
 
@@ -56,14 +58,14 @@ def from_image(images: Tensor) -> Tensor:
     Raises:
         InputError: another shape or type, or no picture.
     """
-    found = _numbers(images, "IMAGE", "(frames, H, W, 3)")
-    if found.ndim != 4 or found.shape[-1] not in (1, 3, 4) or not found.numel():
+    pixels = _numbers(images, "IMAGE", "(frames, H, W, 3)")
+    if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3, 4) or not pixels.numel():
         raise InputError(
             f"IMAGE: expected (frames, H, W, channels) with 1, 3 or 4 channels and at least one "
-            f"frame, got {tuple(found.shape)}. Connect the output of a loader, or convert to RGB."
+            f"frame, got {tuple(pixels.shape)}. Connect the output of a loader, or convert to RGB."
         )
-    found = found.movedim(-1, 1)[:, :3]
-    return found.expand(-1, 3, -1, -1) if found.shape[1] == 1 else found
+    pixels = pixels.movedim(-1, 1)[:, :3]
+    return pixels.expand(-1, 3, -1, -1) if pixels.shape[1] == 1 else pixels
 
 
 def _numbers(values: Any, what: str, expected: str) -> Tensor:
@@ -83,11 +85,11 @@ def _numbers(values: Any, what: str, expected: str) -> Tensor:
         raise InputError(
             f"{what}: expected numbers in 0…1, got {values.dtype}. Divide by the largest value."
         )
-    found = values.float()
-    if found.numel() and not torch.isfinite(found.sum(dtype=torch.float64)):
+    numbers = values.float()
+    if numbers.numel() and not torch.isfinite(numbers.sum(dtype=torch.float64)):
         log.warning("%s: has values that are not finite; they become 0 or 1.", what)
-        return found.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
-    return found
+        return numbers.nan_to_num(nan=0.0, posinf=1.0, neginf=0.0)
+    return numbers
 
 
 def to_image(frames: Tensor) -> Tensor:
@@ -96,7 +98,7 @@ def to_image(frames: Tensor) -> Tensor:
 
 
 def read_frames(
-    clip: Any, fps: float, wanted: float | None = None, most: int | None = None
+    clip: Any, fps: float, new_fps: float | None = None, max_frames: int | None = None
 ) -> Frames:
     """An IMAGE batch at a frame rate, or a VIDEO at its own.
 
@@ -112,15 +114,15 @@ def read_frames(
     """
     file = file_behind(clip)
     if file is not None:
-        rate = read_nominal_fps(file.source) if wanted is None else FPS.check(wanted)
-        shown = islice(VideoFrames(file.source, rate, file.start, file.seconds), most)
-        return Frames(torch.stack(list(shown)).float().div_(255), rate)
+        rate = read_nominal_fps(file.source) if new_fps is None else FPS.check(new_fps)
+        images = islice(VideoFrames(file.source, rate, file.start, file.seconds), max_frames)
+        return Frames(torch.stack(list(images)).float().div_(255), rate)
     if hasattr(clip, "get_components"):
         parts = clip.get_components()
-        given = Frames(from_image(parts.images), float(parts.frame_rate))
+        frames = Frames(from_image(parts.images), float(parts.frame_rate))
     else:
-        given = Frames(from_image(clip), FPS.check(fps))
-    return given if wanted is None else given.resample(wanted, most)
+        frames = Frames(from_image(clip), FPS.check(fps))
+    return frames if new_fps is None else frames.resample(new_fps, max_frames)
 
 
 def from_mask(mask: Tensor | None) -> Tensor | None:
@@ -131,14 +133,14 @@ def from_mask(mask: Tensor | None) -> Tensor | None:
     """
     if mask is None:
         return None
-    found = _numbers(mask, "MASK", "(masks, H, W)").clamp(0, 1)
-    found = found[None] if found.ndim == 2 else found
-    if found.ndim != 3 or not found.numel():
+    masks = _numbers(mask, "MASK", "(masks, H, W)").clamp(0, 1)
+    masks = masks[None] if masks.ndim == 2 else masks
+    if masks.ndim != 3 or not masks.numel():
         raise InputError(
-            f"MASK: expected (masks, H, W) with at least one mask, got {tuple(found.shape)}. "
+            f"MASK: expected (masks, H, W) with at least one mask, got {tuple(masks.shape)}. "
             "Convert an IMAGE by Image to Mask."
         )
-    return found[:, None]
+    return masks[:, None]
 
 
 def to_mask(mask: Tensor) -> Tensor:
@@ -146,7 +148,7 @@ def to_mask(mask: Tensor) -> Tensor:
     return mask[:, 0].float().cpu()
 
 
-def from_audio(sound: Any, where: str) -> Audio:
+def from_audio(sound: Any, name: str) -> Audio:
     """AUDIO, the first of a batch (b, c, t); (c, t) and (t,) are taken too.
 
     Raises:
@@ -159,41 +161,41 @@ def from_audio(sound: Any, where: str) -> Audio:
         samples = None
     if samples is None or not samples.numel():
         raise InputError(
-            f"{where}: expected AUDIO with at least one sample, got none. A video without sound "
+            f"{name}: expected AUDIO with at least one sample, got none. A video without sound "
             "gives such an output: connect Load Audio."
         )
-    return Audio(_samples(samples, where), _rate_hz(sound.get("sample_rate"), where))
+    return Audio(_samples(samples, name), _rate_hz(sound.get("sample_rate"), name))
 
 
-def _samples(given: Tensor, where: str) -> np.ndarray:
+def _samples(waveform: Tensor, name: str) -> np.ndarray:
     """(c, t) of the first of a batch."""
-    found = given[0] if given.ndim == 3 else given
-    found = found[None] if found.ndim == 1 else found
-    if found.ndim != 2 or found.shape[0] > MOST_CHANNELS:
+    samples = waveform[0] if waveform.ndim == 3 else waveform
+    samples = samples[None] if samples.ndim == 1 else samples
+    if samples.ndim != 2 or samples.shape[0] > MAX_CHANNELS:
         raise InputError(
-            f"{where}: expected AUDIO of (batch, channels, samples) with up to {MOST_CHANNELS} "
-            f"channels, got {tuple(given.shape)}. Connect Load Audio."
+            f"{name}: expected AUDIO of (batch, channels, samples) with up to {MAX_CHANNELS} "
+            f"channels, got {tuple(waveform.shape)}. Connect Load Audio."
         )
-    if found.is_floating_point():
-        return found.float().numpy()
-    if found.shape[0] == 1 or found.dtype == torch.bool or found.is_complex():
+    if samples.is_floating_point():
+        return samples.float().numpy()
+    if samples.shape[0] == 1 or samples.dtype == torch.bool or samples.is_complex():
         # Core's Get Video Components gives PCM so: all channels in one, which nothing tells apart.
         raise InputError(
-            f"{where}: expected AUDIO of floating-point samples in −1…1, got {found.dtype} in "
+            f"{name}: expected AUDIO of floating-point samples in −1…1, got {samples.dtype} in "
             "one channel, as ComfyUI gives the sound of a video with plain PCM, perhaps with all "
             "channels in one. Load the same file with Load Audio."
         )
-    return as_float(found.numpy())
+    return as_float(samples.numpy())
 
 
-def _rate_hz(given: Any, where: str) -> int:
+def _rate_hz(value: Any, name: str) -> int:
     try:
-        rate_hz = round(float(given))
+        rate_hz = round(float(value))
     except (TypeError, ValueError, OverflowError):
         rate_hz = 0
     if rate_hz <= 0:
         raise InputError(
-            f"{where}: expected AUDIO with a sample rate above 0, got {given!s:.80}. Connect Load "
+            f"{name}: expected AUDIO with a sample rate above 0, got {value!s:.80}. Connect Load "
             "Audio."
         )
     return rate_hz
@@ -204,42 +206,42 @@ def to_audio(sound: Audio) -> dict[str, Any]:
     return {"waveform": torch.from_numpy(sound.samples)[None], "sample_rate": sound.rate_hz}
 
 
-def from_curve(given: Any, where: str) -> Curve | DrawnCurve | None:
+def from_curve(source: Any, name: str) -> Curve | DrawnCurve | None:
     """A curve of this pack as it is; one of ComfyUI's Curve Editor (CURVE) as the core takes it.
 
     Raises:
         InputError: no points, or none that can be read.
     """
-    if given is None or isinstance(given, Curve):
-        return given
+    if source is None or isinstance(source, Curve):
+        return source
     try:
         from comfy_api.input import CurveInput  # older ComfyUI has neither this nor such an input
 
-        drawn = CurveInput.from_raw(given)
-        places = [number for point in drawn.points for number in point]
+        curve = CurveInput.from_raw(source)
+        coordinates = [number for point in curve.points for number in point]
     except (ImportError, TypeError, ValueError, KeyError) as error:
         raise InputError(
-            f"{where}: expected a CURVE of Curve Editor, got {type(given).__name__} that cannot be "
+            f"{name}: expected a CURVE of Curve Editor, got {type(source).__name__} that cannot be "
             "read as points. Connect Curve Editor, or Curve (ACTalker)."
         ) from error
-    if not places or not all(map(math.isfinite, places)):
+    if not coordinates or not all(map(math.isfinite, coordinates)):
         raise InputError(
-            f"{where}: expected a CURVE with at least one point, each of finite numbers, got "
-            f"{len(places) // 2} points. Draw the curve anew."
+            f"{name}: expected a CURVE with at least one point, each of finite numbers, got "
+            f"{len(coordinates) // 2} points. Draw the curve anew."
         )
-    return DrawnCurve(drawn.interp_array)
+    return DrawnCurve(curve.interp_array)
 
 
-def check_signal(given: DrivingSignal | None, kind: type[DrivingSignal], where: str) -> Any:
+def check_signal(signal: DrivingSignal | None, kind: type[DrivingSignal], name: str) -> Any:
     """A signal of the kind that an input reads, or None.
 
     Raises:
         InputError: another kind.
     """
-    if given is None or isinstance(given, kind):
-        return given
-    source = f" ({given.source})" if isinstance(given, DrivingSignal) else ""
+    if signal is None or isinstance(signal, kind):
+        return signal
+    source = f" ({signal.source})" if isinstance(signal, DrivingSignal) else ""
     raise InputError(
-        f"{where}: expected {kind.__name__}, got {type(given).__name__}{source}. "
+        f"{name}: expected {kind.__name__}, got {type(signal).__name__}{source}. "
         "Connect the output of the same name."
     )

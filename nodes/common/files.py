@@ -19,15 +19,15 @@ log = logging.getLogger(__name__)
 
 KIND = "actalker"
 CHECKPOINTS = {".safetensors"}
-NONE = "none"
+NO_FILE = "none"
 OUTPUT_MARK = " [output]"
 SIGNALS_FORMAT = format_name("signals")
 LANDMARKER = "face_landmarker.task"
-NUMBERED = "_00001_.safetensors"
+NUMBER_SUFFIX = "_00001_.safetensors"
 """What `get_save_image_path` lets a prefix be followed by."""
 Identity = tuple[int, int]
 """Device and number of a folder, by which it is known again whatever link leads there."""
-MOST_FOLDERS = 10_000
+MAX_FOLDERS = 10_000
 """Links to folders may multiply what is below them without end."""
 
 
@@ -35,8 +35,8 @@ def register_folder() -> None:
     """Add `models/actalker` beside what extra_model_paths.yaml may have named for it."""
     paths, extensions = folder_paths.folder_names_and_paths.get(KIND, ([], set()))
     usual = os.path.join(folder_paths.models_dir, KIND)
-    merged = [*paths, *([] if usual in paths else [usual])]
-    folder_paths.folder_names_and_paths[KIND] = (merged, set(extensions) | CHECKPOINTS)
+    all_paths = [*paths, *([] if usual in paths else [usual])]
+    folder_paths.folder_names_and_paths[KIND] = (all_paths, set(extensions) | CHECKPOINTS)
 
 
 def list_checkpoints() -> list[str]:
@@ -46,14 +46,14 @@ def list_checkpoints() -> list[str]:
 
 def list_folders() -> list[str]:
     """Folders within `models/actalker`: releases to convert, CLIP models."""
-    return [NONE, *_list_names(lambda path: path.is_dir())]
+    return [NO_FILE, *_list_names(lambda path: path.is_dir())]
 
 
-def _list_names(wanted: Callable[[Path], bool]) -> list[str]:
-    found = []
+def _list_names(is_listed: Callable[[Path], bool]) -> list[str]:
+    names = []
     for root in map(Path, folder_paths.get_folder_paths(KIND)):
-        found += [name for name in _names_below(root) if wanted(root / name)]
-    return list(dict.fromkeys(found))
+        names += [name for name in _names_below(root) if is_listed(root / name)]
+    return list(dict.fromkeys(names))
 
 
 def _names_below(root: Path) -> list[str]:
@@ -62,21 +62,21 @@ def _names_below(root: Path) -> list[str]:
     Links are followed, as ComfyUI does it: people keep models on other disks. A folder is not
     entered again below itself.
     """
-    found, entered = [], 0
+    names, folder_count = [], 0
     pending: list[tuple[str, tuple[Identity | None, ...]]] = [("", (_identity(root),))]
-    while pending and entered < MOST_FOLDERS:
-        (folder, above), entered = pending.pop(), entered + 1
+    while pending and folder_count < MAX_FOLDERS:
+        (folder, ancestors), folder_count = pending.pop(), folder_count + 1
         for entry in filter(is_plain_name, _entries(root / folder)):
             path = root / folder / entry
             is_folder = os.path.isdir(path)
             if is_folder or os.path.isfile(path):
-                found.append(folder + entry)
-            which = _identity(path) if is_folder else None
-            if which is not None and which not in above:
-                pending.append((f"{folder}{entry}/", (*above, which)))
+                names.append(folder + entry)
+            identity = _identity(path) if is_folder else None
+            if identity is not None and identity not in ancestors:
+                pending.append((f"{folder}{entry}/", (*ancestors, identity)))
     if pending:
-        log.warning("%s: not all of its %d folders and more are listed.", root, entered)
-    return sorted(found, key=lambda name: name.split("/"))
+        log.warning("%s: not all of its %d folders and more are listed.", root, folder_count)
+    return sorted(names, key=lambda name: name.split("/"))
 
 
 def _entries(folder: Path) -> list[str]:
@@ -89,10 +89,10 @@ def _entries(folder: Path) -> list[str]:
 def _identity(folder: Path) -> Identity | None:
     """Which folder it is, whatever it is called; None if it is gone."""
     try:
-        found = folder.stat()
+        stat = folder.stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return stat.st_dev, stat.st_ino
 
 
 def _is(path: Path, kind: str) -> bool:
@@ -127,8 +127,8 @@ def new_model_path(name: str) -> Path:
             f"File name: expected a name without folders, got {quote(name)}. Change it."
         )
     root = Path(folder_paths.get_folder_paths(KIND)[-1])
-    whole = name if name.endswith(".safetensors") else f"{name}.safetensors"
-    return root.joinpath(*split_name("File name", whole, FORBIDDEN_IN_NEW_NAMES))
+    file_name = name if name.endswith(".safetensors") else f"{name}.safetensors"
+    return root.joinpath(*split_name("File name", file_name, FORBIDDEN_IN_NEW_NAMES))
 
 
 def list_signals() -> list[str]:
@@ -139,7 +139,7 @@ def list_signals() -> list[str]:
         for mark, folder in inside.items()
         for name in _names_below(Path(folder))
         if _is(Path(folder, name), SIGNALS_FORMAT)
-    ] or [NONE]
+    ] or [NO_FILE]
 
 
 def signals_path(name: str) -> Path:
@@ -149,14 +149,14 @@ def signals_path(name: str) -> Path:
         MediaError: no such file there.
         InputError: no name, or one that leaves the folder.
     """
-    marked = isinstance(name, str) and name.endswith(OUTPUT_MARK)
-    root = _output() if marked else folder_paths.get_input_directory()
-    where = "output" if marked else "input"
-    bare = name.removesuffix(OUTPUT_MARK) if marked else name
-    path = _find_below(Path(root), split_name(f"Signals of the {where} folder", bare))
+    is_output = isinstance(name, str) and name.endswith(OUTPUT_MARK)
+    root = _output() if is_output else folder_paths.get_input_directory()
+    folder = "output" if is_output else "input"
+    plain_name = name.removesuffix(OUTPUT_MARK) if is_output else name
+    path = _find_below(Path(root), split_name(f"Signals of the {folder} folder", plain_name))
     if path is None or path.suffix != ".safetensors":
         raise MediaError(
-            f"{quote(name)}: expected a .safetensors in ComfyUI's {where} folder. Choose one of "
+            f"{quote(name)}: expected a .safetensors in ComfyUI's {folder} folder. Choose one of "
             "the list; Save Signals writes them."
         )
     return path
@@ -168,7 +168,7 @@ def new_signals_path(prefix: str) -> Path:
     Raises:
         InputError: a name that some system refuses, or one that leaves the folder.
     """
-    split_name("Prefix in the output folder", _followed(prefix), FORBIDDEN_IN_NEW_NAMES)
+    split_name("Prefix in the output folder", _with_number(prefix), FORBIDDEN_IN_NEW_NAMES)
     folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, _output())
     while (path := Path(folder, f"{name}_{counter:05}_.safetensors")).exists():
         counter += 1
@@ -179,8 +179,8 @@ def _output() -> str:
     return folder_paths.get_output_directory()
 
 
-def _followed(prefix: object) -> object:
-    return f"{prefix}{NUMBERED}" if isinstance(prefix, str) else prefix
+def _with_number(prefix: object) -> object:
+    return f"{prefix}{NUMBER_SUFFIX}" if isinstance(prefix, str) else prefix
 
 
 def _find_below(root: Path, parts: Sequence[str]) -> Path | None:
@@ -189,21 +189,21 @@ def _find_below(root: Path, parts: Sequence[str]) -> Path | None:
     return path if os.path.isfile(path) or os.path.isdir(path) else None
 
 
-def changed_at(path: Path) -> str:
+def read_stamp(path: Path) -> str:
     """Tells whether a file was replaced."""
     stat = path.stat()
     return f"{stat.st_mtime_ns}:{stat.st_size}"
 
 
-def face_finder() -> FaceFinder:
+def open_face_finder() -> FaceFinder:
     """What finds faces: MediaPipe's landmarker in `models/actalker`, else what OpenCV has."""
     roots = [Path(root) for root in folder_paths.get_folder_paths(KIND)]
-    there = [root / LANDMARKER for root in roots if (root / LANDMARKER).is_file()]
-    if there:
-        return _finder_at(there[0], changed_at(there[0]))
+    candidates = [root / LANDMARKER for root in roots if (root / LANDMARKER).is_file()]
+    if candidates:
+        return _open_finder_at(candidates[0], read_stamp(candidates[0]))
     return open_finder(default=roots[-1] / LANDMARKER)
 
 
 @lru_cache(maxsize=1)
-def _finder_at(path: Path, changed: str) -> FaceFinder:
+def _open_finder_at(path: Path, stamp: str) -> FaceFinder:
     return open_finder(path)

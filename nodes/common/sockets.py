@@ -54,12 +54,12 @@ def schema(
     """
     for output in outputs:
         output.display_name = output.id  # ComfyUI would show its type
-    unknown = set(advanced) - {one.id for one in inputs}
+    unknown = set(advanced) - {socket.id for socket in inputs}
     if unknown:
         raise ValueError(f"{name}: expected ids of its inputs as advanced, got {sorted(unknown)}.")
-    for one in inputs:
-        one.advanced = one.id in advanced or None
-    made = io.Schema(
+    for socket in inputs:
+        socket.advanced = socket.id in advanced or None
+    node_schema = io.Schema(
         node_id=f"ACTalker_{name.replace(' ', '')}",
         display_name=f"{name} (ACTalker)",
         category=f"ACTalker/{category}",
@@ -68,8 +68,8 @@ def schema(
         outputs=list(outputs),
         **more,
     )
-    made.search_aliases, made.essentials_category = list(aliases), essentials
-    return made
+    node_schema.search_aliases, node_schema.essentials_category = list(aliases), essentials
+    return node_schema
 
 
 def curve_input(id: str, tooltip: str) -> Any:
@@ -145,10 +145,10 @@ def driving_fps_input() -> io.Float.Input:
 
 
 def fraction_input(
-    id: str, default: float, least: float, most: float, tooltip: str, step: float = 0.01
+    id: str, default: float, minimum: float, maximum: float, tooltip: str, step: float = 0.01
 ) -> io.Float.Input:
     """A number with two decimals."""
-    return io.Float.Input(id, default=default, min=least, max=most, step=step, tooltip=tooltip)
+    return io.Float.Input(id, default=default, min=minimum, max=maximum, step=step, tooltip=tooltip)
 
 
 def noise_inputs() -> list[Any]:

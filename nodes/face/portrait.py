@@ -18,29 +18,29 @@ from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
 from ..common.defaults import ModelOwner, face_enlarged, require_config, to_option
-from ..common.files import face_finder
+from ..common.files import open_face_finder
 from ..common.node_text import warn
 from ..common.progress import Bar
 
-INDEX, WHOLE = "index", "whole picture"
-FACE_CHOICES = (*ORDERS, INDEX, WHOLE)
+INDEX, WHOLE_IMAGE = "index", "whole picture"
+FACE_CHOICES = (*ORDERS, INDEX, WHOLE_IMAGE)
 PASTED_AT_ONCE = 8
 
 
-WHICH = (
+FACE_TOOLTIP = (
     "Which face, if there are several. whole picture takes the picture as it is, for drawn faces "
     "that nothing finds."
 )
 
 
-def face_inputs(which: str = WHICH) -> list[Any]:
+def face_inputs(tooltip: str = FACE_TOOLTIP) -> list[Any]:
     """Which face is meant."""
     return [
         io.Combo.Input(
             "face",
             options=list(FACE_CHOICES),
             default=ORDERS[0],
-            tooltip=which,
+            tooltip=tooltip,
         ),
         io.Int.Input(
             "face_index", default=0, min=0, max=99, tooltip="For index: counted from the left."
@@ -128,19 +128,19 @@ class PreparePortrait(io.ComfyNode):
             side_px = config.sampling.short_side_px
         warnings = [] if encoders is None else list_warnings(encoders.config, short_side_px=side_px)
         picture = convert.first_image(image)
-        given = manual_face(picture, face, face_mask, face_box)
-        faces = face_finder().find(picture) if given is None else [given]
+        manual = manual_face(picture, face, face_mask, face_box)
+        faces = open_face_finder().find(picture) if manual is None else [manual]
         size = (int(picture.shape[1]), int(picture.shape[2]))
-        chosen = given or choose_face(faces, face_choice(face, face_index), size, "picture")
+        portrait_face = manual or choose_face(faces, face_choice(face, face_index), size, "picture")
         portrait = prepare_portrait(
-            picture, chosen, side_px, expand=expand or None, aspect=aspect or None
+            picture, portrait_face, side_px, expand=expand or None, aspect=aspect or None
         )
         region = regions.draw_region(
             "face", portrait.face, portrait.height, portrait.width, face_enlarged(encoders)
         )
-        shown = convert.to_image(portrait.image[None])
+        preview = convert.to_image(portrait.image[None])
         return io.NodeOutput(
-            portrait, shown, convert.to_mask(region), len(faces), ui=warn(cls, warnings)
+            portrait, preview, convert.to_mask(region), len(faces), ui=warn(cls, warnings)
         )
 
 
@@ -150,8 +150,8 @@ def find_portrait_face(picture: Tensor, face: str, index: int) -> Face:
     Raises:
         FaceError: none is found. InputError: an unknown choice.
     """
-    given = manual_face(picture, face, None, "")
-    return given or find_face(face_finder(), picture, face_choice(face, index), "picture")
+    manual = manual_face(picture, face, None, "")
+    return manual or find_face(open_face_finder(), picture, face_choice(face, index), "picture")
 
 
 def face_choice(face: str, index: int) -> str:
@@ -167,18 +167,18 @@ def manual_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Fa
     """
     check_choice("face", face, FACE_CHOICES)
     size = (int(picture.shape[1]), int(picture.shape[2]))
-    given = manual_box(size, mask, box)
-    if given is not None:
-        return face_in_box(picture, given, optional_face_finder())
-    return Face(image_box(size[1], size[0]), confidence=1.0) if face == WHOLE else None
+    manual = manual_box(size, mask, box)
+    if manual is not None:
+        return face_in_box(picture, manual, optional_face_finder())
+    return Face(image_box(size[1], size[0]), confidence=1.0) if face == WHOLE_IMAGE else None
 
 
 def manual_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
     """A box drawn as a mask (n, h, w), or written by hand."""
     if check_text("Face box", box).strip():
         return check_box(_numbers(box), size[1], size[0], "picture")
-    drawn = convert.from_mask(mask)
-    return None if drawn is None else box_of_mask(drawn[0, 0], size)
+    mask_pixels = convert.from_mask(mask)
+    return None if mask_pixels is None else box_of_mask(mask_pixels[0, 0], size)
 
 
 def _numbers(text: str) -> Box:
@@ -193,7 +193,7 @@ def _numbers(text: str) -> Box:
 def optional_face_finder() -> FaceFinder | None:
     """What finds faces, where boxes can do without."""
     try:
-        return face_finder()
+        return open_face_finder()
     except FaceError:
         return None
 
@@ -238,12 +238,12 @@ class PasteBack(io.ComfyNode):
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
         """Frames into the first image of (n, h, w, c), where the mask (n, h, w) lets them."""
-        clip, drawn = convert.read_frames(frames, fps=1.0).images, convert.from_mask(mask)
-        bar, found, done = Bar(len(clip)), [], 0
+        clip, mask_pixels = convert.read_frames(frames, fps=1.0).images, convert.from_mask(mask)
+        bar, images, done = Bar(len(clip)), [], 0
         chunks = iter(clip.split(PASTED_AT_ONCE))
         picture = convert.first_image(original)
-        for pasted in paste_back(chunks, picture, portrait.crop, feather_px, drawn):
-            found.append(convert.to_image(pasted))
-            done += len(pasted)
+        for chunk in paste_back(chunks, picture, portrait.crop, feather_px, mask_pixels):
+            images.append(convert.to_image(chunk))
+            done += len(chunk)
             bar.count(done)
-        return io.NodeOutput(torch.cat(found))
+        return io.NodeOutput(torch.cat(images))

@@ -15,8 +15,8 @@ from ...actalker_core.text import check_text
 from ..common import convert, sockets
 from ..common.defaults import ModelOwner, face_enlarged
 
-BOTH, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
-SIGNALS = (BOTH, AUDIO_ONLY, EXPRESSION_ONLY)
+BOTH_SIGNALS, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
+SIGNALS = (BOTH_SIGNALS, AUDIO_ONLY, EXPRESSION_ONLY)
 
 
 class RegionMasks(io.ComfyNode):
@@ -110,7 +110,7 @@ class RegionMasks(io.ComfyNode):
         check_choice("signals", signals, SIGNALS)
         factor = face_enlarged(encoders)
         faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)
-        styled = regions.draw_style_masks(
+        style_masks = regions.draw_style_masks(
             style,
             faces,
             portrait.height,
@@ -119,11 +119,11 @@ class RegionMasks(io.ComfyNode):
             with_expression=signals != AUDIO_ONLY,
             face_enlarged=factor,
         )
-        written = (audio_region, expression_region)
-        drawn = (own_audio_mask, own_expression_mask)
+        texts = (audio_region, expression_region)
+        hand_masks = (own_audio_mask, own_expression_mask)
         audio, expression = (
-            _region(portrait, faces, mask, text, own, grow_px, factor)
-            for mask, text, own in zip(styled, written, drawn, strict=True)
+            _region(portrait, faces, mask, text, hand_mask, grow_px, factor)
+            for mask, text, hand_mask in zip(style_masks, texts, hand_masks, strict=True)
         )
         if len(audio) != len(expression) and 1 not in (len(audio), len(expression)):
             raise InputError(
@@ -138,15 +138,15 @@ class RegionMasks(io.ComfyNode):
 def _region(
     portrait: Portrait,
     faces: Face | Sequence[Face],
-    styled: Tensor,
-    written: str,
-    own: Tensor | None,
+    style_mask: Tensor,
+    text: str,
+    hand_mask: Tensor | None,
     grow_px: int,
     factor: float,
 ) -> Tensor:
-    drawn = convert.from_mask(own)
-    if drawn is not None:
-        return resize_mask(drawn, portrait.crop)
-    if check_text("Region", written).strip():
-        styled = regions.draw_region(written, faces, portrait.height, portrait.width, factor)
-    return regions.grow_mask(styled, grow_px)
+    mask = convert.from_mask(hand_mask)
+    if mask is not None:
+        return resize_mask(mask, portrait.crop)
+    if check_text("Region", text).strip():
+        style_mask = regions.draw_region(text, faces, portrait.height, portrait.width, factor)
+    return regions.grow_mask(style_mask, grow_px)

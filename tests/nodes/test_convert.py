@@ -445,7 +445,7 @@ def test_new_signals_never_replace_others(files: Any, comfy: Comfy) -> None:
 def test_a_replaced_file_is_told(files: Any, tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.write_bytes(b"1")
-    before = files.changed_at(file)
-    assert files.changed_at(file) == before
+    before = files.read_stamp(file)
+    assert files.read_stamp(file) == before
     file.write_bytes(b"22")
-    assert files.changed_at(file) != before
+    assert files.read_stamp(file) != before

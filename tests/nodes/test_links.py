@@ -77,11 +77,11 @@ def test_a_linked_landmarker_is_found(
     (disk / "task").write_bytes(b"x")
     (models / "face_landmarker.task").symlink_to(disk / "task")
     files, opened = comfy.node_module("common.files"), []
-    files._finder_at.cache_clear()
+    files._open_finder_at.cache_clear()
     monkeypatch.setattr(files, "open_finder", lambda path=None, **_: opened.append(path))
-    files.face_finder()
+    files.open_face_finder()
     assert opened == [models / "face_landmarker.task"]
-    files._finder_at.cache_clear()
+    files._open_finder_at.cache_clear()
 
 
 def refused(comfy: Comfy, name: str) -> str:
@@ -114,7 +114,7 @@ def test_links_that_multiply_end_soon(
     comfy: Comfy, models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Twelve folders with two links each to the next would be listed 2**12 times."""
-    monkeypatch.setattr(comfy.node_module("common.files"), "MOST_FOLDERS", 500)
+    monkeypatch.setattr(comfy.node_module("common.files"), "MAX_FOLDERS", 500)
     for i in range(12):
         (models / f"m{i}").mkdir()
         for side in ("l", "r"):

@@ -29,7 +29,7 @@ DTYPES = {
     "fp32": torch.float32,
     "fp8_e4m3fn": torch.float8_e4m3fn,
 }
-SUPPORTED = [torch.float16, torch.bfloat16, torch.float32]
+COMPUTE_DTYPES = [torch.float16, torch.bfloat16, torch.float32]
 
 
 class EncoderBox:
@@ -67,11 +67,11 @@ def load_model(
     """
     check_choice("dtype", dtype, ("auto", *DTYPES))
     check_choice("scan_backend", scan, CHOICES)
-    model, stored, cast = _read(name, dtype, scan)
+    model, weight_dtype, compute_dtype = _read(name, dtype, scan)
     unet, vae = model.unet, model.vae
     del model.unet, model.vae
     patcher, decoder = (
-        make_patcher(model.config, unet, stored, cast),
+        make_patcher(model.config, unet, weight_dtype, compute_dtype),
         TemporalVAE(vae, model.config),
     )
     # With these newer ComfyUI makes another MODEL or VAE for another GPU, or a MODEL that it does
@@ -85,8 +85,10 @@ def load_denoiser(
     name: str, dtype: str, scan: str, disable_dynamic: bool = False
 ) -> comfy.model_patcher.ModelPatcher:
     """The MODEL of `load_model` anew; its last argument is ComfyUI's."""
-    model, stored, cast = _read(name, dtype, scan)
-    return make_patcher(model.config, model.unet, stored, cast, dynamic=not disable_dynamic)
+    model, weight_dtype, compute_dtype = _read(name, dtype, scan)
+    return make_patcher(
+        model.config, model.unet, weight_dtype, compute_dtype, dynamic=not disable_dynamic
+    )
 
 
 def load_autoencoder(
@@ -99,17 +101,19 @@ def load_autoencoder(
 
 def _read(name: str, dtype: str, scan: str) -> tuple[ACTalker, torch.dtype, torch.dtype | None]:
     """A checkpoint, and what its denoiser's weights are stored in and compute in."""
-    own = name == BUILT_IN
-    path = BUILT_IN_PATH if own else model_path(name)
-    stored, cast = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
+    is_built_in = name == BUILT_IN
+    path = BUILT_IN_PATH if is_built_in else model_path(name)
+    weight_dtype, compute_dtype = _types(summarize(path).parameters["unet"], DTYPES.get(dtype))
     layers: Any = Layers  # whose layers are ComfyUI's, of which no types are known
-    model = (load_built_in if own else partial(load, path))(dtype=stored, ops=layers)
+    model = (load_built_in if is_built_in else partial(load, path))(dtype=weight_dtype, ops=layers)
     use_scan_backend(model, scan)
-    return model, stored, cast
+    return model, weight_dtype, compute_dtype
 
 
-def _types(numbers: int, wanted: torch.dtype | None) -> tuple[torch.dtype, torch.dtype | None]:
+def _types(numbers: int, dtype: torch.dtype | None) -> tuple[torch.dtype, torch.dtype | None]:
     """What the weights are stored in, and what they compute in if that is another type."""
     manage = comfy.model_management
-    stored = wanted or manage.unet_dtype(model_params=numbers, supported_dtypes=SUPPORTED)
-    return stored, manage.unet_manual_cast(stored, manage.get_torch_device(), SUPPORTED)
+    weight_dtype = dtype or manage.unet_dtype(model_params=numbers, supported_dtypes=COMPUTE_DTYPES)
+    return weight_dtype, manage.unet_manual_cast(
+        weight_dtype, manage.get_torch_device(), COMPUTE_DTYPES
+    )

@@ -139,18 +139,18 @@ class CondPassInput(comfy.conds.CONDConstant):
         super().__init__(cond)
         self.sizes = sizes
 
-    def process_cond(self, batch_size: int, **unused: object) -> "CondPassInput":
+    def process_cond(self, batch_size: int, **options: object) -> "CondPassInput":
         """The same for so many frames: all of the clip, or those of a window."""
         _, window, *shares = self.sizes
         return CondPassInput(self.cond, [batch_size, min(batch_size, window), *shares])
 
-    def can_concat(self, other: "CondPassInput") -> bool:
+    def can_concat(self, neighbour: "CondPassInput") -> bool:
         """Passes over the same clip may share a batch."""
-        return self.cond.conditioning is other.cond.conditioning
+        return self.cond.conditioning is neighbour.cond.conditioning
 
-    def concat(self, others: Sequence["CondPassInput"]) -> PassInput:
+    def concat(self, neighbours: Sequence["CondPassInput"]) -> PassInput:
         """In the order of the batch."""
-        passes = sum((other.cond.passes for other in others), self.cond.passes)
+        passes = sum((neighbour.cond.passes for neighbour in neighbours), self.cond.passes)
         return replace(self.cond, passes=passes)
 
     def size(self) -> list[float]:
@@ -173,7 +173,7 @@ class WindowedUNet(nn.Module):
         control: object = None,
         transformer_options: dict[str, Any] | None = None,
         pass_input: PassInput | None = None,
-        **unused: object,
+        **_: object,
     ) -> Tensor:
         """(p f) 4 h w latents, the same for each pass -> v of the same shape.
 

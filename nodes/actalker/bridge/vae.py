@@ -51,7 +51,7 @@ class TemporalNetwork(nn.Module):
         """(n, 3, H, W) in −1…1 -> (n, 4, H/8, W/8): the most likely latent."""
         return self.network.encode(pixels)
 
-    def decode(self, latents: Tensor, **unused: object) -> Tensor:
+    def decode(self, latents: Tensor, **_: object) -> Tensor:
         """(f, 4, h, w) frames that belong together -> (f, 3, 8h, 8w)."""
         return self.network.decode(latents, latents.shape[0])
 
@@ -94,20 +94,22 @@ class TemporalVAE(comfy.sd.VAE):
                 f"LATENT: expected (frames, {channels}, height, width), all of 1 or more, got "
                 f"{tuple(samples.shape)}. Connect the latent of Sampler (ACTalker)."
             )
-        one = self.memory_used_decode(samples.shape, self.vae_dtype)
+        frame_bytes = self.memory_used_decode(samples.shape, self.vae_dtype)
         comfy.model_management.load_models_gpu(
-            [self.patcher], memory_required=one * min(frames, len(samples)), force_full_load=True
+            [self.patcher],
+            memory_required=frame_bytes * min(frames, len(samples)),
+            force_full_load=True,
         )
         first = 1
         for chunk in samples.split(frames):
-            found = self.first_stage_model.decode(chunk.to(self.device, self.vae_dtype))
-            check_decoded(found, first)
+            frames_out = self.first_stage_model.decode(chunk.to(self.device, self.vae_dtype))
+            check_decoded(frames_out, first)
             first += len(chunk)
-            yield self.process_output(found.to(self.output_device).float()).movedim(1, -1)
+            yield self.process_output(frames_out.to(self.output_device).float()).movedim(1, -1)
 
 
-def _bytes(pixels: int, dtype: torch.dtype, each: float) -> float:
-    return pixels * each * comfy.model_management.dtype_size(dtype)
+def _bytes(pixels: int, dtype: torch.dtype, bytes_per_pixel: float) -> float:
+    return pixels * bytes_per_pixel * comfy.model_management.dtype_size(dtype)
 
 
 def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = None) -> Tensor:
@@ -132,9 +134,9 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = No
         if isinstance(vae, TemporalVAE)
         else map(vae.decode, samples.split(frames_per_chunk))
     )
-    bar, found, done = Bar(len(samples)), [], 0
+    bar, frames_out, done = Bar(len(samples)), [], 0
     for chunk in chunks:
-        found.append(check_decoded(chunk, done + 1))
+        frames_out.append(check_decoded(chunk, done + 1))
         done += len(chunk)
         bar.count(done)
-    return torch.cat(found)
+    return torch.cat(frames_out)

@@ -36,7 +36,7 @@ def test_a_finder_that_finds_nothing_says_so(
             return None
 
     for name in ("face.portrait", "actalker.encode", "common.files"):
-        monkeypatch.setattr(comfy.node_module(name), "face_finder", Blind)
+        monkeypatch.setattr(comfy.node_module(name), "open_face_finder", Blind)
     for node in ("PreparePortrait", "EncodeMotion", "Talk", "ExpressionBank"):
         face = "find" if node == "ExpressionBank" else "largest"
         assert "face" in read_refusal(comfy, node, **(usable[node] | {"face": face}))
