@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy, image, speech
-from helpers.tiny import tiny_config
+from helpers.tiny_config import tiny_config
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy
-from helpers.tiny import tiny_config
+from helpers.tiny_config import tiny_config
 from torch import Tensor
 
 STEPS, SEED = 2, 3
