@@ -40,7 +40,7 @@ class Conditioning(io.ComfyNode):
                 io.Mask.Input(
                     "audio_mask",
                     optional=True,
-                    tooltip="Where the audio acts: Region Masks or any MASK over picture or "
+                    tooltip="Where the audio acts: Region Masks or any MASK over image or "
                     "portrait; one, or one per frame. Without one: paper.",
                 ),
                 io.Mask.Input(

@@ -7,7 +7,7 @@ from ...actalker_core.errors import check_choice
 from ...actalker_core.synthetic import demo
 from ..common import convert, sockets
 
-MOST_PEOPLE = 9999
+MAX_PERSON = 9999
 MOVEMENTS = {"head and face": (True, True), "head": (True, False), "face": (False, True)}
 
 
@@ -32,7 +32,7 @@ class DemoMedia(io.ComfyNode):
                     "person",
                     default=0,
                     min=0,
-                    max=MOST_PEOPLE,
+                    max=MAX_PERSON,
                     tooltip="Another number draws somebody else, who says something else.",
                 ),
             ],

@@ -69,7 +69,7 @@ class EncodeAudio(io.ComfyNode):
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Audio.Input("audio", tooltip="Speech of any rate; channels are mixed."),
                 sockets.fraction_input(
-                    "max_seconds", 0.0, 0.0, 36000.0, "Hear only so much. 0 hears all.", 0.1
+                    "max_seconds", 0.0, 0.0, 36000.0, "Encode only so much. 0 encodes all.", 0.1
                 ),
                 io.Combo.Input(
                     "cut",
@@ -141,7 +141,7 @@ class EncodeMotion(io.ComfyNode):
                     default=0,
                     min=0,
                     max=limits.FRAMES.maximum,
-                    tooltip="Watch at most so many frames, counted at signal_fps. 0 watches all.",
+                    tooltip="Encode at most so many frames, counted at signal_fps. 0 encodes all.",
                 ),
                 io.Mask.Input(
                     "face_mask",

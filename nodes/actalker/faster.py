@@ -33,7 +33,7 @@ class Faster(io.ComfyNode):
                     max=ALWAYS,
                     step=0.1,
                     tooltip="No guidance above this noise level: the first steps run one pass. "
-                    "100 is typical for the released model, 20 for the built-in one; 1000 is off.",
+                    "A seventh to a half of the model's highest is typical; 1000 is off.",
                 ),
                 io.Float.Input(
                     "guide_to_sigma",

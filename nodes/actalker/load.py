@@ -48,7 +48,7 @@ class LoadModel(io.ComfyNode):
                     options=list(CHOICES),
                     default="auto",
                     tooltip="How Mamba's scan runs. auto takes the fastest that is there; all give "
-                    "the same pictures.",
+                    "the same images.",
                 ),
             ],
             [

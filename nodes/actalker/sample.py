@@ -51,7 +51,7 @@ def scale_inputs() -> list[Any]:
         sockets.own_input(
             f"{name}_scale_{end}",
             limits.GUIDANCE,
-            f"{effect}, at the {end} of sampling. 1 does not amplify.",
+            f"{effect}, at the {end} of sampling. 1 is off.",
             0.1,
             meaning=meaning,
         )

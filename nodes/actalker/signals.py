@@ -217,7 +217,7 @@ class LoadSignals(io.ComfyNode):
 
 
 class SignalMonitor(io.ComfyNode):
-    """All that drives a clip -> one picture."""
+    """All that drives a clip -> one image."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -277,7 +277,7 @@ class SignalMonitor(io.ComfyNode):
         )
         pose = video.signals.pose
         rotation = None if pose is None else pose.sample(video.frames, video.fps).rotation_degrees
-        picture = draw_monitor(
+        monitor_image = draw_monitor(
             MonitorRows(
                 frames=video.frames,
                 fps=video.fps,
@@ -289,4 +289,4 @@ class SignalMonitor(io.ComfyNode):
                 track=face_track,
             )
         )
-        return io.NodeOutput(convert.to_image(picture[None]))
+        return io.NodeOutput(convert.to_image(monitor_image[None]))

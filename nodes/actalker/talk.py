@@ -41,7 +41,7 @@ class Talk(io.ComfyNode):
                 io.Model.Input("model", tooltip="Of Load Model or Windows."),
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Vae.Input("vae", tooltip="Of Load Model."),
-                io.Image.Input("portrait_image", tooltip="The picture to animate."),
+                io.Image.Input("portrait_image", tooltip="The image to animate."),
                 *sockets.noise_inputs(),
                 sockets.short_side_input("Shorter side of the video, in steps of 64."),
                 io.Int.Input(

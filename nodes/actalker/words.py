@@ -25,7 +25,7 @@ FIND = "find"
 MATCHES = ("words", "CLIP", "blendshapes")
 
 
-class WholePicture:
+class WholeImageFinder:
     """Takes every image for one face."""
 
     def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
@@ -39,14 +39,14 @@ class WholePicture:
 
 
 class ExpressionBank(io.ComfyNode):
-    """Pictures of faces -> a bank of expressions."""
+    """Images of faces -> a bank of expressions."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
             "Expression Bank",
             "words",
-            "Reference expressions that words choose from: a batch of face pictures.",
+            "Reference expressions that words choose from: a batch of face images.",
             [
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Image.Input("images", tooltip="One face in each."),
@@ -54,19 +54,20 @@ class ExpressionBank(io.ComfyNode):
                     "captions",
                     default="",
                     multiline=True,
-                    tooltip="What each picture expresses, one line per picture. May be empty if "
+                    tooltip="What each image expresses, one line per image. May be empty if "
                     "CLIP or blendshapes match.",
                 ),
                 io.Combo.Input(
                     "face",
                     options=[FIND, WHOLE_IMAGE],
-                    tooltip="find the largest face, or take each whole picture (drawn faces).",
+                    tooltip="find the largest face; whole picture takes all of each image, for "
+                    "drawn faces.",
                 ),
                 io.Combo.Input(
                     "clip_folder",
                     options=files.list_folders(),
                     tooltip="A CLIP model of transformers below models/actalker, so that any text "
-                    "can be matched to the pictures. none does without.",
+                    "can be matched to the images. none does without.",
                 ),
             ],
             [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
@@ -79,11 +80,11 @@ class ExpressionBank(io.ComfyNode):
         cls, encoders: EncoderBox, images: Tensor, captions: str, face: str, clip_folder: str
     ) -> io.NodeOutput:
         """A reference for each image of (n, h, w, c)."""
-        pictures = convert.from_image(images)
-        bar = Bar(len(pictures))
+        pixels = convert.from_image(images)
+        bar = Bar(len(pixels))
         encoder = encoders.load().expression_encoder
         bank = build_bank(
-            _references(pictures, captions),
+            _references(pixels, captions),
             lambda images, boxes: encode_expression(encoder, images, boxes, rate_hz=1.0).features,
             _finder(face),
             _clip(clip_folder),
@@ -92,30 +93,30 @@ class ExpressionBank(io.ComfyNode):
         return io.NodeOutput(bank)
 
 
-def _references(pictures: Tensor, captions: str) -> Iterator[Reference]:
+def _references(images: Tensor, captions: str) -> Iterator[Reference]:
     captions = check_text("Captions", captions)
     lines = [line.strip() for line in captions.strip().splitlines()]
-    if lines and len(lines) != len(pictures):
+    if lines and len(lines) != len(images):
         raise InputError(
-            f"Expression Bank: expected {len(pictures)} captions, one line per picture, got "
+            f"Expression Bank: expected {len(images)} captions, one line per image, got "
             f"{len(lines)}. Add or remove lines, or leave all out."
         )
     blank = [str(i) for i, line in enumerate(lines, start=1) if not line]
     if blank:
         raise InputError(
             f"Expression Bank: expected a caption in each line, got none in {', '.join(blank)}. "
-            "Caption all pictures, or none."
+            "Caption all images, or none."
         )
-    names = lines or [f"picture {i}" for i in range(len(pictures))]
+    names = lines or [f"image {i}" for i in range(len(images))]
     return (
-        Reference(name, picture, name if lines else "")
-        for name, picture in zip(names, pictures, strict=True)
+        Reference(name, image, name if lines else "")
+        for name, image in zip(names, images, strict=True)
     )
 
 
 def _finder(face: str) -> FaceFinder:
     check_choice("face", face, (FIND, WHOLE_IMAGE))
-    return WholePicture() if face == WHOLE_IMAGE else files.open_face_finder()
+    return WholeImageFinder() if face == WHOLE_IMAGE else files.open_face_finder()
 
 
 def _clip(folder: str) -> CLIPEncoder | None:

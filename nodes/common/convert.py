@@ -56,7 +56,7 @@ def from_image(images: Tensor) -> Tensor:
     """(b, h, w, c) -> (b, 3, h, w) in 0…1; a fourth channel is dropped, grey becomes three.
 
     Raises:
-        InputError: another shape or type, or no picture.
+        InputError: another shape or type, or no image.
     """
     pixels = _numbers(images, "IMAGE", "(frames, H, W, 3)")
     if pixels.ndim != 4 or pixels.shape[-1] not in (1, 3, 4) or not pixels.numel():

@@ -64,7 +64,7 @@ def _strengths(numbers: float | list[float] | None) -> tuple[float, ...]:
 
 
 class Gates(io.ComfyNode):
-    """One curve per branch -> gates."""
+    """One curve for each signal -> gates."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:

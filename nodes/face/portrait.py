@@ -1,4 +1,4 @@
-"""Portraits in, frames back into the picture."""
+"""Portraits in, frames back into the image."""
 
 from typing import Any
 
@@ -28,7 +28,7 @@ PASTED_AT_ONCE = 8
 
 
 FACE_TOOLTIP = (
-    "Which face, if there are several. whole picture takes the picture as it is, for drawn faces "
+    "Which face, if there are several. whole picture takes the image as it is, for drawn faces "
     "that nothing finds."
 )
 
@@ -56,9 +56,9 @@ class PreparePortrait(io.ComfyNode):
         return sockets.schema(
             "Prepare Portrait",
             "portrait",
-            "Finds the face, crops if asked, and sizes the picture for the model.",
+            "Finds the face, crops if asked, and sizes the image for the model.",
             [
-                io.Image.Input("image", tooltip="The picture to animate; the first of a batch."),
+                io.Image.Input("image", tooltip="The image to animate; the first of a batch."),
                 sockets.short_side_input("Shorter side of the result, in steps of 64."),
                 *face_inputs(),
                 sockets.fraction_input(
@@ -67,7 +67,7 @@ class PreparePortrait(io.ComfyNode):
                     0.0,
                     limits.EXPAND.maximum,
                     "Cut the face box enlarged so many times: 2 is a "
-                    "close-up. 0 keeps the whole picture.",
+                    "close-up. 0 keeps the whole image.",
                     0.1,
                 ),
                 sockets.fraction_input(
@@ -76,7 +76,7 @@ class PreparePortrait(io.ComfyNode):
                     0.0,
                     limits.ASPECT.maximum,
                     "Width to height of what is cut. 0 keeps that of the "
-                    "picture, or square if the face is cut out.",
+                    "image, or square if the face is cut out.",
                 ),
                 io.Mask.Input(
                     "face_mask", optional=True, tooltip="The face in white, instead of finding it."
@@ -91,7 +91,7 @@ class PreparePortrait(io.ComfyNode):
             ],
             [
                 sockets.Portrait.Output(
-                    "portrait", tooltip="Picture, face and crop, for all nodes that follow."
+                    "portrait", tooltip="Image, face and crop, for all nodes that follow."
                 ),
                 io.Image.Output("prepared_image", tooltip="The portrait as it is animated."),
                 io.Mask.Output("face_region", tooltip="The enlarged face box in it."),
@@ -127,13 +127,13 @@ class PreparePortrait(io.ComfyNode):
             config = require_config(encoders, "Prepare Portrait", "short_side_px")
             side_px = config.sampling.short_side_px
         warnings = [] if encoders is None else list_warnings(encoders.config, short_side_px=side_px)
-        picture = convert.first_image(image)
-        manual = manual_face(picture, face, face_mask, face_box)
-        faces = open_face_finder().find(picture) if manual is None else [manual]
-        size = (int(picture.shape[1]), int(picture.shape[2]))
-        portrait_face = manual or choose_face(faces, face_choice(face, face_index), size, "picture")
+        pixels = convert.first_image(image)
+        manual = manual_face(pixels, face, face_mask, face_box)
+        faces = open_face_finder().find(pixels) if manual is None else [manual]
+        size = (int(pixels.shape[1]), int(pixels.shape[2]))
+        portrait_face = manual or choose_face(faces, face_choice(face, face_index), size, "image")
         portrait = prepare_portrait(
-            picture, portrait_face, side_px, expand=expand or None, aspect=aspect or None
+            pixels, portrait_face, side_px, expand=expand or None, aspect=aspect or None
         )
         region = regions.draw_region(
             "face", portrait.face, portrait.height, portrait.width, face_enlarged(encoders)
@@ -144,14 +144,14 @@ class PreparePortrait(io.ComfyNode):
         )
 
 
-def find_portrait_face(picture: Tensor, face: str, index: int) -> Face:
+def find_portrait_face(image: Tensor, face: str, index: int) -> Face:
     """The face of an image (3, h, w) that is meant.
 
     Raises:
         FaceError: none is found. InputError: an unknown choice.
     """
-    manual = manual_face(picture, face, None, "")
-    return manual or find_face(open_face_finder(), picture, face_choice(face, index), "picture")
+    manual = manual_face(image, face, None, "")
+    return manual or find_face(open_face_finder(), image, face_choice(face, index), "image")
 
 
 def face_choice(face: str, index: int) -> str:
@@ -159,24 +159,24 @@ def face_choice(face: str, index: int) -> str:
     return str(index) if face == INDEX else face
 
 
-def manual_face(picture: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
+def manual_face(image: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
     """A face of an image (3, h, w) that need not be looked for: whole, masked (n, h, w), boxed.
 
     Raises:
         InputError: an unknown choice, or a box that cannot be read.
     """
     check_choice("face", face, FACE_CHOICES)
-    size = (int(picture.shape[1]), int(picture.shape[2]))
+    size = (int(image.shape[1]), int(image.shape[2]))
     manual = manual_box(size, mask, box)
     if manual is not None:
-        return face_in_box(picture, manual, optional_face_finder())
+        return face_in_box(image, manual, optional_face_finder())
     return Face(image_box(size[1], size[0]), confidence=1.0) if face == WHOLE_IMAGE else None
 
 
 def manual_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
     """A box drawn as a mask (n, h, w), or written by hand."""
     if check_text("Face box", box).strip():
-        return check_box(_numbers(box), size[1], size[0], "picture")
+        return check_box(_numbers(box), size[1], size[0], "image")
     mask_pixels = convert.from_mask(mask)
     return None if mask_pixels is None else box_of_mask(mask_pixels[0, 0], size)
 
@@ -199,18 +199,18 @@ def optional_face_finder() -> FaceFinder | None:
 
 
 class PasteBack(io.ComfyNode):
-    """Frames -> the picture that the portrait was cut from."""
+    """Frames -> the image that the portrait was cut from."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
         return sockets.schema(
             "Paste Back",
             "portrait",
-            "Puts the frames back into the picture that their portrait was cut from. Outside the "
+            "Puts the frames back into the image that their portrait was cut from. Outside the "
             "crop and the mask every pixel stays as it is.",
             [
                 sockets.frames_input("frames", "Of Decode, or a VIDEO of the portrait's size."),
-                io.Image.Input("original", tooltip="The picture that Prepare Portrait was given."),
+                io.Image.Input("original", tooltip="The image that Prepare Portrait was given."),
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
                 io.Int.Input(
                     "feather_px",
@@ -221,10 +221,10 @@ class PasteBack(io.ComfyNode):
                 io.Mask.Input(
                     "mask",
                     optional=True,
-                    tooltip="Where frames may show: over picture or portrait.",
+                    tooltip="Where frames may show: over image or portrait.",
                 ),
             ],
-            [io.Image.Output("pasted", tooltip="Frames of the picture's size.")],
+            [io.Image.Output("pasted", tooltip="Frames of the image's size.")],
             aliases=["composite face", "stitch", "uncrop", "paste face"],
         )
 
@@ -241,8 +241,8 @@ class PasteBack(io.ComfyNode):
         clip, mask_pixels = convert.read_frames(frames, fps=1.0).images, convert.from_mask(mask)
         bar, images, done = Bar(len(clip)), [], 0
         chunks = iter(clip.split(PASTED_AT_ONCE))
-        picture = convert.first_image(original)
-        for chunk in paste_back(chunks, picture, portrait.crop, feather_px, mask_pixels):
+        original_pixels = convert.first_image(original)
+        for chunk in paste_back(chunks, original_pixels, portrait.crop, feather_px, mask_pixels):
             images.append(convert.to_image(chunk))
             done += len(chunk)
             bar.count(done)

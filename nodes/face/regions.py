@@ -1,4 +1,4 @@
-"""Who owns which part of the picture."""
+"""Who owns which part of the image."""
 
 from collections.abc import Sequence
 
@@ -67,7 +67,7 @@ class RegionMasks(io.ComfyNode):
                 io.Mask.Input(
                     "own_audio_mask",
                     optional=True,
-                    tooltip="Any MASK over the picture or the prepared portrait, instead of the "
+                    tooltip="Any MASK over the image or the prepared portrait, instead of the "
                     "above; one, or one per frame.",
                 ),
                 io.Mask.Input(

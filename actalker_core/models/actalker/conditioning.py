@@ -26,8 +26,8 @@ class GatedCondition:
 
     Attributes:
         tokens: (n, s, c) tokens of each frame.
-        null_embedding: (1, s, c) what stands in place of an absent signal: the projection of
-            zeros.
+        null_embedding: (1, s, c) what stands in place of a missing signal: the projection
+            of zeros.
         gate: (n,) strength in each frame; 0 is off, 1 is full, what lies between was not trained.
     """
 

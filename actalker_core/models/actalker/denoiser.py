@@ -19,7 +19,7 @@ from .unet.unet import UNet
 def merge_passes(conditioning: Conditioning, frames: Sequence[int]) -> list[Pass]:
     """For each guidance pass, the first one that computes the same on these frames.
 
-    Shut gates, absent signals and padding make passes equal.
+    Shut gates, missing signals and padding make passes equal.
     """
     return equal_passes(
         conditioning.audio.is_active(frames), conditioning.expression.is_active(frames)

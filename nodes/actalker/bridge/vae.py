@@ -34,7 +34,7 @@ SMALLEST = {
 }
 """An autoencoder that ComfyUI builds itself, whose place is taken at once."""
 ENCODE_BYTES_PER_PIXEL, DECODE_BYTES_PER_PIXEL = 1800, 2200
-"""Activations in one byte per number, per pixel of the picture, for channels of 128 at the top."""
+"""Activations in one byte per number, per pixel of the image, for channels of 128 at the top."""
 RELEASED_WIDTH = 128
 MemoryUse = Callable[[Sequence[int], torch.dtype], float]
 """(shape, type) of what is encoded or decoded -> bytes."""
@@ -86,7 +86,7 @@ class TemporalVAE(comfy.sd.VAE):
 
         Raises:
             InputError: latents of another shape.
-            NotFiniteError: pictures that are NaN or infinite.
+            NotFiniteError: images that are NaN or infinite.
         """
         channels = self.latent_channels
         if samples.ndim != 4 or samples.shape[1] != channels or not samples.numel():
@@ -122,7 +122,7 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = No
 
     Raises:
         InputError: a number outside `limits.DECODE_FRAMES`.
-        NotFiniteError: latents or pictures are NaN or infinite.
+        NotFiniteError: latents or images are NaN or infinite.
     """
     check_latents(samples, "Decode")
     if frames_per_chunk is None:

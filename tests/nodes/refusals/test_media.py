@@ -225,7 +225,7 @@ def test_holes_in_a_mask_leave_no_holes_in_the_frames(comfy: Comfy, things: Any)
 def test_strange_pictures_make_a_bank(comfy: Comfy, usable: Any) -> None:
     for make in PICTURES.values():
         bank = comfy.call("ExpressionBank", **(usable["ExpressionBank"] | {"images": make()}))[0]
-        words = {"bank": bank, "text": "picture 0", "seconds": 0.5, "signal_fps": 12.5}
+        words = {"bank": bank, "text": "image 0", "seconds": 0.5, "signal_fps": 12.5}
         assert comfy.call("TextExpression", **words)[0].features.isfinite().all()
 
 
