@@ -2,7 +2,7 @@
 
 The names below are all that a first program needs. They are fetched when they are first used:
 importing this package touches neither torch, nor the network, nor a GPU, nor ComfyUI. Start
-reading at `models/actalker/pipeline.py`, which is the whole trip in one function.
+reading at `models/actalker/pipeline.py`, where a plan becomes a video.
 """
 
 from importlib import import_module

@@ -181,7 +181,9 @@ def _build_image_bank(options: argparse.Namespace) -> Bank:
 def _build_signal_bank(options: argparse.Namespace) -> Bank:
     expression = load_signals(options.signals).expression
     if expression is None:
-        raise InputError(f"{options.signals}: has no expression signal to make a bank of.")
+        raise InputError(
+            f"{options.signals}: has no expression signal to make a bank of. Choose another file."
+        )
     if options.captions is None:
         raise InputError("bank --signals needs --captions, such as '0s: neutral; 2s: joyful'.")
     moments = parse_prompt(options.captions)
@@ -289,7 +291,9 @@ def _choose_device(name: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     match = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
     if match is None:
-        raise InputError(f"--device: expected auto, cpu, cuda or cuda:1, got {quote(name)}.")
+        raise InputError(
+            f"--device: expected auto, cpu, cuda or cuda:1, got {quote(name)}. Use --device auto."
+        )
     backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
     counts = {"cuda": torch.cuda.device_count, "xpu": torch.xpu.device_count}
     is_available = match[1] == "cpu" or backends[match[1]].is_available()

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ..errors import InputError, quote
+from ..errors import InputError, check_choice, quote
 from ..media import Audio
 from .grammar import Span
 
@@ -83,11 +83,8 @@ def interpolate_keys(keys: Sequence[Key], frames: int, fps: float) -> Tensor:
             " Change the times."
         )
     eases = [key.ease for key in keys]
-    unknown = set(eases) - set(EASES)
-    if unknown:
-        raise InputError(
-            f"Keyframes: expected {', '.join(EASES)}, got {quote(unknown)}. Choose one of these."
-        )
+    for ease in eases:
+        check_choice("Keyframes", ease, EASES)
     values = np.array([key.value for key in keys])
     frame_times = np.arange(frames) / fps
     index = np.searchsorted(times, frame_times + ROUNDING_SECONDS, side="right") - 1
@@ -227,7 +224,7 @@ class DrawnCurve:
     """A curve drawn in an editor, stretched over the length of the clip.
 
     Attributes:
-        evaluate: positions (n,) along the clip, 0 is its first frame and 1 its last -> values (n,).
+        evaluate: positions (f,) along the clip, 0 is its first frame and 1 its last -> values (f,).
     """
 
     evaluate: Callable[[FloatArray], FloatArray]

@@ -32,7 +32,7 @@ class MonitorRows:
         audio: sound, or None.
         gates: (frames,) by signal.
         portrait: (3, H, W) in 0…1.
-        masks: (n, 1, H, W) by signal, n = 1 or frames.
+        masks: (f, 1, H, W) by signal, f = 1 for all frames.
         rotation_degrees: (frames, 3) as the model reads them, or None.
         track: the driving face in each frame, or None; a shorter one ends early.
     """

@@ -1,6 +1,6 @@
 """Region masks from the geometry of a face: which signal acts in which part of the image.
 
-A mask is (n, 1, height, width) in 0…1 at the portrait's size, n = 1 for a whole clip or one per
+A mask is (f, 1, height, width) in 0…1 at the portrait's size, f = 1 for a whole clip or one per
 frame. Masks may overlap: where they do, both signals act.
 """
 
@@ -137,7 +137,7 @@ def draw_region(
         face_enlarged: how many times its box the face is, for `face`, `upper` and `lower`.
 
     Returns:
-        (n, 1, height, width), n the number of faces.
+        (f, 1, height, width), f the number of faces.
 
     Raises:
         InputError: says which part is unknown.
@@ -181,22 +181,22 @@ def _list_faces(faces: Face | Sequence[Face]) -> Sequence[Face]:
 
 
 def intersect_masks(a: Tensor, b: Tensor) -> Tensor:
-    """Where both masks (n, 1, height, width) are."""
+    """Where both masks (f, 1, height, width) are."""
     return torch.minimum(a, b)
 
 
 def unite_masks(a: Tensor, b: Tensor) -> Tensor:
-    """Where either mask (n, 1, height, width) is."""
+    """Where either mask (f, 1, height, width) is."""
     return torch.maximum(a, b)
 
 
 def subtract_mask(a: Tensor, b: Tensor) -> Tensor:
-    """Where the first mask (n, 1, height, width) is and the second is not."""
+    """Where the first mask (f, 1, height, width) is and the second is not."""
     return torch.minimum(a, 1 - b)
 
 
 def grow_mask(mask: Tensor, pixels: int) -> Tensor:
-    """A mask (n, 1, height, width) grown by pixels all around; a number below 0 shrinks it.
+    """A mask (f, 1, height, width) grown by pixels all around; a number below 0 shrinks it.
 
     Raises:
         InputError: more pixels than `limits.GROW_PX`.
@@ -233,7 +233,7 @@ def _dilate(mask: NDArray[np.float32], pixels: int) -> NDArray[np.float32]:
 
 
 def overlap_share(a: Tensor, b: Tensor) -> float:
-    """How much of the smaller mask (n, 1, height, width) lies in the other: 0 apart, 1 inside."""
+    """How much of the smaller mask (f, 1, height, width) lies in the other: 0 apart, 1 inside."""
     a, b = torch.broadcast_tensors(a, b)
     smaller = min(float(a.sum()), float(b.sum()))
     return min(float(torch.minimum(a, b).sum()) / smaller, 1.0) if smaller else 0.0
@@ -252,7 +252,7 @@ def draw_style_masks(
     with_expression: bool,
     face_enlarged: float = FACE_SCALE,
 ) -> tuple[Tensor, Tensor]:
-    """Audio and expression mask of a portrait: (n, 1, height, width) each.
+    """Audio and expression mask of a portrait: (f, 1, height, width) each.
 
     A single signal gets the face box (with `landmarks`, the face's oval). Two signals share the
     image as `style` says: `released` gives both everything, as the released script does; `face`

@@ -1,6 +1,6 @@
 """Signals: what drives the portrait, as features over time that can be cut, mixed and saved.
 
-A signal is a few tracks (n, …), n samples at one rate. All edits return a new signal; times are in
+A signal is a few tracks (samples, …) at one rate. All edits return a new signal; times are in
 seconds, and all edits raise `InputError` for times and strengths that they cannot use.
 """
 
@@ -92,7 +92,7 @@ class DrivingSignal:
 
     @property
     def tracks(self) -> dict[str, Tensor]:
-        """Its features by name, (n, …) each."""
+        """Its features by name, (samples, …) each."""
         return {name: getattr(self, name) for name in self.TRACKS}
 
     def __len__(self) -> int:
@@ -124,11 +124,18 @@ class DrivingSignal:
                 f"Resample: expected a rate that gives 1 to {max_count:,} values in "
                 f"{self.seconds:g} s, got {rate_hz:g} Hz. Choose another rate."
             )
-        return self._sample(max(round(count), 1), rate_hz)
+        return self.sample(max(round(count), 1), rate_hz)
 
     def sample(self: S, frames: int, fps: float) -> S:
         """One sample per video frame; the last one holds if the signal is shorter."""
-        return self._sample(frames, fps)
+        positions = torch.arange(frames, dtype=torch.float64) * (self.rate_hz / fps)
+        signal = self._map_tracks(lambda track, angle: _interpolate(track, positions, angle))
+        return replace(signal, rate_hz=float(fps))
+
+    def count_frames(self, fps: float) -> int:
+        """How many whole video frames it lasts."""
+        # A signal of 0.9999999 frames is one frame: times are sums of rounded numbers.
+        return int(self.seconds * fps + 1e-6)
 
     def loop(self: S, seconds: float) -> S:
         """The signal repeated, or cut, to a duration."""
@@ -210,11 +217,6 @@ class DrivingSignal:
     def _take(self: S, index: Tensor) -> S:
         return self._map_tracks(lambda track, _: track[index])
 
-    def _sample(self: S, count: int, rate_hz: float) -> S:
-        positions = torch.arange(count, dtype=torch.float64) * (self.rate_hz / rate_hz)
-        signal = self._map_tracks(lambda track, angle: _interpolate(track, positions, angle))
-        return replace(signal, rate_hz=float(rate_hz))
-
     def _to_steps(self, seconds: float) -> int:
         """A time in samples, refused where no signal can be so long."""
         if not abs(seconds * self.rate_hz) <= MAX_SAMPLES:
@@ -253,7 +255,7 @@ class AudioSignal(DrivingSignal):
     """Speech as Whisper encodes it.
 
     Attributes:
-        states: (n, layers, c) hidden states, 50 per second.
+        states: (samples, layers, c) hidden states, 50 per second.
     """
 
     TRACKS = ("states",)
@@ -266,7 +268,7 @@ class ExpressionSignal(DrivingSignal):
     """The expression of a face.
 
     Attributes:
-        features: (n, d).
+        features: (samples, c).
     """
 
     TRACKS = ("features",)
@@ -278,8 +280,8 @@ class PoseSignal(DrivingSignal):
     """The pose of a head.
 
     Attributes:
-        rotation_degrees: (n, 3) in ±180.
-        translation: (n, 3); the released model does not use it.
+        rotation_degrees: (samples, 3) in ±180.
+        translation: (samples, 3); the released model does not use it.
     """
 
     TRACKS = ("rotation_degrees", "translation")
@@ -320,7 +322,7 @@ def _wrap(degrees: Tensor) -> Tensor:
 
 
 def _interpolate(track: Tensor, positions: Tensor, is_angle: bool) -> Tensor:
-    """A track (n, …) at fractional positions (k,) -> (k, …); its ends hold.
+    """A track (samples, …) at fractional positions (f,) -> (f, …); its ends hold.
 
     A position that is a sample's own gives that sample unchanged.
     """
@@ -336,7 +338,7 @@ def _interpolate(track: Tensor, positions: Tensor, is_angle: bool) -> Tensor:
 
 
 def _smooth(track: Tensor, sigma: float, is_angle: bool) -> Tensor:
-    """A track (n, …) convolved over n with a Gaussian of sigma samples; its ends hold."""
+    """A track (samples, …) convolved with a Gaussian of sigma samples; its ends hold."""
     if is_angle:  # the mean of 179° and −179° is 180°, so they are averaged on an endless line
         return _wrap(_smooth(_unwrap(track), sigma, is_angle=False))
     # Beyond four deviations the bell adds nothing to float32. On a short track a wide bell is
@@ -350,7 +352,7 @@ def _smooth(track: Tensor, sigma: float, is_angle: bool) -> Tensor:
 
 
 def _unwrap(degrees: Tensor) -> Tensor:
-    """Angles (n, …) without jumps of a full turn: each step over n is the short way round."""
+    """Angles (samples, …) without jumps of a full turn: each step is the short way round."""
     steps = _wrap(degrees.diff(dim=0))
     return torch.cat([degrees[:1], degrees[:1] + steps.cumsum(0)])
 

@@ -8,7 +8,7 @@ from typing import Generic, Protocol
 import torch
 from torch import Tensor
 
-from ..errors import CancelledError, InputError
+from ..errors import CancelledError, InputError, quote
 from ..ops.finite import check_step
 from .guidance import GuidanceInterval, PassT, PlansPasses, sum_passes
 from .windows import Windows, average_windows
@@ -88,7 +88,7 @@ def _check(steps: list[tuple[float, float]]) -> None:
     if not steps or any(not a > b >= 0 for a, b in steps):
         raise InputError(
             "Sigmas: expected at least two noise levels that fall and do not pass 0, got "
-            f"{[a for a, _ in steps] + [b for _, b in steps[-1:]]}."
+            f"{quote([a for a, _ in steps] + [b for _, b in steps[-1:]])}. Choose a schedule."
         )
 
 
@@ -100,7 +100,7 @@ class Guided(Generic[PassT]):
         guidance: which passes run, and how much each weighs.
         interval: where guidance is computed.
         steps: in all.
-        cache: (n, c, h, w) what guidance added to each frame when it was last computed; None
+        cache: (frames, c, h, w) what guidance added to each frame when it was last computed; None
             before that.
     """
 
@@ -117,7 +117,7 @@ class Guided(Generic[PassT]):
         sigma: float,
         windows: Sequence[Sequence[int]],
     ) -> Tensor:
-        """Behind noisy latents (n, c, h, w), averaged where windows meet: (n, c, h, w).
+        """Behind noisy latents (frames, c, h, w), averaged where windows meet: (frames, c, h, w).
 
         Args:
             step: from 0. windows: frame numbers of each; every frame is in one at least.

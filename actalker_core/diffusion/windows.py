@@ -51,7 +51,8 @@ class Windows:
     def at(self, step: int, length: int) -> list[list[int]]:
         """The frame numbers of each window of a step, for `length` frames, padding included."""
         shift = self.shift_per_step * step % self.frames
-        starts = range(-shift, length - (shift if self.mode == "cyclic" else 0), self._stride)
+        end = length - shift if self.mode == "cyclic" else length
+        starts = range(-shift, end, self.frames - self.overlap)
         if self.mode == "cyclic":
             return [[(start + i) % length for i in range(self.frames)] for start in starts]
         return self._tight(starts, length)
@@ -61,22 +62,18 @@ class Windows:
         starts_inside = dict.fromkeys(min(max(start, 0), length - size) for start in starts)
         return [list(range(start, start + size)) for start in starts_inside]
 
-    @property
-    def _stride(self) -> int:
-        return self.frames - self.overlap
-
 
 def average_windows(
     x: Tensor,
     windows: Sequence[Sequence[int]],
     predict: Callable[[Tensor, Sequence[int]], Tensor],
 ) -> Tensor:
-    """What is predicted window by window, averaged where windows meet: (n, …).
+    """What is predicted window by window, averaged where windows meet: (frames, …).
 
     A mean, since neither window knows better what lies at its border.
 
     Args:
-        x: (n, …) of a clip.
+        x: (frames, …) of a clip.
         windows: frame numbers of each; every frame is in one at least.
         predict: from the frames of a window (f, …) and their numbers to (f, …).
     """

@@ -56,7 +56,7 @@ class Blendshapes:
         self._weights = {key.removeprefix(ROOT): value for key, value in weights.items()}
 
     def __call__(self, landmarks: Array) -> Array:
-        """(n, 478, 3) in pixels -> (n, 52) in 0…1, named by `NAMES`."""
+        """(b, 478, 3) in pixels -> (b, 52) in 0…1, named by `NAMES`."""
         points = landmarks[:, INPUTS, :2]
         # Centred and scaled, so that neither place nor size of the face matters; 0.5 was trained.
         points = points - points.mean(1, keepdims=True)
@@ -74,7 +74,7 @@ class Blendshapes:
         return np.asarray(1 / (1 + np.exp(-logits)), np.float32)
 
     def _mix(self, x: Array, block: str) -> Array:
-        """(n, t, d): first every channel over all tokens, then every token over all channels."""
+        """(b, l, c): first every channel over all tokens, then every token over all channels."""
         columns = self._normalise(x, f"{block}/layer_norm1").swapaxes(1, 2)
         x = x + self._mlp(columns, f"{block}/mlp_token_mixing").swapaxes(1, 2)
         rows = self._normalise(x, f"{block}/layer_norm2")

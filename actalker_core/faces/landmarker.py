@@ -209,7 +209,7 @@ def _is_detected(face: Box, detection: Box) -> bool:
 
 
 def landmarks_box(landmarks: Array) -> Box:
-    """The box around landmarks (n, 2) or (n, 3)."""
+    """The box around landmarks (points, 2) or (points, 3)."""
     x0, y0 = landmarks[:, :2].min(0).tolist()
     x1, y1 = landmarks[:, :2].max(0).tolist()
     return x0, y0, x1, y1

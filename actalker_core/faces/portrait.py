@@ -49,7 +49,7 @@ class Crop:
         return replace(face, box=box, landmarks=(face.landmarks - shift) * scale)
 
     def cut(self, images: Tensor) -> Tensor:
-        """The portrait's part of (n, c, H, W) of the image's size, at the portrait's size."""
+        """The portrait's part of (b, c, H, W) of the image's size, at the portrait's size."""
         left, top, right, bottom = self.box
         return _resize(images[..., top:bottom, left:right], self.shape)
 
@@ -173,7 +173,7 @@ def _crop_box(
 
 
 def _resize(images: Tensor, shape: tuple[int, int]) -> Tensor:
-    """(n, c, H, W) -> (n, c, *shape), bicubic and free of aliases."""
+    """(b, c, H, W) -> (b, c, *shape), bicubic and free of aliases."""
     if tuple(images.shape[2:]) == shape:
         return images
     return F.interpolate(images, shape, mode="bicubic", antialias=True, align_corners=False)
@@ -183,10 +183,10 @@ def resize_mask(mask: Tensor, crop: Crop) -> Tensor:
     """Masks drawn over the image or over the portrait, at the portrait's size.
 
     Args:
-        mask: (n, 1, H, W) in 0…1. Where both have one size, it is drawn over the image.
+        mask: (f, 1, H, W) in 0…1. Where both have one size, it is drawn over the image.
 
     Returns:
-        (n, 1, H', W') in steps of 1/255, so that ones stay ones.
+        (f, 1, H', W') in steps of 1/255, so that ones stay ones.
 
     Raises:
         InputError: the mask has neither size.
@@ -239,13 +239,13 @@ def paste_back(
     """Put frames back into the image that their portrait was cut from.
 
     Args:
-        chunks: (n, 3, h, w) in 0…1, of the portrait's size; what is no number is black.
+        chunks: (f, 3, h, w) in 0…1, of the portrait's size; what is no number is black.
         original: (3, H, W) in 0…1. Outside the crop, and where the mask is 0, it stays as it is.
         feather_px: how softly the crop's border blends in, in pixels of the image.
         mask: (1, 1, H, W) or (1, 1, h, w), where frames may show; None for all of the crop.
 
     Yields:
-        (n, 3, H, W) in 0…1.
+        (f, 3, H, W) in 0…1.
 
     Raises:
         InputError: sizes that do not belong together.
@@ -289,10 +289,10 @@ def crop_and_resize(images: Tensor, box: Box, side_px: int) -> Tensor:
     """Cut a box out of images, black where it leaves them, bilinear to a square.
 
     Args:
-        images: (n, 3, H, W). box: in their pixels; rounded to whole ones.
+        images: (f, 3, H, W). box: in their pixels; rounded to whole ones.
 
     Returns:
-        (n, 3, side_px, side_px).
+        (f, 3, side_px, side_px).
     """
     x0, y0, x1, y1 = (round(edge) for edge in box)
     rows = _resample_axis(images, 2, y0, max(y1 - y0, 1), side_px)

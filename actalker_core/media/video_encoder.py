@@ -85,7 +85,10 @@ def encode_video(
         height, width = (side // 2 * 2 for side in pixels.shape[:2])
         if not count:
             if not height or not width:
-                raise MediaError(f"Video: expected frames of at least 2x2, got {pixels.shape[:2]}.")
+                raise MediaError(
+                    f"Video: expected frames of at least 2x2, got {pixels.shape[:2]}. Make them "
+                    "larger."
+                )
             video.height, video.width = height, width
             if track is not None:
                 _encode_audio(container, *track)

@@ -50,13 +50,13 @@ class Head:
         self._centre = np.add(CENTRE, (state.x, state.y)) + lean
 
     def project_surface(self, points: Array) -> Array:
-        """(n, 2) x and y on the face -> (n, 2) in the image, in pixels."""
+        """(points, 2): x and y on the face -> (points, 2) in the image, in pixels."""
         radius_2 = 1.15 - points[:, 0] ** 2 - (points[:, 1] / self.identity.height) ** 2
         z = 0.79 * np.sqrt(np.maximum(radius_2, 0))
         return self._project(points, z)
 
     def project_points(self, points: Array) -> Array:
-        """(n, 3) x, y and z -> (n, 2) in the image, in pixels."""
+        """(points, 3): x, y and z -> (points, 2) in the image, in pixels."""
         return self._project(points[:, :2], points[:, 2])
 
     def _project(self, points: Array, z: Array) -> Array:
@@ -87,11 +87,11 @@ class Canvas:
         self.pixels: ImageArray = np.repeat(column[:, None], side, axis=1)
 
     def fill(self, points: Array, colour: Colour) -> None:
-        """Draw a closed shape; points (n, 2) in pixels of the small image."""
+        """Draw a closed shape; points (points, 2) in pixels of the small image."""
         cv2.fillPoly(self.pixels, [_to_fixed_point(points)], colour, cv2.LINE_AA, SUBPIXEL_BITS)
 
     def line(self, points: Array, colour: Colour, width: float) -> None:
-        """Draw an open line (n, 2); points and width in pixels of the small image."""
+        """Draw an open line (points, 2); points and width in pixels of the small image."""
         corners = _to_fixed_point(points)
         thickness = max(round(width * SCALE), 1)
         cv2.polylines(self.pixels, [corners], False, colour, thickness, cv2.LINE_AA, SUBPIXEL_BITS)
@@ -108,25 +108,25 @@ def _to_fixed_point(points: Array) -> NDArray[np.int32]:
 
 @cache
 def linspace(start: float, stop: float, count: int) -> Array:
-    """Numbers (n,) at equal distances, both ends among them; an array that callers share."""
+    """Numbers (count,) at equal distances, both ends among them; an array that callers share."""
     return np.linspace(start, stop, count)
 
 
 @cache
 def unit_circle(count: int) -> tuple[Array, Array]:
-    """Cosine and sine (n,) of angles once around."""
+    """Cosine and sine (count,) of angles once around."""
     angle = np.linspace(0, 2 * np.pi, count, endpoint=False)
     return np.cos(angle), np.sin(angle)
 
 
 def ellipse_outline(x: float, y: float, rx: float, ry: float, points: int = 40) -> Array:
-    """A closed curve (n, 2)."""
+    """A closed curve (points, 2)."""
     cos, sin = unit_circle(points)
     return np.stack([x + rx * cos, y + ry * sin], axis=1)
 
 
 def face_outline(identity: Identity) -> Array:
-    """The outline (n, 2) of the face, in its coordinates."""
+    """The outline (points, 2) of the face, in its coordinates."""
     x, y = unit_circle(72)
     below = np.clip(y, 0, 1)
     x = x * (1 - below**2 * (0.34 - 0.26 * identity.jaw) * np.abs(x) ** 0.3)
@@ -151,7 +151,7 @@ class Rendering:
     Attributes:
         image: (128, 128, 3) RGB.
         face_box, mouth_box: x0, y0, x1, y1.
-        landmarks: outlines (n, 2) by the name of the part.
+        landmarks: outlines (points, 2) by the name of the part.
     """
 
     image: ImageArray
@@ -191,7 +191,7 @@ def stack_images(images: Sequence[ImageArray]) -> Tensor:
 
 
 def bounding_box(points: Array) -> Box:
-    """The box x0, y0, x1, y1 around points (n, 2)."""
+    """The box x0, y0, x1, y1 around points (points, 2)."""
     (x0, y0), (x1, y1) = points.min(0).tolist(), points.max(0).tolist()
     return x0, y0, x1, y1
 

@@ -101,7 +101,7 @@ class Speech:
     mouth: Array
 
     def interpolate_mouth(self, seconds: Array) -> Array:
-        """Mouth shapes (n, 3) at times (n,) within the speech."""
+        """Mouth shapes (f, 3) at times (f,) within the speech."""
         ticks = np.arange(len(self.mouth)) / TRACK_HZ
         columns = [np.interp(np.asarray(seconds), ticks, column) for column in self.mouth.T]
         return np.stack(columns, axis=1)

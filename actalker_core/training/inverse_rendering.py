@@ -169,6 +169,9 @@ def _step_state(state: FaceState, step: Array) -> FaceState:
 
 
 def _blur_pixels(image: ImageArray) -> Array:
-    """The pixels (n,) of an image without its rim, blurred: sharp edges have no usable slope."""
+    """The pixels of an image (128, 128, 3), blurred and without the rim, in one line (3·112²,).
+
+    Sharp edges have no usable slope.
+    """
     blurry = cv2.GaussianBlur(image.astype(np.float32), (0, 0), BLUR_PX)
     return blurry[8:120, 8:120].ravel().astype(float)

@@ -82,7 +82,7 @@ class Conditioning(io.ComfyNode):
         gates: tuple[Curve, Curve] | None = None,
         audio: dict[str, Any] | None = None,
     ) -> io.NodeOutput:
-        """Lay out over time, then project to tokens; identity (1, d), masks (n, h, w)."""
+        """Lay out over time, then project to tokens; identity (1, c), masks (f, h, w)."""
         video = plan(
             portrait,
             make_signals(audio_signal, expression_signal, pose_signal),
@@ -106,7 +106,7 @@ class Conditioning(io.ComfyNode):
 def make_conditioning(
     encoders: EncoderBox, vae: comfy.sd.VAE, identity: Tensor, video: VideoPlan
 ) -> tuple[list[Any], dict[str, Any]]:
-    """CONDITIONING and LATENT (frames, 4, h, w) of a plan and an identity (1, d), on the CPU."""
+    """CONDITIONING and LATENT (frames, 4, h, w) of a plan and an identity (1, c), on the CPU."""
     latent = vae.encode(convert.to_image(video.portrait.image[None])).float().cpu()
     conditioning = condition(encoders.load(), video, latent, identity).to(latent.device)
     samples = latent.repeat(video.frames, 1, 1, 1)

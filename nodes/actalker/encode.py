@@ -105,7 +105,7 @@ class EncodeAudio(io.ComfyNode):
             limits.SECONDS.check(max_seconds)
             sound = sound.trim(min(max_seconds, sound.seconds))
         signal = encode_audio(encoders, sound, cut)
-        frames = int(signal.seconds * fps + 1e-6)
+        frames = signal.count_frames(fps)
         if frames < 1:
             raise InputError(
                 f"Encode Audio: expected at least one frame at {fps:g} fps ({1 / fps:.2f} s), got "
@@ -191,7 +191,7 @@ class EncodeMotion(io.ComfyNode):
         face_mask: Tensor | None = None,
         face_box: str = "",
     ) -> io.NodeOutput:
-        """Follow the face, unless a mask (n, h, w) or a box says where it is, then encode it."""
+        """Follow the face, unless a mask (f, h, w) or a box says where it is, then encode it."""
         fps = to_option(signal_fps) or encoders.config.sampling.fps
         clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))

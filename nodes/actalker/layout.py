@@ -120,7 +120,7 @@ def plan(
 
 
 def regions_of_masks(audio_mask: Tensor | None, expression_mask: Tensor | None) -> RegionChoice:
-    """Masks (n, h, w) as they come; without one each signal owns its part of the face."""
+    """Masks (f, h, w) as they come; without one each signal owns its part of the face."""
     return RegionChoice(
         audio=convert.from_mask(audio_mask), expression=convert.from_mask(expression_mask)
     )

@@ -260,7 +260,7 @@ class SignalMonitor(io.ComfyNode):
         face_track: Track | None = None,
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
-        """Lay out as Conditioning does, masks (n, h, w) included, then draw."""
+        """Lay out as Conditioning does, masks (f, h, w) included, then draw."""
         is_free = encoders is None and to_option(fps) is not None
         config = ModelConfig() if is_free else require_config(encoders, "Signal Monitor", "fps")
         signals = make_signals(audio_signal, expression_signal, pose_signal)

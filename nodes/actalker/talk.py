@@ -117,7 +117,7 @@ class Talk(io.ComfyNode):
         audio: dict[str, Any] | None = None,
         driving_frames: object = None,
     ) -> io.NodeOutput:
-        """What the single nodes do, one after another, to the first image of (n, h, w, c)."""
+        """What the single nodes do, one after another, to the first image of (b, h, w, c)."""
         config = check_model(model).config
         warnings = list_warnings(config, short_side_px=to_option(short_side_px), fps=to_option(fps))
         warning = warn(cls, warnings)

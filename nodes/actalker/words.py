@@ -79,7 +79,7 @@ class ExpressionBank(io.ComfyNode):
     def execute(
         cls, encoders: EncoderBox, images: Tensor, captions: str, face: str, clip_folder: str
     ) -> io.NodeOutput:
-        """A reference for each image of (n, h, w, c)."""
+        """A reference for each image of (b, h, w, c)."""
         pixels = convert.from_image(images)
         bar = Bar(len(pixels))
         encoder = encoders.load().expression_encoder

@@ -106,8 +106,8 @@ def read_frames(
     the VIDEO's trim, and no further than needed.
 
     Args:
-        wanted: frames per second of the result; None for the clip's own.
-        most: at most so many frames at that rate; None for all.
+        new_fps: frames per second of the result; None for the clip's own.
+        max_frames: at most so many frames at that rate; None for all.
 
     Raises:
         InputError: it is neither, or without frames. MediaError: its file cannot be read.

@@ -121,7 +121,7 @@ class PreparePortrait(io.ComfyNode):
         face_box: str = "",
         encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
-        """Find a face in the first image of (n, h, w, c), then crop and size it."""
+        """Find a face in the first image of (b, h, w, c), then crop and size it."""
         side_px = to_option(short_side_px)
         if side_px is None:
             config = require_config(encoders, "Prepare Portrait", "short_side_px")
@@ -160,7 +160,7 @@ def face_choice(face: str, index: int) -> str:
 
 
 def manual_face(image: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
-    """A face of an image (3, h, w) that need not be looked for: whole, masked (n, h, w), boxed.
+    """A face of an image (3, h, w) that need not be looked for: whole, masked (f, h, w), boxed.
 
     Raises:
         InputError: an unknown choice, or a box that cannot be read.
@@ -174,7 +174,7 @@ def manual_face(image: Tensor, face: str, mask: Tensor | None, box: str) -> Face
 
 
 def manual_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
-    """A box drawn as a mask (n, h, w), or written by hand."""
+    """A box drawn as a mask (f, h, w), or written by hand."""
     if check_text("Face box", box).strip():
         return check_box(_numbers(box), size[1], size[0], "image")
     mask_pixels = convert.from_mask(mask)
@@ -237,7 +237,7 @@ class PasteBack(io.ComfyNode):
         feather_px: int,
         mask: Tensor | None = None,
     ) -> io.NodeOutput:
-        """Frames into the first image of (n, h, w, c), where the mask (n, h, w) lets them."""
+        """Frames into the first image of (b, h, w, c), where the mask (f, h, w) lets them."""
         clip, mask_pixels = convert.read_frames(frames, fps=1.0).images, convert.from_mask(mask)
         bar, images, done = Bar(len(clip)), [], 0
         chunks = iter(clip.split(PASTED_AT_ONCE))

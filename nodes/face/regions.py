@@ -106,7 +106,7 @@ class RegionMasks(io.ComfyNode):
         face_track: Track | None = None,
         encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
-        """Style, then written regions, then drawn ones (n, h, w)."""
+        """Style, then written regions, then drawn ones (f, h, w)."""
         check_choice("signals", signals, SIGNALS)
         factor = face_enlarged(encoders)
         faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)

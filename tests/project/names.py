@@ -227,8 +227,14 @@ def mentions(node: ast.AST, types: Iterable[str]) -> bool:
 
 
 def has_shape(docstring: str | None) -> bool:
-    """Whether a docstring has a shape: a parenthesis of dimensions, some of them short."""
-    for group in SHAPE.findall(docstring or ""):
+    """Whether a docstring has a shape: a parenthesis of dimensions, some of them short.
+
+    One dimension alone has a comma after it.
+    """
+    for match in SHAPE.finditer(docstring or ""):
+        group = match[1]
+        if " " not in group and match[0].endswith(",)"):
+            return True
         items = re.split(r", ?| ", group)
         if any(item.isdigit() or len(item) <= 2 for item in items) and SHORT_WORDS.isdisjoint(
             items

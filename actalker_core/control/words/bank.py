@@ -33,7 +33,7 @@ TENSOR_KEYS = {"features": "features", "image_embeddings": "images", "blendshape
 MAX_ENTRIES = 100_000
 
 EncodeFaces = Callable[[Sequence[Tensor], Sequence[Box]], Tensor]
-"""n images (3, h, w) in 0…1, and the box of the face in each -> (n, d) expression features."""
+"""Images (3, h, w) in 0…1, and the box of the face in each -> (entries, c) expression features."""
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Bank:
 
     Attributes:
         names: one per expression.
-        features: (n, d) expression features, before the expression projection.
-        image_embeddings: (n, e) of length 1, by CLIP, or None.
-        blendshapes: (n, 52) in 0…1, or None.
+        features: (entries, c) expression features, before the expression projection.
+        image_embeddings: (entries, e) of length 1, by CLIP, or None.
+        blendshapes: (entries, 52) in 0…1, or None.
         captions: one text per expression, or empty.
         clip_fingerprint: of the CLIP that encoded the images, or "".
 
@@ -90,14 +90,14 @@ class Bank:
 
 
 def _check_tensor(name: str, values: Tensor) -> Tensor:
-    """A tensor (n, d) of a bank, in float32."""
+    """A tensor (entries, c) of a bank, in float32."""
     is_blendshapes = name == "blendshapes"
     widths = (len(NAMES),) if is_blendshapes else values.shape[1:]
     is_matrix = values.ndim == 2 and values.shape[1:] == widths and 0 not in widths
     if not is_matrix or values.dtype not in FLOAT_DTYPES:
         raise InputError(
-            f"Bank: expected {name} of (n, {len(NAMES) if is_blendshapes else 'd'}) float numbers, "
-            f"got {tuple(values.shape)} of {values.dtype}. Build it again."
+            f"Bank: expected {name} of (entries, {len(NAMES) if is_blendshapes else 'c'}) float "
+            f"numbers, got {tuple(values.shape)} of {values.dtype}. Build it again."
         )
     values = values.float()
     low, high = (0.0, 1.0) if is_blendshapes else (-math.inf, math.inf)
@@ -159,7 +159,7 @@ def build_bank(
     clip: CLIPEncoder | None = None,
     on_reference: Callable[[int], None] | None = None,
 ) -> Bank:
-    """Encode images of faces, one at a time: (3, h, w) each -> features (n, d).
+    """Encode images of faces, one at a time: (3, h, w) each -> features (entries, c).
 
     Args:
         encode_faces: encodes expressions; the network of the model that the bank is for.

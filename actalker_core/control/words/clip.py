@@ -42,7 +42,9 @@ class CLIPEncoder:
             self._tokenizer: Any = CLIPTokenizer.from_pretrained(folder, local_files_only=True)
         except Exception as error:  # transformers and tokenizers raise every kind, even this one
             reason = (str(error).splitlines() or [type(error).__name__])[0]
-            raise CheckpointError(f"{folder}: is no CLIP model ({reason}).") from error
+            raise CheckpointError(
+                f"{folder}: is no CLIP model ({reason}). Choose another folder."
+            ) from error
         if report["missing_keys"]:
             raise CheckpointError(
                 f"{folder}: expected the weights of a whole CLIP model, "
@@ -71,14 +73,14 @@ class CLIPEncoder:
 
     @torch.inference_mode()
     def encode_images(self, images: Tensor) -> Tensor:
-        """Images (n, 3, image_px, image_px) in 0…1 -> embeddings (n, width) of length 1."""
+        """Images (b, 3, image_px, image_px) in 0…1 -> embeddings (b, e) of length 1."""
         mean, std = (torch.tensor(v)[:, None, None] for v in (MEAN, STD))
         features = self._model.vision_model(pixel_values=(images - mean) / std).pooler_output
         return F.normalize(self._model.visual_projection(features), dim=1)
 
     @torch.inference_mode()
     def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Embeddings (n, width) of length 1 of n texts."""
+        """Embeddings (b, e) of length 1 of b texts."""
         tokens = self._tokenizer(
             list(texts), padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
         )

@@ -25,7 +25,7 @@ class Matcher(Protocol):
     """Compares texts with the n entries of a bank."""
 
     def match(self, text: str) -> Tensor:
-        """Weights (n,) of the entries for a text; they sum to 1."""
+        """Weights (entries,) of the entries for a text; they sum to 1."""
 
 
 class CLIPMatcher:
@@ -57,7 +57,7 @@ class CLIPMatcher:
         self._entries = F.normalize(embeddings - embeddings.mean(0), dim=1)
 
     def match(self, text: str) -> Tensor:
-        """Weights (n,) by the angle between the text's embedding and each entry's."""
+        """Weights (entries,) by the angle between the text's embedding and each entry's."""
         embedding = self._clip.encode_texts(_phrases([text]))[0]
         direction = F.normalize(embedding - self._text_mean, dim=0)
         return torch.softmax(self._entries @ direction / self._temperature, dim=0)
@@ -68,7 +68,7 @@ def _phrases(words: Iterable[str]) -> list[str]:
 
 
 def _check_images(bank: Bank, clip: CLIPEncoder) -> Tensor:
-    """The bank's image embeddings (n, e), if this CLIP has made them."""
+    """The bank's image embeddings (entries, e), if this CLIP has made them."""
     if bank.image_embeddings is None:
         raise InputError(
             "This bank has neither captions nor CLIP embeddings. Build it again with a CLIP, add "
@@ -104,7 +104,7 @@ class PresetMatcher:
         self._entries, self._temperature = bank.blendshapes, temperature
 
     def match(self, text: str) -> Tensor:
-        """Weights (n,) by the distance between the preset's blendshapes and each entry's.
+        """Weights (entries,) by the distance between the preset's blendshapes and each entry's.
 
         Raises:
             InputError: no preset is called so.
@@ -130,7 +130,7 @@ class WordMatcher:
         self._entries = [_words(text) for text in bank.captions or bank.names]
 
     def match(self, text: str) -> Tensor:
-        """Weights (n,), the same for all entries that share most words.
+        """Weights (entries,), the same for all entries that share most words.
 
         Raises:
             InputError: the text shares no word with the bank.

@@ -101,7 +101,7 @@ def _features(bank: Bank, matcher: Matcher, text: str) -> Tensor:
 
 
 def _interpolate(times: Tensor, values: Tensor, frame_times: Tensor) -> Tensor:
-    """Values (n, d) at times (n,) -> values (f, d) at frame times (f,); held outside."""
+    """Values (moments, c) at times (moments,) -> (f, c) at frame times (f,); held outside."""
     index = torch.searchsorted(times, frame_times, right=True)
     before, after = (index - 1).clamp(min=0), index.clamp(max=len(times) - 1)
     interval = times[after] - times[before]

@@ -22,13 +22,13 @@ from .token_regions import Regions
 
 @dataclass(frozen=True)
 class GatedCondition:
-    """One signal over a clip of n frames.
+    """One signal over the frames of a clip.
 
     Attributes:
-        tokens: (n, s, c) tokens of each frame.
+        tokens: (f, s, c) tokens of each frame.
         null_embedding: (1, s, c) what stands in place of a missing signal: the projection
             of zeros.
-        gate: (n,) strength in each frame; 0 is off, 1 is full, what lies between was not trained.
+        gate: (f,) strength in each frame; 0 is off, 1 is full, what lies between was not trained.
     """
 
     tokens: Tensor

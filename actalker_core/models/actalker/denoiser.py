@@ -1,6 +1,6 @@
 """What the UNet predicts for the frames of a window, in one guidance pass or in several at once.
 
-Letters: p passes, n frames of the clip, f frames of a window, c channels, h w latent grid.
+Letters: p passes, f frames of a window, c channels, h w latent grid.
 """
 
 import math

@@ -1,4 +1,4 @@
-"""The whole trip: plan → encode → condition → sample → decode."""
+"""The trip from a plan to frames: encode → condition → sample → decode."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ class GeneratedVideo:
     """The result; its frames are decoded while they are read.
 
     Attributes:
-        chunks: (n, 3, H, W) in 0…1 on the CPU. frames: how many there are in all.
+        chunks: (f, 3, H, W) in 0…1 on the CPU. frames: how many there are in all.
         fps: frames per second.
         audio: as long as the frames, or None.
         crop: where the portrait was cut out.

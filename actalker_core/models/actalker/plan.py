@@ -36,7 +36,7 @@ class RegionChoice:
         style: one of `regions.STYLES`. Of two signals, `paper` gives each its own part of the
             face, as the model was trained.
         audio, expression: instead of the style's, the parts of a face (see `regions.draw_region`)
-            or masks (n, 1, H, W) in 0…1 over the portrait, n = 1 or the number of frames.
+            or masks (f, 1, H, W) in 0…1 over the portrait, f = 1 or the number of frames.
         grow_px: how far drawn regions reach further, in pixels of the prepared portrait; below 0
             they shrink. Masks stay as they are.
         track: the face in each frame of a clip that shows the same as the portrait, so that drawn
@@ -70,7 +70,7 @@ class VideoPlan:
         signals: at least as long as the video.
         frames: of the video. fps: frames per second.
         gates: (frames,) in 0…1 for `audio` and for `expression`; a missing signal's is 0.
-        masks: (n, 1, H, W) in 0…1 for each, n = 1 or the number of frames.
+        masks: (f, 1, H, W) in 0…1 for each, f = 1 or the number of frames.
         sound: as long as the video, or None.
     """
 
@@ -163,15 +163,16 @@ def _extend_motion(signals: Signals, extend: str | None) -> Signals:
 
 def _count_frames(signals: Signals, fps: float, max_frames: int | None) -> int:
     """Frames of the video: the shortest signal ends it."""
-    # A signal of 0.9999999 frames is one frame: times are sums of rounded numbers.
-    counts = {name: int(s.seconds * fps + 1e-6) for name, s in signals.present.items()}
+    counts = {name: signal.count_frames(fps) for name, signal in signals.present.items()}
     if not counts:
         raise InputError("Nothing drives the portrait: give audio, a driving clip or both.")
     shortest = min(counts, key=lambda name: counts[name])
     if max_frames is not None and FRAMES.check(max_frames) <= counts[shortest]:
         return max_frames
     if counts[shortest] < 1:
-        raise InputError(f"The {shortest} signal is shorter than one frame at {fps:g} fps.")
+        raise InputError(
+            f"The {shortest} signal is shorter than one frame at {fps:g} fps. Give a longer one."
+        )
     log.info("The clip has %d frames: the %s signal ends there.", counts[shortest], shortest)
     return counts[shortest]
 
@@ -192,7 +193,7 @@ def _draw_masks(
     frames: int,
     face_enlarged: float,
 ) -> dict[str, Tensor]:
-    """Audio and expression mask (n, 1, H, W) of the prepared portrait."""
+    """Audio and expression mask (f, 1, H, W) of the prepared portrait."""
     shape = portrait.height, portrait.width
     faces = portrait.face if choice.track is None else faces_in_portrait(choice.track, portrait)
     style_masks = regions.draw_style_masks(
@@ -239,7 +240,7 @@ def faces_in_portrait(track: Track, portrait: Portrait) -> Sequence[Face]:
 
 
 def _fit_frames(mask: Tensor, frames: int, name: str) -> Tensor:
-    """One mask, or one for each frame: (n, 1, H, W), n = 1 or `frames`."""
+    """One mask, or one for each frame: (f, 1, H, W), f = 1 or `frames`."""
     if len(mask) == 1 or len(mask) >= frames:
         return mask[:frames]
     raise InputError(

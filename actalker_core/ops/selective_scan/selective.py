@@ -21,7 +21,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ...errors import InputError, quote
+from ...errors import InputError, check_choice
 from . import chunked, mamba_ssm_cuda, reference, trainable
 
 log = logging.getLogger(__name__)
@@ -96,8 +96,7 @@ def choose_backend(name: str, device_type: str, dtype: torch.dtype = torch.float
     Raises:
         InputError: `name` is not one of `CHOICES`.
     """
-    if name not in CHOICES:
-        raise InputError(f"Scan backend: expected one of {', '.join(CHOICES)}, got {quote(name)}.")
+    check_choice("Scan backend", name, CHOICES)
     fast = device_type == "cuda" and dtype == torch.float32 and mamba_ssm_cuda.is_installed()
     default = "mamba_ssm" if fast else "chunked"
     can_run = name in BACKENDS and (name != "mamba_ssm" or fast)
@@ -118,5 +117,6 @@ def _check(u: Tensor, delta: Tensor, B: Tensor, C: Tensor) -> None:
     if u.shape != delta.shape or B.shape != C.shape or not groups or u.shape[2] % groups:
         raise InputError(
             "Selective scan: expected u and delta (b, l, d), B and C (b, l, g, n) with g dividing "
-            f"d, got {tuple(u.shape)}, {tuple(delta.shape)}, {tuple(B.shape)}, {tuple(C.shape)}."
+            f"d, got {tuple(u.shape)}, {tuple(delta.shape)}, {tuple(B.shape)}, {tuple(C.shape)}. "
+            "Change their shapes."
         )

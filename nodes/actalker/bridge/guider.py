@@ -169,8 +169,9 @@ def get_conditioning(conditioning: list[Any]) -> Conditioning:
     parts = [values.get(CONDITIONING_KEY) for _, values in entries]
     if len(parts) != 1 or parts[0] is None:
         raise InputError(
-            "CONDITIONING: expected that of the node Conditioning (ACTalker), alone, got "
-            f"{len(parts)}, not of this kind. Connect that node."
+            "CONDITIONING: expected that of one node Conditioning (ACTalker), got "
+            f"{len(parts)} entries, {len(parts) - parts.count(None)} of that kind. Connect that "
+            "node directly."
         )
     return parts[0]
 

@@ -203,7 +203,7 @@ class WindowedUNet(nn.Module):
         passes: Sequence[Pass],
         options: dict[str, Any],
     ) -> Tensor:
-        """(n, 4, h, w) -> v of the same shape."""
+        """(f, 4, h, w) -> v of the same shape."""
         check_latent(x, conditioning, conditioning.frames)
         step, steps = find_step(options.get("sample_sigmas"), options.get("sigmas"))
         windows = options.get(WINDOWS_KEY, self.windows).at(step, len(x))

@@ -48,7 +48,7 @@ class TemporalNetwork(nn.Module):
         self.network = network
 
     def encode(self, pixels: Tensor) -> Tensor:
-        """(n, 3, H, W) in −1…1 -> (n, 4, H/8, W/8): the most likely latent."""
+        """(b, 3, H, W) in −1…1 -> (b, 4, H/8, W/8): the most likely latent."""
         return self.network.encode(pixels)
 
     def decode(self, latents: Tensor, **_: object) -> Tensor:
@@ -82,7 +82,7 @@ class TemporalVAE(comfy.sd.VAE):
         return torch.cat(list(self.decode_chunks(samples_in, self.frames_per_chunk)))
 
     def decode_chunks(self, samples: Tensor, frames: int) -> Iterator[Tensor]:
-        """(f, 4, h, w) -> chunks (n, H, W, 3) in 0…1.
+        """(f, 4, h, w) -> chunks (f, H, W, 3) in 0…1.
 
         Raises:
             InputError: latents of another shape.

@@ -263,3 +263,17 @@ def test_a_rate_is_a_number_above_0(rate_hz: float) -> None:
 def test_tracks_that_no_network_makes_are_refused(rotation: Tensor) -> None:
     with pytest.raises(InputError, match=EXPECTED_GOT):
         PoseSignal(25.0, "", rotation, torch.zeros(4, 3))
+
+
+# Time --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("samples", "fps", "frames"), [(164, 12.5, 41), (100, 25, 50), (3, 12.5, 0), (7, 7.14, 0)]
+)
+def test_whole_frames_are_counted(samples: int, fps: float, frames: int) -> None:
+    assert AudioSignal(50.0, "", torch.zeros(samples, 1, 1)).count_frames(fps) == frames
+
+
+def test_rounding_loses_no_frame() -> None:
+    assert AudioSignal(50.0, "", torch.zeros(3, 1, 1)).count_frames(1 / 0.06000000001) == 1

@@ -154,9 +154,7 @@ def test_gradients_flow_and_are_right(length: int, groups: int, reverse: bool) -
 
 
 def test_unknown_backend_says_what_there_is() -> None:
-    with pytest.raises(
-        InputError, match=r"auto, reference, chunked, mamba_ssm, triton, got 'fast'"
-    ):
+    with pytest.raises(InputError, match=r"auto or reference .* or triton, got 'fast'"):
         choose_backend("fast", "cpu")
 
 

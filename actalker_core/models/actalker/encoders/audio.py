@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ....control.signals import AudioSignal
-from ....errors import InputError, quote
+from ....errors import InputError, check_choice
 from ....media import Audio
 from ....ops.attention import scaled_dot_product_attention
 from ....ops.finite import check_encoded
@@ -131,7 +131,9 @@ def encode_audio(
     """
     samples = audio.to_mono(SAMPLE_RATE_HZ)
     if seconds is not None and not 0 <= seconds < math.inf:
-        raise InputError(f"Audio: expected a time of 0 seconds or more to encode, got {seconds:g}.")
+        raise InputError(
+            f"Audio: expected a time of 0 seconds or more to encode, got {seconds:g}. Change it."
+        )
     if seconds is not None:
         samples = samples[: count_samples(min(seconds, len(samples) / SAMPLE_RATE_HZ))]
     states = compute_hidden_states(encoder, samples, cut, on_chunk=on_chunk)
@@ -165,8 +167,7 @@ def compute_hidden_states(
     Raises:
         InputError: audio shorter than one state pair (40 ms), or an unknown cut.
     """
-    if cut not in CUTS:
-        raise InputError(f"Cut: expected {' or '.join(CUTS)}, got {quote(cut)}.")
+    check_choice("Cut", cut, CUTS)
     total = samples.shape[0]
     if not count_states(total):
         raise InputError(
@@ -225,11 +226,6 @@ def count_samples(seconds: float) -> int:
     """How many samples the states of a beginning depend on: its chunks and the last bridge."""
     samples = (seconds + STATES_AFTER / STATES_PER_SECOND) * SAMPLE_RATE_HZ
     return math.ceil(samples / CHUNK_SAMPLES) * CHUNK_SAMPLES + CHUNK_SAMPLES // 2
-
-
-def count_frames(states: int, fps: float) -> int:
-    """How many whole video frames a number of hidden states covers."""
-    return math.floor(states * fps / STATES_PER_SECOND + 1e-6)
 
 
 def window_audio_states(states: Tensor, frames: int, fps: float, length: int = 10) -> Tensor:
