@@ -54,6 +54,7 @@ def parser() -> argparse.ArgumentParser:
     evaluation.add_argument("--model", type=Path, help="a checkpoint (the built-in model)")
     evaluation.add_argument("--seeds", type=int, nargs="+", default=[0, 1])
     evaluation.add_argument("--out", type=Path, default=Path("measures"), help="folder (measures)")
+    evaluation.add_argument("--plot", type=Path, help="file of the curves (OUT/curves.png)")
     evaluation.set_defaults(run=_evaluate)
     ablate = add("ablate", help="train the paper's ablations at one budget and measure them")
     ablate.add_argument("names", nargs="*", help=f"of {', '.join(ABLATIONS)}; all by default")
@@ -92,7 +93,7 @@ def _evaluate(options: argparse.Namespace) -> None:
     model = load_built_in() if options.model is None else load(options.model)
     columns = {f"seed {seed}": _score(model, options, seed) for seed in options.seeds}
     case = EvaluationCase(options.cases, options.frames, model.config.sampling.fps)
-    plot_curves(Evaluator(model), case, options.out / "curves.png")
+    plot_curves(Evaluator(model), case, options.plot or options.out / "curves.png")
     _publish("measures", "", columns, options, options.out)
 
 

@@ -88,7 +88,7 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
         for mode in ("tight", "cyclic")
     )
     say(f"{frames} frames × {steps} steps, audio only, a small model at {SIDE_PX}²")
-    say(f"   {theirs / own:.2f}× faster than the released way with our scan (asked: {GOAL:g}×)")
+    say(f"   {theirs / own:.2f}× faster than the released way with our scan (target: {GOAL:g}×)")
     say(
         f"   {own:.1f} s instead of {theirs:.1f} s; {tight.evaluations} evaluations instead of "
         f"{cyclic.most_evaluations}\n"

@@ -35,7 +35,7 @@ MARK = "gpu"
 H200_SECONDS_PER_STATE_ELEMENT = 0.27e-12
 """An H200's exponential units make no more than one exponential in that time."""
 NOT_MEASURED = "not measured"
-ASKED_OF_SCANS = "≥ 2.5×", "≥ 50 %"
+SCAN_TARGETS = "≥ 2.5×", "≥ 50 %"
 JOINT = "both, paper's masks"
 SIZE_PX, FRAMES, STEPS = 576, 25, 25
 """Of the clip in the table."""
@@ -66,7 +66,7 @@ class Setup:
 
 Calls = dict[str, Callable[[], object]]
 Row = tuple[str, str, str]
-"""What, how much, and what is asked."""
+"""What, how much, and the target."""
 
 
 def setup() -> Setup:
@@ -108,16 +108,16 @@ def random_inputs(s: Setup, passes: int, suffixes: Sequence[int]) -> list[ScanIn
 
 
 def scan_rows(s: Setup) -> Iterator[Row]:
-    """What the joint mode scans, four passes of both branches at once; and the least there is."""
+    """What the joint mode scans, four passes of both signals at once; and the least there is."""
     audio, expression = 1 + s.config.audio_projection.context_tokens, 2
     whole = random_inputs(s, len(Pass), (audio, expression))
-    yield from compare_scans(s, f"scans of the finest layer at {SIZE_PX}²", whole, ASKED_OF_SCANS)
+    yield from compare_scans(s, f"scans of the finest layer at {SIZE_PX}²", whole, SCAN_TARGETS)
     least = random_inputs(s, 1, (audio,))
-    yield from compare_scans(s, "one branch in one pass", least, ("", ""))
+    yield from compare_scans(s, "one signal in one pass", least, ("", ""))
 
 
 def compare_scans(
-    s: Setup, name: str, inputs: Sequence[ScanInput], asked: tuple[str, str]
+    s: Setup, name: str, inputs: Sequence[ScanInput], target: tuple[str, str]
 ) -> Iterator[Row]:
     """Ours, and as a ratio mamba-ssm's."""
     peers: Calls = {"ours": lambda: scan_inputs(inputs)}
@@ -129,9 +129,9 @@ def compare_scans(
     elements = sum(scan.delta.numel() * scan.A.shape[2] for scan in inputs)
     bound = elements * H200_SECONDS_PER_STATE_ELEMENT
     ratio = f"{times['mamba-ssm'] / own:.2f}×" if "mamba-ssm" in times else NOT_MEASURED
-    yield f"{name}, over mamba-ssm's kernel with its copies", ratio, asked[0]
+    yield f"{name}, over mamba-ssm's kernel with its copies", ratio, target[0]
     share = f"{bound / own:.0%}, {1e3 * own:.2f} ms"
-    yield f"{name}, share of an H200's exponential bound", share, asked[1]
+    yield f"{name}, share of an H200's exponential bound", share, target[1]
 
 
 def mamba_ssm_call(given: ScanInput) -> Callable[[], object]:
@@ -159,14 +159,16 @@ def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
     lowest, at = times.pop("floor"), f"one window at {named_px}²"
     yield f"{at}, diffusers' plain UNet, four passes", f"{lowest:.3f} s", ""
     for mode, time in times.items():
-        asked = "≤ 0.55 s" if (named_px, mode) == (SIZE_PX, JOINT) else ""
-        yield f"{at}, {mode}", f"{time / lowest:.2f} of that, {time:.3f} s", asked
+        target = "≤ 0.55 s" if (named_px, mode) == (SIZE_PX, JOINT) else ""
+        yield f"{at}, {mode}", f"{time / lowest:.2f} of that, {time:.3f} s", target
     weights = sum(parameter.nbytes for parameter in unet.parameters())
-    asked = "≤ 10 GB" if named_px == SIZE_PX else ""
+    target = "≤ 10 GB" if named_px == SIZE_PX else ""
     for mode in MODES:
         grown = peak_bytes(s, peers[mode])
-        found = f"{(grown + weights) / 1e9:.2f} GB with weights, {grown / 1e9:.2f} GB besides them"
-        yield f"{at}, {mode}, peak of memory", found, asked
+        measured = (
+            f"{(grown + weights) / 1e9:.2f} GB with weights, {grown / 1e9:.2f} GB besides them"
+        )
+        yield f"{at}, {mode}, peak of memory", measured, target
 
 
 def peak_bytes(s: Setup, call: Callable[[], object]) -> int:
@@ -189,8 +191,8 @@ def compiled_rows(s: Setup) -> Iterator[Row]:
     first = seconds_of(call)
     off = (call() - exact).norm() / exact.norm()
     again = median_seconds({"": call}, s.repeats)[""]
-    found = f"{again / time:.2f} of its time, {off:.1e} off, the first {first:.0f} s"
-    yield f"one window at {SIZE_PX}², {JOINT}, compiled", found, ""
+    measured = f"{again / time:.2f} of its time, {off:.1e} off, the first {first:.0f} s"
+    yield f"one window at {SIZE_PX}², {JOINT}, compiled", measured, ""
 
 
 # Clip --------------------------------------------------------------------------------------------
@@ -226,15 +228,15 @@ def clip_rows(s: Setup) -> Iterator[Row]:
 def rows(s: Setup) -> list[Row]:
     """All that is measured; without a GPU what was run, without its numbers."""
     forwards = (row for px in s.sizes_px for row in forward_rows(s, px))
-    found = [*scan_rows(s), *forwards, *clip_rows(s), *compiled_rows(s)]
-    return found if s.is_measured else [(name, NOT_MEASURED, goal) for name, _, goal in found]
+    measured = [*scan_rows(s), *forwards, *clip_rows(s), *compiled_rows(s)]
+    return measured if s.is_measured else [(name, NOT_MEASURED, goal) for name, _, goal in measured]
 
 
-def table(s: Setup, found: list[Row]) -> str:
+def table(s: Setup, measured: list[Row]) -> str:
     """Markdown, dated, with the card's name."""
     card = torch.cuda.get_device_name() if s.is_measured else "no GPU at hand"
-    head = f"{datetime.date.today()}, {card}, torch {torch.__version__}", "found", "asked"
-    return markdown(head, found)
+    head = f"{datetime.date.today()}, {card}, torch {torch.__version__}", "measured", "target"
+    return markdown(head, measured)
 
 
 def main(page: Path = PAGE) -> None:

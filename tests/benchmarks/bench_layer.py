@@ -79,4 +79,4 @@ def main() -> None:
             ours, theirs = found["ours"], found["released"]
             ratios = f"{theirs / ours:>6.1f}×{theirs / found['without scans']:>7.1f}×"
             say(f"{channels:>9} {name:<20}{ratios}{theirs:>9.3f} s{ours:>8.3f} s")
-    say(f"   asked: at least {GOAL:g}×\n")
+    say(f"   target: at least {GOAL:g}×\n")

@@ -48,7 +48,7 @@ def main() -> None:
     for name in MODES:
         seconds, work = (of[name] / of["floor"] for of in (found, counted))
         say(f"   {name:<24}{seconds:>8.2f}×{work:>7.2f}×{seconds / work:>9.2f}×")
-    say(f"   asked: at most {GOAL}× per FLOP, so without Mamba and signals by their count\n")
+    say(f"   target: at most {GOAL}× per FLOP, so without Mamba and signals by their count\n")
     whole = empty_unet(VARIANTS["released"].unet)
     say("One forward of the released size: 25 frames of 576×576 in all passes that differ")
     for name, mode in MODES.items():

@@ -30,7 +30,7 @@ COMFYUI = {"comfy", "comfy_api", "comfy_execution", "folder_paths", "nodes", "se
 
 def modules() -> dict[str, Path]:
     """Every module of the core and the nodes."""
-    paths = [path for room in (CORE, NODES) for path in sorted((ROOT / room).rglob("*.py"))]
+    paths = [path for package in (CORE, NODES) for path in sorted((ROOT / package).rglob("*.py"))]
     return {name_of(path): path for path in paths}
 
 
@@ -61,7 +61,7 @@ def own(module: str) -> list[str]:
     return [target for target in ARROWS[module] if target.split(".")[0] in (CORE, NODES)]
 
 
-def room(module: str) -> str:
+def package_of(module: str) -> str:
     """`media` of `actalker_core.media.audio`, `models.actalker` of a family's module."""
     parts = module.split(".")
     if parts[0] == NODES:
@@ -78,30 +78,30 @@ def test_the_toolkit_imports_only_what_stands_below(package: str) -> None:
     wrong = {
         module: up
         for module in core_modules()
-        if room(module) == package
-        and (up := [t for t in own(module) if room(t) not in BELOW[package] | {package}])
+        if package_of(module) == package
+        and (up := [t for t in own(module) if package_of(t) not in BELOW[package] | {package}])
     }
     assert not wrong
 
 
 def test_a_family_imports_the_toolkit_and_itself() -> None:
-    families = {room(module) for module in core_modules() if module.count(".") > 2} - TOOLKIT
+    families = {package_of(module) for module in core_modules() if module.count(".") > 2} - TOOLKIT
     for module in core_modules():
-        family = room(module)
+        family = package_of(module)
         if family.startswith("models.") and family in families:
-            others = {room(target) for target in own(module)}
+            others = {package_of(target) for target in own(module)}
             assert others <= TOOLKIT | {family}, module
 
 
 def test_there_is_no_other_package() -> None:
-    others = {room(module).split(".")[0] for module in core_modules()} - TOOLKIT
+    others = {package_of(module).split(".")[0] for module in core_modules()} - TOOLKIT
     assert others == {"__main__", "cli", "models", "training"}
 
 
 def test_nothing_imports_the_training() -> None:
     for module in MODULES:
-        if room(module) != "training":
-            assert "training" not in {room(target) for target in own(module)}, module
+        if package_of(module) != "training":
+            assert "training" not in {package_of(target) for target in own(module)}, module
 
 
 def test_the_core_imports_no_comfyui_and_no_nodes() -> None:
@@ -110,7 +110,9 @@ def test_the_core_imports_no_comfyui_and_no_nodes() -> None:
 
 
 def test_the_command_line_is_imported_by_the_program_alone() -> None:
-    users = [m for m in MODULES if room(m) != "cli" and "cli" in {room(t) for t in own(m)}]
+    users = [
+        m for m in MODULES if package_of(m) != "cli" and "cli" in {package_of(t) for t in own(m)}
+    ]
     assert users == [f"{CORE}.__main__"]
 
 

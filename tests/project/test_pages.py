@@ -1,5 +1,6 @@
 """The first page, the pages behind it and the changelog: short, complete, and true where told."""
 
+import ast
 import json
 import pkgutil
 import re
@@ -16,6 +17,7 @@ from PIL import Image
 import actalker_core
 from actalker_core.cli.parser import build_parser
 from actalker_core.media import read_frames
+from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.synthetic import demo
 
 ROOT = Path(__file__).parents[2]
@@ -114,6 +116,16 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.is_file(), link
         assert not anchor or anchor in anchors(target), link
+
+
+def test_a_page_of_the_pack_links_nothing_that_the_pack_leaves_out() -> None:
+    ignored = text_of(ROOT / ".comfyignore").splitlines()
+    left_out = tuple(line[1:] for line in ignored if line.startswith("/"))
+    for page in PAGES:
+        for link in LINK.findall(FENCE.sub("", text_of(page))):
+            if "://" not in link:
+                target = (page.parent / link.partition("#")[0]).resolve()
+                assert not target.relative_to(ROOT).as_posix().startswith(left_out), (page, link)
 
 
 def test_every_page_is_listed() -> None:
@@ -220,6 +232,74 @@ def test_a_path_that_a_page_tells_exists(page: Path) -> None:
         if not WRITTEN.match(path):
             near = (ROOT, ROOT / "actalker_core", DOCS)
             assert any((folder / path).exists() for folder in near), path
+
+
+# What the code says and knows --------------------------------------------------------------------
+
+TIPS = re.compile(r"^## Tips\n(.*?)^## ", re.MULTILINE | re.DOTALL)
+QUOTE = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]+)(?<=[^\s*])\*(?![\w*])(:?)")
+INSERTED = re.compile(r"'[^']*'|\(?\d[\d,.]*\)?|…|: |\bexpected\b|\bthe\b|\bat character\b")
+"""Values in a message, and the words at which messages are put together."""
+OF_COMFYUI = {"Return type mismatch between linked nodes"}
+
+
+def error_quotes(page: Path) -> Iterator[str]:
+    """The emphases in the tips of a help page that are no names: errors that it explains."""
+    for tips in TIPS.findall(text_of(page)):
+        for text, colon in QUOTE.findall(tips):
+            if colon or len(text.split()) > 3:
+                yield " ".join(text.split())
+
+
+def literals() -> str:
+    """Every text in the code but docstrings, a line for each."""
+    lines = []
+    for package in ("actalker_core", "nodes"):
+        for module in (ROOT / package).rglob("*.py"):
+            nodes = list(ast.walk(ast.parse(module.read_text("utf-8"))))
+            docstrings = {node.value for node in nodes if isinstance(node, ast.Expr)}
+            for node in set(nodes) - docstrings:
+                if isinstance(node, ast.JoinedStr):
+                    parts = [getattr(part, "value", "") for part in node.values]
+                    lines.append("".join(p if isinstance(p, str) else "…" for p in parts))
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                    lines.append(node.value)
+    return "\n".join(lines)
+
+
+def test_errors_that_a_help_page_quotes_are_said() -> None:
+    said = literals()
+    quotes = [
+        (page.stem, q) for page in PAGES if page.parts[-3] == "web" for q in error_quotes(page)
+    ]
+    assert len(quotes) > 50
+    for page, text in quotes:
+        for part in INSERTED.split(text):
+            assert text in OF_COMFYUI or part.strip() in said, (page, text, part)
+
+
+def test_the_page_of_weights_has_the_values_of_each_model() -> None:
+    table = text_of(DOCS / "install-weights.md").partition("## The models' own values\n")[2]
+    rows = re.findall(r"^\| (.+) \| (.+) \| (.+) \|$", table, re.MULTILINE)
+    (_, *names), *values = rows
+    assert sorted(name.strip("`") for name in names) == sorted(VARIANTS)
+    for column, name in enumerate(names, start=1):
+        model = VARIANTS[name.strip("`")]
+        own = model.sampling
+        assert [row[column] for row in values] == [
+            ", ".join(f"{number:g}" for number in numbers)
+            for numbers in (
+                (own.short_side_px,),
+                (own.fps,),
+                (own.steps,),
+                (own.sigma_max, own.sigma_min),
+                (own.appearance_scale, own.audio_scale, own.expression_scale),
+                (model.unet.num_frames,),
+                (own.shift_frames,),
+                (own.decode_frames,),
+                (own.face_enlarged,),
+            )
+        ]
 
 
 # Python ------------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ NEEDED = {
     *("LICENSE", "README.md", "__init__.py", "pyproject.toml", "requirements.txt"),
     *("actalker_core", "locales", "nodes", "web", "workflows"),
 }
-WELCOME = {"CHANGELOG.md", "docs"}
+WELCOME = {"CHANGELOG.md", "CONTRIBUTING.md", "docs"}
 NOT_FOR_ARTISTS = "actalker_core/training/"
 LIMIT_BYTES = 25_000_000
 
