@@ -41,16 +41,20 @@ class Limits:
         is_number = isinstance(value, kinds) and not isinstance(value, bool)
         return is_number and self.minimum <= value <= self.maximum  # type: ignore[operator]
 
-    def check(self, value: Number) -> Number:
+    def check(self, value: Number, alternative: str = "") -> Number:
         """Return the value unchanged.
+
+        Args:
+            alternative: what else the caller takes, for the error.
 
         Raises:
             InputError: it lies outside, or is no number.
         """
         if not self.contains(value):
+            expected = f"{self.expected}, or {alternative}" if alternative else self.expected
             raise InputError(
-                f"{self.name}: expected {self.expected}, got {quote(value)}. Choose a value in "
-                "this range."
+                f"{self.name}: expected {expected}, got {quote(value)}. Choose a value in this "
+                "range."
             )
         return value
 

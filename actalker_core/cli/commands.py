@@ -133,12 +133,13 @@ def run_signals(options: argparse.Namespace) -> None:
     if options.text is not None:
         parse_prompt(options.text)
     model = _load_model(options)
+    fps = options.fps or model.config.sampling.fps
     with Bars() as bars:
-        reader = Reader(options, options.fps, bars)
+        reader = Reader(options, fps, bars)
         signals = encode_media(options, reader, model, read_signals(options))
     if options.text is not None:
         seconds = options.text_seconds or parse_prompt(options.text)[-1].seconds + 1
-        signals = replace(signals, expression=make_text_signal(options, seconds, options.fps))
+        signals = replace(signals, expression=make_text_signal(options, seconds, fps))
     for edit in edits:
         signals = edit(signals)
     if options.blend is not None:
@@ -226,7 +227,7 @@ def run_convert(options: argparse.Namespace) -> None:
         options.out,
         DTYPES[options.dtype],
         options.svd,
-        on_part=lambda part: log.info("Reading %s", part),
+        on_part=lambda part, done, total: log.info("Reading %s", part),
     )
     log.info("%s: %.2f GB", options.out, options.out.stat().st_size / 1e9)
 

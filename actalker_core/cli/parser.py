@@ -8,12 +8,13 @@ from typing import NoReturn
 from .. import __version__, limits
 from ..control.edits import EDITS
 from ..control.regions import DEFAULT_STYLE, PARTS, STYLES
-from ..diffusion.schedules import SCHEDULES
+from ..diffusion.schedules import DEFAULT_SCHEDULE, SCHEDULES
 from ..diffusion.windows import MODES
 from ..errors import MAX_QUOTE_LENGTH, to_one_line
 from ..faces import DEFAULT_PATH
+from ..faces.portrait import DEFAULT_FEATHER_PX
 from ..models.actalker.checkpoint import BUILT_IN
-from ..models.actalker.encoders.audio import CUTS
+from ..models.actalker.encoders.audio import CUTS, DEFAULT_CUT
 from ..models.actalker.plan import EXTENSIONS
 from ..ops.selective_scan import CHOICES
 from . import commands, types
@@ -116,7 +117,12 @@ def _add_sources(parser: argparse.ArgumentParser) -> None:
         type=types.parse_path,
         help=".safetensors of saved signals, for what no medium gives",
     )
-    add("--audio-cut", choices=CUTS, default="seamless", help="of speech over 30 s (seamless)")
+    add(
+        "--audio-cut",
+        choices=CUTS,
+        default=DEFAULT_CUT,
+        help=f"of speech over 30 s ({DEFAULT_CUT})",
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
@@ -259,8 +265,8 @@ def _add_paste(parser: argparse.ArgumentParser) -> None:
     add(
         "--feather-px",
         type=types.integer_parser(limits.FEATHER_PX),
-        default=16,
-        help="how softly they blend in (16)",
+        default=DEFAULT_FEATHER_PX,
+        help=f"how softly they blend in ({DEFAULT_FEATHER_PX})",
     )
 
 
@@ -302,7 +308,12 @@ def _add_sampling(parser: argparse.ArgumentParser) -> None:
 
 def _add_schedule_and_guidance_interval(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
-    add("--schedule", choices=tuple(SCHEDULES), default="karras", help="noise levels (karras)")
+    add(
+        "--schedule",
+        choices=tuple(SCHEDULES),
+        default=DEFAULT_SCHEDULE,
+        help=f"noise levels ({DEFAULT_SCHEDULE})",
+    )
     add(
         "--guide-from",
         type=types.number_parser(limits.SIGMA),
@@ -327,8 +338,7 @@ def _add_signals(parser: argparse.ArgumentParser) -> None:
     add(
         "--fps",
         type=types.number_parser(limits.FPS),
-        default=25.0,
-        help="at which clips are read (25)",
+        help="at which clips are read (the model's)",
     )
     add(
         "--frames",

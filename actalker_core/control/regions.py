@@ -63,17 +63,17 @@ def mouth_box(face: Face) -> Box:
     return x0, (min(nose, y0) + y0) / 2, x1, (max(chin, y1) + y1) / 2
 
 
-def _draw_face(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
-    return box_mask(enlarge_box(face.box, face_enlarged), height, width)
+def _draw_face(face: Face, height: int, width: int, face_scale: float) -> Tensor:
+    return box_mask(enlarge_box(face.box, face_scale), height, width)
 
 
-def _draw_mouth(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
+def _draw_mouth(face: Face, height: int, width: int, face_scale: float) -> Tensor:
     return box_mask(mouth_box(face), height, width)
 
 
-def _draw_half(face: Face, height: int, width: int, face_enlarged: float, *, upper: bool) -> Tensor:
+def _draw_half(face: Face, height: int, width: int, face_scale: float, *, upper: bool) -> Tensor:
     """The face box above or below its middle, which is the nose where there are landmarks."""
-    x0, y0, x1, y1 = enlarge_box(face.box, face_enlarged)
+    x0, y0, x1, y1 = enlarge_box(face.box, face_scale)
     middle = box_centre(face.box)[1]
     if face.landmarks is not None:
         middle = float(face.landmarks[topology.NOSE_TIP, 1])
@@ -84,7 +84,7 @@ def _draw_outlines(
     face: Face,
     height: int,
     width: int,
-    face_enlarged: float,
+    face_scale: float,
     *,
     outlines: Sequence[Sequence[int]],
     convex: bool = False,
@@ -102,7 +102,7 @@ def _draw_outlines(
     return torch.from_numpy(mask)[None, None]
 
 
-def _draw_all(face: Face, height: int, width: int, face_enlarged: float) -> Tensor:
+def _draw_all(face: Face, height: int, width: int, face_scale: float) -> Tensor:
     return torch.ones(1, 1, height, width)
 
 
@@ -128,13 +128,13 @@ def draw_region(
     faces: Face | Sequence[Face],
     height: int,
     width: int,
-    face_enlarged: float = FACE_SCALE,
+    face_scale: float = FACE_SCALE,
 ) -> Tensor:
     """A mask written as parts: `lips`, `eyes+brows`, `oval-mouth`, `face&upper`, from the left.
 
     Args:
         faces: one for the clip, or one per frame.
-        face_enlarged: how many times its box the face is, for `face`, `upper` and `lower`.
+        face_scale: how many times its box the face is, for `face`, `upper` and `lower`.
 
     Returns:
         (f, 1, height, width), f the number of faces.
@@ -146,7 +146,7 @@ def draw_region(
     names, signs = parse_region(text)
     sequence = _list_faces(faces)
     parts = {  # each drawn once, however often it is written
-        name: torch.cat([PARTS[name](face, height, width, face_enlarged) for face in sequence])
+        name: torch.cat([PARTS[name](face, height, width, face_scale) for face in sequence])
         for name in dict.fromkeys(names)
     }
     mask = parts[names[0]]
@@ -250,7 +250,7 @@ def draw_style_masks(
     *,
     with_audio: bool,
     with_expression: bool,
-    face_enlarged: float = FACE_SCALE,
+    face_scale: float = FACE_SCALE,
 ) -> tuple[Tensor, Tensor]:
     """Audio and expression mask of a portrait: (f, 1, height, width) each.
 
@@ -262,16 +262,14 @@ def draw_style_masks(
 
     Args:
         faces: one for the clip, or one per frame.
-        face_enlarged: how many times its box the face is.
+        face_scale: how many times its box the face is.
 
     Raises:
         InputError: unknown style.
         FaceError: `landmarks` without landmarks.
     """
     check_choice("Masks", style, STYLES)
-    draw = partial(
-        draw_region, faces=faces, height=height, width=width, face_enlarged=face_enlarged
-    )
+    draw = partial(draw_region, faces=faces, height=height, width=width, face_scale=face_scale)
     if not (with_audio and with_expression):
         mask = draw("oval" if style == "landmarks" else "face")
         return mask * with_audio, mask * with_expression

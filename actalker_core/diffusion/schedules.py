@@ -38,8 +38,10 @@ def aligned_sigmas(steps: int, sigma_min: float, sigma_max: float) -> list[float
     return [*np.exp(low + along * (high - low)).tolist(), 0.0]
 
 
+DEFAULT_SCHEDULE = "karras"
+"""What the model was trained for; ComfyUI calls it the same."""
 SCHEDULES: dict[str, Callable[[int, float, float, float], list[float]]] = {
-    "karras": karras_sigmas,
+    DEFAULT_SCHEDULE: karras_sigmas,
     "align-your-steps": lambda steps, low, high, rho: aligned_sigmas(steps, low, high),
 }
 """From steps, sigma_min, sigma_max and rho of a model."""

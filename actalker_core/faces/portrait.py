@@ -1,7 +1,7 @@
 """Images cut and sized for the model, and frames put back where they were cut out."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,11 +13,13 @@ from ..errors import InputError, quote
 from ..limits import ASPECT, EXPAND, FEATHER_PX, LONGEST_TO_SHORTEST, SHORT_SIDE_PX
 from .box import Box, box_centre, check_box, enlarge_box
 from .face import Face
+from .track import Track
 
 SIDE_MULTIPLE_PX = 64
 """The UNet halves the latent three times, and the latent is an eighth of the image."""
 MIN_SIDE_PX = 16
 """Smaller images show no face."""
+DEFAULT_FEATHER_PX = 16
 
 
 @dataclass(frozen=True)
@@ -179,6 +181,24 @@ def _resize(images: Tensor, shape: tuple[int, int]) -> Tensor:
     return F.interpolate(images, shape, mode="bicubic", antialias=True, align_corners=False)
 
 
+def faces_in_portrait(track: Track, portrait: Portrait) -> Sequence[Face]:
+    """The faces of a clip in the portrait's pixels.
+
+    Raises:
+        InputError: the clip has neither the size of the image nor that of the portrait.
+    """
+    crop = portrait.crop
+    if track.size == crop.shape:
+        return track.faces
+    if track.size == crop.source_shape:
+        return [crop.to_portrait(face) for face in track.faces]
+    raise InputError(
+        f"The clip whose face the regions follow has frames of {track.size} (height, width); "
+        f"expected {crop.shape} as the result or {crop.source_shape} as the portrait. Give a clip "
+        "of one of these sizes."
+    )
+
+
 def resize_mask(mask: Tensor, crop: Crop) -> Tensor:
     """Masks drawn over the image or over the portrait, at the portrait's size.
 
@@ -233,7 +253,7 @@ def paste_back(
     chunks: Iterator[Tensor],
     original: Tensor,
     crop: Crop,
-    feather_px: int = 16,
+    feather_px: int = DEFAULT_FEATHER_PX,
     mask: Tensor | None = None,
 ) -> Iterator[Tensor]:
     """Put frames back into the image that their portrait was cut from.

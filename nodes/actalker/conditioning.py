@@ -9,6 +9,7 @@ from torch import Tensor
 from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.faces.portrait import Portrait
+from ...actalker_core.limits import FPS
 from ...actalker_core.models.actalker.conditioning import condition
 from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.models.actalker.plan import VideoPlan
@@ -97,7 +98,7 @@ class Conditioning(io.ComfyNode):
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         sound = None if video.sound is None else convert.to_audio(video.sound)
         side_px = min(portrait.height, portrait.width)
-        warnings = list_warnings(encoders.config, short_side_px=side_px, fps=to_option(fps))
+        warnings = list_warnings(encoders.config, short_side_px=side_px, fps=to_option(fps, FPS))
         return io.NodeOutput(
             conditioning, latent, video.frames, video.fps, sound, ui=warn(cls, warnings)
         )

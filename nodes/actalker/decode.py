@@ -39,4 +39,5 @@ class Decode(io.ComfyNode):
     def execute(
         cls, vae: comfy.sd.VAE, latent: dict[str, Any], frames_per_chunk: int
     ) -> io.NodeOutput:
-        return io.NodeOutput(decode(vae, latent["samples"], to_option(frames_per_chunk)))
+        chunk = to_option(frames_per_chunk, limits.DECODE_FRAMES)
+        return io.NodeOutput(decode(vae, latent["samples"], chunk))

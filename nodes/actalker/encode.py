@@ -13,7 +13,7 @@ from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.media import Audio
 from ...actalker_core.models.actalker.encoders import audio as audio_encoder
 from ...actalker_core.models.actalker.encoders import identity as identity_encoder
-from ...actalker_core.models.actalker.encoders.audio import CUTS
+from ...actalker_core.models.actalker.encoders.audio import CUTS, DEFAULT_CUT
 from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
 from ..common import convert, sockets
 from ..common.defaults import to_option
@@ -21,8 +21,6 @@ from ..common.files import open_face_finder
 from ..common.progress import Bar
 from ..face.portrait import FACE_CHOICES, WHOLE_IMAGE, face_choice, face_inputs, manual_box
 from .bridge.load import EncoderBox
-
-ENCODED_AT_ONCE = 8
 
 
 class EncodeIdentity(io.ComfyNode):
@@ -69,12 +67,17 @@ class EncodeAudio(io.ComfyNode):
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Audio.Input("audio", tooltip="Speech of any rate; channels are mixed."),
                 sockets.fraction_input(
-                    "max_seconds", 0.0, 0.0, 36000.0, "Encode only so much. 0 encodes all.", 0.1
+                    "max_seconds",
+                    0.0,
+                    0.0,
+                    limits.SECONDS.maximum,
+                    "Encode only so much. 0 encodes all.",
+                    0.1,
                 ),
                 io.Combo.Input(
                     "cut",
                     options=list(CUTS),
-                    default="seamless",
+                    default=DEFAULT_CUT,
                     tooltip="For speech over 30 s: seamless overlaps pieces, released has a seam "
                     "every 30 s as the released script.",
                 ),
@@ -100,9 +103,9 @@ class EncodeAudio(io.ComfyNode):
     ) -> io.NodeOutput:
         """One call, and the sound cut to whole frames."""
         sound = convert.from_audio(audio, "Encode Audio")
-        fps = limits.FPS.check(to_option(fps) or encoders.config.sampling.fps)
+        fps = to_option(fps, limits.FPS) or encoders.config.sampling.fps
         if max_seconds:
-            limits.SECONDS.check(max_seconds)
+            limits.SECONDS.check(max_seconds, "0 for all")
             sound = sound.trim(min(max_seconds, sound.seconds))
         signal = encode_audio(encoders, sound, cut)
         frames = signal.count_frames(fps)
@@ -114,7 +117,7 @@ class EncodeAudio(io.ComfyNode):
         return io.NodeOutput(signal, frames, convert.to_audio(sound.trim(frames / fps)))
 
 
-def encode_audio(encoders: EncoderBox, sound: Audio, cut: str = "seamless") -> AudioSignal:
+def encode_audio(encoders: EncoderBox, sound: Audio, cut: str = DEFAULT_CUT) -> AudioSignal:
     """The audio signal, with a progress bar."""
     check_choice("cut", cut, CUTS)
     network, bar = encoders.load(), Bar()
@@ -192,7 +195,7 @@ class EncodeMotion(io.ComfyNode):
         face_box: str = "",
     ) -> io.NodeOutput:
         """Follow the face, unless a mask (f, h, w) or a box says where it is, then encode it."""
-        fps = to_option(signal_fps) or encoders.config.sampling.fps
+        fps = to_option(signal_fps, limits.FPS) or encoders.config.sampling.fps
         clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))
         box = manual_box(size, face_mask, face_box)
@@ -223,7 +226,6 @@ def encode_motion(
         frames,
         boxes,
         rate_hz=clip.fps,
-        batch_size=ENCODED_AT_ONCE,
         on_batch=bar.count,
     )
     pose = encode_pose(
@@ -231,7 +233,6 @@ def encode_motion(
         frames,
         boxes[0],
         rate_hz=clip.fps,
-        batch_size=ENCODED_AT_ONCE,
         on_batch=lambda done: bar.count(len(frames) + done),
     )
     return expression, pose

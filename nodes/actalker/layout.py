@@ -109,7 +109,7 @@ def plan(
         portrait,
         signals,
         sampling,
-        fps=to_option(fps),
+        fps=to_option(fps, limits.FPS),
         max_frames=max_frames or None,
         extend=None if extend == END else extend,
         audio_gate=audio_gate,

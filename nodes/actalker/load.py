@@ -7,6 +7,7 @@ from comfy_api.latest import io
 
 from ...actalker_core.errors import InputError, check_choice, quote
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN, convert
+from ...actalker_core.models.actalker.checkpoint.single_file import FORMAT
 from ...actalker_core.ops.selective_scan import CHOICES
 from ...actalker_core.text import check_text
 from ..common import files, sockets
@@ -15,8 +16,12 @@ from ..common.progress import Bar
 from .bridge.load import DTYPES, load_model
 
 IN_FOLDER = "in the folder"
-CONVERTED_PARTS = 9
 CHECKPOINT_DTYPES = ("fp16", "bf16", "fp32")
+
+
+def list_checkpoints() -> list[str]:
+    """What Load Model offers; the built-in model stands first."""
+    return [BUILT_IN, *files.list_models(FORMAT)]
 
 
 class LoadModel(io.ComfyNode):
@@ -32,7 +37,7 @@ class LoadModel(io.ComfyNode):
             [
                 io.Combo.Input(
                     "checkpoint",
-                    options=files.list_checkpoints(),
+                    options=list_checkpoints(),
                     tooltip="built-in needs no download and is for trying graphs. For "
                     "photographs: .safetensors in models/actalker, made by Convert Checkpoint.",
                 ),
@@ -123,13 +128,13 @@ class ConvertCheckpoint(io.ComfyNode):
         if folder == files.NO_FILE:
             raise InputError("Convert Checkpoint: put the released folder into models/actalker.")
         check_choice("stored_dtype", stored_dtype, CHECKPOINT_DTYPES)
-        out, bar, done = files.new_model_path(file_name), Bar(CONVERTED_PARTS), iter(range(99))
+        out, bar = files.new_model_path(file_name), Bar()
         convert(
             files.model_path(folder),
             out,
             DTYPES[stored_dtype],
             None if svd == IN_FOLDER else Path(_checkpoint(svd)),
-            on_part=lambda part: bar.count(next(done)),
+            on_part=bar.report,
         )
         return io.NodeOutput(str(out), ui=show(cls, f"Written: {out}"))
 

@@ -12,6 +12,7 @@ from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ...actalker_core import limits
+from ...actalker_core.diffusion.schedules import DEFAULT_SCHEDULE
 from ...actalker_core.diffusion.windows import MODES
 from ...actalker_core.models.actalker.conditioning import Conditioning
 from ...actalker_core.models.actalker.config import ModelConfig
@@ -64,9 +65,9 @@ def make_guidance(config: ModelConfig, scales: dict[str, float]) -> Guidance:
     """The values of `scale_inputs` for a model."""
     guidance = default_guidance(config)
     for name in EFFECTS:
-        start = to_option(scales[f"{name}_scale_start"])
+        start = to_option(scales[f"{name}_scale_start"], limits.GUIDANCE)
         first, last = getattr(guidance, name) if start is None else (start, start)
-        end = to_option(scales[f"{name}_scale_end"])
+        end = to_option(scales[f"{name}_scale_end"], limits.GUIDANCE)
         guidance = override(guidance, **{name: (first, last if end is None else end)})
     return guidance
 
@@ -128,8 +129,8 @@ class Windows(io.ComfyNode):
         config = check_model(model).config
         windows = override(
             default_windows(config),
-            frames=to_option(window_frames),
-            shift_per_step=to_option(shift_frames, SHIFT_DEFAULT),
+            frames=to_option(window_frames, limits.WINDOW_FRAMES),
+            shift_per_step=to_option(shift_frames, limits.SHIFT_FRAMES, SHIFT_DEFAULT),
         )
         windows = replace(windows, overlap=overlap_frames, mode=mode)
         warnings = list_warnings(config, windows=windows)
@@ -190,7 +191,7 @@ class Sampler(io.ComfyNode):
                 io.Combo.Input(
                     "scheduler",
                     options=list(scheduler_names()),
-                    default="karras",
+                    default=DEFAULT_SCHEDULE,
                     tooltip="karras is what the model was made for.",
                 ),
                 *scale_inputs(),
@@ -225,7 +226,7 @@ class Sampler(io.ComfyNode):
         guidance = make_guidance(config, scales)
         warning = warn(cls, list_warnings(config, guidance=guidance))
         guider = NestedGuider(model, conditioning, guidance)
-        steps = to_option(steps) or config.sampling.steps
+        steps = to_option(steps, limits.STEPS) or config.sampling.steps
         schedule = Schedule(steps, sampler_name, scheduler, denoise)
         return io.NodeOutput(sample(guider, latent, seed, schedule), ui=warning)
 
@@ -268,7 +269,9 @@ class Preflight(io.ComfyNode):
         """Count, then measure."""
         config = check_model(model).config
         clip, windows = get_conditioning(conditioning), get_windows(model)
-        sigmas = Schedule(to_option(steps) or config.sampling.steps).sigmas(model).tolist()
+        sigmas = (
+            Schedule(to_option(steps, limits.STEPS) or config.sampling.steps).sigmas(model).tolist()
+        )
         guidance = make_guidance(config, scales)
         cost = estimate_cost(clip, windows, guidance, sigmas, get_interval(model))
         lines = counted_lines(cost) + memory_lines(model, clip, cost)

@@ -5,6 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
+from ...actalker_core import limits
 from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.edits import EDITS, Edit, blend_signals
 from ...actalker_core.control.monitor import MonitorRows, draw_monitor
@@ -12,9 +13,9 @@ from ...actalker_core.control.signals import DrivingSignal, Signals, load_signal
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
-from ...actalker_core.models.actalker.config import ModelConfig
+from ...actalker_core.models.actalker.config import SamplingConfig
 from ..common import convert, files, sockets
-from ..common.defaults import require_config, to_option
+from ..common.defaults import get_face_scale, require_owner, to_option
 from ..common.node_text import show
 from .bridge.load import EncoderBox
 from .layout import (
@@ -25,8 +26,6 @@ from .layout import (
     signal_inputs,
     signal_outputs,
 )
-
-LONGEST_SECONDS = 36000.0
 
 
 def output(signals: Signals) -> io.NodeOutput:
@@ -57,8 +56,8 @@ class EditSignal(io.ComfyNode):
                 sockets.fraction_input(
                     "value",
                     0.2,
-                    -LONGEST_SECONDS,
-                    LONGEST_SECONDS,
+                    -limits.SECONDS.maximum,
+                    limits.SECONDS.maximum,
                     "Seconds; for resample values per second; for scale the strength, where 1 "
                     "changes nothing and 0 is the neutral moment. smooth: 0.2 is gentle, 0 is off.",
                 ),
@@ -66,7 +65,7 @@ class EditSignal(io.ComfyNode):
                     "second_value",
                     0.0,
                     0.0,
-                    LONGEST_SECONDS,
+                    limits.SECONDS.maximum,
                     "trim: from value to this, in seconds. scale: when the face is neutral, in "
                     "seconds. Others do not use it.",
                 ),
@@ -261,13 +260,11 @@ class SignalMonitor(io.ComfyNode):
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
         """Lay out as Conditioning does, masks (f, h, w) included, then draw."""
-        is_free = encoders is None and to_option(fps) is not None
-        config = ModelConfig() if is_free else require_config(encoders, "Signal Monitor", "fps")
         signals = make_signals(audio_signal, expression_signal, pose_signal)
         video = plan(
             portrait,
             signals,
-            config.sampling,
+            _sampling(encoders, fps),
             fps=fps,
             max_frames=max_frames,
             extend=extend,
@@ -290,3 +287,14 @@ class SignalMonitor(io.ComfyNode):
             )
         )
         return io.NodeOutput(convert.to_image(monitor_image[None]))
+
+
+def _sampling(encoders: EncoderBox | None, fps: float) -> SamplingConfig:
+    """The model's own values; a typed frame rate and the toolkit's face scale where none is known.
+
+    A plan reads no others.
+    """
+    typed_fps = to_option(fps, limits.FPS)
+    if encoders is None and typed_fps is not None:
+        return SamplingConfig(fps=typed_fps, face_enlarged=get_face_scale(None))
+    return require_owner(encoders, "Signal Monitor", "fps").config.sampling

@@ -119,14 +119,16 @@ class Talk(io.ComfyNode):
     ) -> io.NodeOutput:
         """What the single nodes do, one after another, to the first image of (b, h, w, c)."""
         config = check_model(model).config
-        warnings = list_warnings(config, short_side_px=to_option(short_side_px), fps=to_option(fps))
+        typed_side_px = to_option(short_side_px, limits.SHORT_SIDE_PX)
+        typed_fps = to_option(fps, limits.FPS)
+        warnings = list_warnings(config, short_side_px=typed_side_px, fps=typed_fps)
         warning = warn(cls, warnings)
-        fps = to_option(fps) or config.sampling.fps
+        fps = typed_fps or config.sampling.fps
         image = convert.first_image(portrait_image)
         portrait = prepare_portrait(
             image,
             find_portrait_face(image, face, face_index),
-            to_option(short_side_px) or config.sampling.short_side_px,
+            typed_side_px or config.sampling.short_side_px,
         )
         sound = None if audio is None else convert.from_audio(audio, "Talk")
         frames, track = None, None
@@ -155,7 +157,7 @@ class Talk(io.ComfyNode):
         identity = encode_identity(encoders, portrait)
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         guider = NestedGuider(model, conditioning, default_guidance(config))
-        schedule = Schedule(to_option(steps) or config.sampling.steps)
+        schedule = Schedule(to_option(steps, limits.STEPS) or config.sampling.steps)
         latents = sample(guider, latent, seed, schedule)
         images = decode(vae, latents["samples"])
         sound_out = None if video.sound is None else convert.to_audio(video.sound)

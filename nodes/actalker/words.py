@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from comfy_api.latest import io
 from torch import Tensor
 
+from ...actalker_core import limits
 from ...actalker_core.control.signals import DrivingSignal, ExpressionSignal
 from ...actalker_core.control.words.bank import Bank, Reference, build_bank, extract_bank
 from ...actalker_core.control.words.clip import CLIPEncoder
@@ -16,7 +17,7 @@ from ...actalker_core.faces.box import image_box
 from ...actalker_core.models.actalker.encoders.motion import encode_expression
 from ...actalker_core.text import check_text
 from ..common import convert, files, sockets
-from ..common.defaults import require_config, to_option
+from ..common.defaults import require_owner, to_option
 from ..common.progress import Bar
 from ..face.portrait import WHOLE_IMAGE
 from .bridge.load import EncoderBox
@@ -174,7 +175,11 @@ class TextExpression(io.ComfyNode):
                     tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
                 ),
                 sockets.fraction_input(
-                    "seconds", 4.0, 0.05, 36000.0, "How long; at least as long as the video.", 0.01
+                    "seconds",
+                    4.0,
+                    limits.SECONDS.minimum,
+                    limits.SECONDS.maximum,
+                    "How long; at least as long as the video.",
                 ),
                 sockets.fraction_input(
                     "strength",
@@ -224,9 +229,9 @@ class TextExpression(io.ComfyNode):
         temperature: float,
         encoders: EncoderBox | None = None,
     ) -> io.NodeOutput:
-        rate_hz = to_option(signal_fps)
+        rate_hz = to_option(signal_fps, limits.FPS)
         if rate_hz is None:
-            rate_hz = require_config(encoders, "Text Expression", "signal_fps").sampling.fps
+            rate_hz = require_owner(encoders, "Text Expression", "signal_fps").config.sampling.fps
         matcher = _matcher(bank, match_by, clip_folder, temperature)
         moments = parse_prompt(text)
         return io.NodeOutput(

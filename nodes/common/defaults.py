@@ -4,7 +4,7 @@ from typing import Protocol, TypeVar
 
 from ...actalker_core.control.regions import FACE_SCALE
 from ...actalker_core.errors import InputError
-from ...actalker_core.models.actalker.config import ModelConfig
+from ...actalker_core.limits import Limits
 
 MODEL_DEFAULT = 0
 """What a widget holds that leaves its number to the model."""
@@ -14,31 +14,67 @@ SHIFT_DEFAULT = -1
 Number = TypeVar("Number", int, float)
 
 
+class SamplingValues(Protocol):
+    """The numbers of a model that nodes of no family read."""
+
+    @property
+    def fps(self) -> float:
+        """Frames per second of the video."""
+
+    @property
+    def short_side_px(self) -> int:
+        """Shorter side of the portrait."""
+
+    @property
+    def face_enlarged(self) -> float:
+        """How many times its box a face is."""
+
+
+class Config(Protocol):
+    """The configuration of a model of any family."""
+
+    @property
+    def sampling(self) -> SamplingValues:
+        """How it was trained to be sampled."""
+
+
 class ModelOwner(Protocol):
-    """What knows its model: the encoders of Load Model."""
+    """What knows its model: the encoders of a family's loader."""
 
-    config: ModelConfig
+    @property
+    def config(self) -> Config:
+        """Of that model."""
+
+    def list_warnings(self, *, short_side_px: int | None = None) -> list[str]:
+        """What the model will not do well, a sentence for each; None is its own size."""
 
 
-def to_option(value: Number, default: int = MODEL_DEFAULT) -> Number | None:
-    """A number that was typed; None, as the core has it, where it is left to the model."""
-    return None if value == default else value
+Owner = TypeVar("Owner", bound=ModelOwner)
 
 
-def require_config(encoders: ModelOwner | None, node: str, widget: str) -> ModelConfig:
-    """The configuration that a widget leaves its number to.
+def to_option(value: Number, bounds: Limits, default: int = MODEL_DEFAULT) -> Number | None:
+    """A number that was typed; None, as the core has it, where it is left to the model.
 
     Raises:
-        InputError: no encoders are connected.
+        InputError: it is neither that nor within its limits.
+    """
+    return None if value == default else bounds.check(value, f"{default} for the model's own")
+
+
+def require_owner(encoders: Owner | None, node: str, widget: str) -> Owner:
+    """The encoders of the model that a widget leaves its number to.
+
+    Raises:
+        InputError: none are connected.
     """
     if encoders is None:
         raise InputError(
             f"{node}: {widget} is {MODEL_DEFAULT}, which stands for the model's own, but no model "
             "is known here. Connect encoders of Load Model (ACTalker), or type a number."
         )
-    return encoders.config
+    return encoders
 
 
-def face_enlarged(encoders: ModelOwner | None) -> float:
-    """How many times its box a face is: for the model, or where none is known."""
+def get_face_scale(encoders: ModelOwner | None) -> float:
+    """How many times its box a face is: the model's own, or the toolkit's where none is known."""
     return FACE_SCALE if encoders is None else encoders.config.sampling.face_enlarged

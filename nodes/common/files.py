@@ -12,8 +12,6 @@ from ...actalker_core.errors import InputError, MediaError, quote
 from ...actalker_core.faces import FaceFinder, open_finder
 from ...actalker_core.files.archive import format_name, read_format
 from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
-from ...actalker_core.models.actalker.checkpoint import BUILT_IN
-from ...actalker_core.models.actalker.checkpoint.single_file import FORMAT
 
 log = logging.getLogger(__name__)
 
@@ -39,9 +37,9 @@ def register_folder() -> None:
     folder_paths.folder_names_and_paths[KIND] = (all_paths, set(extensions) | CHECKPOINTS)
 
 
-def list_checkpoints() -> list[str]:
-    """What LoadModel offers; the built-in model stands first."""
-    return [BUILT_IN, *_list_names(lambda path: _is(path, FORMAT))]
+def list_models(kind: str) -> list[str]:
+    """Checkpoints of one format within `models/actalker`."""
+    return _list_names(lambda path: _is(path, kind))
 
 
 def list_folders() -> list[str]:

@@ -13,11 +13,15 @@ from ...actalker_core.errors import FaceError, check_choice
 from ...actalker_core.faces import Box, Face, FaceFinder, choose_face, find_face
 from ...actalker_core.faces.box import check_box, image_box
 from ...actalker_core.faces.face import ORDERS, box_of_mask, face_in_box
-from ...actalker_core.faces.portrait import Portrait, paste_back, prepare_portrait
-from ...actalker_core.models.actalker.defaults import list_warnings
+from ...actalker_core.faces.portrait import (
+    DEFAULT_FEATHER_PX,
+    Portrait,
+    paste_back,
+    prepare_portrait,
+)
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
-from ..common.defaults import ModelOwner, face_enlarged, require_config, to_option
+from ..common.defaults import ModelOwner, get_face_scale, require_owner, to_option
 from ..common.files import open_face_finder
 from ..common.node_text import warn
 from ..common.progress import Bar
@@ -122,11 +126,11 @@ class PreparePortrait(io.ComfyNode):
         encoders: ModelOwner | None = None,
     ) -> io.NodeOutput:
         """Find a face in the first image of (b, h, w, c), then crop and size it."""
-        side_px = to_option(short_side_px)
+        side_px = to_option(short_side_px, limits.SHORT_SIDE_PX)
         if side_px is None:
-            config = require_config(encoders, "Prepare Portrait", "short_side_px")
-            side_px = config.sampling.short_side_px
-        warnings = [] if encoders is None else list_warnings(encoders.config, short_side_px=side_px)
+            owner = require_owner(encoders, "Prepare Portrait", "short_side_px")
+            side_px = owner.config.sampling.short_side_px
+        warnings = [] if encoders is None else encoders.list_warnings(short_side_px=side_px)
         pixels = convert.first_image(image)
         manual = manual_face(pixels, face, face_mask, face_box)
         faces = open_face_finder().find(pixels) if manual is None else [manual]
@@ -136,7 +140,7 @@ class PreparePortrait(io.ComfyNode):
             pixels, portrait_face, side_px, expand=expand or None, aspect=aspect or None
         )
         region = regions.draw_region(
-            "face", portrait.face, portrait.height, portrait.width, face_enlarged(encoders)
+            "face", portrait.face, portrait.height, portrait.width, get_face_scale(encoders)
         )
         preview = convert.to_image(portrait.image[None])
         return io.NodeOutput(
@@ -214,9 +218,10 @@ class PasteBack(io.ComfyNode):
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
                 io.Int.Input(
                     "feather_px",
-                    default=16,
+                    default=DEFAULT_FEATHER_PX,
                     **limits.FEATHER_PX.widget,
-                    tooltip="How softly the border blends in. 16 is usual, 0 is a hard edge.",
+                    tooltip="How softly the border blends in. "
+                    f"{DEFAULT_FEATHER_PX} is usual, 0 is a hard edge.",
                 ),
                 io.Mask.Input(
                     "mask",

@@ -9,11 +9,10 @@ from ...actalker_core import limits
 from ...actalker_core.control import regions
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Face, Track
-from ...actalker_core.faces.portrait import Portrait, resize_mask
-from ...actalker_core.models.actalker.plan import faces_in_portrait
+from ...actalker_core.faces.portrait import Portrait, faces_in_portrait, resize_mask
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
-from ..common.defaults import ModelOwner, face_enlarged
+from ..common.defaults import ModelOwner, get_face_scale
 
 BOTH_SIGNALS, AUDIO_ONLY, EXPRESSION_ONLY = "audio and expression", "audio only", "expression only"
 SIGNALS = (BOTH_SIGNALS, AUDIO_ONLY, EXPRESSION_ONLY)
@@ -108,7 +107,7 @@ class RegionMasks(io.ComfyNode):
     ) -> io.NodeOutput:
         """Style, then written regions, then drawn ones (f, h, w)."""
         check_choice("signals", signals, SIGNALS)
-        factor = face_enlarged(encoders)
+        face_scale = get_face_scale(encoders)
         faces = portrait.face if face_track is None else faces_in_portrait(face_track, portrait)
         style_masks = regions.draw_style_masks(
             style,
@@ -117,12 +116,12 @@ class RegionMasks(io.ComfyNode):
             portrait.width,
             with_audio=signals != EXPRESSION_ONLY,
             with_expression=signals != AUDIO_ONLY,
-            face_enlarged=factor,
+            face_scale=face_scale,
         )
         texts = (audio_region, expression_region)
         hand_masks = (own_audio_mask, own_expression_mask)
         audio, expression = (
-            _region(portrait, faces, mask, text, hand_mask, grow_px, factor)
+            _region(portrait, faces, mask, text, hand_mask, grow_px, face_scale)
             for mask, text, hand_mask in zip(style_masks, texts, hand_masks, strict=True)
         )
         if len(audio) != len(expression) and 1 not in (len(audio), len(expression)):
@@ -142,11 +141,11 @@ def _region(
     text: str,
     hand_mask: Tensor | None,
     grow_px: int,
-    factor: float,
+    face_scale: float,
 ) -> Tensor:
     mask = convert.from_mask(hand_mask)
     if mask is not None:
         return resize_mask(mask, portrait.crop)
     if check_text("Region", text).strip():
-        style_mask = regions.draw_region(text, faces, portrait.height, portrait.width, factor)
+        style_mask = regions.draw_region(text, faces, portrait.height, portrait.width, face_scale)
     return regions.grow_mask(style_mask, grow_px)

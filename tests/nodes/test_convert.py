@@ -399,8 +399,12 @@ def models(comfy: Comfy) -> Path:
     return comfy.base / "models" / "actalker"
 
 
-def test_the_built_in_model_stands_first(files: Any) -> None:
-    assert files.list_checkpoints()[0] == "built-in"
+def list_checkpoints(comfy: Comfy) -> list[str]:
+    return comfy.node_module("actalker.load").list_checkpoints()
+
+
+def test_the_built_in_model_stands_first(comfy: Comfy, files: Any) -> None:
+    assert list_checkpoints(comfy)[0] == "built-in"
     assert files.list_folders()[0] == "none"
 
 
@@ -414,8 +418,8 @@ def test_what_is_listed_is_found(files: Any, models: Path) -> None:
         assert files.model_path(name).is_dir()
 
 
-def test_lists_name_nothing_twice(files: Any) -> None:
-    for listed in (files.list_checkpoints(), files.list_folders(), files.list_signals()):
+def test_lists_name_nothing_twice(comfy: Comfy, files: Any) -> None:
+    for listed in (list_checkpoints(comfy), files.list_folders(), files.list_signals()):
         assert len(listed) == len(set(listed))
 
 

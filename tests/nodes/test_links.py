@@ -38,14 +38,17 @@ def disk(comfy: Comfy, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def list_checkpoints(comfy: Comfy) -> list[str]:
+    return comfy.node_module("actalker.load").list_checkpoints()
+
+
 def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, disk: Path) -> None:
     (models / "linked.safetensors").symlink_to(disk / "far.safetensors")
     (models / "shelf").symlink_to(disk)
     (models / "deep").mkdir()
     (models / "deep" / "down").symlink_to(disk)
-    files = comfy.node_module("common.files")
     wanted = ["linked.safetensors", "shelf/far.safetensors", "deep/down/far.safetensors"]
-    assert set(wanted) <= set(files.list_checkpoints())
+    assert set(wanted) <= set(list_checkpoints(comfy))
     for name in wanted:
         assert comfy.call("LoadModel", checkpoint=name)
 
@@ -94,7 +97,7 @@ def test_what_points_nowhere_is_not_listed(comfy: Comfy, models: Path) -> None:
     (models / "gone.safetensors").symlink_to(models / "never")
     (models / "circle").symlink_to(models / "circle")
     files = comfy.node_module("common.files")
-    listed = files.list_checkpoints() + files.list_folders()
+    listed = list_checkpoints(comfy) + files.list_folders()
     assert not {"gone.safetensors", "circle"} & set(listed)
     for name in ("gone.safetensors", "circle"):
         assert name in refused(comfy, name)
@@ -106,7 +109,7 @@ def test_links_in_a_circle_end(comfy: Comfy, models: Path, disk: Path) -> None:
     (models / "a" / "here").symlink_to(models / "a")
     (models / "a" / "linked.safetensors").symlink_to(disk / "far.safetensors")
     files = comfy.node_module("common.files")
-    assert "a/linked.safetensors" in files.list_checkpoints()
+    assert "a/linked.safetensors" in list_checkpoints(comfy)
     assert "a" in files.list_folders()
 
 
@@ -131,7 +134,7 @@ def test_what_is_no_regular_file_is_not_listed_and_waits_for_nothing(
     os.mkfifo(models / "pipe.safetensors")
     (models / "zero.safetensors").symlink_to("/dev/zero")
     for name in ("pipe.safetensors", "zero.safetensors"):
-        assert name not in comfy.node_module("common.files").list_checkpoints()
+        assert name not in list_checkpoints(comfy)
         assert name in refused(comfy, name)
 
 
@@ -145,13 +148,12 @@ def test_dots_and_absolute_paths_stay_refused(
 
 
 def listed_and_loading(comfy: Comfy, models: Path) -> tuple[set[str], set[str]]:
-    files = comfy.node_module("common.files")
-    listed = set(files.list_checkpoints()) - {"built-in"}
+    listed = set(list_checkpoints(comfy)) - {"built-in"}
     loading = set()
     for path in models.rglob("*.safetensors"):
         name = path.relative_to(models).as_posix()
         try:
-            files.model_path(name)
+            comfy.node_module("common.files").model_path(name)
             loading.add(name)
         except comfy.core("errors").ACTalkerError:
             pass

@@ -43,8 +43,8 @@ def test_files_that_cannot_be_read_are_not_listed(comfy: Comfy, content: bytes) 
     for path in paths:
         path.write_bytes(content)
     try:
-        files = comfy.node_module("common.files")
-        listed = files.list_checkpoints() + files.list_signals()
+        checkpoints = comfy.node_module("actalker.load").list_checkpoints()
+        listed = checkpoints + comfy.node_module("common.files").list_signals()
         assert not any("odd" in name for name in listed)
     finally:
         for path in paths:

@@ -12,7 +12,7 @@ from ...faces import Box, Track
 from ...faces.portrait import Portrait
 from ...limits import FPS, FRAMES
 from ...media import Audio
-from .encoders.audio import encode_audio
+from .encoders.audio import DEFAULT_CUT, encode_audio
 from .encoders.identity import encode_identity
 from .encoders.motion import encode_expression, encode_pose
 from .networks import ACTalker, Encoders
@@ -37,7 +37,7 @@ def encode_signals(
     signals: Signals | None = None,
     fps: float | None = None,
     max_frames: int | None = None,
-    audio_cut: str = "seamless",
+    audio_cut: str = DEFAULT_CUT,
     report: Report = report_nothing,
 ) -> Signals:
     """The signals of all media that are given; see `control.signals` for their shapes.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from ...diffusion.guidance import GuidanceInterval
 from ...diffusion.loop import sample
-from ...diffusion.schedules import SCHEDULES
+from ...diffusion.schedules import DEFAULT_SCHEDULE, SCHEDULES
 from ...diffusion.windows import Windows
 from ...errors import check_choice
 from ...faces.portrait import Crop
@@ -51,7 +51,7 @@ def generate(
     seed: int = 0,
     guidance: Guidance | None = None,
     windows: Windows | None = None,
-    schedule: str = "karras",
+    schedule: str = DEFAULT_SCHEDULE,
     interval: GuidanceInterval | None = None,
     passes_at_once: int | None = None,
     report: Report = report_nothing,
@@ -88,7 +88,7 @@ def sample_latents(
     seed: int = 0,
     guidance: Guidance | None = None,
     windows: Windows | None = None,
-    schedule: str = "karras",
+    schedule: str = DEFAULT_SCHEDULE,
     interval: GuidanceInterval | None = None,
     passes_at_once: int | None = None,
     report: Report = report_nothing,

@@ -1,7 +1,7 @@
 """What is decided before any frame is made: length, gates and regions over time."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -9,8 +9,8 @@ from torch import Tensor
 from ...control import curves, regions
 from ...control.signals import DrivingSignal, Signals
 from ...errors import InputError, check_choice
-from ...faces import Face, Track
-from ...faces.portrait import Portrait, resize_mask
+from ...faces import Track
+from ...faces.portrait import Portrait, faces_in_portrait, resize_mask
 from ...limits import FPS, FRAMES, GROW_PX
 from ...media import Audio
 from .config import SamplingConfig
@@ -191,7 +191,7 @@ def _draw_masks(
     portrait: Portrait,
     is_driven: dict[str, bool],
     frames: int,
-    face_enlarged: float,
+    face_scale: float,
 ) -> dict[str, Tensor]:
     """Audio and expression mask (f, 1, H, W) of the prepared portrait."""
     shape = portrait.height, portrait.width
@@ -202,7 +202,7 @@ def _draw_masks(
         *shape,
         with_audio=is_driven["audio"],
         with_expression=is_driven["expression"],
-        face_enlarged=face_enlarged,
+        face_scale=face_scale,
     )
     masks: dict[str, Tensor] = {}
     for name, region, mask in zip(
@@ -212,31 +212,13 @@ def _draw_masks(
             mask = resize_mask(region, portrait.crop)
         else:
             if region is not None:
-                mask = regions.draw_region(region, faces, *shape, face_enlarged)
+                mask = regions.draw_region(region, faces, *shape, face_scale)
             mask = regions.grow_mask(mask, choice.grow_px)
         masks[name] = _fit_frames(mask, frames, name)
     share = regions.overlap_share(masks["audio"], masks["expression"])
     if share > 0:
         log.info("The two regions share %.0f %% of the smaller one.", 100 * share)
     return masks
-
-
-def faces_in_portrait(track: Track, portrait: Portrait) -> Sequence[Face]:
-    """The faces of a clip in the portrait's pixels.
-
-    Raises:
-        InputError: the clip has neither the size of the image nor that of the portrait.
-    """
-    crop = portrait.crop
-    if track.size == crop.shape:
-        return track.faces
-    if track.size == crop.source_shape:
-        return [crop.to_portrait(face) for face in track.faces]
-    raise InputError(
-        f"The clip whose face the regions follow has frames of {track.size} (height, width); "
-        f"expected {crop.shape} as the result or {crop.source_shape} as the portrait. Give a clip "
-        "of one of these sizes."
-    )
 
 
 def _fit_frames(mask: Tensor, frames: int, name: str) -> Tensor:

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 from ...errors import InputError
-from .config import ModelConfig, ResNetConfig, UNetConfig
+from .config import ModelConfig, ResNetConfig, UNetConfig, WhisperConfig
 
 MAX_TRANSFORMERS = 64
 """Of a denoiser, four times the released one's; each takes some 20 ms to build."""
 POSE_NUMBERS = 6
 STAGES = 4
 VAE_GROUPS = 32
-WHISPER_POSITIONS = 1500
 
 Row = tuple[str, object, object]
 """Name, expected value, value."""
@@ -77,7 +76,11 @@ def _projection_rows(config: ModelConfig) -> Iterator[Row]:
 
 def _encoder_rows(config: ModelConfig) -> Iterator[Row]:
     audio = config.audio_encoder
-    yield "audio_encoder.max_source_positions", WHISPER_POSITIONS, audio.max_source_positions
+    yield (
+        "audio_encoder.max_source_positions",
+        WhisperConfig().max_source_positions,
+        audio.max_source_positions,
+    )
     yield _multiple("audio_encoder.d_model", audio.d_model, audio.encoder_attention_heads)
     yield "identity_encoder stages", STAGES, len(config.identity_encoder.layers)
     yield "head_pose_encoder.output_dim", POSE_NUMBERS, config.head_pose_encoder.output_dim

@@ -14,6 +14,7 @@ from comfy.model_patcher import ModelPatcher
 from torch import Tensor
 
 from ....actalker_core.diffusion.loop import Guided
+from ....actalker_core.diffusion.schedules import DEFAULT_SCHEDULE
 from ....actalker_core.errors import InputError, check_choice
 from ....actalker_core.limits import DENOISE, STEPS
 from ....actalker_core.models.actalker.conditioning import Conditioning
@@ -196,7 +197,7 @@ class Schedule:
 
     steps: int
     sampler: str = "euler"
-    scheduler: str = "karras"
+    scheduler: str = DEFAULT_SCHEDULE
     denoise: float = 1.0
 
     def __post_init__(self) -> None:

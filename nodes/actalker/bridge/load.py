@@ -16,6 +16,7 @@ from ....actalker_core.models.actalker.checkpoint import (
     summarize,
 )
 from ....actalker_core.models.actalker.config import ModelConfig
+from ....actalker_core.models.actalker.defaults import list_warnings
 from ....actalker_core.models.actalker.networks import ACTalker, Encoders
 from ....actalker_core.models.actalker.unet.mamba import use_scan_backend
 from ....actalker_core.ops.selective_scan import CHOICES
@@ -46,6 +47,10 @@ class EncoderBox:
             load_device=comfy.model_management.get_torch_device(),
             offload_device=comfy.model_management.text_encoder_offload_device(),
         )
+
+    def list_warnings(self, *, short_side_px: int | None = None) -> list[str]:
+        """What the model will not do well at a size; None is its own."""
+        return list_warnings(self.config, short_side_px=short_side_px)
 
     def load(self) -> Encoders:
         """The networks on the device that computes."""

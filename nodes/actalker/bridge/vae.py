@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ....actalker_core.errors import InputError
 from ....actalker_core.limits import DECODE_FRAMES
 from ....actalker_core.models.actalker.autoencoder import TemporalAutoencoder
-from ....actalker_core.models.actalker.config import ModelConfig, SamplingConfig
+from ....actalker_core.models.actalker.config import ModelConfig, SamplingConfig, VAEConfig
 from ....actalker_core.ops.finite import check_decoded, check_latents
 from ...common.progress import Bar
 
@@ -34,8 +34,7 @@ SMALLEST = {
 }
 """An autoencoder that ComfyUI builds itself, whose place is taken at once."""
 ENCODE_BYTES_PER_PIXEL, DECODE_BYTES_PER_PIXEL = 1800, 2200
-"""Activations in one byte per number, per pixel of the image, for channels of 128 at the top."""
-RELEASED_WIDTH = 128
+"""Activations in one byte per number, per pixel of the image, for the released width."""
 MemoryUse = Callable[[Sequence[int], torch.dtype], float]
 """(shape, type) of what is encoded or decoded -> bytes."""
 
@@ -69,7 +68,7 @@ class TemporalVAE(comfy.sd.VAE):
             load_device=self.device,
             offload_device=comfy.model_management.vae_offload_device(),
         )
-        width = config.vae.block_out_channels[0] / RELEASED_WIDTH
+        width = config.vae.block_out_channels[0] / VAEConfig().block_out_channels[0]
         self.memory_used_encode: MemoryUse = lambda shape, dtype: _bytes(
             shape[-2] * shape[-1], dtype, width * ENCODE_BYTES_PER_PIXEL
         )

@@ -115,7 +115,7 @@ def test_recorded_portrait_has_one_face(capsys: pytest.CaptureFixture[str]) -> N
 def test_saved_signals_drive_as_the_media_do(
     animate: Animate, media: Media, tmp_path: Path
 ) -> None:
-    path = save_edited(media, tmp_path / "x", "--fps", "12.5")
+    path = save_edited(media, tmp_path / "x")
     straight = animate("audio driving", *BRIEF)
     again = animate("nothing", *BRIEF, "--signals", str(path))
     assert torch.allclose(again.frames, straight.frames, atol=1e-4)

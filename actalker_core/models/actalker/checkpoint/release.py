@@ -19,6 +19,8 @@ from .tensor_checks import describe_misfit, refuse_tensors
 from .weight_files import check_keys, list_names, read_pickle, read_weights, select_tensors
 
 StateDict = dict[str, Tensor]
+OnPart = Callable[[str, int, int], None]
+"""(name of a network and its file, done, total)."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def convert(
     dtype: torch.dtype = torch.float16,
     svd: Path | None = None,
     config: ModelConfig = VARIANTS["released"],
-    on_part: Callable[[str], None] | None = None,
+    on_part: OnPart | None = None,
 ) -> None:
     """Turn the released folder into one .safetensors.
 
@@ -96,7 +98,7 @@ def convert(
         dtype: of the stored weights, scan parameters excepted.
         svd: SVD-xt-1.1 or its VAE: a diffusers folder, or the single .safetensors.
         config: sizes that the files must have.
-        on_part: called with the name of each network before it is read.
+        on_part: called with the name of each network, and done and total, before it is read.
 
     Raises:
         CheckpointError: names the file that is missing, damaged, unsafe or of other sizes.
@@ -110,9 +112,9 @@ def convert(
         expected = ACTalker(config).state_dict()
     check_writable(out, CheckpointError, count_bytes(expected, dtype))
     weights: StateDict = {}
-    for part, path in sources:
+    for done, (part, path) in enumerate(sources):
         if on_part is not None:
-            on_part(f"{part.name} from {path.name}")
+            on_part(f"{part.name} from {path.name}", done, len(sources))
         tensors = part.read(path)
         expected_tensors = _select_below(expected, f"{part.name}.")
         check_keys(_list_shapes(tensors), _list_shapes(expected_tensors), path)

@@ -25,7 +25,9 @@ CHUNK_SAMPLES = 30 * SAMPLE_RATE_HZ
 """Whisper was trained on 30 seconds at a time, no more and no less."""
 RESAMPLING_SECONDS = 1.0
 """Much more than what a resampler looks ahead."""
-CUTS = ("seamless", "released")
+SEAMLESS = "seamless"
+CUTS = (SEAMLESS, "released")
+DEFAULT_CUT = SEAMLESS
 FADE_START_SECONDS, FADE_END_SECONDS = 3.0, 5.0
 """How far from a border the states are purely of the bridge across it, and from where no more."""
 
@@ -116,7 +118,7 @@ def encode_audio(
     *,
     source: str = "audio",
     seconds: float | None = None,
-    cut: str = "seamless",
+    cut: str = DEFAULT_CUT,
     on_chunk: OnChunk | None = None,
 ) -> AudioSignal:
     """Speech as Whisper's hidden states (l, layers, c).
@@ -145,7 +147,7 @@ def encode_audio(
 def compute_hidden_states(
     encoder: WhisperEncoder,
     samples: Tensor,
-    cut: str = "seamless",
+    cut: str = DEFAULT_CUT,
     batch_size: int = 4,
     on_chunk: OnChunk | None = None,
 ) -> Tensor:
@@ -175,7 +177,7 @@ def compute_hidden_states(
             f"{total}. Give a longer recording, or none at all."
         )
     chunks = [samples[i : i + CHUNK_SAMPLES] for i in range(0, total, CHUNK_SAMPLES)]
-    borders = range(CHUNK_SAMPLES, total, CHUNK_SAMPLES) if cut == "seamless" else range(0)
+    borders = range(CHUNK_SAMPLES, total, CHUNK_SAMPLES) if cut == SEAMLESS else range(0)
     half = CHUNK_SAMPLES // 2
     bridges = [samples[border - half : border + half] for border in borders]
     outputs = _encode_chunks(encoder, [*chunks, *bridges], batch_size, on_chunk)
@@ -228,7 +230,7 @@ def count_samples(seconds: float) -> int:
     return math.ceil(samples / CHUNK_SAMPLES) * CHUNK_SAMPLES + CHUNK_SAMPLES // 2
 
 
-def window_audio_states(states: Tensor, frames: int, fps: float, length: int = 10) -> Tensor:
+def window_audio_states(states: Tensor, frames: int, fps: float, length: int) -> Tensor:
     """The states around each frame: frame i at 12.5 fps reads 4i − 4 … 4i + 5.
 
     Args:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from actalker_core.errors import ACTalkerError, InputError, MediaError
 from actalker_core.media import Audio
+from actalker_core.models.actalker.config import AudioProjectionConfig
 from actalker_core.models.actalker.encoders.audio import (
     CHUNK_SAMPLES,
     CUTS,
@@ -33,6 +34,7 @@ EXPECTED_GOT = r"(?s)expected.*got"
 
 
 LONG_SECONDS = 70
+STATES_PER_FRAME = AudioProjectionConfig().seq_len
 BORDERS = (30, 60)
 
 
@@ -163,7 +165,9 @@ def test_the_last_frame_hears_what_follows_it(
 ) -> None:
     frames = math.floor(29.99 * fps)
     part = encode_audio(ear, sound(samples), seconds=frames / fps, cut=cut).states
-    windows = [window_audio_states(states, frames, fps) for states in (part, heard[cut])]
+    windows = [
+        window_audio_states(states, frames, fps, STATES_PER_FRAME) for states in (part, heard[cut])
+    ]
     assert torch.allclose(*windows, atol=1e-5)
 
 

@@ -75,7 +75,7 @@ def test_too_short_audio(model: ACTalker, samples: int) -> None:
 
 def test_windows_at_12_5_fps_are_the_released_ones() -> None:
     states = torch.arange(1, 41, dtype=torch.float32)[:, None, None]
-    windows = window_audio_states(states, 10, 12.5)[..., 0, 0]
+    windows = window_audio_states(states, 10, 12.5, 10)[..., 0, 0]
     assert windows[0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
     assert windows[5].tolist() == list(range(17, 27))
     assert windows[9].tolist() == [33, 34, 35, 36, 37, 38, 39, 40, 0, 0]
@@ -84,7 +84,7 @@ def test_windows_at_12_5_fps_are_the_released_ones() -> None:
 @pytest.mark.parametrize("fps", [8, 12.5, 24, 25, 29.97, 30, 50])
 def test_windows_stay_with_the_sound_at_any_rate(fps: float) -> None:
     states = torch.arange(500, dtype=torch.float32)[:, None, None]
-    windows = window_audio_states(states, int(10 * fps), fps)
+    windows = window_audio_states(states, int(10 * fps), fps, 10)
     centres = windows[2:, 4, 0, 0]
     want = torch.arange(2, len(windows)) / fps * 50
     assert (centres - want).abs().max() <= 0.5 + 1e-4
