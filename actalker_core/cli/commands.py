@@ -13,7 +13,7 @@ import torch
 
 from ..control import curves
 from ..control.edits import blend_signals, parse_edit
-from ..control.monitor import MonitorRows, draw_monitor
+from ..control.monitor import draw_monitor
 from ..control.signals import load_signals, save_signals
 from ..control.words.bank import Bank, build_bank, extract_bank, read_references, save_bank
 from ..control.words.clip import CLIPEncoder
@@ -32,7 +32,7 @@ from ..models.actalker.encoders.motion import encode_expression
 from ..models.actalker.load import load_model
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import generate
-from ..models.actalker.plan import VideoPlan, plan_video
+from ..models.actalker.plan import VideoPlan, make_monitor_rows, plan_video
 from ..ops.layers import lay_channels_last
 from ..synthetic import demo
 from .inputs import (
@@ -82,22 +82,9 @@ def run_inspect(options: argparse.Namespace) -> None:
     with Bars() as bars:
         reader = Reader(options, options.fps or model.config.sampling.fps, bars)
         plan = _plan_video(options, model, reader)
-    pose, faces = plan.signals.pose, reader.driving_face
-    image = draw_monitor(
-        MonitorRows(
-            frames=plan.frames,
-            fps=plan.fps,
-            audio=plan.sound,
-            gates=plan.gates,
-            portrait=plan.portrait.image,
-            masks=plan.masks,
-            rotation_degrees=None
-            if pose is None
-            else pose.sample(plan.frames, plan.fps).rotation_degrees,
-            track=faces if isinstance(faces, Track) else None,
-        )
-    )
-    save_image(options.out, image)
+    face = reader.driving_face
+    rows = make_monitor_rows(plan, face if isinstance(face, Track) else None)
+    save_image(options.out, draw_monitor(rows))
     log.info("%s: %d frames at %g fps", options.out, plan.frames, plan.fps)
 
 

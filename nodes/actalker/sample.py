@@ -1,20 +1,14 @@
 """Windows, guidance, sampling, and what it will cost."""
 
-import math
-import time
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-import comfy.model_management
-import torch
 from comfy.model_patcher import ModelPatcher
 from comfy_api.latest import io
 
 from ...actalker_core import limits
 from ...actalker_core.diffusion.schedules import DEFAULT_SCHEDULE
 from ...actalker_core.diffusion.windows import MODES
-from ...actalker_core.models.actalker.conditioning import Conditioning
 from ...actalker_core.models.actalker.config import ModelConfig
 from ...actalker_core.models.actalker.cost import CostEstimate, estimate_cost
 from ...actalker_core.models.actalker.defaults import (
@@ -23,11 +17,11 @@ from ...actalker_core.models.actalker.defaults import (
     list_warnings,
     override,
 )
-from ...actalker_core.models.actalker.denoiser import velocity
 from ...actalker_core.models.actalker.guidance import Guidance, Pass
 from ..common import sockets
 from ..common.defaults import SHIFT_DEFAULT, to_option
 from ..common.node_text import show, warn
+from .bridge.cost import measure_evaluation_s, memory_lines
 from .bridge.guider import (
     NestedGuider,
     Schedule,
@@ -274,10 +268,10 @@ class Preflight(io.ComfyNode):
         )
         guidance = make_guidance(config, scales)
         cost = estimate_cost(clip, windows, guidance, sigmas, get_interval(model))
-        lines = counted_lines(cost) + memory_lines(model, clip, cost)
+        lines = counted_lines(cost) + memory_lines(model, clip, cost.passes)
         if measure_time:
             passes = list(Pass)[-cost.passes :]
-            lines.append(time_line(cost, seconds_per_evaluation(model, clip, passes)))
+            lines.append(time_line(cost, measure_evaluation_s(model, clip, passes)))
         report = "\n".join(lines)
         return io.NodeOutput(report, ui=show(cls, report))
 
@@ -291,46 +285,7 @@ def counted_lines(cost: CostEstimate) -> list[str]:
     ]
 
 
-def memory_lines(model: ModelPatcher, clip: Conditioning, cost: CostEstimate) -> list[str]:
-    """Weights, activations of a step, and what is free."""
-    manage = comfy.model_management
-    activation_bytes = model.model.estimate_activations(clip, get_windows(model), cost.passes)
-    free = manage.get_free_memory(model.load_device)
-    return [
-        f"weights {_gb(model.model_size())}, activations about {_gb(activation_bytes)} with "
-        f"{cost.passes} passes at once; {_gb(free)} free on {model.load_device}",
-        "Passes run one after another if they do not fit together, and weights are streamed.",
-    ]
-
-
-def seconds_per_evaluation(
-    model: ModelPatcher, clip: Conditioning, passes: Sequence[Pass]
-) -> float:
-    """Measured on one window in some passes, once the weights are there."""
-    manage, network = comfy.model_management, model.model.diffusion_model
-    windows = get_windows(model)
-    frames = windows.at(0, clip.frames)[0]
-    shape = [len(frames), *clip.image_latent.shape[1:]]
-    activation_bytes = model.model.estimate_activations(clip, windows, len(passes))
-    manage.load_models_gpu([model], memory_required=activation_bytes)
-    dtype = model.model.manual_cast_dtype or network.dtype
-    x = torch.zeros(*shape, device=model.load_device, dtype=dtype)
-    c_noise = torch.zeros(1, device=model.load_device)
-    clip = clip.to(model.load_device)
-    seconds = math.inf
-    for _ in range(2):  # the first one also warms up
-        start = time.perf_counter()
-        v = velocity(network.unet, clip, x, c_noise, frames, passes)
-        v.sum().item()  # waits for the device
-        seconds = min(seconds, time.perf_counter() - start)
-    return seconds / len(passes)
-
-
 def time_line(cost: CostEstimate, seconds: float) -> str:
     """How long sampling will take."""
     total_s = round(cost.evaluations * seconds)
     return f"sampling about {total_s // 60} min {total_s % 60} s ({seconds:.2f} s per evaluation)"
-
-
-def _gb(size: float) -> str:
-    return f"{size / 1024**3:.2f} GB"

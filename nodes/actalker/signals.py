@@ -8,12 +8,13 @@ from torch import Tensor
 from ...actalker_core import limits
 from ...actalker_core.control.curves import Curve
 from ...actalker_core.control.edits import EDITS, Edit, blend_signals
-from ...actalker_core.control.monitor import MonitorRows, draw_monitor
+from ...actalker_core.control.monitor import draw_monitor
 from ...actalker_core.control.signals import DrivingSignal, Signals, load_signals, save_signals
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.config import SamplingConfig
+from ...actalker_core.models.actalker.plan import make_monitor_rows
 from ..common import convert, files, sockets
 from ..common.defaults import get_face_scale, require_owner, to_option
 from ..common.node_text import show
@@ -272,20 +273,7 @@ class SignalMonitor(io.ComfyNode):
             regions=regions_of_masks(audio_mask, expression_mask),
             sound=None if audio is None else convert.from_audio(audio, "Signal Monitor"),
         )
-        pose = video.signals.pose
-        rotation = None if pose is None else pose.sample(video.frames, video.fps).rotation_degrees
-        monitor_image = draw_monitor(
-            MonitorRows(
-                frames=video.frames,
-                fps=video.fps,
-                audio=video.sound,
-                gates=video.gates,
-                portrait=portrait.image,
-                masks=video.masks,
-                rotation_degrees=rotation,
-                track=face_track,
-            )
-        )
+        monitor_image = draw_monitor(make_monitor_rows(video, face_track))
         return io.NodeOutput(convert.to_image(monitor_image[None]))
 
 

@@ -1,4 +1,4 @@
-"""Progress bars and cancelling."""
+"""ComfyUI's progress bars and cancelling."""
 
 import comfy.model_management
 import comfy.utils
@@ -12,7 +12,7 @@ class Bar:
         self._bar = comfy.utils.ProgressBar(total)
 
     def report(self, stage: str, done: int, total: int | None) -> None:
-        """See `actalker_core.models.actalker.encode.Report`."""
+        """Show how much of a stage is done; the core calls it as its `Report`."""
         stop_if_cancelled()
         self._bar.update_absolute(done, total)
 

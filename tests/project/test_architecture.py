@@ -93,6 +93,53 @@ def test_a_family_imports_the_toolkit_and_itself() -> None:
             assert others <= TOOLKIT | {family}, module
 
 
+def node_room(module: str) -> str:
+    """`common` of `nodes.common.files`."""
+    return module.split(".")[1] if "." in module else ""
+
+
+def node_modules() -> list[str]:
+    return [module for module in MODULES if module.startswith(f"{NODES}.")]
+
+
+NODE_ROOMS_BELOW = {"common": {"common"}, "face": {"common", "face"}}
+"""For each room of the nodes that no family owns, the rooms that it may import."""
+
+
+@pytest.mark.parametrize("package", sorted(NODE_ROOMS_BELOW))
+def test_nodes_of_no_family_import_no_family(package: str) -> None:
+    modules = [module for module in node_modules() if node_room(module) == package]
+    assert modules
+    for module in modules:
+        targets = own(module)
+        nodes = {node_room(target) for target in targets if target.startswith(NODES)}
+        assert nodes <= NODE_ROOMS_BELOW[package], module
+        core = {room(target) for target in targets if target.startswith(CORE)}
+        assert core <= TOOLKIT, module
+
+
+def test_nodes_of_a_family_import_no_other_family() -> None:
+    for module in node_modules():
+        family = node_room(module)
+        if family not in NODE_ROOMS_BELOW:
+            targets = own(module)
+            nodes = {node_room(target) for target in targets if target.startswith(NODES)}
+            assert nodes <= {*NODE_ROOMS_BELOW, family}, module
+            core = {room(target) for target in targets if target.startswith(CORE)}
+            assert core <= TOOLKIT | {f"models.{family}"}, module
+
+
+HOST_MEMORY = {"comfy.model_management", "comfy.sample", "comfy.samplers", "comfy.ops"}
+PROGRESS = f"{NODES}.common.progress"
+"""Asks whether the user cancelled, which ComfyUI keeps beside its memory management."""
+
+
+def test_the_bridge_alone_knows_memory_management_and_sampling() -> None:
+    users = {m for m in node_modules() if HOST_MEMORY & set(ARROWS[m])} - {PROGRESS}
+    assert users
+    assert all(".bridge." in module for module in users), users
+
+
 def test_there_is_no_other_package() -> None:
     others = {package_of(module).split(".")[0] for module in core_modules()} - TOOLKIT
     assert others == {"__main__", "cli", "models", "training"}

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from ...control import curves, regions
+from ...control.monitor import MonitorRows
 from ...control.signals import DrivingSignal, Signals
 from ...errors import InputError, check_choice
 from ...faces import Track
@@ -142,6 +143,27 @@ def plan_video(
             regions or RegionChoice(), portrait, is_driven, frames, sampling.face_enlarged
         ),
         sound=None if sound is None else sound.trim(frames / fps),
+    )
+
+
+def make_monitor_rows(plan: VideoPlan, track: Track | None) -> MonitorRows:
+    """What the monitor shows of a plan.
+
+    Args:
+        track: the driving face in each frame, or None.
+    """
+    pose = plan.signals.pose
+    return MonitorRows(
+        frames=plan.frames,
+        fps=plan.fps,
+        audio=plan.sound,
+        gates=plan.gates,
+        portrait=plan.portrait.image,
+        masks=plan.masks,
+        rotation_degrees=None
+        if pose is None
+        else pose.sample(plan.frames, plan.fps).rotation_degrees,
+        track=track,
     )
 
 

@@ -1,1 +1,1 @@
-"""The only rooms that know ComfyUI's folders, memory management, progress and sampling."""
+"""The family under ComfyUI: all that its nodes know of memory management and sampling."""
