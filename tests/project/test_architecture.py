@@ -93,7 +93,7 @@ def test_a_family_imports_the_toolkit_and_itself() -> None:
             assert others <= TOOLKIT | {family}, module
 
 
-def node_room(module: str) -> str:
+def node_package_of(module: str) -> str:
     """`common` of `nodes.common.files`."""
     return module.split(".")[1] if "." in module else ""
 
@@ -102,30 +102,30 @@ def node_modules() -> list[str]:
     return [module for module in MODULES if module.startswith(f"{NODES}.")]
 
 
-NODE_ROOMS_BELOW = {"common": {"common"}, "face": {"common", "face"}}
-"""For each room of the nodes that no family owns, the rooms that it may import."""
+NODES_BELOW = {"common": {"common"}, "face": {"common", "face"}}
+"""For each package of the nodes that no family owns what it may import."""
 
 
-@pytest.mark.parametrize("package", sorted(NODE_ROOMS_BELOW))
+@pytest.mark.parametrize("package", sorted(NODES_BELOW))
 def test_nodes_of_no_family_import_no_family(package: str) -> None:
-    modules = [module for module in node_modules() if node_room(module) == package]
+    modules = [module for module in node_modules() if node_package_of(module) == package]
     assert modules
     for module in modules:
         targets = own(module)
-        nodes = {node_room(target) for target in targets if target.startswith(NODES)}
-        assert nodes <= NODE_ROOMS_BELOW[package], module
-        core = {room(target) for target in targets if target.startswith(CORE)}
+        nodes = {node_package_of(target) for target in targets if target.startswith(NODES)}
+        assert nodes <= NODES_BELOW[package], module
+        core = {package_of(target) for target in targets if target.startswith(CORE)}
         assert core <= TOOLKIT, module
 
 
 def test_nodes_of_a_family_import_no_other_family() -> None:
     for module in node_modules():
-        family = node_room(module)
-        if family not in NODE_ROOMS_BELOW:
+        family = node_package_of(module)
+        if family not in NODES_BELOW:
             targets = own(module)
-            nodes = {node_room(target) for target in targets if target.startswith(NODES)}
-            assert nodes <= {*NODE_ROOMS_BELOW, family}, module
-            core = {room(target) for target in targets if target.startswith(CORE)}
+            nodes = {node_package_of(target) for target in targets if target.startswith(NODES)}
+            assert nodes <= {*NODES_BELOW, family}, module
+            core = {package_of(target) for target in targets if target.startswith(CORE)}
             assert core <= TOOLKIT | {f"models.{family}"}, module
 
 
