@@ -153,12 +153,12 @@ class FusedAttention(Layers):
         return torch.empty_like(q)
 
 
-def fused_scan(branches: Sequence[ScanInput], backend: str) -> list[Tensor]:
+def fused_scan(inputs: Sequence[ScanInput], backend: str) -> list[Tensor]:
     """The scan as a GPU does it, but for the kernel."""
     from actalker_core.ops.selective_scan import triton
 
     with patch.object(triton, "_scan_kernel", IdleKernel()):
-        return triton.scan_triton(branches)
+        return triton.scan_triton(inputs)
 
 
 class IdleKernel:

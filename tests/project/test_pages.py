@@ -302,6 +302,16 @@ def test_the_page_of_weights_has_the_values_of_each_model() -> None:
         ]
 
 
+def test_the_steps_that_a_graph_types_are_the_built_in_models_and_its_note_says_so() -> None:
+    graph = json.loads(text_of(ROOT / "workflows" / "09_advanced_sampling.json"))
+    values = {node["type"]: node.get("widgets_values") for node in graph["nodes"]}
+    steps = {name: model.sampling.steps for name, model in VARIANTS.items()}
+    assert values["BasicScheduler"][1] == steps["built-in"]
+    (note,) = values["MarkdownNote"]
+    assert f"{steps['built-in']} steps" in note
+    assert f"type {steps['released']} for the released" in note
+
+
 # Python ------------------------------------------------------------------------------------------
 
 

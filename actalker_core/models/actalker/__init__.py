@@ -1,1 +1,1 @@
-"""ACTalker: Stable Video Diffusion with parallel Mamba branches, gates and mask-drop."""
+"""ACTalker: Stable Video Diffusion with parallel-control Mamba layers, gates and mask-drop."""
