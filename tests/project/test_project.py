@@ -34,8 +34,8 @@ def test_requirements_leave_the_opencv_that_is_there_alone() -> None:
 
 def test_no_code_is_made_of_text() -> None:
     """Nor does anything look to a scanner as if it was: `.train(False)` instead of `.eval()`."""
-    for room in ("actalker_core", "nodes"):
-        for path in (ROOT / room).rglob("*.py"):
+    for package in ("actalker_core", "nodes"):
+        for path in (ROOT / package).rglob("*.py"):
             assert not re.search(r"\b(eval|exec|__import__)\(", path.read_text("utf-8")), path
 
 
