@@ -23,7 +23,7 @@ from helpers.cli_media import (
     write_picture,
     write_speech,
 )
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import TINY, tiny_model
 from safetensors.torch import save_file
 from torch import Tensor
@@ -122,7 +122,7 @@ def write_released(folder: Path, weights: Weights) -> None:
 @pytest.fixture(scope="session")
 def weights() -> Weights:
     """Every tensor of the tiny variant; no two are alike, so that none can pass for another."""
-    return filled(ACTalker(TINY), 1).state_dict()
+    return fill_weights(ACTalker(TINY), 1).state_dict()
 
 
 @pytest.fixture(scope="session")

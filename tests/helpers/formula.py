@@ -30,10 +30,10 @@ def weight(seed: int, key: str, shape: torch.Size) -> Tensor:
     if leaf == "num_batches_tracked":
         return torch.zeros(shape, dtype=torch.long)
     z = _random(f"{seed}:{key}").standard_normal(tuple(shape)).astype("f4")
-    return torch.from_numpy(np.asarray(_scaled(leaf, z), dtype="f4"))
+    return torch.from_numpy(np.asarray(_scale(leaf, z), dtype="f4"))
 
 
-def _scaled(leaf: str, z: np.ndarray) -> np.ndarray:
+def _scale(leaf: str, z: np.ndarray) -> np.ndarray:
     if leaf == "A_logs":
         return np.log(np.arange(1, z.shape[-1] + 1, dtype="f4")) + 0.1 * z
     if leaf == "running_var":
@@ -51,7 +51,7 @@ def _scaled(leaf: str, z: np.ndarray) -> np.ndarray:
     return z / np.sqrt(z.shape[-1] if last_only else np.prod(z.shape[1:]))
 
 
-def filled(module: nn.Module, seed: int) -> nn.Module:
+def fill_weights(module: nn.Module, seed: int) -> nn.Module:
     """The module with every weight replaced by its formula, ready for inference."""
     state = {key: weight(seed, key, value.shape) for key, value in module.state_dict().items()}
     module.load_state_dict(state, strict=True)

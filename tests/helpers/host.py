@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from helpers.widgets import filled
+from helpers.widgets import fill_widgets
 
 REPOSITORY = Path(__file__).parents[2]
 COMFY = Path(os.environ.get("COMFYUI_PATH", "~/comfy/ComfyUI")).expanduser()
@@ -40,13 +40,13 @@ class Comfy:
             (self.base / folder).mkdir(parents=True)
         pack = self.base / "custom_nodes" / "actalker"
         pack.symlink_to(REPOSITORY)
-        given, sys.argv = sys.argv, ["main.py", "--cpu", "--base-directory", str(self.base)]
+        arguments, sys.argv = sys.argv, ["main.py", "--cpu", "--base-directory", str(self.base)]
         import comfy.options
 
         comfy.options.enable_args_parsing()
         importlib.import_module("utils.extra_config")
         nodes = importlib.import_module("nodes")
-        sys.argv = given
+        sys.argv = arguments
         if DYNAMIC_VRAM:
             importlib.import_module("comfy.memory_management").aimdo_enabled = True
         utils = importlib.import_module("comfy.utils")
@@ -55,7 +55,7 @@ class Comfy:
                 setattr(utils, name, 0)
         self.server = importlib.import_module("server").PromptServer(self.loop)
         setup_logger = importlib.import_module("app.logger").setup_logger
-        setup_logger(**_taken(setup_logger, file_outputs=[]))
+        setup_logger(**_select_arguments(setup_logger, file_outputs=[]))
         self.loop.run_until_complete(nodes.init_builtin_extra_nodes())
         assert self.loop.run_until_complete(nodes.load_custom_node(str(pack)))
         return nodes
@@ -75,20 +75,20 @@ class Comfy:
     def call(self, name: str, **inputs: Any) -> Any:
         """Run one node of the pack with the defaults of its widgets; its outputs."""
         node = self.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{name}"]
-        found = node.EXECUTE_NORMALIZED(**self.filled(f"ACTalker_{name}", inputs))
-        return found.args
+        output = node.EXECUTE_NORMALIZED(**self.fill_widgets(f"ACTalker_{name}", inputs))
+        return output.args
 
-    def filled(self, node: str, inputs: dict[str, Any]) -> dict[str, Any]:
+    def fill_widgets(self, node: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """Inputs of a node, and what its other widgets are in a new graph."""
         kind = self.nodes.NODE_CLASS_MAPPINGS[node]
         is_v3 = hasattr(kind, "GET_NODE_INFO_V1")
-        return filled(self.info(node)["input"] if is_v3 else kind.INPUT_TYPES(), inputs)
+        return fill_widgets(self.info(node)["input"] if is_v3 else kind.INPUT_TYPES(), inputs)
 
     def node(self, kind: str, **inputs: Any) -> dict[str, Any]:
         """A node of the pack or of ComfyUI for a graph in API format."""
-        own = f"ACTalker_{kind}"
-        name = own if own in self.nodes.NODE_CLASS_MAPPINGS else kind
-        return {"class_type": name, "inputs": self.filled(name, inputs)}
+        node_id = f"ACTalker_{kind}"
+        name = node_id if node_id in self.nodes.NODE_CLASS_MAPPINGS else kind
+        return {"class_type": name, "inputs": self.fill_widgets(name, inputs)}
 
     def queue(self, graph: dict[str, Any]) -> "Run":
         """Validate and run a graph in API format, as the server does."""
@@ -99,37 +99,39 @@ class Comfy:
         )
         if not valid:
             return Run(False, [], _of_validation(error, node_errors), [])
-        self.server.sent = []
-        self.server.send_sync = lambda event, data, sid=None: self.server.sent.append((event, data))
+        self.server.events = []
+        self.server.send_sync = lambda event, data, sid=None: self.server.events.append(
+            (event, data)
+        )
         self.server.client_id = "tests"
         if not hasattr(self, "executor"):
             limits = {"lru": 0, "ram": 0, "ram_inactive": 0}
-            more = _taken(execution.PromptExecutor, cache_args=limits)
+            more = _select_arguments(execution.PromptExecutor, cache_args=limits)
             self.executor = execution.PromptExecutor(self.server, **more)
         self.loop.run_until_complete(
             self.executor.execute_async(graph, prompt_id, {"client_id": "tests"}, outputs)
         )
-        events = self.server.sent
+        events = self.server.events
         ran = [d["node"] for e, d in events if e == "executing" and d.get("node")]
         errors = [d for e, d in events if e == "execution_error"]
         return Run(self.executor.success, ran, errors[0] if errors else None, events)
 
     def output(self, node: str, slot: int = 0) -> Any:
         """What a node of the last graph gave."""
-        kept = self.executor.caches.outputs.get(node)
-        if inspect.isawaitable(kept):
-            kept = self.loop.run_until_complete(kept)
-        return getattr(kept, "outputs", kept)[slot][0]
+        entry = self.executor.caches.outputs.get(node)
+        if inspect.isawaitable(entry):
+            entry = self.loop.run_until_complete(entry)
+        return getattr(entry, "outputs", entry)[slot][0]
 
     @contextmanager
-    def heard(self, hook: Callable[..., None]) -> Iterator[None]:
-        """Each report of progress is told to the hook, too: of a node's name, done, total."""
+    def report_progress(self, hook: Callable[..., None]) -> Iterator[None]:
+        """Call the hook with each report of progress: name of the node, steps done, all steps."""
         utils = importlib.import_module("comfy.utils")
 
-        def tell(done: int, total: int, preview: Any, node_id: str | None = None) -> None:
-            hook([d["node"] for e, d in self.server.sent if e == "executing"][-1], done, total)
+        def report(done: int, total: int, preview: Any, node_id: str | None = None) -> None:
+            hook([d["node"] for e, d in self.server.events if e == "executing"][-1], done, total)
 
-        utils.set_progress_bar_global_hook(tell)
+        utils.set_progress_bar_global_hook(report)
         try:
             yield
         finally:
@@ -148,18 +150,18 @@ class Run:
         return str(self.error["exception_message"]) if self.error else ""
 
 
-def _taken(call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
+def _select_arguments(call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:
     """Those arguments that this version of ComfyUI knows."""
-    known = inspect.signature(call).parameters
-    return {name: value for name, value in arguments.items() if name in known}
+    parameters = inspect.signature(call).parameters
+    return {name: value for name, value in arguments.items() if name in parameters}
 
 
-def _of_validation(error: Any, node_errors: dict[str, Any]) -> dict[str, Any]:
+def _of_validation(failure: Any, node_errors: dict[str, Any]) -> dict[str, Any]:
     """What ComfyUI refused before the graph ran, as an error of the node concerned."""
-    for node, told in node_errors.items():
-        lines = [f"{each['message']}: {each['details']}" for each in told["errors"]]
+    for node, errors in node_errors.items():
+        lines = [f"{error['message']}: {error['details']}" for error in errors["errors"]]
         return {"node_id": node, "exception_message": "\n".join(lines)}
-    return {"node_id": None, "exception_message": f"{error['message']}: {error['details']}"}
+    return {"node_id": None, "exception_message": f"{failure['message']}: {failure['details']}"}
 
 
 # Media -------------------------------------------------------------------------------------------

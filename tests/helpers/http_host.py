@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.host import COMFY, DYNAMIC_VRAM, REPOSITORY
-from helpers.widgets import filled, unfolded
+from helpers.widgets import fill_widgets, list_inputs
 
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
 FEW_STEPS = 2
@@ -52,14 +52,14 @@ class Server:
             stderr=subprocess.STDOUT,
         )
         self.info = self._wait_for("/object_info", START_SECONDS)
-        assert ("Dynamic VRAM is simulated." in self.told()) == DYNAMIC_VRAM
+        assert ("Dynamic VRAM is simulated." in self.read_log()) == DYNAMIC_VRAM
 
     def close(self) -> None:
         self.process.terminate()
         self.process.wait(30)
         self.log.close()
 
-    def told(self) -> str:
+    def read_log(self) -> str:
         """What it has written on its console."""
         return (self.base / "log.txt").read_text()
 
@@ -74,7 +74,7 @@ class Server:
                 return self.get(path)
             except (urllib.error.URLError, ConnectionError):
                 time.sleep(0.5)
-        raise AssertionError(self.told()[-3000:])
+        raise AssertionError(self.read_log()[-3000:])
 
     def run(self, graph: Graph) -> Any:
         """Queue a graph and wait: its entry in the history."""
@@ -84,14 +84,14 @@ class Server:
         )
         try:
             with urllib.request.urlopen(request) as answer:
-                queued = json.load(answer)["prompt_id"]
+                prompt_id = json.load(answer)["prompt_id"]
         except urllib.error.HTTPError as error:
             raise AssertionError(error.read().decode()[:3000]) from error
         end = time.monotonic() + RUN_SECONDS
         while time.monotonic() < end:
-            history = self.get(f"/history/{queued}")
-            if queued in history:
-                return history[queued]
+            history = self.get(f"/history/{prompt_id}")
+            if prompt_id in history:
+                return history[prompt_id]
             time.sleep(0.2)
         raise AssertionError(f"The graph did not end within {RUN_SECONDS} s.")
 
@@ -101,7 +101,7 @@ def messages(entry: Any, kind: str) -> list[Any]:
     return [data for name, data in entry["status"]["messages"] if name == kind]
 
 
-def saved(name: str) -> Graph:
+def load_workflow(name: str) -> Graph:
     return json.loads((REPOSITORY / "workflows" / f"{name}.json").read_text("utf-8"))
 
 
@@ -114,37 +114,37 @@ def small(graph: Graph) -> Graph:
     return graph
 
 
-def api_format(saved: Graph, info: dict[str, Any]) -> Graph:
+def api_format(workflow: Graph, info: dict[str, Any]) -> Graph:
     """A graph as the front end saves it -> as the HTTP API takes it.
 
     Widgets are saved by position; the node's slots tell their names. Those that the node got in a
     newer version have their defaults.
     """
-    origins = {link[0]: [str(link[1]), link[2]] for link in saved["links"]}
+    origins = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
     graph: Graph = {}
-    for node in saved["nodes"]:
+    for node in workflow["nodes"]:
         if node["type"] in IN_BROWSER_ONLY:
             continue
-        known = info[node["type"]]["input"]
-        inputs = filled(known, _widgets(node, known))
+        inputs = info[node["type"]]["input"]
+        values = fill_widgets(inputs, _widgets(node, inputs))
         for slot in node["inputs"]:
             if slot["link"] is not None:
-                inputs[slot["name"]] = origins[slot["link"]]
-        graph[str(node["id"])] = {"class_type": node["type"], "inputs": inputs}
+                values[slot["name"]] = origins[slot["link"]]
+        graph[str(node["id"])] = {"class_type": node["type"], "inputs": values}
     return graph
 
 
 def _widgets(node: Graph, inputs: Graph) -> Graph:
     """Values by name. A seed's is followed by a word on how the browser changes it."""
     values = iter(node.get("widgets_values") or [])
-    known = {name: more for _, name, (_, *more) in unfolded(inputs, {})}
-    found = {}
+    options = {name: more for _, name, (_, *more) in list_inputs(inputs, {})}
+    widgets = {}
     for name in saved_widgets(node):
-        found[name] = next(values)
-        if known[name] and known[name][0].get("control_after_generate"):
+        widgets[name] = next(values)
+        if options[name] and options[name][0].get("control_after_generate"):
             next(values)
     assert not list(values), node["type"]
-    return found
+    return widgets
 
 
 def saved_widgets(node: Graph) -> list[str]:
@@ -156,7 +156,7 @@ def widgets(inputs: Graph) -> list[str]:
     """Names of the widgets that a node's info describes, in order."""
     return [
         name
-        for _, name, (io_type, *more) in unfolded(inputs, {})
+        for _, name, (io_type, *more) in list_inputs(inputs, {})
         if (isinstance(io_type, list) or io_type in WIDGETS)
         and not (more and more[0].get("forceInput"))
     ]

@@ -25,25 +25,25 @@ def channels_last(x: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("programs", [1, triton.PROGRAMS], ids=["few", "many"])
 @pytest.mark.parametrize("with_silu", [False, True])
-@pytest.mark.parametrize("shifted", [False, True])
+@pytest.mark.parametrize("has_shift", [False, True])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_group_norm(
     monkeypatch: pytest.MonkeyPatch,
     shape: tuple[int, ...],
-    shifted: bool,
+    has_shift: bool,
     with_silu: bool,
     programs: int,
 ) -> None:
     monkeypatch.setattr(triton, "PROGRAMS", programs)  # a program then takes one tile, or many
     n, c = shape[:2]
     x, weight, bias = 3 * torch.randn(shape) + 50, torch.randn(c), torch.randn(c)
-    shift = torch.randn(n, c) if shifted else None
+    shift = torch.randn(n, c) if has_shift else None
     groups = c // 2 if c < 32 else c // 10 if c % 10 == 0 else 32
     shifted_x = x if shift is None else x + shift.view(n, c, *[1] * (x.ndim - 2))
     want = F.group_norm(shifted_x.double(), groups, weight.double(), bias.double(), 1e-5)
     want = F.silu(want) if with_silu else want
-    for given in (x, channels_last(x)):
-        got = triton.group_norm(given, weight, bias, groups, 1e-5, shift, with_silu)
+    for layout in (x, channels_last(x)):
+        got = triton.group_norm(layout, weight, bias, groups, 1e-5, shift, with_silu)
         assert close(got, want)
         assert got.movedim(1, -1).is_contiguous()
 
@@ -88,8 +88,8 @@ def test_geglu(shape: tuple[int, ...]) -> None:
 
 def test_half_types_round_only_what_is_put_out() -> None:
     x, weight, bias = torch.randn(2, 64, 5, 5), torch.randn(64), torch.randn(64)
-    given = [t.half() for t in (x, weight, bias)]
-    want = F.group_norm(given[0].double(), 32, given[1].double(), given[2].double(), 1e-5)
-    got = triton.group_norm(*given, 32, 1e-5, None, False)
+    inputs = [t.half() for t in (x, weight, bias)]
+    want = F.group_norm(inputs[0].double(), 32, inputs[1].double(), inputs[2].double(), 1e-5)
+    got = triton.group_norm(*inputs, 32, 1e-5, None, False)
     assert got.dtype == torch.float16
     assert close(got, want, 2**-10)

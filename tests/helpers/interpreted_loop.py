@@ -5,6 +5,6 @@ import triton.language as tl
 
 
 @triton.jit
-def count(steps, counted):
+def count(steps, count_ptr):
     for step in range(tl.load(steps)):
-        tl.store(counted, step + 1)
+        tl.store(count_ptr, step + 1)

@@ -47,8 +47,8 @@ def draw(*shape: int, dtype: torch.dtype = torch.float32, **options: object) -> 
 def test_two_inputs(rows: int, channels: int, state: int) -> None:
     sizes = channels, state
     length = draw(rows, 7, 2, *sizes)
-    ordered = draw(rows, 4, 3, *sizes, orders=rows, has_padding=True)
-    check([length, ordered] if rows == 1 else [ordered, length], 1e-6)
+    scan = draw(rows, 4, 3, *sizes, orders=rows, has_padding=True)
+    check([length, scan] if rows == 1 else [scan, length], 1e-6)
 
 
 @pytest.mark.parametrize("has_padding", [False, True])
@@ -82,12 +82,12 @@ def test_inputs_of_many_kinds() -> None:
 
 def test_views_are_read_as_they_stand() -> None:
     scan = draw(2, 5, 2, 6, 4)
-    apart = {
+    views = {
         "x": scan.x.transpose(0, 1).contiguous().transpose(0, 1),
         "B": torch.cat([scan.B, scan.C], dim=3)[..., :4],
         "delta": scan.delta.permute(1, 2, 0, 3).contiguous().permute(2, 0, 1, 3),
     }
-    for y, z in zip(scan_triton([replace(scan, **apart)]), scan_triton([scan]), strict=True):
+    for y, z in zip(scan_triton([replace(scan, **views)]), scan_triton([scan]), strict=True):
         assert torch.equal(y, z)
 
 
@@ -108,7 +108,7 @@ def test_a_walk(shape: tuple[int, ...], reverse: bool) -> None:
     decay, states = torch.rand(2, *shape)
     want = states.clone()
     trainable._walk(decay, want, reverse)
-    apart = states.transpose(0, 1).contiguous().transpose(0, 1)
-    for walked in (states, apart):
-        walk(decay, walked, reverse)
-        assert torch.allclose(walked, want, atol=1e-6)
+    view = states.transpose(0, 1).contiguous().transpose(0, 1)
+    for result in (states, view):
+        walk(decay, result, reverse)
+        assert torch.allclose(result, want, atol=1e-6)

@@ -54,9 +54,9 @@ def _counts() -> bool:
     """Interpreters up to Triton 3.6 fail at such a loop with NumPy 2.4."""
     from helpers.interpreted_loop import count
 
-    steps, counted = torch.tensor([3]), torch.tensor([0])
+    steps, number = torch.tensor([3]), torch.tensor([0])
     try:
-        count[(1,)](steps, counted)
+        count[(1,)](steps, number)
     except Exception:
         return False
-    return counted.item() == 3
+    return number.item() == 3

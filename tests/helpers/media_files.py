@@ -34,8 +34,8 @@ def corner_colours(picture: Tensor) -> list[str]:
     for y in (4, -5):
         for x in (4, -5):
             rgb = np.array(picture[:, y, x].tolist())
-            known = dict(red=RED, green=GREEN, blue=BLUE, grey=GREY)
-            names.append(min(known, key=lambda name: np.abs(rgb - known[name]).sum()))
+            colours = dict(red=RED, green=GREEN, blue=BLUE, grey=GREY)
+            names.append(min(colours, key=lambda name: np.abs(rgb - colours[name]).sum()))
     return names
 
 
@@ -55,7 +55,7 @@ def clicking(seconds: float, rate_hz: int, at: Sequence[float] = CLICKS) -> NDAr
     return samples
 
 
-def cornered(grey: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
+def draw_corners(grey: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
     """A grey picture with coloured corners."""
     picture = np.full((height, width, 3), grey, np.uint8)
     picture[:16, :16], picture[:16, -16:], picture[-16:, :16] = RED, GREEN, BLUE
@@ -147,16 +147,16 @@ def sound_bytes(
 
 def with_cover(flac: bytes, picture: bytes) -> bytes:
     """A FLAC file with a JPEG as its cover."""
-    described = struct.pack(">II", 3, 10) + b"image/jpeg" + struct.pack(">IIIII", 0, 8, 8, 24, 0)
-    block = described + struct.pack(">I", len(picture)) + picture
+    head = struct.pack(">II", 3, 10) + b"image/jpeg" + struct.pack(">IIIII", 0, 8, 8, 24, 0)
+    block = head + struct.pack(">I", len(picture)) + picture
     header = bytes([6]) + len(block).to_bytes(3, "big")
     after_info = 4 + 4 + 34
     return flac[:after_info] + header + block + flac[after_info:]
 
 
-def numbered(count: int, **size: int) -> list[Any]:
+def draw_numbers(count: int, **size: int) -> list[Any]:
     """Pictures whose grey is their number."""
-    return [cornered(20 + GREY_STEP * number, **size) for number in range(count)]
+    return [draw_corners(20 + GREY_STEP * number, **size) for number in range(count)]
 
 
 def number_of(picture: Tensor) -> int:

@@ -32,7 +32,7 @@ class Package:
         self._run(str(CLI), "--skip-prompt", "node", "pack")
         return self.clone / "node.zip"
 
-    def tracked(self) -> set[str]:
+    def list_files(self) -> set[str]:
         """The repository's files."""
         return set(self._run("git", "ls-files").splitlines())
 

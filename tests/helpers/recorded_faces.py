@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-SHARED = Path(__file__).parents[2].parent / "shared"
-TASK = SHARED / "models" / "face_landmarker.task"
-DRIVING, PORTRAIT = SHARED / "media" / "driving.mp4", SHARED / "media" / "portrait.png"
+SHARED_FOLDER = Path(__file__).parents[2].parent / "shared"
+TASK = SHARED_FOLDER / "models" / "face_landmarker.task"
+DRIVING = SHARED_FOLDER / "media" / "driving.mp4"
+PORTRAIT = SHARED_FOLDER / "media" / "portrait.png"
 RECORDING = Path(__file__).parents[1] / "data" / "mediapipe_driving.safetensors"
 
 needs_model = pytest.mark.skipif(not TASK.is_file(), reason="no face_landmarker.task in shared/")

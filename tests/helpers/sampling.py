@@ -45,47 +45,47 @@ def cut(comfy: Comfy, model: Any, mode: str, frames: int, overlap: int, shift: i
 def by_node(
     comfy: Comfy, model: Any, conditioning: Any, latent: Any, strengths: Any = USUAL, **more: Any
 ) -> Tensor:
-    given = {"seed": SEED, "steps": STEPS} | scales(strengths) | more
-    found = comfy.call("Sampler", model=model, conditioning=conditioning, latent=latent, **given)
-    return found[0]["samples"]
+    values = {"seed": SEED, "steps": STEPS} | scales(strengths) | more
+    outputs = comfy.call("Sampler", model=model, conditioning=conditioning, latent=latent, **values)
+    return outputs[0]["samples"]
 
 
-def assert_same(found: Tensor, expected: Tensor, within: float = 1e-4) -> None:
-    assert found.shape == expected.shape
+def assert_same(latent: Tensor, expected: Tensor, within: float = 1e-4) -> None:
+    assert latent.shape == expected.shape
     assert expected.isfinite().all()
-    assert (found - expected).norm() / expected.norm() < within
-    assert (found - expected).abs().max() / expected.abs().max() < 10 * within
+    assert (latent - expected).norm() / expected.norm() < within
+    assert (latent - expected).abs().max() / expected.abs().max() < 10 * within
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """What clips are made of."""
+class Preparation:
+    """Portrait, identity and signals that clips are made of."""
 
     portrait: Any
     identity: Tensor
     signals: dict[str, Any]
 
 
-def prepare(comfy: Comfy, loaded: Any, side_px: int) -> Prepared:
-    encoders, frames = loaded[1], image(frames=24)
-    given = {"short_side_px": side_px, "face": "whole picture"}
+def prepare(comfy: Comfy, models: Any, side_px: int) -> Preparation:
+    encoders, frames = models[1], image(frames=24)
+    options = {"short_side_px": side_px, "face": "whole picture"}
     with torch.inference_mode():
-        portrait = comfy.call("PreparePortrait", image=image(), **given)[0]
+        portrait = comfy.call("PreparePortrait", image=image(), **options)[0]
         identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]
         audio = comfy.call("EncodeAudio", encoders=encoders, audio=speech())[0]
-        moved = comfy.call("EncodeMotion", encoders=encoders, frames=frames, face="whole picture")
-    signals = {"audio_signal": audio, "expression_signal": moved[0], "pose_signal": moved[1]}
-    return Prepared(portrait, identity, signals)
+        motion = comfy.call("EncodeMotion", encoders=encoders, frames=frames, face="whole picture")
+    signals = {"audio_signal": audio, "expression_signal": motion[0], "pose_signal": motion[1]}
+    return Preparation(portrait, identity, signals)
 
 
-def conditioned_on(comfy: Comfy, loaded: Any, prepared: Prepared, **more: Any) -> Any:
+def conditioned_on(comfy: Comfy, models: Any, preparation: Preparation, **more: Any) -> Any:
     with torch.inference_mode():
         return comfy.call(
             "Conditioning",
-            encoders=loaded[1],
-            vae=loaded[2],
-            portrait=prepared.portrait,
-            identity=prepared.identity,
+            encoders=models[1],
+            vae=models[2],
+            portrait=preparation.portrait,
+            identity=preparation.identity,
             max_frames=FRAMES,
-            **(prepared.signals | more),
+            **(preparation.signals | more),
         )[:2]

@@ -10,34 +10,34 @@ DYNAMIC_COMBO = "COMFY_DYNAMICCOMBO_V3"
 Inputs = dict[str, Any]
 
 
-def unfolded(inputs: Inputs, given: Inputs, prefix: str = "") -> Iterator[tuple[str, str, Any]]:
+def list_inputs(inputs: Inputs, values: Inputs, prefix: str = "") -> Iterator[tuple[str, str, Any]]:
     """Kind, name and description of each input, those of the given choices among them.
 
     Args:
         inputs: of a node's info. given: values by name; the first choice where there is none.
     """
     for kind in KINDS:
-        for key, described in inputs.get(kind, {}).items():
+        for key, description in inputs.get(kind, {}).items():
             name = prefix + key
-            yield kind, name, described
-            if described[0] == DYNAMIC_COMBO:
-                options = described[1]["options"]
-                chosen = given.get(name, options[0]["key"])
-                within = [option["inputs"] for option in options if option["key"] == chosen]
+            yield kind, name, description
+            if description[0] == DYNAMIC_COMBO:
+                options = description[1]["options"]
+                choice = values.get(name, options[0]["key"])
+                within = [option["inputs"] for option in options if option["key"] == choice]
                 for more in within:
-                    yield from unfolded(more, given, f"{name}.")
+                    yield from list_inputs(more, values, f"{name}.")
 
 
-def filled(inputs: Inputs, given: Inputs) -> Inputs:
+def fill_widgets(inputs: Inputs, values: Inputs) -> Inputs:
     """The given values, and for other widgets those of a new node."""
-    found = dict(given)
-    for _, name, (io_type, *more) in unfolded(inputs, given):
+    widgets = dict(values)
+    for _, name, (io_type, *more) in list_inputs(inputs, values):
         options = more[0] if more else {}
         choices = io_type if isinstance(io_type, list) else options.get("options")
-        if name in found:
+        if name in widgets:
             continue
         if "default" in options:
-            found[name] = options["default"]
+            widgets[name] = options["default"]
         elif choices:
-            found[name] = choices[0]["key"] if io_type == DYNAMIC_COMBO else choices[0]
-    return found
+            widgets[name] = choices[0]["key"] if io_type == DYNAMIC_COMBO else choices[0]
+    return widgets

@@ -112,7 +112,7 @@ def _inputs(comfy: Comfy, model: Any, encoders: Any, vae: Any) -> dict[str, dict
 def run(comfy: Comfy, node: str, inputs: dict[str, Any]) -> Any:
     """All that the node answers, its text besides its outputs."""
     kind = comfy.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{node}"]
-    return kind.EXECUTE_NORMALIZED(**comfy.filled(f"ACTalker_{node}", inputs))
+    return kind.EXECUTE_NORMALIZED(**comfy.fill_widgets(f"ACTalker_{node}", inputs))
 
 
 def comparable(given: Any) -> Any:

@@ -385,7 +385,7 @@ def test_work_that_is_stopped_leaves_nothing_behind(comfy: Comfy, manage: Any) -
         name = list(REPORTS)[i % len(REPORTS)]
         graph = graph_of(comfy, i)
         stop = Stop(manage, name, chance.randrange(REPORTS[name]))
-        with comfy.heard(stop):
+        with comfy.report_progress(stop):
             run = comfy.queue(graph)
         assert stop.pressed, name
         assert not run.success, name
@@ -402,7 +402,7 @@ def test_a_stopped_clip_comes_out_as_one_that_was_not(comfy: Comfy, manage: Any)
     assert whole.success
     expected = comfy.output("decode")
     stopped = graph_of(comfy, 101)
-    with comfy.heard(Stop(manage, "sampler", 1)):
+    with comfy.report_progress(Stop(manage, "sampler", 1)):
         assert not comfy.queue(stopped).success
     again = graph_of(comfy, 100)
     assert comfy.queue(again).success
@@ -417,7 +417,7 @@ def test_each_long_node_reports_its_progress(comfy: Comfy, name: str) -> None:
         if running == name:
             seen.append((done, total))
 
-    with comfy.heard(note):
+    with comfy.report_progress(note):
         run = comfy.queue(graph_of(comfy, 200 + list(REPORTS).index(name)))
     assert run.success
     assert len(seen) >= REPORTS[name]

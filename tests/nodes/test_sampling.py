@@ -15,7 +15,7 @@ from helpers.sampling import (
     SEED,
     STEPS,
     USUAL,
-    Prepared,
+    Preparation,
     assert_same,
     by_node,
     conditioned_on,
@@ -117,28 +117,28 @@ def counted(model: Any) -> Iterator[list[tuple[int, int]]]:
 
 
 @pytest.fixture(scope="module")
-def prepared(comfy: Comfy, loaded: Any) -> Prepared:
+def prepared(comfy: Comfy, loaded: Any) -> Preparation:
     return prepare(comfy, loaded, SIDE_PX)
 
 
 @pytest.fixture(scope="module")
-def exactly_prepared(comfy: Comfy, loaded: Any) -> Prepared:
+def exactly_prepared(comfy: Comfy, loaded: Any) -> Preparation:
     return prepare(comfy, loaded, EXACT_SIDE_PX)
 
 
 @pytest.fixture(scope="module")
-def clip(comfy: Comfy, loaded: Any, prepared: Prepared) -> Any:
+def clip(comfy: Comfy, loaded: Any, prepared: Preparation) -> Any:
     """CONDITIONING and LATENT."""
     return conditioned_on(comfy, loaded, prepared)
 
 
 @pytest.fixture(scope="module")
-def exact_clip(comfy: Comfy, loaded: Any, exactly_prepared: Prepared) -> Any:
+def exact_clip(comfy: Comfy, loaded: Any, exactly_prepared: Preparation) -> Any:
     """The same, large enough to compare computations that round in another order."""
     return conditioned_on(comfy, loaded, exactly_prepared)
 
 
-def gated(comfy: Comfy, loaded: Any, prepared: Prepared, audio: str, expression: str) -> Any:
+def gated(comfy: Comfy, loaded: Any, prepared: Preparation, audio: str, expression: str) -> Any:
     curves = [comfy.call("Curve", curve_text=text)[0] for text in (audio, expression)]
     gates = comfy.call("Gates", audio_curve=curves[0], expression_curve=curves[1])[0]
     return conditioned_on(comfy, loaded, prepared, gates=gates)
@@ -168,7 +168,7 @@ def test_the_node_and_comfyui_s_sampler_give_one_clip(
 @pytest.mark.parametrize("name", ["tight windows", "cyclic windows"])
 @pytest.mark.parametrize("curves", [("0 0 1 1", "1"), ("0 0 1 1", "1 1 1 0")])
 def test_gates_that_shut_half_way_give_the_core_s_latents(
-    comfy: Comfy, loaded: Any, exactly_prepared: Prepared, name: str, curves: tuple[str, str]
+    comfy: Comfy, loaded: Any, exactly_prepared: Preparation, name: str, curves: tuple[str, str]
 ) -> None:
     clip = gated(comfy, loaded, exactly_prepared, *curves)
     model = cut(comfy, loaded[0], *CUTS[name])
@@ -188,7 +188,7 @@ def test_strengths_that_change_give_the_core_s_latents(
 
 
 def test_the_pipeline_of_the_command_line_gives_the_same_frames(
-    comfy: Comfy, loaded: Any, exact_clip: Any, exactly_prepared: Prepared
+    comfy: Comfy, loaded: Any, exact_clip: Any, exactly_prepared: Preparation
 ) -> None:
     """Conditioning, sampling and decoding by `pipeline.generate`, from the very same signals."""
     pipeline, plan = comfy.core("models.actalker.pipeline"), comfy.core("models.actalker.plan")
@@ -574,7 +574,7 @@ def test_passes_that_weigh_nothing_do_not_run(
 
 @pytest.mark.parametrize(("curves", "passes"), [(("0", "1"), 3), (("1", "0"), 3)])
 def test_passes_that_a_shut_gate_makes_equal_run_once(
-    comfy: Comfy, loaded: Any, prepared: Prepared, curves: tuple[str, str], passes: int
+    comfy: Comfy, loaded: Any, prepared: Preparation, curves: tuple[str, str], passes: int
 ) -> None:
     clip = gated(comfy, loaded, prepared, *curves)
     with counted(loaded[0]) as calls:
@@ -583,7 +583,7 @@ def test_passes_that_a_shut_gate_makes_equal_run_once(
 
 
 def test_a_gate_saves_passes_in_the_windows_where_it_is_shut(
-    comfy: Comfy, loaded: Any, prepared: Prepared
+    comfy: Comfy, loaded: Any, prepared: Preparation
 ) -> None:
     clip = gated(comfy, loaded, prepared, "1 1 0", "1")
     model = cut(comfy, loaded[0], "tight", 2, 0, 0)
@@ -599,7 +599,7 @@ def test_padding_of_cyclic_windows_runs_fewer_passes(comfy: Comfy, loaded: Any, 
 
 
 def test_each_window_runs_each_pass_that_weighs_something_once(
-    comfy: Comfy, loaded: Any, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, loaded: Any, prepared: Preparation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Gates make passes of some windows equal, and a pass between two equal scales is worth 0."""
     module, planning = (
@@ -662,7 +662,7 @@ def test_faster_runs_fewer_passes_and_does_as_the_core(
 @pytest.mark.parametrize("name", ["tight windows that overlap", "cyclic windows"])
 @pytest.mark.parametrize("values", [{"reuse_every_steps": 2}, {"guide_to_sigma": 1.0}])
 def test_faster_does_as_the_core_where_windows_move_and_gates_shut(
-    comfy: Comfy, loaded: Any, exactly_prepared: Prepared, name: str, values: dict[str, Any]
+    comfy: Comfy, loaded: Any, exactly_prepared: Preparation, name: str, values: dict[str, Any]
 ) -> None:
     """In three steps, of which the second reuses what still weighs something there."""
     clip = gated(comfy, loaded, exactly_prepared, "0 0 1 1", "1 1 1 0")
@@ -689,7 +689,7 @@ def without_room(model: Any, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_passes_one_by_one_give_the_same_as_a_batch_of_them(
     comfy: Comfy,
     loaded: Any,
-    exactly_prepared: Prepared,
+    exactly_prepared: Preparation,
     name: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -706,7 +706,7 @@ def test_passes_one_by_one_give_the_same_as_a_batch_of_them(
 
 
 def test_splitting_does_not_run_a_pass_twice(
-    comfy: Comfy, loaded: Any, prepared: Prepared, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, loaded: Any, prepared: Preparation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Windows in which passes are equal compute them once, however little memory there is."""
     clip = gated(comfy, loaded, prepared, "1 1 0", "1")

@@ -9,7 +9,7 @@ from benchmarks.bench_unet import counts
 from benchmarks.harness import flops, peak_bytes
 from benchmarks.released import fast_scan, layers_run_as_released, plain_scan, released_layer
 from benchmarks.windows import MODES, empty_unet, forward
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import TINY
 from torch import Tensor
 
@@ -34,7 +34,7 @@ def close(got: Tensor, want: Tensor) -> bool:
 @pytest.mark.parametrize("scan", [plain_scan, fast_scan])
 @pytest.mark.parametrize("shares", SHARES.values())
 def test_the_released_way_is_the_same_layer(scan, shares) -> None:
-    layer = filled(ParallelControlMamba(8, 6, 4, 2, 2), 3)
+    layer = fill_weights(ParallelControlMamba(8, 6, 4, 2, 2), 3)
     x, identity, audio, expression = (
         torch.randn(2, tokens, width, generator=torch.Generator().manual_seed(tokens))
         for tokens, width in ((36, 8), (1, 6), (5, 6), (2, 6))
@@ -54,7 +54,7 @@ def test_the_peers_of_the_scan_compute_the_same(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_model_may_run_the_released_way() -> None:
-    unet = filled(UNet(TINY.unet), 7)
+    unet = fill_weights(UNet(TINY.unet), 7)
     call = forward(unet, MODES["both, paper's masks"], 2, 64)
     with torch.no_grad():
         want = call()

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from helpers.http_host import REPOSITORY, Server, api_format, messages, saved, small
+from helpers.http_host import REPOSITORY, Server, api_format, load_workflow, messages, small
 from helpers.package import CLI, Package, unpack
 
 NEEDED = {
@@ -56,15 +56,15 @@ def test_the_archive_has_what_an_artist_needs_and_nothing_else(
     packed = names(archive)
     top = {name.split("/")[0] for name in packed}
     assert top - WELCOME == NEEDED
-    expected = {name for name in package.tracked() if name.split("/")[0] in NEEDED | WELCOME}
+    expected = {name for name in package.list_files() if name.split("/")[0] in NEEDED | WELCOME}
     assert packed == {name for name in expected if not name.startswith(NOT_FOR_ARTISTS)}
     assert archive.stat().st_size < LIMIT_BYTES
 
 
 def test_the_archive_alone_runs_a_template(installed: Server) -> None:
     assert any(name.startswith("ACTalker_") for name in installed.info)
-    entry = installed.run(small(api_format(saved("01_first_day"), installed.info)))
+    entry = installed.run(small(api_format(load_workflow("01_first_day"), installed.info)))
     assert entry["status"]["status_str"] == "success", messages(entry, "execution_error")
     assert list((installed.base / "output").rglob("*.mp4"))
-    told = installed.told()
-    assert not [name for name in NEEDED if str(REPOSITORY / name) in told]
+    log = installed.read_log()
+    assert not [name for name in NEEDED if str(REPOSITORY / name) in log]

@@ -11,13 +11,13 @@ from helpers.http_host import (
     WORKFLOWS,
     Server,
     api_format,
+    load_workflow,
     messages,
-    saved,
     saved_widgets,
     small,
     widgets,
 )
-from helpers.widgets import unfolded
+from helpers.widgets import list_inputs
 
 FPS = 12.5
 SECONDS = {"07_long_video": 4.0}
@@ -45,12 +45,12 @@ def test_the_template_browser_lists_them(server: Server) -> None:
 def test_its_nodes_and_links_are_those_of_the_snapshot(name: str, server: Server) -> None:
     kept = json.loads((REPOSITORY / "tests/nodes/snapshot.json").read_text("utf-8"))
     info = server.info | kept
-    for node in saved(name)["nodes"]:
+    for node in load_workflow(name)["nodes"]:
         if node["type"] in kept:
             assert saved_widgets(node) == widgets(kept[node["type"]]["input"]), node["type"]
-    graph = api_format(saved(name), info)
+    graph = api_format(load_workflow(name), info)
     for node in graph.values():
-        inputs = list(unfolded(info[node["class_type"]]["input"], node["inputs"]))
+        inputs = list(list_inputs(info[node["class_type"]]["input"], node["inputs"]))
         known = {key: described for _, key, described in inputs}
         assert set(node["inputs"]) <= set(known), node["class_type"]
         required = {key for kind, key, _ in inputs if kind == "required"}
@@ -71,7 +71,7 @@ def video_of(entry: Any, server: Server) -> Path:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_it_makes_its_video(name: str, server: Server) -> None:
-    entry = server.run(small(api_format(saved(name), server.info)))
+    entry = server.run(small(api_format(load_workflow(name), server.info)))
     assert entry["status"]["status_str"] == "success", messages(entry, "execution_error")
     seconds = SECONDS.get(name, 2.0)
     with av.open(str(video_of(entry, server))) as file:
@@ -85,14 +85,14 @@ def test_it_makes_its_video(name: str, server: Server) -> None:
 
 @pytest.mark.parametrize("name", ["01_first_day", "05_three_sources"])
 def test_the_same_again_recomputes_nothing(name: str, server: Server) -> None:
-    graph = small(api_format(saved(name), server.info))
+    graph = small(api_format(load_workflow(name), server.info))
     server.run(graph)
     (cached,) = messages(server.run(graph), "execution_cached")
     assert set(cached["nodes"]) == set(graph)
 
 
 def test_a_changed_gate_recomputes_what_depends_on_it(server: Server) -> None:
-    graph = small(api_format(saved("08_gate_curves"), server.info))
+    graph = small(api_format(load_workflow("08_gate_curves"), server.info))
     server.run(graph)
     curve = next(
         key

@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from helpers.media_files import CASES, content, corner_colours, film_bytes, number_of, numbered
+from helpers.media_files import CASES, content, corner_colours, draw_numbers, film_bytes, number_of
 
 from actalker_core.media import read_frames
 from actalker_core.media.rgb import _rotate
@@ -64,7 +64,7 @@ def test_every_display_matrix_is_followed(rows: tuple[int, int], columns: tuple[
 def test_films_are_turned_and_mirrored_as_they_ask(
     matrix: tuple[int, int, int, int], corners: list[str]
 ) -> None:
-    film = bytearray(film_bytes("mp4", "libx264", numbered(3), options={"crf": "4"}))
+    film = bytearray(film_bytes("mp4", "libx264", draw_numbers(3), options={"crf": "4"}))
     a, b, c, d = (value << 16 for value in matrix)
     at = film.index(b"tkhd") + 4 + 40
     film[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
@@ -74,13 +74,13 @@ def test_films_are_turned_and_mirrored_as_they_ask(
 
 
 def test_interlaced_films_are_shown() -> None:
-    film = content("mp4", "libx264", numbered(5), options={"flags": "+ildct+ilme"})
+    film = content("mp4", "libx264", draw_numbers(5), options={"flags": "+ildct+ilme"})
     assert numbers_in(film, 25) == list(range(5))
 
 
 @pytest.mark.parametrize("ratio", ["2/1", "1/2", "16/15", "1/1", "100/1"])
 def test_pixels_are_square(ratio: str) -> None:
-    film = content("mp4", "libx264", numbered(3), pixel_aspect=Fraction(ratio))
+    film = content("mp4", "libx264", draw_numbers(3), pixel_aspect=Fraction(ratio))
     frame = next(iter(read_frames(film, 25)))
     size = {"2/1": (192, 64), "1/2": (96, 128), "16/15": (102, 64)}.get(ratio, (96, 64))
     assert (frame.shape[2], frame.shape[1]) == size
@@ -96,7 +96,7 @@ def test_odd_sizes_are_kept(width: int, height: int) -> None:
 
 def test_frames_that_change_their_size_get_the_first(warnings: pytest.LogCaptureFixture) -> None:
     parts = [
-        film_bytes("h264", "libx264", numbered(5, width=width, height=height))
+        film_bytes("h264", "libx264", draw_numbers(5, width=width, height=height))
         for width, height in ((96, 64), (192, 128), (64, 96))
     ]
     frames = list(read_frames(io.BytesIO(b"".join(parts)), 25))
@@ -182,7 +182,7 @@ def test_colours_are_those_that_the_film_means(
     ],
 )
 def test_films_of_any_depth_and_with_alpha_are_shown(format: str, codec: str, pix_fmt: str) -> None:
-    frames = list(read_frames(content(format, codec, numbered(4), pix_fmt=pix_fmt), 25))
+    frames = list(read_frames(content(format, codec, draw_numbers(4), pix_fmt=pix_fmt), 25))
     assert [number_of(frame) for frame in frames] == list(range(4))
     if not pix_fmt.startswith("gray"):
         assert corner_colours(frames[0]) == UPRIGHT

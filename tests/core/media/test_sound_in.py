@@ -17,7 +17,7 @@ from helpers.media_files import (
     CLICKS,
     clicking,
     clicks_in,
-    cornered,
+    draw_corners,
     encode_film,
     encode_sound,
     sound_bytes,
@@ -63,7 +63,7 @@ def test_offsets_against_the_picture_are_kept(tmp_path: Path, format: str, start
     film = partial(
         encode_film,
         codec="libx264",
-        pictures=[cornered(100)] * 50,
+        pictures=[draw_corners(100)] * 50,
         times=times,
         options={"bf": "0"},
     )
@@ -319,7 +319,7 @@ def test_changes_keep_time_pitch_and_level(
 
 
 def test_a_cover_is_no_sound_and_no_clock(tmp_path: Path) -> None:
-    jpeg = cv2.imencode(".jpg", cornered(100))[1].tobytes()
+    jpeg = cv2.imencode(".jpg", draw_corners(100))[1].tobytes()
     flac = sound_bytes("flac", "flac", clicking(2, 16000)[None], 16000, sample_format="s16")
     path = tmp_path / "covered.flac"
     path.write_bytes(with_cover(flac, jpeg))

@@ -18,10 +18,10 @@ from helpers.media_files import (
     clicking,
     content,
     corner_colours,
-    cornered,
+    draw_corners,
+    draw_numbers,
     film_bytes,
     number_of,
-    numbered,
     seconds_shown,
     sound_bytes,
     with_cover,
@@ -65,7 +65,7 @@ def test_the_case_without_times_has_all_its_frames() -> None:
 @pytest.mark.parametrize("rate", [Fraction(25, 2), Fraction(30), Fraction(30000, 1001)], ids=str)
 @pytest.mark.parametrize("bframes", ["0", "3"])
 def test_without_times_frames_last_as_the_film_says(rate: Fraction, bframes: str) -> None:
-    raw = content("h264", "libx264", numbered(20), rate=rate, options={"bf": bframes})
+    raw = content("h264", "libx264", draw_numbers(20), rate=rate, options={"bf": bframes})
     assert read_nominal_fps(raw) == pytest.approx(float(rate))
     assert numbers_in(raw, float(rate)) == list(range(20))
     assert numbers_in(raw, 2 * float(rate)) == [n // 2 for n in range(40)]
@@ -154,7 +154,7 @@ def test_times_only_grow_whatever_the_film_says() -> None:
 
 @pytest.mark.parametrize("rate", [24, 30, 60])
 def test_clocks_that_tick_in_milliseconds_skip_no_frame(rate: int) -> None:
-    film = content("matroska", "libx264", numbered(20), rate=rate)
+    film = content("matroska", "libx264", draw_numbers(20), rate=rate)
     assert numbers_in(film, rate) == list(range(20))
 
 
@@ -164,7 +164,7 @@ def test_clocks_that_tick_in_milliseconds_skip_no_frame(rate: int) -> None:
 @pytest.mark.parametrize("start", [0.0, 0.4, 0.78])
 @pytest.mark.parametrize("seconds", [None, 0.2, 5.0])
 def test_a_trim_counts_from_the_first_picture(start: float, seconds: float | None) -> None:
-    film = content("mp4", "libx264", numbered(20))
+    film = content("mp4", "libx264", draw_numbers(20))
     end = 0.8 if seconds is None else min(start + seconds, 0.8)
     expected = [int((start + n / 50) * 25 + 1e-6) for n in range(round((end - start) * 50))]
     assert numbers_in(film, 50, start=start, seconds=seconds) == expected
@@ -172,12 +172,12 @@ def test_a_trim_counts_from_the_first_picture(start: float, seconds: float | Non
 
 def test_a_trim_beyond_the_end_is_said() -> None:
     with pytest.raises(MediaError, match=r"expected frames from 3 s on.*ends before"):
-        list(read_frames(content("mp4", "libx264", numbered(5)), 25, start=3))
+        list(read_frames(content("mp4", "libx264", draw_numbers(5)), 25, start=3))
 
 
 @pytest.mark.parametrize("how", ["most", "seconds"])
 def test_no_more_is_decoded_than_asked_for(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    film = content("mp4", "libx264", [cornered(100)] * 200, options={"g": "12", "bf": "0"})
+    film = content("mp4", "libx264", [draw_corners(100)] * 200, options={"g": "12", "bf": "0"})
     decoded: list[Any] = []
     original = StreamDecoder.__iter__
 
@@ -205,7 +205,7 @@ def test_the_film_is_read_and_not_its_cover() -> None:
 
 
 def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
-    jpeg = cv2.imencode(".jpg", cornered(100))[1].tobytes()
+    jpeg = cv2.imencode(".jpg", draw_corners(100))[1].tobytes()
     flac = sound_bytes("flac", "flac", clicking(1, 16000, ())[None], 16000, sample_format="s16")
     path = tmp_path / "song.flac"
     path.write_bytes(with_cover(flac, jpeg))
@@ -217,7 +217,7 @@ def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
 def test_of_two_films_that_with_more_frames_or_the_flag_is_read(first: str, tmp_path: Path) -> None:
     path = tmp_path / "two.mkv"
     with av.open(str(path), "w") as container:
-        tracks = {"small": ("mjpeg", numbered(1), "yuvj420p"), "film": None}
+        tracks = {"small": ("mjpeg", draw_numbers(1), "yuvj420p"), "film": None}
         for name in (first, *(tracks.keys() - {first})):
             if name == "small":
                 still = container.add_stream("mjpeg", rate=25)
@@ -227,7 +227,7 @@ def test_of_two_films_that_with_more_frames_or_the_flag_is_read(first: str, tmp_
                 film.width, film.height, film.pix_fmt = 96, 64, "yuv420p"
         packets = []
         for stream, count in ((still, 1), (film, 10)):
-            for i, rgb in enumerate(numbered(count)):
+            for i, rgb in enumerate(draw_numbers(count)):
                 frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
                 frame = frame.reformat(format=stream.pix_fmt)
                 frame.pts, frame.time_base = i, Fraction(1, 25)
@@ -270,7 +270,7 @@ def test_damage_in_the_middle_costs_only_what_it_hits(
 ) -> None:
     pix_fmt = {"mjpeg": "yuvj420p", "png": "rgb24"}.get(codec, "yuv420p")
     options = {"g": "1"} if codec == "libx264" else {}
-    film = film_bytes("mov", codec, numbered(20), pix_fmt=pix_fmt, options=options)
+    film = film_bytes("mov", codec, draw_numbers(20), pix_fmt=pix_fmt, options=options)
     with av.open(io.BytesIO(film)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     damaged = bytearray(film)
@@ -302,7 +302,7 @@ def test_frames_that_a_decoder_has_patched_are_told(
 
 
 def test_a_film_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
-    film = film_bytes("mov", "mjpeg", numbered(5), pix_fmt="yuvj420p")
+    film = film_bytes("mov", "mjpeg", draw_numbers(5), pix_fmt="yuvj420p")
     with av.open(io.BytesIO(film)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     damaged = bytearray(film)
@@ -335,7 +335,7 @@ MOVING = {
 @pytest.mark.parametrize("kind", MOVING)
 def test_moving_pictures_are_played_by_their_own_times(kind: str) -> None:
     format, codec, pix_fmt, options = MOVING[kind]
-    pictures = numbered(6)
+    pictures = draw_numbers(6)
     if kind == "webp":
         pictures = [np.dstack([p, np.full(p.shape[:2], 255, np.uint8)]) for p in pictures]
     film = content(format, codec, pictures, rate=10, pix_fmt=pix_fmt, options=options)
@@ -347,7 +347,7 @@ def test_moving_pictures_are_played_by_their_own_times(kind: str) -> None:
 def test_pieces_of_an_animated_webp_are_laid_over_each_other() -> None:
     """The coder stores only what changes, with holes where nothing does."""
     rng = np.random.default_rng(0)
-    pictures = [np.dstack([cornered(90), np.full((64, 96), 255, np.uint8)])]
+    pictures = [np.dstack([draw_corners(90), np.full((64, 96), 255, np.uint8)])]
     for _ in range(8):
         changed = pictures[-1].copy()
         y, x = rng.integers(0, 48), rng.integers(0, 80)
@@ -380,10 +380,10 @@ def claiming(kind: str) -> bytes:
         film = bytearray((CASES / "anim.webp").read_bytes())
         film[24:30] = b"\xff\xff\x00\xff\xff\x00"
     elif kind == "gif":
-        film = bytearray(film_bytes("gif", "gif", numbered(3), pix_fmt="rgb8"))
+        film = bytearray(film_bytes("gif", "gif", draw_numbers(3), pix_fmt="rgb8"))
         film[6:10] = b"\xff\xff\xff\xff"
     else:
-        film = bytearray(film_bytes("avi", "mjpeg", numbered(3), pix_fmt="yuvj420p"))
+        film = bytearray(film_bytes("avi", "mjpeg", draw_numbers(3), pix_fmt="yuvj420p"))
         at = film.find(b"\xff\xc0\x00\x11\x08")
         while at != -1:
             film[at + 5 : at + 9] = b"\xff\xdc\xff\xdc"
@@ -414,7 +414,7 @@ def test_a_claimed_size_is_named(tmp_path: Path) -> None:
 
 
 def test_a_film_in_memory_is_read_as_often_as_one_likes() -> None:
-    film = content("mp4", "libx264", numbered(5))
+    film = content("mp4", "libx264", draw_numbers(5))
     one, two = read_frames(film, 25), read_frames(film, 25)
     pairs = list(zip(one, two, strict=True))
     assert len(pairs) == 5
@@ -424,5 +424,5 @@ def test_a_film_in_memory_is_read_as_often_as_one_likes() -> None:
 @pytest.mark.parametrize("name", ["take:1.mp4", "http:x.mp4", "50 %d.mp4", "ä 図.mp4"])
 def test_any_name_is_a_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_bytes(film_bytes("mp4", "libx264", numbered(4)))
+    path.write_bytes(film_bytes("mp4", "libx264", draw_numbers(4)))
     assert numbers_in(path, 25) == list(range(4))

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.compiled_kernels import ARCHITECTURES, compiled, spilled_bytes
+from helpers.compiled_kernels import ARCHITECTURES, compile_kernel, spilled_bytes
 from helpers.interpreter import check_interpreted, needs_triton, on_a_gpu
 from torch import Tensor, nn
 
@@ -44,7 +44,9 @@ TILE = {"PIXELS": 64, "CHANNELS": 64}
 def test_nothing_is_spilled(architecture: int, name: str, constants: dict, folder: Path) -> None:
     from actalker_core.ops.fused import triton
 
-    machine_code = compiled(getattr(triton, name), architecture, KINDS, constants, **triton.OPTIONS)
+    machine_code = compile_kernel(
+        getattr(triton, name), architecture, KINDS, constants, **triton.OPTIONS
+    )
     assert not spilled_bytes(machine_code, folder)
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from helpers.compiled_kernels import ARCHITECTURES, compiled, spilled_bytes
+from helpers.compiled_kernels import ARCHITECTURES, compile_kernel, spilled_bytes
 from helpers.interpreter import check_interpreted, needs_triton, on_a_gpu
 from helpers.scan_inputs import draw_scan
 from torch import Tensor
@@ -53,7 +53,7 @@ def scan_code(
     kinds = {"A": "*fp32", "D": "*fp32", "bias": "*fp32", "idx": "*i64", "seq_lens": "*i64"}
     kinds |= dict.fromkeys(("x", "delta", "B", "C", "out"), f"*{tokens}")
     of_both = {f"{name}{i}": kind for name, kind in kinds.items() for i in (0, 1)}
-    return compiled(_scan_kernel, architecture, of_both, constants, **OPTIONS)
+    return compile_kernel(_scan_kernel, architecture, of_both, constants, **OPTIONS)
 
 
 @needs_triton
@@ -81,7 +81,9 @@ def test_a_walk_spills_nothing(architecture: int, folder: Path) -> None:
     from actalker_core.ops.selective_scan.walk import NUMBERS, OPTIONS, _walk_kernel
 
     kinds = dict.fromkeys(("decay", "states"), "*fp32")
-    machine_code = compiled(_walk_kernel, architecture, kinds, {"NUMBERS": NUMBERS}, **OPTIONS)
+    machine_code = compile_kernel(
+        _walk_kernel, architecture, kinds, {"NUMBERS": NUMBERS}, **OPTIONS
+    )
     assert not spilled_bytes(machine_code, folder)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from helpers.banks import write_clip
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import TINY
 
 from actalker_core.control.words.bank import EncodeFaces
@@ -24,5 +24,5 @@ def clip(clip_folder: Path) -> CLIPEncoder:
 
 @pytest.fixture(scope="session")
 def encode_faces() -> EncodeFaces:
-    encoder = filled(HeadExpression(TINY.expression_encoder), 1)
+    encoder = fill_weights(HeadExpression(TINY.expression_encoder), 1)
     return lambda images, boxes: encode_expression(encoder, images, boxes, rate_hz=1.0).features

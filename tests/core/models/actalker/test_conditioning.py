@@ -17,7 +17,7 @@ from helpers.conditioning import (
     gated_condition,
 )
 from helpers.defaults import GUIDANCE, RHO
-from helpers.formula import filled
+from helpers.formula import fill_weights
 
 from actalker_core.diffusion.loop import sample
 from actalker_core.diffusion.schedules import karras_sigmas
@@ -30,7 +30,7 @@ from actalker_core.models.actalker.unet.unet import UNet
 
 @pytest.fixture(scope="module")
 def unet() -> UNet:
-    return filled(UNet(CONFIG), 7)
+    return fill_weights(UNet(CONFIG), 7)
 
 
 class Unplanned(Denoiser):

@@ -7,7 +7,7 @@ import pytest
 import torch
 from helpers.conditioning import CONFIG, FRAMES, GRID, HALFWAY, OPEN, SHUT, conditioning, draw
 from helpers.defaults import GUIDANCE, RHO
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from torch import Tensor, nn
 
 from actalker_core.diffusion.guidance import GuidanceInterval
@@ -37,7 +37,7 @@ class Counting(nn.Module):
 
 @pytest.fixture(scope="module")
 def filled_unet() -> UNet:
-    return filled(UNet(CONFIG), 7).double()
+    return fill_weights(UNet(CONFIG), 7).double()
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 import torch
 from helpers.defaults import GUIDANCE, RHO, WINDOWS
 from helpers.drawn_faces import ANY_FACES, BOX_STYLES, draw_both, make_face, quick, shift_box
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.signals import noise
 from helpers.tiny import TINY
 from hypothesis import given
@@ -80,7 +80,7 @@ def make_conditioning(audio: Tensor, expression: Tensor) -> Conditioning:
 
 @pytest.fixture(scope="module")
 def unet() -> UNet:
-    return filled(UNet(CONFIG), 7)
+    return fill_weights(UNet(CONFIG), 7)
 
 
 UNIT = Guidance((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from helpers.formula import filled, rand, randn
+from helpers.formula import fill_weights, rand, randn
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
@@ -137,7 +137,7 @@ def test_ssm_unit(cases: dict, seed: int, backend: str) -> None:
     unit = SelectiveScanUnit(d_inner, case["state"], rank, case["directions"])
     same_keys(unit, "ssm_unit_keys.json")
     x = randn(seed, "unit_x", *case["input"]).transpose(1, 2)
-    y = scan_inputs([filled(unit, seed)(x)], backend)[0].transpose(1, 2)
+    y = scan_inputs([fill_weights(unit, seed)(x)], backend)[0].transpose(1, 2)
     close(y, tensors("ssm_unit.safetensors")["y"], MODULE)
 
 
@@ -151,7 +151,7 @@ def test_pcm_layer(cases: dict, seed: int) -> None:
         case["d_model"], case["d_cond"], case["state"], case["expand"], directions=2
     )
     same_keys(layer, "pcm_layer_keys.json")
-    filled(layer, seed)
+    fill_weights(layer, seed)
     golden = tensors("pcm_layer.safetensors")
     x = randn(seed, "pcm_x", *case["input"])
     identity = randn(seed, "pcm_id", rows, 1, case["d_cond"])
@@ -181,7 +181,7 @@ def unet_config(cases: dict, kind: type = UNetConfig) -> UNetConfig:
 
 @pytest.fixture(scope="module")
 def unet(cases: dict, seed: int) -> UNet:
-    return filled(UNet(unet_config(cases)), seed)
+    return fill_weights(UNet(unet_config(cases)), seed)
 
 
 def test_unet_keys(unet: UNet) -> None:
@@ -231,7 +231,7 @@ def test_audio_projection(cases: dict, seed: int) -> None:
     shape = case.pop("input")
     module = AudioProjection(AudioProjectionConfig(**case))
     same_keys(module, "audio_proj_keys.json")
-    y = filled(module, seed)(randn(seed, "audio_proj_in", *shape))
+    y = fill_weights(module, seed)(randn(seed, "audio_proj_in", *shape))
     close(y, tensors("projections.safetensors")["audio"], MODULE)
 
 
@@ -243,7 +243,7 @@ def identity_projection(cases: dict) -> IdentityProjection:
 def test_identity_projection(cases: dict, seed: int) -> None:
     module = identity_projection(cases)
     same_keys(module, "id_proj_keys.json")
-    y = filled(module, seed)(randn(seed, "id_proj_in", *cases["projections"]["id"]["input"]))
+    y = fill_weights(module, seed)(randn(seed, "id_proj_in", *cases["projections"]["id"]["input"]))
     close(y, tensors("projections.safetensors")["id"], MODULE)
 
 
@@ -252,7 +252,7 @@ def test_expression_projection(cases: dict, seed: int) -> None:
     shape = case.pop("input")
     module = ExpressionProjection(ExpressionProjectionConfig(**case))
     same_keys(module, "expression_proj_keys.json")
-    y = filled(module, seed)(randn(seed, "vasa_in", *shape))
+    y = fill_weights(module, seed)(randn(seed, "vasa_in", *shape))
     close(y, tensors("projections.safetensors")["vasa"], MODULE)
 
 
@@ -268,7 +268,7 @@ def test_pose_guider(cases: dict, seed: int) -> None:
     module = pose_guider(cases)
     same_keys(module, "pose_guider_keys.json")
     image = rand(seed, "pose_in", *cases["projections"]["pose"]["input"])  # b c f h w
-    y = filled(module, seed)(image.transpose(1, 2).flatten(0, 1))
+    y = fill_weights(module, seed)(image.transpose(1, 2).flatten(0, 1))
     y = y.unflatten(0, (image.shape[0], -1)).transpose(1, 2)
     close(y, tensors("projections.safetensors")["pose"], MODULE)
 
@@ -285,7 +285,7 @@ def test_expression_encoder(cases: dict, seed: int) -> None:
     groups = case["expression_norm_groups"]
     module = HeadExpression(resnet_config(released.expression_encoder, groups))
     same_keys(module, "head_expression_keys.json")
-    y = filled(module, seed)(rand(seed, "face_image", *case["face_image"]))
+    y = fill_weights(module, seed)(rand(seed, "face_image", *case["face_image"]))
     close(y, tensors("encoders.safetensors")["expression"], MODULE)
 
 
@@ -296,7 +296,7 @@ def test_head_pose_encoder(cases: dict, seed: int) -> None:
     same_keys(module, "head_pose_keys.json")
     golden = tensors("encoders.safetensors")
     face = rand(seed, "face_image", *case["face_image"])
-    rotation, translation = filled(module, seed)(face * 2 - 1)
+    rotation, translation = fill_weights(module, seed)(face * 2 - 1)
     close(rotation, golden["rotation"], MODULE)
     close(translation, golden["translation"], MODULE)
 
@@ -305,7 +305,7 @@ def test_identity_encoder(cases: dict, seed: int) -> None:
     module = ArcFace(ArcFaceConfig())
     same_keys(module, "arcface_r50_keys.json")
     head = rand(seed, "head_image", *cases["encoders"]["head_image"])
-    y = filled(module, seed)(head * 2 - 1)
+    y = fill_weights(module, seed)(head * 2 - 1)
     close(y, tensors("encoders.safetensors")["arcface"], MODULE)
 
 
@@ -335,7 +335,7 @@ def test_audio(cases: dict, seed: int) -> None:
     golden = tensors("audio.safetensors")
     samples, fps = waveform(case), case["frames_per_second"]
     close(log_mel(samples, config.num_mel_bins).mean(1), golden["mel_mean"], MODULE)
-    states = compute_hidden_states(filled(module, seed), samples, cut="released")
+    states = compute_hidden_states(fill_weights(module, seed), samples, cut="released")
     frames, length = golden["windows"].shape[:2]
     windows = window_audio_states(states, frames, fps, length)
     close(windows[..., : case["stored_channels"]], golden["windows"], MODULE)
@@ -350,7 +350,7 @@ def test_reference_latent(cases: dict, seed: int) -> None:
     vae = build_vae(VAEConfig(**{k: _tuple(v) for k, v in case["vae"].items()}))
     same_keys(vae, "vae_keys.json")
     image = rand(seed, "pipe_ref", 1, 3, case["height"], case["width"])
-    latent = encode_image(filled(vae, seed), image)
+    latent = encode_image(fill_weights(vae, seed), image)
     close(latent, tensors("pipeline.safetensors")["ref_latent"], MODULE)
 
 
@@ -401,7 +401,7 @@ def pipeline_conditioning(
     identity = randn(seed, "pipe_idv", 1, 1, case["identity_dim"])
     return Conditioning(
         image_latent=latent,
-        identity=filled(identity_projection(cases), seed)(identity),
+        identity=fill_weights(identity_projection(cases), seed)(identity),
         audio=gated_condition("audio", run["gate"][0]),
         expression=gated_condition("exp", run["gate"][1]),
         regions=Regions.from_masks(
@@ -410,7 +410,7 @@ def pipeline_conditioning(
             tuple(case["latent"][1:]),
             config.levels,
         ),
-        pose=filled(pose_guider(cases), seed)(image)[:, None],
+        pose=fill_weights(pose_guider(cases), seed)(image)[:, None],
         time_ids=torch.tensor(
             [[case["fps"], float(case["motion_bucket_id"]), float(case["motion_bucket_id_exp"])]]
         ),

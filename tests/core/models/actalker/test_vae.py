@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import TINY
 
 from actalker_core.models.actalker.config import VARIANTS, VAEConfig
@@ -12,7 +12,7 @@ CONFIGS = {"tiny": TINY.vae, "built-in": VARIANTS["built-in"].vae}
 
 
 def test_pictures_and_latents_have_the_right_shapes() -> None:
-    vae = filled(build_vae(TINY.vae), 7)
+    vae = fill_weights(build_vae(TINY.vae), 7)
     assert encode_image(vae, torch.rand(2, 3, 64, 128)).shape == (2, 4, 8, 16)
     chunks = list(decode_frames(vae, torch.randn(5, 4, 8, 16), chunk_frames=2))
     assert [tuple(c.shape) for c in chunks] == [(n, 3, 64, 128) for n in (2, 2, 1)]
@@ -20,7 +20,7 @@ def test_pictures_and_latents_have_the_right_shapes() -> None:
 
 
 def test_frames_are_decoded_only_when_they_are_read() -> None:
-    vae = filled(build_vae(TINY.vae), 7)
+    vae = fill_weights(build_vae(TINY.vae), 7)
     chunks = decode_frames(vae, torch.randn(4, 4, 8, 8), chunk_frames=2)
     vae.decode = None
     with pytest.raises(TypeError):
@@ -37,7 +37,7 @@ def test_it_computes_what_diffusers_autoencoder_computes(config: VAEConfig) -> N
         layers_per_block=config.layers_per_block,
         latent_channels=config.latent_channels,
     ).eval()
-    filled(peer, 7)
+    fill_weights(peer, 7)
     vae = build_vae(config)
     vae.load_state_dict(peer.state_dict())
     generator = torch.Generator().manual_seed(0)

@@ -5,7 +5,7 @@ from itertools import repeat
 
 import pytest
 import torch
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import tiny_model
 from torch import Tensor
 
@@ -41,7 +41,7 @@ def test_whisper_is_transformers_whisper() -> None:
     from transformers.models.whisper.modeling_whisper import WhisperEncoder as TheirEncoder
 
     config = WhisperConfig(d_model=32, encoder_layers=3, encoder_attention_heads=4)
-    ours = filled(WhisperEncoder(config), 5)
+    ours = fill_weights(WhisperEncoder(config), 5)
     theirs = TheirEncoder(
         TheirConfig(d_model=32, encoder_layers=3, encoder_attention_heads=4, encoder_ffn_dim=1536)
     ).eval()

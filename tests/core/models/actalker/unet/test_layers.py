@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import TINY
 from torch import Tensor, nn
 
@@ -50,7 +50,7 @@ def predict(unet: UNet) -> Tensor:
 
 @cache
 def base(ops: LayerOps = FUSED_LAYERS) -> UNet:
-    unet: UNet = filled(UNet(CONFIG, ops), 7).double()
+    unet: UNet = fill_weights(UNet(CONFIG, ops), 7).double()
     return unet
 
 

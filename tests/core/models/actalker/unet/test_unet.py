@@ -6,7 +6,7 @@ import pytest
 import torch
 import torch.nn.functional as F
 from benchmarks.plain import plain_unet
-from helpers.formula import filled
+from helpers.formula import fill_weights
 from helpers.tiny import TINY
 from torch import Tensor, nn
 from torch._dynamo.testing import CompileCounter
@@ -40,7 +40,7 @@ TIMESTEP = torch.tensor([0.7, -1.3])
 
 @pytest.fixture(scope="module")
 def unet() -> UNet:
-    return filled(UNet(CONFIG), 7)
+    return fill_weights(UNet(CONFIG), 7)
 
 
 def masks() -> tuple[Tensor, Tensor]:
@@ -59,7 +59,7 @@ def close(got: Tensor, want: Tensor, tolerance: float = 1e-5) -> bool:
 
 def test_without_control_it_is_diffusers_unet() -> None:
     config = replace(CONFIG, signal_scales=(), has_mamba=False, layers_per_block=2)
-    ours = filled(UNet(config), 3)
+    ours = fill_weights(UNet(config), 3)
     theirs = plain_unet(config).eval()
     theirs.load_state_dict(ours.state_dict(), strict=True)
     identity = draw(9, BATCH, 1, config.cross_attention_dim)
@@ -121,7 +121,7 @@ def test_videos_that_begin_as_one_are_as_if_apart(unet: UNet) -> None:
 
 @pytest.mark.parametrize("size", [(4, 6), (1, 1), (5, 3)])
 def test_doubling_and_convolution_in_one(size: tuple[int, int]) -> None:
-    layer = filled(Upsample(3, nn), 5)
+    layer = fill_weights(Upsample(3, nn), 5)
     x = draw(3, 2, 3, *size)
     want = layer.conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))
     assert close(layer(x), want)
@@ -139,7 +139,7 @@ def test_a_signal_is_read_where_its_mask_reaches(kind: str, tokens: int) -> None
         "nothing": 0 * box,
         "everything": torch.ones_like(box),
     }
-    attention_layer = filled(ControlledAttention(16, 12, 2, (1.25, 1.25)), 4)
+    attention_layer = fill_weights(ControlledAttention(16, 12, 2, (1.25, 1.25)), 4)
     region = find_tokens(masks[kind], grid)
     x, identity = draw(0, 3, 30, 16), draw(1, 3, 1, 12)
     signal = draw(2, 3, tokens, 12)
@@ -264,7 +264,7 @@ def test_a_forward_is_one_graph_for_each_size() -> None:
     With sizes that may change, tracing it a second time would not end.
     """
     two_levels = replace(CONFIG, block_out_channels=(32, 64), num_attention_heads=(1, 2))
-    unet, graphs, sizes = filled(UNet(two_levels), 7), CompileCounter(), (1, 2, 3)
+    unet, graphs, sizes = fill_weights(UNet(two_levels), 7), CompileCounter(), (1, 2, 3)
     regions = Regions.from_masks(*masks(), (HEIGHT, WIDTH), two_levels.levels)
 
     def forward(frames: int) -> Tensor:
