@@ -67,8 +67,8 @@ class Amount:
 def weights_in_8_bits(model: ACTalker) -> None:
     """What fp8 keeps of the weights; here they compute as before."""
     for name, weight in model.unet.named_parameters():
-        kept = choose_weight_dtype(f"unet.{name}", torch.float8_e4m3fn, weight.ndim)
-        weight.data = weight.data.to(kept).to(weight.dtype)
+        dtype = choose_weight_dtype(f"unet.{name}", torch.float8_e4m3fn, weight.ndim)
+        weight.data = weight.data.to(dtype).to(weight.dtype)
 
 
 EXACT = "exact"
@@ -95,7 +95,7 @@ def studio_of(way: Way) -> Evaluator:
 
 
 @dataclass(frozen=True)
-class Films:
+class VideoSet:
     """One scene: as anybody would make it, and twice with all still but the face.
 
     Attributes:
@@ -103,19 +103,19 @@ class Films:
         still, face_anew: the same speech, two clips that differ in the face alone.
     """
 
-    both: GeneratedVideo
+    combination: GeneratedVideo
     still: GeneratedVideo
     face_anew: GeneratedVideo
 
 
-def generate_video(evaluator: Evaluator, case: EvaluationCase) -> Films:
+def generate_video(evaluator: Evaluator, case: EvaluationCase) -> VideoSet:
     performer = make_identity(FIRST_SEED + 1000 + case.number)
-    posed = DrivingVideo(performer, [FaceState()] * case.frames)
+    rest_video = DrivingVideo(performer, [FaceState()] * case.frames)
     clip = partial(evaluator.generate_video, case, speech=case.speech())
-    return Films(
+    return VideoSet(
         clip(driving=DrivingVideo(performer, case.motion())),
-        clip(driving=_still(performer, case.motion()), head=posed),
-        clip(driving=_still(performer, case.motion(1)), head=posed),
+        clip(driving=_still(performer, case.motion()), head=rest_video),
+        clip(driving=_still(performer, case.motion(1)), head=rest_video),
     )
 
 
@@ -123,14 +123,14 @@ def _still(performer: Any, states: list[FaceState]) -> DrivingVideo:
     return DrivingVideo(performer, [replace(s, yaw=0, pitch=0, roll=0) for s in states])
 
 
-def lip_sync(films: Films) -> float:
-    return correlation(films.both.measure("open"), films.both.case.mouth()[:, 0])
+def lip_sync(videos: VideoSet) -> float:
+    return correlation(videos.combination.measure("open"), videos.combination.case.mouth()[:, 0])
 
 
-def leak(films: Films) -> float:
-    mouth, rest = region_masks(films.both.case.portrait)
-    seen = mean_difference(films.still, films.face_anew)
-    return ratio(seen[mouth].mean(), seen[rest].mean())
+def leak(videos: VideoSet) -> float:
+    mouth, rest = region_masks(videos.combination.case.portrait)
+    difference = mean_difference(videos.still, videos.face_anew)
+    return ratio(difference[mouth].mean(), difference[rest].mean())
 
 
 # Table -------------------------------------------------------------------------------------------
@@ -141,22 +141,26 @@ def seconds_of(studios: dict[str, Evaluator], amount: Amount) -> dict[str, float
     case = EvaluationCase(
         0, amount.timed_frames, next(iter(studios.values())).model.config.sampling.fps
     )
-    acted = DrivingVideo(make_identity(FIRST_SEED + 1000), case.motion())
-    assert acted.frames  # drawn before the clock runs
-    given = {"speech": case.speech(), "driving": acted}
-    calls = {name: partial(s.generate_video, case, **given) for name, s in studios.items()}
+    driving = DrivingVideo(make_identity(FIRST_SEED + 1000), case.motion())
+    assert driving.frames  # drawn before the clock runs
+    signals = {"speech": case.speech(), "driving": driving}
+    calls = {name: partial(s.generate_video, case, **signals) for name, s in studios.items()}
     return median_seconds(calls, amount.repeats)
 
 
-def qualities(evaluator: Evaluator, exact: list[Films], cases: list[EvaluationCase]) -> list[str]:
+def qualities(
+    evaluator: Evaluator, exact: list[VideoSet], cases: list[EvaluationCase]
+) -> list[str]:
     """PSNR, SSIM, lip sync and leak, each the mean over the scenes."""
-    films = [generate_video(evaluator, case) for case in cases]
-    pairs = [(f.both.images, e.both.images) for f, e in zip(films, exact, strict=True)]
+    videos = [generate_video(evaluator, case) for case in cases]
+    pairs = [
+        (f.combination.images, e.combination.images) for f, e in zip(videos, exact, strict=True)
+    ]
     return [
         f"{np.mean([psnr_db(a, b) for a, b in pairs]):.1f} dB",
         f"{np.mean([ssim(a, b) for a, b in pairs]):.3f}",
-        f"{np.mean([lip_sync(f) for f in films]):.2f}",
-        f"{np.mean([leak(f) for f in films]):.2f}",
+        f"{np.mean([lip_sync(f) for f in videos]):.2f}",
+        f"{np.mean([leak(f) for f in videos]):.2f}",
     ]
 
 

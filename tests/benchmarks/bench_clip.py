@@ -40,7 +40,7 @@ class ReleasedDenoiser(Denoiser):
         return list(Pass)
 
 
-def computed(signal: GatedCondition) -> GatedCondition:
+def with_zero_tokens(signal: GatedCondition) -> GatedCondition:
     """The same numbers, so that a shut gate is computed as tokens of 0."""
     return GatedCondition(
         signal.tokens * signal.gate[:, None, None],
@@ -50,10 +50,12 @@ def computed(signal: GatedCondition) -> GatedCondition:
 
 
 def released_clip(clip: Conditioning) -> Conditioning:
-    return replace(clip, audio=computed(clip.audio), expression=computed(clip.expression))
+    return replace(
+        clip, audio=with_zero_tokens(clip.audio), expression=with_zero_tokens(clip.expression)
+    )
 
 
-def sampled(config: ModelConfig, denoiser: Denoiser, steps: int, windows: Windows) -> Tensor:
+def run_sampler(config: ModelConfig, denoiser: Denoiser, steps: int, windows: Windows) -> Tensor:
     s = config.sampling
     sigmas = karras_sigmas(steps, s.sigma_min, s.sigma_max, s.rho)
     torch.manual_seed(2)
@@ -62,14 +64,14 @@ def sampled(config: ModelConfig, denoiser: Denoiser, steps: int, windows: Window
 
 def ours(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
     windows = default_windows(config)
-    return sampled(config, Denoiser(unet, clip), steps, windows)
+    return run_sampler(config, Denoiser(unet, clip), steps, windows)
 
 
-def released(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
+def sample_released_way(config: ModelConfig, unet: UNet, clip: Conditioning, steps: int) -> Tensor:
     windows = replace(default_windows(config), mode="cyclic")
-    padded = released_clip(clip).pad(windows.padding)
+    longer = released_clip(clip).pad(windows.padding)
     with layers_run_as_released():
-        return sampled(config, ReleasedDenoiser(unet, padded, 1), steps, windows)
+        return run_sampler(config, ReleasedDenoiser(unet, longer, 1), steps, windows)
 
 
 def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPEATS) -> None:
@@ -77,10 +79,10 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
     unet = random_unet(config.unet, CPU, torch.float32)
     clip = conditioning(config.unet, MODES["audio only"], frames, SIDE_PX, unet.conv_in.weight)
     peers = {
-        "released": lambda: released(config, unet, clip, steps),
+        "released": lambda: sample_released_way(config, unet, clip, steps),
         "ours": lambda: ours(config, unet, clip, steps),
     }
-    theirs, own = median_seconds(peers, repeats).values()
+    theirs, pack_s = median_seconds(peers, repeats).values()
     s = config.sampling
     sigmas = karras_sigmas(steps, s.sigma_min, s.sigma_max, s.rho)
     tight, cyclic = (
@@ -88,9 +90,9 @@ def bench_clip(config: ModelConfig, frames: int, steps: int, repeats: int = REPE
         for mode in ("tight", "cyclic")
     )
     say(f"{frames} frames × {steps} steps, audio only, a small model at {SIDE_PX}²")
-    say(f"   {theirs / own:.2f}× faster than the released way with our scan (target: {GOAL:g}×)")
+    say(f"   {theirs / pack_s:.2f}× faster than the released way with our scan (target: {GOAL:g}×)")
     say(
-        f"   {own:.1f} s instead of {theirs:.1f} s; {tight.evaluations} evaluations instead of "
+        f"   {pack_s:.1f} s instead of {theirs:.1f} s; {tight.evaluations} evaluations instead of "
         f"{cyclic.most_evaluations}\n"
     )
 

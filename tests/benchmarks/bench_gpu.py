@@ -110,8 +110,8 @@ def random_inputs(s: Setup, passes: int, suffixes: Sequence[int]) -> list[ScanIn
 def scan_rows(s: Setup) -> Iterator[Row]:
     """What the joint mode scans, four passes of both signals at once; and the least there is."""
     audio, expression = 1 + s.config.audio_projection.context_tokens, 2
-    whole = random_inputs(s, len(Pass), (audio, expression))
-    yield from compare_scans(s, f"scans of the finest layer at {SIZE_PX}²", whole, SCAN_TARGETS)
+    scans = random_inputs(s, len(Pass), (audio, expression))
+    yield from compare_scans(s, f"scans of the finest layer at {SIZE_PX}²", scans, SCAN_TARGETS)
     least = random_inputs(s, 1, (audio,))
     yield from compare_scans(s, "one signal in one pass", least, ("", ""))
 
@@ -125,22 +125,24 @@ def compare_scans(
         theirs = [mamba_ssm_call(scan) for scan in inputs]
         peers["mamba-ssm"] = lambda: [scan() for scan in theirs]
     times = median_seconds(peers, s.repeats)
-    own = times["ours"]
+    our_seconds = times["ours"]
     elements = sum(scan.delta.numel() * scan.A.shape[2] for scan in inputs)
-    bound = elements * H200_SECONDS_PER_STATE_ELEMENT
-    ratio = f"{times['mamba-ssm'] / own:.2f}×" if "mamba-ssm" in times else NOT_MEASURED
+    least_seconds = elements * H200_SECONDS_PER_STATE_ELEMENT
+    ratio = f"{times['mamba-ssm'] / our_seconds:.2f}×" if "mamba-ssm" in times else NOT_MEASURED
     yield f"{name}, over mamba-ssm's kernel with its copies", ratio, target[0]
-    share = f"{bound / own:.0%}, {1e3 * own:.2f} ms"
+    share = f"{least_seconds / our_seconds:.0%}, {1e3 * our_seconds:.2f} ms"
     yield f"{name}, share of an H200's exponential bound", share, target[1]
 
 
-def mamba_ssm_call(given: ScanInput) -> Callable[[], object]:
+def mamba_ssm_call(scan_input: ScanInput) -> Callable[[], object]:
     """mamba-ssm's kernel over the same tokens in each direction, outputs added."""
-    delta = F.softplus(given.delta + given.bias[:, None, None].to(given.delta))
+    delta = F.softplus(scan_input.delta + scan_input.bias[:, None, None].to(scan_input.delta))
 
     def scan(k: int) -> Tensor:
-        B, C = (of[k].unsqueeze(2) for of in (given.B, given.C))  # b s n -> b s g n
-        return mamba_ssm_cuda.scan_mamba_ssm(given.x, delta[k], given.A[k], B, C, k % 2 == 1)
+        B, C = (of[k].unsqueeze(2) for of in (scan_input.B, scan_input.C))  # b s n -> b s g n
+        return mamba_ssm_cuda.scan_mamba_ssm(
+            scan_input.x, delta[k], scan_input.A[k], B, C, k % 2 == 1
+        )
 
     return lambda: sum(scan(k) for k in range(len(delta)))
 
@@ -164,10 +166,8 @@ def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
     weights = sum(parameter.nbytes for parameter in unet.parameters())
     target = "≤ 10 GB" if named_px == SIZE_PX else ""
     for mode in MODES:
-        grown = peak_bytes(s, peers[mode])
-        measured = (
-            f"{(grown + weights) / 1e9:.2f} GB with weights, {grown / 1e9:.2f} GB besides them"
-        )
+        peak = peak_bytes(s, peers[mode])
+        measured = f"{(peak + weights) / 1e9:.2f} GB with weights, {peak / 1e9:.2f} GB besides them"
         yield f"{at}, {mode}, peak of memory", measured, target
 
 

@@ -30,7 +30,7 @@ SHARES = {
 GOAL = 6.0
 
 
-def owned(shares: tuple[float, float], side: int) -> list[TokenRegion]:
+def split_regions(shares: tuple[float, float], side: int) -> list[TokenRegion]:
     """The first rows of the picture for the audio, the last ones for the expression."""
     rows = [round(share * side) for share in shares]
     masks = torch.zeros(2, 1, side, side)
@@ -49,18 +49,23 @@ def peers(channels: int, side: int, shares: tuple[float, float]) -> dict[str, Ca
         torch.randn(1, tokens, size)
         for tokens, size in ((side * side, channels), (1, width), (32, width), (1, width))
     )
-    regions = owned(shares, side)
-    given = x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
+    regions = split_regions(shares, side)
+    inputs = (
+        x,
+        identity,
+        RegionCondition(audio, regions[0]),
+        RegionCondition(expression, regions[1]),
+    )
 
     def without_scans() -> Tensor:
         with mock.patch.object(mamba, "scan_inputs", skip_scans):
-            out: Tensor = layer(*given)
+            out: Tensor = layer(*inputs)
         return out
 
     return {
-        "ours": lambda: layer(*given),
+        "ours": lambda: layer(*inputs),
         "without scans": without_scans,
-        "released": lambda: released_layer(layer, *given),
+        "released": lambda: released_layer(layer, *inputs),
     }
 
 
@@ -75,8 +80,8 @@ def main() -> None:
     say(f"{'channels':>9} {'audio / expression':<20}{head}")
     for channels, side in LAYERS:
         for name, shares in SHARES.items():
-            found = median_seconds(peers(channels, side, shares))
-            ours, theirs = found["ours"], found["released"]
-            ratios = f"{theirs / ours:>6.1f}×{theirs / found['without scans']:>7.1f}×"
+            seconds = median_seconds(peers(channels, side, shares))
+            ours, theirs = seconds["ours"], seconds["released"]
+            ratios = f"{theirs / ours:>6.1f}×{theirs / seconds['without scans']:>7.1f}×"
             say(f"{channels:>9} {name:<20}{ratios}{theirs:>9.3f} s{ours:>8.3f} s")
     say(f"   target: at least {GOAL:g}×\n")

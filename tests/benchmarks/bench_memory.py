@@ -19,18 +19,18 @@ def rows(unet: UNet, name: str) -> Iterator[str]:
     """Of one mode: counted, with what must be held beside it, and foretold."""
     mode, grid = MODES[name], (SIDE_PX // 8, SIDE_PX // 8)
     share = scanned_shares(Regions.from_masks(*face_masks(mode, SIDE_PX), grid, CONFIG.levels))
-    whole = sum(parameter.nbytes for parameter in unet.parameters())
+    weight_bytes = sum(parameter.nbytes for parameter in unet.parameters())
     for way, limit, passes, weights in (
-        ("in one batch", 10, len(mode.passes), whole),
+        ("in one batch", 10, len(mode.passes), weight_bytes),
         ("pass by pass", 6, 1, 0),
     ):
         run = mode.passes[-passes:]
-        found = window_peak_bytes(unet, mode, CONFIG.num_frames, SIDE_PX, run)
-        told = estimate_activation_bytes(CONFIG, grid, CONFIG.num_frames, passes, share, 2)
-        verdict = "within" if found + weights <= limit * 1e9 else "OVER"
+        peak = window_peak_bytes(unet, mode, CONFIG.num_frames, SIDE_PX, run)
+        estimate = estimate_activation_bytes(CONFIG, grid, CONFIG.num_frames, passes, share, 2)
+        verdict = "within" if peak + weights <= limit * 1e9 else "OVER"
         yield (
-            f"   {name:<22}{way:<14}{(found + weights) / 1e9:>6.2f} GB, {verdict} {limit} GB; "
-            f"besides weights {found / 1e9:.2f} GB, foretold {told / 1e9:.2f} GB"
+            f"   {name:<22}{way:<14}{(peak + weights) / 1e9:>6.2f} GB, {verdict} {limit} GB; "
+            f"besides weights {peak / 1e9:.2f} GB, foretold {estimate / 1e9:.2f} GB"
         )
 
 

@@ -20,7 +20,7 @@ LIMIT = 0.15
 
 
 @dataclass(frozen=True)
-class Clip:
+class VideoKind:
     """What is sampled.
 
     Attributes:
@@ -31,12 +31,12 @@ class Clip:
     signals: tuple[str, ...]
 
 
-AUDIO, BOTH = ("audio_signal",), ("audio_signal", "expression_signal")
-CLIPS = {
-    "audio only, 10 frames": Clip(0.4, AUDIO),
-    "both, 10 frames": Clip(0.4, BOTH),
-    "audio only, 50 frames": Clip(2.0, AUDIO),
-    "both, 50 frames": Clip(2.0, BOTH),
+AUDIO_SIGNAL, BOTH_SIGNALS = ("audio_signal",), ("audio_signal", "expression_signal")
+VIDEO_KINDS = {
+    "audio only, 10 frames": VideoKind(0.4, AUDIO_SIGNAL),
+    "both, 10 frames": VideoKind(0.4, BOTH_SIGNALS),
+    "audio only, 50 frames": VideoKind(2.0, AUDIO_SIGNAL),
+    "both, 50 frames": VideoKind(2.0, BOTH_SIGNALS),
 }
 
 
@@ -48,15 +48,15 @@ class Bench:
         self.sample = importlib.import_module(f"{comfy.package}.nodes.actalker.sample")
         self.model, self.encoders, self.vae = comfy.call("LoadModel", checkpoint="built-in")
 
-    def conditioned(self, clip: Clip) -> dict[str, Any]:
+    def condition(self, kind: VideoKind) -> dict[str, Any]:
         """CONDITIONING and the latent to begin with."""
         call = self.comfy.call
-        picture, face, sound, film, _ = call("DemoMedia", seconds=clip.seconds)
-        portrait = call("PreparePortrait", image=picture, face_mask=face, short_side_px=128)[0]
-        moved = call("EncodeMotion", encoders=self.encoders, frames=film, face=FACE)
+        image, face, sound, frames, _ = call("DemoMedia", seconds=kind.seconds)
+        portrait = call("PreparePortrait", image=image, face_mask=face, short_side_px=128)[0]
+        motion = call("EncodeMotion", encoders=self.encoders, frames=frames, face=FACE)
         signals = {
             "audio_signal": call("EncodeAudio", encoders=self.encoders, audio=sound)[0],
-            "expression_signal": moved[0],
+            "expression_signal": motion[0],
         }
         identity = call("EncodeIdentity", encoders=self.encoders, portrait=portrait)[0]
         conditioning, latent = call(
@@ -65,35 +65,37 @@ class Bench:
             vae=self.vae,
             portrait=portrait,
             identity=identity,
-            **{name: signals[name] for name in clip.signals},
+            **{name: signals[name] for name in kind.signals},
         )[:2]
         return {"conditioning": conditioning, "latent": latent}
 
-    def foretold_seconds(self, latent: Any, **given: Any) -> float:
+    def foretold_seconds(self, latent: Any, **inputs: Any) -> float:
         """What the report says, before it is rounded."""
-        with patch.object(self.sample, "time_line", return_value="") as told:
-            self.comfy.call("Preflight", **given)
-        cost, seconds = told.call_args.args
+        with patch.object(self.sample, "time_line", return_value="") as line:
+            self.comfy.call("Preflight", **inputs)
+        cost, seconds = line.call_args.args
         return float(cost.evaluations * seconds)
 
-    def row(self, name: str, clip: Clip, steps: int = STEPS) -> str:
+    def row(self, name: str, kind: VideoKind, steps: int = STEPS) -> str:
         """Of one clip: foretold, taken, and how far apart."""
-        given = self.conditioned(clip) | {"model": self.model, "steps": steps}
-        told: list[float] = []
+        inputs = self.condition(kind) | {"model": self.model, "steps": steps}
+        estimates: list[float] = []
         peers = {
-            "told": lambda: told.append(self.foretold_seconds(**given)),
-            "taken": lambda: self.comfy.call("Sampler", **given),
+            "preflight": lambda: estimates.append(self.foretold_seconds(**inputs)),
+            "sampling": lambda: self.comfy.call("Sampler", **inputs),
         }
-        taken = median_seconds(peers)["taken"]
-        said = statistics.median(told[1:])  # the first one only warmed up
-        ratio = said / taken
+        seconds = median_seconds(peers)["sampling"]
+        estimate = statistics.median(estimates[1:])  # the first one only warmed up
+        ratio = estimate / seconds
         verdict = "within" if abs(ratio - 1) <= LIMIT else "OVER"
-        return f"   {name:<24}{said:>7.1f} s{taken:>9.1f} s{ratio:>8.2f}×, {verdict} {LIMIT:.0%}"
+        return (
+            f"   {name:<24}{estimate:>7.1f} s{seconds:>9.1f} s{ratio:>8.2f}×, {verdict} {LIMIT:.0%}"
+        )
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         bench = Bench(Comfy(Path(folder)))
-        rows = [bench.row(name, clip) for name, clip in CLIPS.items()]
+        rows = [bench.row(name, kind) for name, kind in VIDEO_KINDS.items()]
     say(f"\nTime of sampling, {STEPS} steps of the built-in model: foretold, taken, their ratio")
     say("\n".join(rows) + "\n")

@@ -64,8 +64,8 @@ def draw(tokens: int, channels: int) -> Values:
 def of_backend(values: Values, backend: str) -> Tensor:
     """One direction of a backend; like the peers, it is given positive steps."""
     u, delta, A, B, C = values
-    given = (u[None], delta[None], A, B[None, :, None], C[None, :, None])
-    return BACKENDS[backend](*given, False)[0]
+    inputs = (u[None], delta[None], A, B[None, :, None], C[None, :, None])
+    return BACKENDS[backend](*inputs, False)[0]
 
 
 def with_states(values: Values, walk: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
@@ -93,31 +93,31 @@ def mambapy(decay: Tensor, drive: Tensor) -> Tensor:
     return pscan(decay[None], drive[None])[0]
 
 
-def compiled() -> Callable[..., Tensor] | None:
+def build_loop() -> Callable[..., Tensor] | None:
     """The C++ loop; None without a compiler."""
     try:
-        built = cpp_extension.load_inline(
+        module = cpp_extension.load_inline(
             "actalker_bench_walk", LOOP, functions="walk", extra_cflags=FLAGS
         )
     except (RuntimeError, OSError):
         say("   no C++ loop: it needs a C++ compiler and ninja")
         return None
-    return built.walk
+    return module.walk
 
 
 def peers(values: Values) -> dict[str, Callable[[], Tensor]]:
     """All that can run here."""
-    found = {
+    calls = {
         "ours (chunked)": lambda: of_backend(values, "chunked"),
         "reference": lambda: of_backend(values, "reference"),
         "associative_scan": lambda: with_states(values, associative),
     }
     if importlib.util.find_spec("mambapy"):
-        found["mambapy pscan"] = lambda: with_states(values, mambapy)
+        calls["mambapy pscan"] = lambda: with_states(values, mambapy)
     else:
         say("   no mambapy pscan: pip install mambapy")
-    loop = compiled()
-    return found if loop is None else found | {"C++ loop (the limit)": lambda: loop(*values)}
+    loop = build_loop()
+    return calls if loop is None else calls | {"C++ loop (the limit)": lambda: loop(*values)}
 
 
 def compare(tokens: int) -> None:
@@ -128,14 +128,14 @@ def compare(tokens: int) -> None:
     want = calls["reference"]()
     for name, call in calls.items():
         torch.testing.assert_close(call(), want, rtol=1e-4, atol=1e-4, msg=f"{name} differs")
-    found = median_seconds(calls)
-    for name, seconds in found.items():
-        say(f"   {seconds / found['ours (chunked)']:>6.2f}×  {name:<22}{seconds:>8.3f} s")
-    reference, chunked = (
+    medians = median_seconds(calls)
+    for name, seconds in medians.items():
+        say(f"   {seconds / medians['ours (chunked)']:>6.2f}×  {name:<22}{seconds:>8.3f} s")
+    reference_bytes, chunked_bytes = (
         peak_bytes(lambda b=b: of_backend(values, b)) for b in ("reference", "chunked")
     )
-    sizes = f"{chunked / 1e6:.0f} MB, {reference / 1e6:.0f} MB"
-    say(f"   memory: 1/{reference / chunked:.0f} of the reference ({sizes})\n")
+    sizes = f"{chunked_bytes / 1e6:.0f} MB, {reference_bytes / 1e6:.0f} MB"
+    say(f"   memory: 1/{reference_bytes / chunked_bytes:.0f} of the reference ({sizes})\n")
 
 
 def main() -> None:

@@ -28,10 +28,10 @@ RELEASED_TFLOP = {
 
 def calls(unet: UNet, frames: int, side_px: int) -> dict[str, Callable[[], object]]:
     """The floor, and the last pass of each mode: the one with all its signals."""
-    found = {"floor": floor(unet.config, 1, frames, side_px, unet.conv_in.weight)}
+    peers = {"floor": floor(unet.config, 1, frames, side_px, unet.conv_in.weight)}
     for name, mode in MODES.items():
-        found[name] = forward(unet, mode, frames, side_px, mode.passes[-1:])
-    return found
+        peers[name] = forward(unet, mode, frames, side_px, mode.passes[-1:])
+    return peers
 
 
 def counts(config: UNetConfig, frames: int, side_px: int) -> dict[str, int]:
@@ -41,17 +41,17 @@ def counts(config: UNetConfig, frames: int, side_px: int) -> dict[str, int]:
 
 
 def main() -> None:
-    counted = counts(SMALL, FRAMES, SIDE_PX)
-    found = median_seconds(calls(UNet(SMALL).eval(), FRAMES, SIDE_PX))
+    operations = counts(SMALL, FRAMES, SIDE_PX)
+    times = median_seconds(calls(UNet(SMALL).eval(), FRAMES, SIDE_PX))
     say(f"One pass of a small UNet ({FRAMES} frames of {SIDE_PX} px) against diffusers' plain one")
     say(f"   {'mode':<24}{'seconds':>9}{'FLOPs':>8}{'per FLOP':>10}")
     for name in MODES:
-        seconds, work = (of[name] / of["floor"] for of in (found, counted))
+        seconds, work = (of[name] / of["floor"] for of in (times, operations))
         say(f"   {name:<24}{seconds:>8.2f}×{work:>7.2f}×{seconds / work:>9.2f}×")
     say(f"   target: at most {GOAL}× per FLOP, so without Mamba and signals by their count\n")
-    whole = empty_unet(VARIANTS["released"].unet)
+    unet = empty_unet(VARIANTS["released"].unet)
     say("One forward of the released size: 25 frames of 576×576 in all passes that differ")
     for name, mode in MODES.items():
-        count = flops(forward(whole, mode, 25, 576)) / 1e12
+        count = flops(forward(unet, mode, 25, 576)) / 1e12
         say(f"   {name:<24}{count:>7.1f} TFLOP (released {RELEASED_TFLOP[name]})")
     say()

@@ -47,7 +47,7 @@ def median_seconds(
     for _ in range(repeats):
         for name, peer in peers.items():
             times[name].append(seconds_of(peer))
-    return {name: statistics.median(own) for name, own in times.items()}
+    return {name: statistics.median(values) for name, values in times.items()}
 
 
 def flops(call: Callable[[], object]) -> int:
@@ -71,8 +71,8 @@ class PeakMemory(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now = self.peak = 0
-        self._known: set[int] = set()
+        self.current = self.peak = 0
+        self._storages: set[int] = set()
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         for tensor in tree_leaves((args, kwargs)):
@@ -87,22 +87,22 @@ class PeakMemory(TorchDispatchMode):
     def _leave_out(self, storage: torch.UntypedStorage) -> None:
         """Not counted while it lives; later its address may be another's."""
         key = storage._cdata
-        if key not in self._known:
-            self._known.add(key)
-            weakref.finalize(storage, self._known.discard, key)
+        if key not in self._storages:
+            self._storages.add(key)
+            weakref.finalize(storage, self._storages.discard, key)
 
     def _count(self, storage: torch.UntypedStorage) -> None:
         key, size = storage._cdata, storage.nbytes()
-        if key in self._known:
+        if key in self._storages:
             return
-        self._known.add(key)
-        self.now += size
-        self.peak = max(self.peak, self.now)
+        self._storages.add(key)
+        self.current += size
+        self.peak = max(self.peak, self.current)
         weakref.finalize(storage, self._forget, key, size)
 
     def _forget(self, key: int, size: int) -> None:
-        self._known.discard(key)
-        self.now -= size
+        self._storages.discard(key)
+        self.current -= size
 
 
 def peak_bytes(call: Callable[[], object]) -> int:

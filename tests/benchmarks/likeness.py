@@ -25,9 +25,9 @@ def ssim(a: list[np.ndarray], b: list[np.ndarray]) -> float:
     x, y = _planes(a), _planes(b)
     mean_x, mean_y = _mean(x), _mean(y)
     spread_x, spread_y = _mean(x * x) - mean_x**2, _mean(y * y) - mean_y**2
-    shared = _mean(x * y) - mean_x * mean_y
+    covariance = _mean(x * y) - mean_x * mean_y
     c1, c2 = (0.01 * PEAK) ** 2, (0.03 * PEAK) ** 2
-    likeness = (2 * mean_x * mean_y + c1) * (2 * shared + c2)
+    likeness = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
     return float((likeness / ((mean_x**2 + mean_y**2 + c1) * (spread_x + spread_y + c2))).mean())
 
 

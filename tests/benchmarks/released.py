@@ -55,12 +55,12 @@ def released_unit(unit: SelectiveScanUnit, x: Tensor, scan: Scan) -> Tensor:
     """(b, l, d) in both directions -> (b, l, d)."""
     rows, length, channels = x.shape
     x = x.transpose(1, 2)
-    both = torch.stack([x, x.flip(2)], dim=1)  # b k d l
-    told = torch.einsum("bkdl,kcd->bkcl", both, unit.x_proj_weight)
-    dt, B, C = told.split(unit.split, dim=2)
+    directions = torch.stack([x, x.flip(2)], dim=1)  # b k d l
+    projection = torch.einsum("bkdl,kcd->bkcl", directions, unit.x_proj_weight)
+    dt, B, C = projection.split(unit.split, dim=2)
     delta = torch.einsum("bkrl,kdr->bkdl", dt, unit.dt_projs_weight)
     y = scan(
-        both.reshape(rows, -1, length),
+        directions.reshape(rows, -1, length),
         delta.reshape(rows, -1, length),
         -torch.exp(unit.A_logs.float()),
         B,
@@ -80,7 +80,7 @@ def released_layer(
     scan: Scan = plain_scan,
 ) -> Tensor:
     """As `layer(x, identity, audio, expression)`, for regions that are the same in all rows."""
-    said = F.silu(layer.id_proj(identity))
+    identity_token = F.silu(layer.id_proj(identity))
     branches = (
         (layer.audio_unit, layer.in_proj1, layer.audio_proj, audio),
         (layer.exp_unit, layer.in_proj2, layer.exp_proj, expression),
@@ -92,7 +92,7 @@ def released_layer(
         if signal.region is not None and signal.region.token_idx is not None:
             inside = torch.zeros_like(inside).index_fill(0, signal.region.token_idx[0], True)
         tokens = torch.zeros_like(identity) if signal.tokens is None else signal.tokens
-        suffix = torch.cat([said, F.silu(project(tokens))], dim=1)
+        suffix = torch.cat([identity_token, F.silu(project(tokens))], dim=1)
         y = released_unit(unit, torch.cat([z[:, inside], suffix], dim=1), scan)
         z = z.clone()
         z[:, inside] = y[:, : int(inside.sum())]

@@ -74,18 +74,18 @@ def conditioning(
         return torch.randn(*shape, device=like.device, dtype=like.dtype)
 
     def gated_condition(tokens: int, *, is_driven: bool) -> GatedCondition:
-        known = GatedCondition(
+        template = GatedCondition(
             torch.ones(frames, 1, 1), torch.zeros(1, 1, 1), torch.ones(frames) * is_driven
         )
-        made = replace(
-            known,
+        condition = replace(
+            template,
             tokens=draw(frames, tokens, width),
             null_embedding=draw(1, tokens, width),
             gate=torch.full((frames,), float(is_driven), device=like.device),
         )
         for name in ("_open", "_active"):  # known without values
-            made.__dict__[name] = getattr(known, name)
-        return made
+            condition.__dict__[name] = getattr(template, name)
+        return condition
 
     regions = Regions.from_masks(*face_masks(mode, side_px), (side, side), config.levels)
     return Conditioning(
@@ -107,8 +107,8 @@ def forward(
     read = conditioning(unet.config, mode, frames, side_px, like)
     x = torch.randn(frames, 4, side_px // 8, side_px // 8, device=like.device, dtype=like.dtype)
     c_noise = torch.ones(1, device=like.device)
-    wanted = list(passes or mode.passes)
-    return lambda: velocity(unet, read, x, c_noise, range(frames), wanted)
+    run = list(passes or mode.passes)
+    return lambda: velocity(unet, read, x, c_noise, range(frames), run)
 
 
 def window_peak_bytes(

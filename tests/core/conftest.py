@@ -126,17 +126,17 @@ def weights() -> Weights:
 
 
 @pytest.fixture(scope="session")
-def released_template(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def release_template(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("release") / "released"
     write_released(folder, weights)
     return folder
 
 
 @pytest.fixture
-def released(released_template: Path, tmp_path: Path) -> Path:
+def release_folder(release_template: Path, tmp_path: Path) -> Path:
     """A released folder of the test's own; its files are links: unlink before you write."""
     folder = tmp_path / "released"
-    shutil.copytree(released_template, folder, copy_function=os.link)
+    shutil.copytree(release_template, folder, copy_function=os.link)
     return folder
 
 
@@ -154,10 +154,10 @@ def single_svd(weights: Weights, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 
 @pytest.fixture(scope="session")
-def checkpoint(released_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def checkpoint(release_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The released folder, converted without loss."""
     out = tmp_path_factory.mktemp("converted") / "tiny.safetensors"
-    convert(released_template, out, torch.float32, config=TINY)
+    convert(release_template, out, torch.float32, config=TINY)
     return out
 
 

@@ -20,14 +20,14 @@ def main() -> int:
     options = parser.parse_args()
     kinds = tuple(options.kind or runner.KINDS)
     if options.case is not None:
-        sys.stdout.write(f"{runner.tried(kinds[0], options.seed, options.case)}\n")
+        sys.stdout.write(f"{runner.try_case(kinds[0], options.seed, options.case)}\n")
         return 0
-    found = runner.run(
+    report = runner.run(
         kinds, options.seed, options.cases, options.seconds, lambda row: print_line(row)
     )
-    for row in found.rows():
+    for row in report.rows():
         print_line(row)
-    return bool(found.faults)
+    return bool(report.faults)
 
 
 def print_line(row: str) -> None:

@@ -20,12 +20,12 @@ def banks() -> tuple[bytes, ...]:
     names, draw = ("neutral", "joyful", "sad"), torch.Generator().manual_seed(0)
     features = torch.rand(3, 8, generator=draw)
     shapes = torch.rand(3, len(NAMES), generator=draw)
-    made = (
+    examples = (
         Bank(names, features, captions=names),
         Bank(names, features, torch.rand(3, 6, generator=draw), shapes, clip_fingerprint="6:0"),
         Bank(names, features),
     )
-    return tuple(bytes_of(lambda path, bank=bank: save_bank(path, bank)) for bank in made)
+    return tuple(bytes_of(lambda path, bank=bank: save_bank(path, bank)) for bank in examples)
 
 
 def prepare() -> None:
@@ -35,21 +35,21 @@ def prepare() -> None:
 
 def case(rng: random.Random, inside: Path, outside: Path) -> None:
     """Load it, then let words choose from it, and save it."""
-    path, bank = inside / "bank.safetensors", rng.choice(banks())
+    path, data = inside / "bank.safetensors", rng.choice(banks())
     key = rng.choice(("names", "captions", "clip", "format", "version"))
-    damage = (
-        mutations.damaged,
-        mutations.altered_header,
-        lambda r, data: mutations.altered_metadata(r, data, key),
-        lambda r, data: mutations.altered_metadata(r, data, key),
+    mutators = (
+        mutations.damage,
+        mutations.alter_header,
+        lambda r, data: mutations.alter_metadata(r, data, key),
+        lambda r, data: mutations.alter_metadata(r, data, key),
     )
-    path.write_bytes(rng.choice(damage)(rng, bank))
-    found = load_bank(path)
-    assert 0 <= found.neutral_index < len(found)
-    matcher = WordMatcher(found) if found.blendshapes is None else PresetMatcher(found)
-    said = express_words(
-        parse_prompt("0s: neutral; 1s: joyful"), found, matcher, seconds=2, rate_hz=5
+    path.write_bytes(rng.choice(mutators)(rng, data))
+    bank = load_bank(path)
+    assert 0 <= bank.neutral_index < len(bank)
+    matcher = WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank)
+    signal = express_words(
+        parse_prompt("0s: neutral; 1s: joyful"), bank, matcher, seconds=2, rate_hz=5
     )
-    assert said.features.isfinite().all()
-    save_bank(outside / "again.safetensors", found)
-    assert load_bank(outside / "again.safetensors").names == found.names
+    assert signal.features.isfinite().all()
+    save_bank(outside / "again.safetensors", bank)
+    assert load_bank(outside / "again.safetensors").names == bank.names

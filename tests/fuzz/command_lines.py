@@ -10,7 +10,7 @@ from actalker_core.cli.inputs import check_texts
 from actalker_core.cli.parser import build_parser
 from actalker_core.errors import MAX_MESSAGE_LENGTH, InputError
 from fuzz import saved_signals, words
-from fuzz.mutations import damaged
+from fuzz.mutations import damage
 
 COMMANDS = ("generate", "inspect", "signals", "bank", "faces", "convert", "info", "download", "x")
 VALUES = (
@@ -45,8 +45,8 @@ def _options(command: str) -> list[str]:
     text = io.StringIO()
     with contextlib.redirect_stdout(text), contextlib.suppress(SystemExit):
         build_parser().parse_args([command, "--help"])
-    found = [word.strip("[],") for word in text.getvalue().split()]
-    return sorted({word for word in found if word.startswith("--") and word != "--help"})
+    tokens = [word.strip("[],") for word in text.getvalue().split()]
+    return sorted({word for word in tokens if word.startswith("--") and word != "--help"})
 
 
 OPTIONS = {command: _options(command) for command in COMMANDS if command != "x"}
@@ -66,19 +66,19 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
         _run(rng, inside, outside)
         return
     command = rng.choice(COMMANDS)
-    given = [command]
+    arguments = [command]
     for _ in range(rng.randrange(6)):
-        given.append(rng.choice(OPTIONS.get(command) or ["--x"]))
-        given += [_value(rng, inside, outside)] * rng.choice((0, 1, 1, 1, 1, 2))
+        arguments.append(rng.choice(OPTIONS.get(command) or ["--x"]))
+        arguments += [_value(rng, inside, outside)] * rng.choice((0, 1, 1, 1, 1, 2))
     if command in ("generate", "inspect"):
-        given += ["--portrait", f"{inside}/p.png", "--out", f"{outside}/o.mp4"]
+        arguments += ["--portrait", f"{inside}/p.png", "--out", f"{outside}/o.mp4"]
     elif rng.random() < 0.7:
-        given += ["--out", f"{outside}/o.safetensors"]
-    said, options = io.StringIO(), None
-    with contextlib.redirect_stderr(said), contextlib.suppress(SystemExit):
-        options = build_parser().parse_args(given)
+        arguments += ["--out", f"{outside}/o.safetensors"]
+    output, options = io.StringIO(), None
+    with contextlib.redirect_stderr(output), contextlib.suppress(SystemExit):
+        options = build_parser().parse_args(arguments)
     if options is None:
-        line = said.getvalue().splitlines()[-1]
+        line = output.getvalue().splitlines()[-1]
         assert ": error: " in line
         assert line.isprintable(), ascii(line)
         assert len(line) < MAX_MESSAGE_LENGTH + 100, len(line)
@@ -90,9 +90,9 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
 def _run(rng: random.Random, inside: Path, outside: Path) -> None:
     """Describe, list or bank a damaged file; one line, and no half of a file."""
     file = inside / rng.choice(("a.safetensors", "a.png", "a\n\u202e.bin"))
-    file.write_bytes(damaged(rng, rng.choice(saved_signals.signals())))
+    file.write_bytes(damage(rng, rng.choice(saved_signals.signals())))
     out = outside / rng.choice(("b.safetensors", "deep/b.safetensors", "b.exe", "x" * 300))
-    given = rng.choice(
+    arguments = rng.choice(
         (
             ["info", str(file)],
             ["faces", str(file)],
@@ -100,13 +100,13 @@ def _run(rng: random.Random, inside: Path, outside: Path) -> None:
             ["convert", str(inside), "--out", str(out)],
         )
     )
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
         try:
-            code = main(given)
+            code = main(arguments)
         except SystemExit as end:
             code = int(end.code or 0)
     assert code in (0, 1, 2), code
     if code:
         assert not [path for path in outside.rglob("*") if path.is_file()]
-        raise InputError(f"{given[0]} ended with {code}.")
+        raise InputError(f"{arguments[0]} ended with {code}.")

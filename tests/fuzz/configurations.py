@@ -4,7 +4,7 @@ import random
 from pathlib import Path
 
 from fuzz import headers
-from fuzz.mutations import altered_metadata
+from fuzz.mutations import alter_metadata
 
 
 def prepare() -> None:
@@ -14,8 +14,8 @@ def prepare() -> None:
 
 def case(rng: random.Random, inside: Path, outside: Path) -> None:
     """Describe it, then load it."""
-    path, changed = inside / "model.safetensors", headers.header()
+    path, content = inside / "model.safetensors", headers.header()
     for _ in range(rng.choice((1, 1, 1, 3))):
-        changed = altered_metadata(rng, changed, rng.choice(("config", "config", "format")))
-    headers.write(path, changed, headers.body_bytes())
+        content = alter_metadata(rng, content, rng.choice(("config", "config", "format")))
+    headers.write(path, content, headers.body_bytes())
     headers.read(path)

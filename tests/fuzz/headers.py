@@ -10,7 +10,7 @@ from helpers.tiny import TINY
 from actalker_core.files.archive import read_format
 from actalker_core.models.actalker.checkpoint import load, save, summarize
 from actalker_core.models.actalker.networks import ACTalker
-from fuzz.mutations import altered_header, damaged, header_and_body, joined
+from fuzz.mutations import alter_header, damage, header_and_body, join
 
 
 @cache
@@ -22,7 +22,7 @@ def header() -> bytes:
         weights = ACTalker(TINY).state_dict()
         save(weights, TINY, path, torch.float16)
         content, _ = header_and_body(path.read_bytes())
-        return joined(content, b"")
+        return join(content, b"")
     finally:
         path.unlink(missing_ok=True)
 
@@ -42,8 +42,8 @@ def prepare() -> None:
 def case(rng: random.Random, inside: Path, outside: Path) -> None:
     """Describe it, then load it."""
     path = inside / "model.safetensors"
-    damage = rng.choice((damaged, altered_header))
-    write(path, damage(rng, header()), body_bytes() + rng.choice((0, 0, 0, -1, 1, 4096)))
+    mutate = rng.choice((damage, alter_header))
+    write(path, mutate(rng, header()), body_bytes() + rng.choice((0, 0, 0, -1, 1, 4096)))
     read(path)
 
 

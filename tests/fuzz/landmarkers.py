@@ -9,22 +9,22 @@ from pathlib import Path
 import torch
 
 from actalker_core.faces import open_finder
-from fuzz.mutations import damaged, repacked
+from fuzz.mutations import damage, repack
 
-SHARED = Path(__file__).parents[2].parent / "shared" / "models" / "face_landmarker.task"
+TASK = Path(__file__).parents[2].parent / "shared" / "models" / "face_landmarker.task"
 NAMES = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 
 
 @cache
 def archive() -> bytes:
     """The real one where it lies; else an archive whose networks are none."""
-    if SHARED.is_file():
-        return SHARED.read_bytes()
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w") as file:
+    if TASK.is_file():
+        return TASK.read_bytes()
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as file:
         for name in NAMES:
             file.writestr(f"{name}.tflite", b"\x1c\0\0\0TFL3" + bytes(2000))
-    return written.getvalue()
+    return content.getvalue()
 
 
 def prepare() -> None:
@@ -35,7 +35,7 @@ def prepare() -> None:
 def case(rng: random.Random, inside: Path, outside: Path) -> None:
     """Open it, and look for a face where none is."""
     path = inside / "face_landmarker.task"
-    path.write_bytes(rng.choice((damaged, repacked, repacked))(rng, archive()))
+    path.write_bytes(rng.choice((damage, repack, repack))(rng, archive()))
     picture = torch.rand(3, 64, 64, generator=torch.Generator().manual_seed(0))
     finder = open_finder(path)
     faces = [*finder.find(picture), finder.find_near(picture, (8.0, 8.0, 56.0, 56.0))]

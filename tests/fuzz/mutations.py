@@ -17,10 +17,10 @@ WIDTHS = ("<H", ">H", "<I", ">I", "<Q", ">Q")
 
 def _flip(rng: random.Random, data: bytes) -> bytes:
     """A few bits."""
-    found = bytearray(data)
+    copy = bytearray(data)
     for _ in range(rng.choice((1, 2, 8, 64))):
-        found[rng.randrange(len(found))] ^= 1 << rng.randrange(8)
-    return bytes(found)
+        copy[rng.randrange(len(copy))] ^= 1 << rng.randrange(8)
+    return bytes(copy)
 
 
 def _truncate(rng: random.Random, data: bytes) -> bytes:
@@ -53,9 +53,9 @@ def _lie(rng: random.Random, data: bytes) -> bytes:
     if len(data) < size:
         return data
     at = rng.randrange(min(len(data) - size + 1, rng.choice((16, 64, len(data)))))
-    most = 256**size - 1
+    limit = 256**size - 1
     value = rng.choice(
-        (0, 1, most, most // 2, most // 2 + 1, rng.randint(0, most), min(len(data), most))
+        (0, 1, limit, limit // 2, limit // 2 + 1, rng.randint(0, limit), min(len(data), limit))
     )
     return data[:at] + struct.pack(form, value) + data[at + size :]
 
@@ -75,7 +75,7 @@ DAMAGES: tuple[Bytes, ...] = (
 )
 
 
-def damaged(rng: random.Random, data: bytes) -> bytes:
+def damage(rng: random.Random, data: bytes) -> bytes:
     """The bytes after one to three accidents."""
     for _ in range(rng.choice((1, 1, 2, 3))):
         if data:
@@ -83,19 +83,19 @@ def damaged(rng: random.Random, data: bytes) -> bytes:
     return data
 
 
-def repacked(rng: random.Random, data: bytes) -> bytes:
+def repack(rng: random.Random, data: bytes) -> bytes:
     """An archive of which one member is damaged, or stands in another's place."""
     if not zipfile.is_zipfile(io.BytesIO(data)):
-        return damaged(rng, data)
-    written = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(written, "w") as new:
+        return damage(rng, data)
+    output = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(output, "w") as new:
         names = old.namelist()
-        chosen, other = rng.choice(names), rng.choice(names)
+        first, second = rng.choice(names), rng.choice(names)
         for name in names:
-            content = old.read(other if name == chosen else name)
-            is_damaged = name == chosen == other and content
-            new.writestr(name, damaged(rng, content) if is_damaged else content)
-    return written.getvalue()
+            content = old.read(second if name == first else name)
+            is_damaged = name == first == second and content
+            new.writestr(name, damage(rng, content) if is_damaged else content)
+    return output.getvalue()
 
 
 # JSON ---------------------------------------------------------------------------------------------
@@ -104,42 +104,42 @@ STRANGE: tuple[Callable[[], Any], ...] = (
     *(lambda v=v: v for v in (None, True, False, 0, 1, -1, 2, 1.5, -0.0, 1e300, 10**9, 10**30)),
     *(lambda v=v: v for v in (float("nan"), float("inf"), "", "x", "1", "nan", "\ud800", "a\nb")),
     *(list, dict, lambda: [0], lambda: [[]], lambda: [1] * 1000, lambda: {"x": 1}),
-    lambda: nested(200),
-    lambda: nested(20_000),
+    lambda: nest(200),
+    lambda: nest(20_000),
     lambda: "y" * 100_000,
 )
 
 
-def nested(depth: int) -> Any:
+def nest(depth: int) -> Any:
     """A list in a list in a list …"""
-    found: Any = []
+    value: Any = []
     for _ in range(depth):
-        found = [found]
-    return found
+        value = [value]
+    return value
 
 
-def altered(rng: random.Random, value: Any) -> Any:
+def alter(rng: random.Random, value: Any) -> Any:
     """Parsed JSON with one value exchanged, left out, doubled or added."""
     if isinstance(value, dict) and value and rng.random() < 0.85:
         key = rng.choice(list(value))
-        found = dict(value)
+        copy = dict(value)
         if rng.random() < 0.1:
-            del found[key]
+            del copy[key]
         elif rng.random() < 0.1:
-            found[rng.choice(("unknown", "", "\ud800", "é"))] = rng.choice(STRANGE)()
+            copy[rng.choice(("unknown", "", "\ud800", "é"))] = rng.choice(STRANGE)()
         else:
-            found[key] = altered(rng, value[key])
-        return found
+            copy[key] = alter(rng, value[key])
+        return copy
     if isinstance(value, list) and value and rng.random() < 0.6:
         at = rng.randrange(len(value))
-        middle = rng.choice(([], [altered(rng, value[at])], [value[at]] * 2))
+        middle = rng.choice(([], [alter(rng, value[at])], [value[at]] * 2))
         return [*value[:at], *middle, *value[at + 1 :]]
     if isinstance(value, int | float) and rng.random() < 0.3:
         return rng.choice((value + 1, -value, value * 1000, value / 2, str(value)))
     return rng.choice(STRANGE)()
 
 
-def written(value: Any) -> str:
+def to_json(value: Any) -> str:
     """JSON, where it can be written at all."""
     try:
         return json.dumps(value)
@@ -156,13 +156,13 @@ def header_and_body(data: bytes) -> tuple[dict[str, Any], bytes]:
     return json.loads(data[8 : 8 + size]), data[8 + size :]
 
 
-def joined(header: Any, body: bytes) -> bytes:
+def join(header: Any, body: bytes) -> bytes:
     """A `.safetensors` of its parts, however wrong they are."""
-    text = (header if isinstance(header, str) else written(header)).encode("utf-8", "surrogatepass")
+    text = (header if isinstance(header, str) else to_json(header)).encode("utf-8", "surrogatepass")
     return struct.pack("<Q", len(text)) + text + body
 
 
-def altered_metadata(rng: random.Random, data: bytes, key: str) -> bytes:
+def alter_metadata(rng: random.Random, data: bytes, key: str) -> bytes:
     """A `.safetensors` with something else in the JSON of an entry of its metadata."""
     header, body = header_and_body(data)
     texts = dict(header["__metadata__"])
@@ -170,12 +170,12 @@ def altered_metadata(rng: random.Random, data: bytes, key: str) -> bytes:
         value = json.loads(texts[key])
     except (json.JSONDecodeError, RecursionError):  # it was altered before
         value = texts[key]
-    changed = altered(rng, value)
-    texts[key] = changed if isinstance(changed, str) else written(changed)
-    return joined(header | {"__metadata__": texts}, body)
+    new_value = alter(rng, value)
+    texts[key] = new_value if isinstance(new_value, str) else to_json(new_value)
+    return join(header | {"__metadata__": texts}, body)
 
 
-def altered_header(rng: random.Random, data: bytes) -> bytes:
+def alter_header(rng: random.Random, data: bytes) -> bytes:
     """A `.safetensors` with a header that is JSON, but not that of its tensors."""
     header, body = header_and_body(data)
-    return joined(altered(rng, header), body)
+    return join(alter(rng, header), body)

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from actalker_core.models.actalker.checkpoint.weight_files import read_weights
-from fuzz.mutations import STRANGE, damaged, repacked
+from fuzz.mutations import STRANGE, damage, repack
 
 
 class Run:
@@ -24,17 +24,17 @@ class Run:
         return Path.touch, (Path(self._path),)
 
 
-def _saved(value: Any, new: bool = True) -> bytes:
-    written = io.BytesIO()
-    torch.save(value, written, _use_new_zipfile_serialization=new)
-    return written.getvalue()
+def _save(value: Any, new: bool = True) -> bytes:
+    content = io.BytesIO()
+    torch.save(value, content, _use_new_zipfile_serialization=new)
+    return content.getvalue()
 
 
 @cache
 def weights() -> tuple[bytes, ...]:
     """In the new and in the old form."""
     values = {"a.weight": torch.rand(4, 3), "a.bias": torch.rand(4), "step": torch.tensor(3)}
-    return _saved(values), _saved(values, new=False), _saved({"state_dict": values})
+    return _save(values), _save(values, new=False), _save({"state_dict": values})
 
 
 def prepare() -> None:
@@ -44,7 +44,7 @@ def prepare() -> None:
 
 def _strange(rng: random.Random, data: bytes) -> bytes:
     """Other values than tensors, or tensors of other kinds."""
-    made: tuple[Callable[[], Any], ...] = (
+    makers: tuple[Callable[[], Any], ...] = (
         lambda: torch.rand(3, 3).to_sparse(),
         lambda: torch.rand(3, 3).to_sparse_csr(),
         lambda: torch.empty(3, 3, device="meta"),
@@ -55,8 +55,8 @@ def _strange(rng: random.Random, data: bytes) -> bytes:
         lambda: torch.nested.nested_tensor([torch.rand(1), torch.rand(2)]),
         *(s for s in STRANGE if not isinstance(s(), list)),
     )
-    value = rng.choice(made)()
-    return _saved(rng.choice(({"a": value}, value, {value if _is_key(value) else "b": {}})))
+    value = rng.choice(makers)()
+    return _save(rng.choice(({"a": value}, value, {value if _is_key(value) else "b": {}})))
 
 
 def _is_key(value: Any) -> bool:
@@ -69,11 +69,11 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     if rng.random() < 0.1:
         path.write_bytes(pickle.dumps({"a": Run(str(ran)), "b": torch.rand(2)}))
     else:
-        damage = rng.choice((damaged, repacked, _strange))
-        path.write_bytes(damage(rng, rng.choice(weights())))
+        mutate = rng.choice((damage, repack, _strange))
+        path.write_bytes(mutate(rng, rng.choice(weights())))
     try:
-        found = read_weights(path)
-        assert all(isinstance(value, torch.Tensor) for value in found.values())
-        assert all(len(str(value.sum())) > 0 for value in found.values())
+        tensors = read_weights(path)
+        assert all(isinstance(value, torch.Tensor) for value in tensors.values())
+        assert all(len(str(value.sum())) > 0 for value in tensors.values())
     finally:
         assert not ran.exists(), "a pickle ran"

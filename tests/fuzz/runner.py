@@ -27,9 +27,9 @@ KINDS = (
     "saved_signals",
     "pickles",
     "landmarkers",
-    "pictures",
-    "sounds",
-    "films",
+    "images",
+    "audio",
+    "videos",
     "words",
     "command_lines",
 )
@@ -40,14 +40,14 @@ START_SECONDS = 240.0
 MEMORY_BYTES = 2 * 1024**3
 """What a case may take beyond what the libraries do."""
 MAX_MESSAGE_LENGTH = 600
-CLEAR, ACCEPTED = "clear", "accepted"
+CLEAR, SUCCESS = "clear", "accepted"
 
 Case = Callable[[random.Random, Path, Path], None]
 """Given a folder to read from and one to write to; ends in an error of the pack, or well."""
 
 
 @dataclass
-class Found:
+class Report:
     """What a run found.
 
     Attributes:
@@ -60,11 +60,11 @@ class Found:
 
     def rows(self) -> Iterator[str]:
         """A table."""
-        yield f"{'kind':16}{'tried':>8}{CLEAR:>8}{ACCEPTED:>10}{'faults':>8}"
+        yield f"{'kind':16}{'tried':>8}{CLEAR:>8}{SUCCESS:>10}{'faults':>8}"
         for kind, ends in self.ends.items():
-            good = ends[CLEAR] + ends[ACCEPTED]
+            good = ends[CLEAR] + ends[SUCCESS]
             yield (
-                f"{kind:16}{ends.total():>8}{ends[CLEAR]:>8}{ends[ACCEPTED]:>10}"
+                f"{kind:16}{ends.total():>8}{ends[CLEAR]:>8}{ends[SUCCESS]:>10}"
                 f"{ends.total() - good:>8}"
             )
 
@@ -74,7 +74,7 @@ class Worker:
 
     def __init__(self) -> None:
         self._process: subprocess.Popen[bytes] | None = None
-        self._prepared: set[str] = set()
+        self._ready_kinds: set[str] = set()
 
     def attempt(self, kind: str, seed: int, number: int) -> tuple[str, str]:
         """How a case ends, and what is to be said about it.
@@ -82,11 +82,11 @@ class Worker:
         One that fails otherwise than in a fault of its own, by time or memory, is tried again in a
         new process, which holds nothing of the cases before.
         """
-        found = self._once(kind, seed, number)
-        if found[0] in ("hangs", "crashes") or "memory" in found[1].lower():
+        result = self._once(kind, seed, number)
+        if result[0] in ("hangs", "crashes") or "memory" in result[1].lower():
             self.close()
-            found = self._once(kind, seed, number)
-        return found
+            result = self._once(kind, seed, number)
+        return result
 
     def close(self) -> None:
         """End the process."""
@@ -96,21 +96,21 @@ class Worker:
             self._process = None
 
     def _once(self, kind: str, seed: int, number: int) -> tuple[str, str]:
-        process = self._started()
-        if kind not in self._prepared:
+        process = self._start()
+        if kind not in self._ready_kinds:
             self._send([kind])
             if self._answer(START_SECONDS) is None:
                 raise RuntimeError(f"{kind} does not start: try tests/fuzz --kind {kind} --case 0")
-            self._prepared.add(kind)
+            self._ready_kinds.add(kind)
         start = processor_seconds(process.pid)
         self._send([kind, seed, number])
         answer = self._answer(CASE_WALL_SECONDS, start + CASE_SECONDS)
         if answer is None:
-            ended = process.poll()
+            code = process.poll()
             self.close()
-            if ended is None:
+            if code is None:
                 return "hangs", f"more than {CASE_SECONDS:g} s"
-            return "crashes", f"the process ended with {ended}"
+            return "crashes", f"the process ended with {code}"
         end, why = json.loads(answer)
         return end, why
 
@@ -121,9 +121,9 @@ class Worker:
             self._process.stdin.write(json.dumps(words).encode() + b"\n")
             self._process.stdin.flush()
 
-    def _started(self) -> "subprocess.Popen[bytes]":
+    def _start(self) -> "subprocess.Popen[bytes]":
         if self._process is None or self._process.poll() is not None:
-            self._prepared.clear()
+            self._ready_kinds.clear()
             environment = os.environ | {
                 "OMP_NUM_THREADS": "1",
                 "PYTHONWARNINGS": "ignore",
@@ -163,7 +163,7 @@ def run(
     cases: int,
     seconds: float | None = None,
     on_case: Callable[[str], None] = lambda row: None,
-) -> Found:
+) -> Report:
     """Try cases of each kind.
 
     Args:
@@ -171,22 +171,22 @@ def run(
         seconds: for each kind, at most; None for as long as it takes.
         on_case: told of each fault.
     """
-    found, worker = Found(), Worker()
+    report, worker = Report(), Worker()
     try:
         for kind in kinds:
-            ends, start = found.ends.setdefault(kind, Counter()), time.monotonic()
+            ends, start = report.ends.setdefault(kind, Counter()), time.monotonic()
             for number in range(cases):
                 if seconds is not None and time.monotonic() - start > seconds:
                     break
                 end, why = worker.attempt(kind, seed, number)
                 ends[end] += 1
-                if end not in (CLEAR, ACCEPTED):
+                if end not in (CLEAR, SUCCESS):
                     fault = f"{end}: tests/fuzz {seed} --kind {kind} --case {number}: {why}"
-                    found.faults.append(fault)
+                    report.faults.append(fault)
                     on_case(fault)
     finally:
         worker.close()
-    return found
+    return report
 
 
 def processor_seconds(process: int) -> float:
@@ -206,7 +206,7 @@ def draws(kind: str, seed: int, number: int) -> random.Random:
     return random.Random(f"{kind} {seed} {number}")
 
 
-def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
+def try_case(kind: str, seed: int, number: int) -> tuple[str, str]:
     """One case, in this process."""
     from actalker_core.errors import ACTalkerError
 
@@ -217,7 +217,7 @@ def tried(kind: str, seed: int, number: int) -> tuple[str, str]:
     outside.mkdir()
     try:
         case(draws(kind, seed, number), inside, outside)
-        end, why = ACCEPTED, ""
+        end, why = SUCCESS, ""
     except ACTalkerError as error:
         end, why = CLEAR, str(error)
         if not why.isprintable() or not 10 < len(why) <= MAX_MESSAGE_LENGTH:
@@ -235,13 +235,13 @@ def prepare(kind: str) -> str:
     """Load what a kind needs, and let a case that takes very much more fail by memory."""
     import resource
 
-    unlimited = resource.getrlimit(resource.RLIMIT_AS)[1]
-    resource.setrlimit(resource.RLIMIT_AS, (unlimited, unlimited))
+    hard_limit = resource.getrlimit(resource.RLIMIT_AS)[1]
+    resource.setrlimit(resource.RLIMIT_AS, (hard_limit, hard_limit))
     importlib.import_module(f"fuzz.{kind}").prepare()
     with suppress(OSError):  # only Linux tells
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        most = pages * resource.getpagesize() + MEMORY_BYTES
-        resource.setrlimit(resource.RLIMIT_AS, (most, unlimited))
+        limit = pages * resource.getpagesize() + MEMORY_BYTES
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard_limit))
     return "ready"
 
 
@@ -251,8 +251,8 @@ def serve() -> None:
     os.dup2(2, 1)  # what libraries print is no answer
     logging.disable(logging.CRITICAL)
     for line in sys.stdin:
-        kind, *which = json.loads(line)
-        answer: Any = tried(kind, *which) if which else prepare(kind)
+        kind, *arguments = json.loads(line)
+        answer: Any = try_case(kind, *arguments) if arguments else prepare(kind)
         answers.write(json.dumps(answer) + "\n")
 
 

@@ -34,15 +34,15 @@ def signals() -> tuple[bytes, ...]:
     draw = torch.Generator().manual_seed(0)
     audio = AudioSignal(50.0, "speech", torch.rand(20, 2, 4, generator=draw))
     expression = ExpressionSignal(12.5, "clip", torch.rand(7, 6, generator=draw))
-    turned = 360 * torch.rand(7, 3, generator=draw) - 180
-    pose = PoseSignal(12.5, "clip", turned, torch.rand(7, 3, generator=draw))
-    made = (
+    rotation_degrees = 360 * torch.rand(7, 3, generator=draw) - 180
+    pose = PoseSignal(12.5, "clip", rotation_degrees, torch.rand(7, 3, generator=draw))
+    examples = (
         Signals(audio=audio),
         Signals(expression=expression),
         Signals(pose=pose),
         Signals(audio, expression, pose),
     )
-    return tuple(bytes_of(lambda path, s=s: save_signals(path, s)) for s in made)
+    return tuple(bytes_of(lambda path, s=s: save_signals(path, s)) for s in examples)
 
 
 def prepare() -> None:
@@ -55,21 +55,21 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     path, data = inside / "signals.safetensors", rng.choice(signals())
     texts = mutations.header_and_body(data)[0]["__metadata__"]
     key = rng.choice(sorted(texts))
-    damage = (
-        mutations.damaged,
-        mutations.altered_header,
-        mutations.altered_header,
-        lambda r, d: mutations.altered_metadata(r, d, key),
+    mutators = (
+        mutations.damage,
+        mutations.alter_header,
+        mutations.alter_header,
+        lambda r, d: mutations.alter_metadata(r, d, key),
     )
-    path.write_bytes(rng.choice(damage)(rng, data))
-    found = load_signals(path)
+    path.write_bytes(rng.choice(mutators)(rng, data))
+    source = load_signals(path)
     values = {1: "0.3", 2: "0.1:0.4"}
     name = rng.choice(list(EDITS))
     edit = parse_edit(f"{name}={'9' if name == 'resample' else values[EDITS[name][1]]}")
-    edited = edit(found)
-    save_signals(outside / "again.safetensors", edited)
+    result = edit(source)
+    save_signals(outside / "again.safetensors", result)
     again = load_signals(outside / "again.safetensors")
-    for kind, signal in edited.present.items():
+    for kind, signal in result.present.items():
         over = signal.sample(5, 12.5)
         for track, value in over.tracks.items():
             assert value.isfinite().all()

@@ -14,18 +14,18 @@ SEED, CASES, SECONDS = 21, 150, 3.0
 
 
 def test_damaged_files_and_texts_end_clear() -> None:
-    found = runner.run(runner.KINDS, SEED, CASES, SECONDS)
-    assert found.faults == []
-    assert all(ends.total() for ends in found.ends.values())
+    report = runner.run(runner.KINDS, SEED, CASES, SECONDS)
+    assert report.faults == []
+    assert all(ends.total() for ends in report.ends.values())
 
 
 def test_the_fuzzer_sees_what_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "CASE_SECONDS", 0.5)
     kind, cases, worker = "misbehaviour", misbehaviour.CASES, runner.Worker()
     try:
-        for wanted, (_, end) in enumerate(cases):
-            drawn = ((n, runner.draws(kind, 0, n).randrange(len(cases))) for n in count())
-            number = next(n for n, which in drawn if which == wanted)
+        for index, (_, end) in enumerate(cases):
+            choices = ((n, runner.draws(kind, 0, n).randrange(len(cases))) for n in count())
+            number = next(n for n, choice in choices if choice == index)
             assert worker.attempt(kind, 0, number)[0] == end
     finally:
         worker.close()

@@ -24,7 +24,7 @@ def prepare() -> None:
     """Nothing is needed."""
 
 
-def _one(rng: random.Random, *choices: str) -> str:
+def _pick(rng: random.Random, *choices: str) -> str:
     return rng.choice(choices)
 
 
@@ -33,25 +33,25 @@ def _number(rng: random.Random) -> str:
 
 
 def _key(rng: random.Random) -> str:
-    ease = _one(rng, "", "", " hold", " ease", " linear", " wobble", " hold ease")
-    return f"{_number(rng)}{_one(rng, '', 's', 'f', 'x')}:{_number(rng)}{ease}"
+    ease = _pick(rng, "", "", " hold", " ease", " linear", " wobble", " hold ease")
+    return f"{_number(rng)}{_pick(rng, '', 's', 'f', 'x')}:{_number(rng)}{ease}"
 
 
 def _term(rng: random.Random) -> str:
-    inverted = "invert " * rng.choice((0, 0, 0, 0, 1, 2, 5000))
+    inversion = "invert " * rng.choice((0, 0, 0, 0, 1, 2, 5000))
     options = " ".join(
-        f"{_one(rng, 'attack', 'release', 'threshold', 'loud')}={_number(rng)}"
+        f"{_pick(rng, 'attack', 'release', 'threshold', 'loud')}={_number(rng)}"
         for _ in range(rng.randrange(3))
     )
     count = 2000 if rng.random() < 0.02 else rng.choice((1, 1, 2, 3, 9))
-    several = _one(rng, ",", ";", " ", "\n").join(_number(rng) for _ in range(count))
-    keys = _one(rng, ",", ", ", ";", "\n").join(_key(rng) for _ in range(count))
-    return inverted + _one(rng, several, keys, f"envelope {options}", "")
+    several = _pick(rng, ",", ";", " ", "\n").join(_number(rng) for _ in range(count))
+    keys = _pick(rng, ",", ", ", ";", "\n").join(_key(rng) for _ in range(count))
+    return inversion + _pick(rng, several, keys, f"envelope {options}", "")
 
 
 def gate(rng: random.Random) -> str:
     """Terms joined by stars."""
-    return _one(rng, "*", " * ", "**").join(
+    return _pick(rng, "*", " * ", "**").join(
         _term(rng) for _ in range(rng.choice((1, 1, 1, 2, 3, 120)))
     )
 
@@ -59,8 +59,8 @@ def gate(rng: random.Random) -> str:
 def prompt(rng: random.Random) -> str:
     """Moments joined by semicolons."""
     words = ("joyful", "neutral", "", "a b", "x:y", ", 2s: sad")
-    return _one(rng, ";", "\n", "; ").join(
-        f"{_number(rng)}{_one(rng, 's', '', 'f')}{_one(rng, ':', ': ', '')}{_one(rng, *words)}"
+    return _pick(rng, ";", "\n", "; ").join(
+        f"{_number(rng)}{_pick(rng, 's', '', 'f')}{_pick(rng, ':', ': ', '')}{_pick(rng, *words)}"
         for _ in range(rng.choice((1, 2, 3, 1500)))
     )
 
@@ -68,20 +68,22 @@ def prompt(rng: random.Random) -> str:
 def edit(rng: random.Random) -> str:
     """A name and numbers."""
     values = ":".join(_number(rng) for _ in range(rng.choice((0, 1, 2, 3, 1000))))
-    return f"{_one(rng, *EDIT_NAMES)}{_one(rng, '=', ' = ', '')}{values}"
+    return f"{_pick(rng, *EDIT_NAMES)}{_pick(rng, '=', ' = ', '')}{values}"
 
 
 def region(rng: random.Random) -> str:
     """Parts joined by signs."""
     names = (*regions.PARTS, "nose", "", "Lips")
-    parts = [_one(rng, *names) for _ in range(rng.choice((1, 2, 5, 300)))]
-    return "".join(f"{_one(rng, '+', '-', '&', ' + ')}{part}" for part in parts)[rng.randrange(2) :]
+    parts = [_pick(rng, *names) for _ in range(rng.choice((1, 2, 5, 300)))]
+    return "".join(f"{_pick(rng, '+', '-', '&', ' + ')}{part}" for part in parts)[
+        rng.randrange(2) :
+    ]
 
 
 def name(rng: random.Random) -> str:
     """Folders and a file."""
     parts = ("a", "..", ".", "", "CON", "nul.x", "C:", "a\\b", "é" * 200, "b ", "c.", "x" * 300)
-    return "/".join(_one(rng, *parts) for _ in range(rng.choice((1, 2, 3))))
+    return "/".join(_pick(rng, *parts) for _ in range(rng.choice((1, 2, 3))))
 
 
 def strewn(rng: random.Random, text: str) -> str:

@@ -165,7 +165,7 @@ class Tree:
         return frozenset(types)
 
     @cached_property
-    def shaped(self) -> frozenset[str]:
+    def names_with_shapes(self) -> frozenset[str]:
         """Functions and classes whose docstring has a shape."""
         nodes = (node for module in self.modules for node in ast.walk(module.tree))
         return frozenset(
@@ -201,15 +201,15 @@ class Tree:
         if has_shape(docstring):
             return True
         references = REFERENCE.findall(docstring or "")
-        return any(name.rpartition(".")[2] in self.shaped for name in references)
+        return any(name.rpartition(".")[2] in self.names_with_shapes for name in references)
 
 
 def annotations(function: Function) -> Iterator[ast.expr]:
     """The types of a function's arguments and of its result."""
     arguments = function.args
-    for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
-        if each.annotation is not None:
-            yield each.annotation
+    for argument in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs):
+        if argument.annotation is not None:
+            yield argument.annotation
     if function.returns is not None:
         yield function.returns
 

@@ -48,15 +48,15 @@ def imports(module: str, path: Path) -> Iterator[str]:
             base = package.split(".")[: len(package.split(".")) - node.level + 1]
             source = ".".join([*base * bool(node.level), *filter(None, [node.module])])
             for alias in node.names:
-                whole = f"{source}.{alias.name}"
-                yield whole if whole in MODULES else source
+                target = f"{source}.{alias.name}"
+                yield target if target in MODULES else source
 
 
 MODULES = modules()
 ARROWS = {module: sorted(set(imports(module, path))) for module, path in MODULES.items()}
 
 
-def own(module: str) -> list[str]:
+def core_imports(module: str) -> list[str]:
     """The imports of a module that are its own house's."""
     return [target for target in ARROWS[module] if target.split(".")[0] in (CORE, NODES)]
 
@@ -79,7 +79,11 @@ def test_the_toolkit_imports_only_what_stands_below(package: str) -> None:
         module: up
         for module in core_modules()
         if package_of(module) == package
-        and (up := [t for t in own(module) if package_of(t) not in BELOW[package] | {package}])
+        and (
+            up := [
+                t for t in core_imports(module) if package_of(t) not in BELOW[package] | {package}
+            ]
+        )
     }
     assert not wrong
 
@@ -89,8 +93,8 @@ def test_a_family_imports_the_toolkit_and_itself() -> None:
     for module in core_modules():
         family = package_of(module)
         if family.startswith("models.") and family in families:
-            others = {package_of(target) for target in own(module)}
-            assert others <= TOOLKIT | {family}, module
+            packages = {package_of(target) for target in core_imports(module)}
+            assert packages <= TOOLKIT | {family}, module
 
 
 def node_package_of(module: str) -> str:
@@ -141,14 +145,14 @@ def test_the_bridge_alone_knows_memory_management_and_sampling() -> None:
 
 
 def test_there_is_no_other_package() -> None:
-    others = {package_of(module).split(".")[0] for module in core_modules()} - TOOLKIT
-    assert others == {"__main__", "cli", "models", "training"}
+    packages = {package_of(module).split(".")[0] for module in core_modules()} - TOOLKIT
+    assert packages == {"__main__", "cli", "models", "training"}
 
 
 def test_nothing_imports_the_training() -> None:
     for module in MODULES:
         if package_of(module) != "training":
-            assert "training" not in {package_of(target) for target in own(module)}, module
+            assert "training" not in {package_of(target) for target in core_imports(module)}, module
 
 
 def test_the_core_imports_no_comfyui_and_no_nodes() -> None:
@@ -158,25 +162,27 @@ def test_the_core_imports_no_comfyui_and_no_nodes() -> None:
 
 def test_the_command_line_is_imported_by_the_program_alone() -> None:
     users = [
-        m for m in MODULES if package_of(m) != "cli" and "cli" in {package_of(t) for t in own(m)}
+        m
+        for m in MODULES
+        if package_of(m) != "cli" and "cli" in {package_of(t) for t in core_imports(m)}
     ]
     assert users == [f"{CORE}.__main__"]
 
 
 def test_there_is_no_circle() -> None:
-    entered: list[str] = []
+    stack: list[str] = []
     done: set[str] = set()
 
     def enter(module: str) -> None:
-        assert module not in entered, [*entered[entered.index(module) :], module]
+        assert module not in stack, [*stack[stack.index(module) :], module]
         if module in done:
             return
-        entered.append(module)
-        for target in own(module):
+        stack.append(module)
+        for target in core_imports(module):
             # A package's face stands for what it hands on.
             if target in MODULES and target != module:
                 enter(target)
-        done.add(entered.pop())
+        done.add(stack.pop())
 
     for module in MODULES:
         enter(module)

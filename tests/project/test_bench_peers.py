@@ -30,14 +30,14 @@ def test_without_a_gpu_the_table_says_that_nothing_was_measured(
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- gpu -->\nold\n<!-- /gpu -->\nafter\n")
     bench_gpu.main(page)
-    written = page.read_text()
-    assert written.startswith("before\n")
-    assert written.endswith("after\n")
-    assert "old" not in written
+    text = page.read_text()
+    assert text.startswith("before\n")
+    assert text.endswith("after\n")
+    assert "old" not in text
     rows = [line.split(" | ") for line in capsys.readouterr().out.splitlines()]
     assert len(rows) > 8
-    assert {found for _, found, *_ in rows[2:]} == {"not measured"}
-    assert all(" | ".join(row) in written for row in rows)
+    assert {result for _, result, *_ in rows[2:]} == {"not measured"}
+    assert all(" | ".join(row) in text for row in rows)
 
 
 def test_the_floor_lies_on_one_device() -> None:
@@ -48,24 +48,24 @@ def test_the_floor_lies_on_one_device() -> None:
 
 def test_the_peer_of_the_scan_computes_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mamba_ssm_cuda, "scan_mamba_ssm", reference.scan_reference)
-    (given,) = bench_gpu.random_inputs(bench_gpu.setup(), 1, (3,))
-    image, ours = given.image_tokens, scan_inputs([given])[0]
-    skipped = given.x[:, :image] * given.D.sum(0)
-    theirs = bench_gpu.mamba_ssm_call(given)()[:, :image]
-    assert torch.allclose(theirs + skipped, ours, rtol=1e-4, atol=1e-4)
+    (scan,) = bench_gpu.random_inputs(bench_gpu.setup(), 1, (3,))
+    image, ours = scan.image_tokens, scan_inputs([scan])[0]
+    skip_term = scan.x[:, :image] * scan.D.sum(0)
+    theirs = bench_gpu.mamba_ssm_call(scan)()[:, :image]
+    assert torch.allclose(theirs + skip_term, ours, rtol=1e-4, atol=1e-4)
 
 
 def test_likeness_falls_with_what_is_added() -> None:
     chance = np.random.default_rng(0)
     pictures = [chance.integers(60, 190, (16, 24, 3)).astype(np.uint8) for _ in range(2)]
-    other = [
+    distortions = [
         [(p + sign * chance.integers(0, 9 * more, p.shape)).astype(np.uint8) for p in pictures]
         for more, sign in ((1, 1), (6, -1))
     ]
     assert psnr_db(pictures, pictures) == float("inf")
     assert ssim(pictures, pictures) == pytest.approx(1)
-    assert psnr_db(pictures, other[0]) > psnr_db(pictures, other[1]) > 10
-    assert 1 > ssim(pictures, other[0]) > ssim(pictures, other[1])
+    assert psnr_db(pictures, distortions[0]) > psnr_db(pictures, distortions[1]) > 10
+    assert 1 > ssim(pictures, distortions[0]) > ssim(pictures, distortions[1])
     assert psnr_db([pictures[0]], [pictures[0] + np.uint8(1)]) == pytest.approx(48.13, abs=0.01)
 
 
@@ -85,9 +85,9 @@ def test_eight_bits_leave_the_scan_alone() -> None:
     model = load_built_in(torch.device("cpu"), torch.float32)
     before = {name: weight.clone() for name, weight in model.unet.named_parameters()}
     bench_acceleration.weights_in_8_bits(model)
-    changed = {n for n, w in model.unet.named_parameters() if not torch.equal(w, before[n])}
-    assert any(name.endswith("in_proj1.weight") for name in changed)
-    assert not any(name.endswith(FLOAT32_LEAVES) for name in changed)
+    names = {n for n, w in model.unet.named_parameters() if not torch.equal(w, before[n])}
+    assert any(name.endswith("in_proj1.weight") for name in names)
+    assert not any(name.endswith(FLOAT32_LEAVES) for name in names)
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -95,9 +95,9 @@ def test_the_peer_of_the_clip_computes_the_same(mode: str) -> None:
     config, cpu = TINY, torch.device("cpu")
     unet = random_unet(config.unet, cpu, torch.float64)
     clip = conditioning(config.unet, MODES[mode], 3, 64, unet.conv_in.weight)
-    released = bench_clip.ReleasedDenoiser(unet, bench_clip.released_clip(clip), 1)
-    wanted, found = (
-        bench_clip.sampled(config, denoiser, 2, Windows(2, 0, 1))
-        for denoiser in (Denoiser(unet, clip), released)
+    peer = bench_clip.ReleasedDenoiser(unet, bench_clip.released_clip(clip), 1)
+    expected, latent = (
+        bench_clip.run_sampler(config, denoiser, 2, Windows(2, 0, 1))
+        for denoiser in (Denoiser(unet, clip), peer)
     )
-    assert torch.allclose(found, wanted, rtol=1e-6, atol=1e-6)
+    assert torch.allclose(latent, expected, rtol=1e-6, atol=1e-6)

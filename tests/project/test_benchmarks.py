@@ -3,7 +3,7 @@
 import pytest
 import torch
 from benchmarks import bench_scan
-from benchmarks.bench_layer import SHARES, owned
+from benchmarks.bench_layer import SHARES, split_regions
 from benchmarks.bench_scan import draw, peers
 from benchmarks.bench_unet import counts
 from benchmarks.harness import flops, peak_bytes
@@ -39,14 +39,19 @@ def test_the_released_way_is_the_same_layer(scan, shares) -> None:
         torch.randn(2, tokens, width, generator=torch.Generator().manual_seed(tokens))
         for tokens, width in ((36, 8), (1, 6), (5, 6), (2, 6))
     )
-    regions = owned(shares, 6)
-    given = x, identity, RegionCondition(audio, regions[0]), RegionCondition(expression, regions[1])
+    regions = split_regions(shares, 6)
+    inputs = (
+        x,
+        identity,
+        RegionCondition(audio, regions[0]),
+        RegionCondition(expression, regions[1]),
+    )
     with torch.no_grad():
-        assert close(released_layer(layer, *given, scan), layer(*given))
+        assert close(released_layer(layer, *inputs, scan), layer(*inputs))
 
 
 def test_the_peers_of_the_scan_compute_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bench_scan, "compiled", lambda: None)  # a compiler takes too long
+    monkeypatch.setattr(bench_scan, "build_loop", lambda: None)  # a compiler takes too long
     calls = peers(draw(37, 6))
     want = calls.pop("reference")()
     with torch.no_grad():

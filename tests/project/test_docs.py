@@ -67,9 +67,9 @@ def first_table(page: str, heading: str) -> list[str]:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_language_covers_every_node_and_nothing_else(language: str) -> None:
-    defined = locale(language, "nodeDefs.json")
-    assert list(defined) == list(NODES)
-    for node, words in defined.items():
+    definitions = locale(language, "nodeDefs.json")
+    assert list(definitions) == list(NODES)
+    for node, words in definitions.items():
         assert list(words) == ["display_name", "description", "inputs", "outputs"]
         assert list(words["inputs"]) == list(inputs_of(node)), node
         assert list(words["outputs"]) == [str(i) for i in range(len(NODES[node]["output"]))], node
@@ -87,16 +87,16 @@ def test_english_says_what_the_nodes_say() -> None:
     for node, words in locale("en", "nodeDefs.json").items():
         assert words["display_name"] == NODES[node]["display_name"]
         for name, tooltip in inputs_of(node).items():
-            said = {"name": name.replace("_", " "), "tooltip": tooltip}
-            assert words["inputs"][name] == said, (node, name)
-        shown = [output["name"] for output in words["outputs"].values()]
-        assert shown == [name.replace("_", " ") for name in NODES[node]["output_name"]], node
+            text = {"name": name.replace("_", " "), "tooltip": tooltip}
+            assert words["inputs"][name] == text, (node, name)
+        names = [output["name"] for output in words["outputs"].values()]
+        assert names == [name.replace("_", " ") for name in NODES[node]["output_name"]], node
 
 
 @pytest.mark.parametrize("file", ["nodeDefs.json", "main.json"])
 def test_all_languages_have_the_same_keys(file: str) -> None:
-    first, *others = ([key for key, _ in texts(locale(each, file))] for each in LANGUAGES)
-    assert all(other == first for other in others)
+    first, *rest = ([key for key, _ in texts(locale(code, file))] for code in LANGUAGES)
+    assert all(keys == first for keys in rest)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -49,7 +49,7 @@ class Processes:
     def __init__(self, fails: Callable[[list[str]], bool] = lambda command: False) -> None:
         self.fails, self.set_up, self.ran = fails, [], []
 
-    def __call__(self, arguments: Any, check: bool, **given: Any) -> Any:
+    def __call__(self, arguments: Any, check: bool, **options: Any) -> Any:
         command = [str(argument) for argument in arguments]
         status = int(self.fails(command))
         if check and status:
@@ -60,16 +60,16 @@ class Processes:
             (Path(command[-1]) / "installed").unlink(missing_ok=True)
             self.set_up.append(Path(command[-1]).name)
         elif not check:
-            assert given["env"]["ACTALKER_IN_COMFY"] == "1"
-            version = Path(given["env"]["COMFYUI_PATH"]).name
+            assert options["env"]["ACTALKER_IN_COMFY"] == "1"
+            version = Path(options["env"]["COMFYUI_PATH"]).name
             assert Path(command[0]).parts[-3] == f".venv-comfy-{version}"
-            dynamic = "ACTALKER_DYNAMIC_VRAM" in given["env"]
+            dynamic = "ACTALKER_DYNAMIC_VRAM" in options["env"]
             self.ran.append((version, dynamic, [Path(command[0]).name, *command[1:]]))
         return subprocess.CompletedProcess(command, status)
 
 
 @pytest.fixture
-def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Processes]:
+def start_processes(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Processes]:
     def make(*fails: Callable[[list[str]], bool]) -> Processes:
         processes = Processes(*fails)
         monkeypatch.setattr(subprocess, "run", processes)
@@ -78,17 +78,17 @@ def started(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Processes]:
     return make
 
 
-def test_it_runs_in_each(in_comfy: ModuleType, started: Any, capsys: Any) -> None:
-    processes = started()
+def test_it_runs_in_each(in_comfy: ModuleType, start_processes: Any, capsys: Any) -> None:
+    processes = start_processes()
     assert in_comfy.main(PROBE) == 0
     assert processes.ran == [(OLD, False, PROBE), (NEW, False, PROBE)]
-    told = capsys.readouterr().out
-    assert f"ComfyUI {OLD}: passed" in told
-    assert f"ComfyUI {NEW}: passed" in told
+    output = capsys.readouterr().out
+    assert f"ComfyUI {OLD}: passed" in output
+    assert f"ComfyUI {NEW}: passed" in output
 
 
-def test_dynamic_vram_is_tried_where_it_is(in_comfy: ModuleType, started: Any) -> None:
-    processes = started()
+def test_dynamic_vram_is_tried_where_it_is(in_comfy: ModuleType, start_processes: Any) -> None:
+    processes = start_processes()
     assert in_comfy.main(["--dynamic-vram-too", *PROBE]) == 0
     assert processes.ran == [(OLD, False, PROBE), (NEW, False, PROBE), (NEW, True, PROBE)]
 
@@ -96,61 +96,61 @@ def test_dynamic_vram_is_tried_where_it_is(in_comfy: ModuleType, started: Any) -
 @pytest.mark.parametrize("version", [OLD, NEW])
 @pytest.mark.parametrize("step", ["pytest", "pip"])
 def test_what_fails_in_one_still_runs_in_the_other(
-    in_comfy: ModuleType, started: Any, capsys: Any, version: str, step: str
+    in_comfy: ModuleType, start_processes: Any, capsys: Any, version: str, step: str
 ) -> None:
     failing = f".venv-comfy-{version}/bin/{step}"
-    processes = started(lambda command: command[0].endswith(failing))
+    processes = start_processes(lambda command: command[0].endswith(failing))
     assert in_comfy.main(PROBE) == 1
-    other = NEW if version == OLD else OLD
-    assert (other, False, PROBE) in processes.ran
-    told = capsys.readouterr().out
-    assert f"ComfyUI {version}: FAILED" in told
-    assert f"ComfyUI {other}: passed" in told
+    second_version = NEW if version == OLD else OLD
+    assert (second_version, False, PROBE) in processes.ran
+    output = capsys.readouterr().out
+    assert f"ComfyUI {version}: FAILED" in output
+    assert f"ComfyUI {second_version}: passed" in output
 
 
 def test_without_a_checkout_it_says_what_to_do(
-    in_comfy: ModuleType, started: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    in_comfy: ModuleType, start_processes: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_comfy, "COMFYUI_PATH", os.pathsep.join(["/nowhere/one", "/nowhere/two"]))
-    processes = started()
+    processes = start_processes()
     assert in_comfy.main(PROBE) == 0
     assert processes.ran == processes.set_up == []
-    told = capsys.readouterr().out
-    assert "skipped" in told
-    assert "/nowhere/one or /nowhere/two" in told
+    output = capsys.readouterr().out
+    assert "skipped" in output
+    assert "/nowhere/one or /nowhere/two" in output
 
 
 def test_a_checkout_that_is_missing_beside_others_is_told(
-    in_comfy: ModuleType, started: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
+    in_comfy: ModuleType, start_processes: Any, capsys: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(in_comfy, "COMFYUI_PATH", f"{in_comfy.COMFYUI_PATH}{os.pathsep}/nowhere")
-    processes = started()
+    processes = start_processes()
     assert in_comfy.main(PROBE) == 0
     assert len(processes.ran) == 2
     assert "/nowhere" in capsys.readouterr().out
 
 
 def test_an_environment_is_made_anew_when_requirements_change(
-    in_comfy: ModuleType, started: Any, tmp_path: Path
+    in_comfy: ModuleType, start_processes: Any, tmp_path: Path
 ) -> None:
-    processes = started()
-    both = [f".venv-comfy-{OLD}", f".venv-comfy-{NEW}"]
+    processes = start_processes()
+    environments = [f".venv-comfy-{OLD}", f".venv-comfy-{NEW}"]
     in_comfy.main(PROBE)
-    assert processes.set_up == both
+    assert processes.set_up == environments
     in_comfy.main(PROBE)
-    assert processes.set_up == both
+    assert processes.set_up == environments
     (tmp_path / NEW / "requirements.txt").write_text("aiohttp>=3\n")
     in_comfy.main(PROBE)
-    assert processes.set_up == [*both, both[1]]
+    assert processes.set_up == [*environments, environments[1]]
     (tmp_path / "pack" / "requirements.txt").write_text("av\nlibrosa\n")
     in_comfy.main(PROBE)
-    assert processes.set_up == [*both, both[1], *both]
+    assert processes.set_up == [*environments, environments[1], *environments]
 
 
 def test_an_environment_that_was_not_finished_is_made_anew(
-    in_comfy: ModuleType, started: Any
+    in_comfy: ModuleType, start_processes: Any
 ) -> None:
-    processes = started(lambda command: command[0].endswith("pip"))
+    processes = start_processes(lambda command: command[0].endswith("pip"))
     for tries in (1, 2):
         assert in_comfy.main(PROBE) == 1
         assert len(processes.set_up) == 2 * tries

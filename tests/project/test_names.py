@@ -15,8 +15,8 @@ _spec.loader.exec_module(names)
 TREE = names.Tree(ROOT)
 MOST_BARE = {"nodes/common": 1}  # advanced: ComfyUI's word for folded widgets
 """Package -> how many names it may have that are one participle, pronoun or adverb."""
-TESTS = ("tests/helpers", "tests/core/control", "tests/core/faces")
-"""Tests whose names are held to the same words."""
+TESTS = ("helpers", "core", "project", "fuzz", "benchmarks")
+"""Folders of tests whose names are held to the same words."""
 MOST_MODULES_OF_A_VERB = 2
 """How many modules may have a public function called by the same single word."""
 VERBS = {"scan"}
@@ -43,7 +43,7 @@ def test_no_name_is_a_participle_a_pronoun_or_an_adverb_alone(package: str) -> N
 def test_no_name_in_tests_is_one_either(folder: str) -> None:
     modules = [
         names.Module(path.relative_to(ROOT), ast.parse(path.read_text("utf-8")))
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        for path in sorted((ROOT / "tests" / folder).rglob("*.py"))
     ]
     wrong = names.bare_names(modules)
     assert modules
@@ -67,9 +67,9 @@ def test_clip_is_the_model_and_no_class_of_frames() -> None:
 
 
 def test_a_verb_alone_is_the_name_of_few_functions() -> None:
-    shared = names.shared_verbs(TREE.modules)
-    many = {verb for verb, paths in shared.items() if len(paths) > MOST_MODULES_OF_A_VERB}
-    assert many <= VERBS
+    modules_by_verb = names.shared_verbs(TREE.modules)
+    verbs = {verb for verb, paths in modules_by_verb.items() if len(paths) > MOST_MODULES_OF_A_VERB}
+    assert verbs <= VERBS
 
 
 # The measures themselves -------------------------------------------------------------------------

@@ -84,17 +84,17 @@ def test_the_image_of_the_first_page_can_be_drawn_again(
     driving.with_name("demo.mp4").write_bytes(driving.read_bytes())
     draw_first_image(tmp_path, tmp_path / "drawn.webp")
     with (
-        Image.open(tmp_path / "drawn.webp") as drawn,
-        Image.open(DOCS / "images/demo.webp") as kept,
+        Image.open(tmp_path / "drawn.webp") as drawing,
+        Image.open(DOCS / "images/demo.webp") as demo_image,
     ):
-        assert drawn.size == kept.size
-        assert drawn.n_frames == 5
+        assert drawing.size == demo_image.size
+        assert drawing.n_frames == 5
 
 
 def test_the_first_page_lists_every_node_by_its_name() -> None:
-    listed = [(node, name) for name, node in NODE_LINK.findall(text_of(FIRST))]
+    entries = [(node, name) for name, node in NODE_LINK.findall(text_of(FIRST))]
     names = {n: info["display_name"].removesuffix(" (ACTalker)") for n, info in NODES.items()}
-    assert sorted(listed) == sorted(names.items())
+    assert sorted(entries) == sorted(names.items())
 
 
 # Links -------------------------------------------------------------------------------------------
@@ -129,8 +129,8 @@ def test_a_page_of_the_pack_links_nothing_that_the_pack_leaves_out() -> None:
 
 
 def test_every_page_is_listed() -> None:
-    listed = {DOCS / link for link in LINK.findall(text_of(DOCS / "README.md"))}
-    assert set(DOCS.glob("*.md")) - listed == {DOCS / "README.md"}
+    pages = {DOCS / link for link in LINK.findall(text_of(DOCS / "README.md"))}
+    assert set(DOCS.glob("*.md")) - pages == {DOCS / "README.md"}
 
 
 # The command line --------------------------------------------------------------------------------
@@ -159,8 +159,8 @@ def test_command_lines_are_seen() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
 def test_every_target_of_make_is_one(page: Path) -> None:
     targets = set(re.findall(r"^([\w-]+):", text_of(ROOT / "Makefile"), re.MULTILINE))
-    shown = re.findall(r"(?:^|`)make ([a-z][\w-]*)", text_of(page), re.MULTILINE)
-    assert set(shown) <= targets
+    names = re.findall(r"(?:^|`)make ([a-z][\w-]*)", text_of(page), re.MULTILINE)
+    assert set(names) <= targets
 
 
 def test_the_page_of_the_command_line_lists_every_command_and_option() -> None:
@@ -172,8 +172,8 @@ def test_the_page_of_the_command_line_lists_every_command_and_option() -> None:
         for command, sub in commands.items()
     }
     of_generate = page[page.index("## Options of `generate`") :]
-    listed = set(re.findall(r"^\| `(--[\w-]+)`", of_generate, re.MULTILINE))
-    assert listed == options["generate"] - {"--help"}
+    rows = set(re.findall(r"^\| `(--[\w-]+)`", of_generate, re.MULTILINE))
+    assert rows == options["generate"] - {"--help"}
     page += text_of(DOCS / "install-weights.md")
     for command, more in options.items():
         for option in more - {"--help"}:
@@ -194,20 +194,20 @@ def test_the_changelog_has_this_version() -> None:
 PACKAGES = sorted(path.name for path in (ROOT / "actalker_core").iterdir() if path.is_dir())
 NAME = re.compile(rf"`((?:{'|'.join(PACKAGES)})\.[\w.]+)`")
 PATH = re.compile(r"`((?:[\w-]+/)+(?:[\w-]+\.\w+)?)`")
-WRITTEN = re.compile(r"^(demo|frames|models/actalker|ComfyUI|whisper-tiny)/")
+OUTPUT_PATHS = re.compile(r"^(demo|frames|models/actalker|ComfyUI|whisper-tiny)/")
 """Paths on the reader's machine."""
 
 
-def named() -> list[str]:
+def list_names() -> list[str]:
     """The names in code that the pages for engineers tell."""
     return sorted({name for page in DOCS.glob("*.md") for name in NAME.findall(text_of(page))})
 
 
 def test_names_are_seen() -> None:
-    assert len(named()) > 60
+    assert len(list_names()) > 60
 
 
-@pytest.mark.parametrize("name", named())
+@pytest.mark.parametrize("name", list_names())
 def test_a_name_that_a_page_tells_exists(name: str) -> None:
     assert is_path(name) or resolve(f"actalker_core.{name}") is not None
 
@@ -229,7 +229,7 @@ def resolve(name: str) -> object:
 )
 def test_a_path_that_a_page_tells_exists(page: Path) -> None:
     for path in PATH.findall(text_of(page)):
-        if not WRITTEN.match(path):
+        if not OUTPUT_PATHS.match(path):
             near = (ROOT, ROOT / "actalker_core", DOCS)
             assert any((folder / path).exists() for folder in near), path
 

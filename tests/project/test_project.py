@@ -40,25 +40,25 @@ def test_no_code_is_made_of_text() -> None:
 
 
 def test_every_error_is_exported() -> None:
-    defined = {
+    names = {
         n
         for n, v in vars(errors).items()
         if isinstance(v, type) and v.__module__ == errors.__name__
     }
-    assert set(errors.__all__) == defined
+    assert set(errors.__all__) == names
 
 
 def test_nothing_that_is_installed_imports_the_training() -> None:
-    installed = [ROOT / "__init__.py", *(ROOT / "nodes").rglob("*.py")]
-    installed += (ROOT / "actalker_core").rglob("*.py")
+    paths = [ROOT / "__init__.py", *(ROOT / "nodes").rglob("*.py")]
+    paths += (ROOT / "actalker_core").rglob("*.py")
     training = ROOT / "actalker_core" / "training"
-    for path in installed:
+    for path in paths:
         if training not in path.parents:
             tree = ast.parse(path.read_text(encoding="utf-8"))
-            assert not any("training" in name.split(".") for name in imported(tree)), path
+            assert not any("training" in name.split(".") for name in list_imports(tree)), path
 
 
-def imported(tree: ast.Module) -> Iterator[str]:
+def list_imports(tree: ast.Module) -> Iterator[str]:
     """The dotted names that a file imports, wherever it does."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

@@ -30,11 +30,11 @@ TO_LAB = (
 
 def types() -> set[str]:
     """Of all inputs and outputs, ComfyUI's own left out."""
-    shown = {kind for node in NODES.values() for kind in node["output"]}
+    kinds = {kind for node in NODES.values() for kind in node["output"]}
     for node in NODES.values():
         for inputs in node["input"].values():
-            shown |= {str(kind) for kind, *_ in inputs.values()}
-    return {each for kind in shown for each in kind.split(",") if each.startswith("ACTALKER_")}
+            kinds |= {str(kind) for kind, *_ in inputs.values()}
+    return {name for kind in kinds for name in kind.split(",") if name.startswith("ACTALKER_")}
 
 
 def linear(color: str) -> list[float]:
@@ -45,7 +45,8 @@ def linear(color: str) -> list[float]:
 def contrast(first: str, second: str) -> float:
     weights = (0.2126, 0.7152, 0.0722)
     sums = (
-        sum(w * v for w, v in zip(weights, linear(each), strict=True)) for each in (first, second)
+        sum(w * v for w, v in zip(weights, linear(colour), strict=True))
+        for colour in (first, second)
     )
     low, high = sorted(sums)
     return (high + 0.05) / (low + 0.05)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("quick_models")
 
 
 def test_convert_info_generate(
-    released: Path,
+    release_folder: Path,
     media: Media,
     out: Path,
     tmp_path: Path,
@@ -30,7 +30,7 @@ def test_convert_info_generate(
     convert_tiny: None,
 ) -> None:
     model = tmp_path / "models" / "tiny.safetensors"
-    convert = ["convert", str(released), "--out", str(model)]
+    convert = ["convert", str(release_folder), "--out", str(model)]
     assert main([*convert, "--dtype", "fp16"]) == 0
     assert main(["info", str(model)]) == 0
     text = capsys.readouterr().out
@@ -47,23 +47,23 @@ def test_converted_weights_are_the_ones_used(animate: Animate, checkpoint: Path)
 
 
 def test_svd_may_be_named_when_converting(
-    released: Path,
+    release_folder: Path,
     single_svd: Path,
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     convert_tiny: None,
 ) -> None:
-    (released / "svd").rename(tmp_path / "elsewhere")
-    request = ["convert", str(released), "--out", str(tmp_path / "model")]
+    (release_folder / "svd").rename(tmp_path / "elsewhere")
+    request = ["convert", str(release_folder), "--out", str(tmp_path / "model")]
     assert "--svd" in read_error(request, caplog)
     assert main([*request, "--svd", str(single_svd)]) == 0
     assert summarize(tmp_path / "model").config == TINY
 
 
 def test_release_of_other_sizes_is_refused(
-    released: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    release_folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    message = read_error(["convert", str(released), "--out", str(tmp_path / "model")], caplog)
+    message = read_error(["convert", str(release_folder), "--out", str(tmp_path / "model")], caplog)
     assert "unet-1.pth" in message
     assert not (tmp_path / "model").exists()
 

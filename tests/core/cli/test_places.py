@@ -42,7 +42,7 @@ Request = Callable[[Path], list[str]]
 
 
 @pytest.fixture
-def requests(media: Media, released: Path, tmp_path: Path) -> dict[str, Request]:
+def requests(media: Media, release_folder: Path, tmp_path: Path) -> dict[str, Request]:
     """Each command, by the file that it is to write."""
     faces = tmp_path / "faces"
     faces.mkdir()
@@ -57,7 +57,7 @@ def requests(media: Media, released: Path, tmp_path: Path) -> dict[str, Request]
         "signals": lambda path: ["signals", "--audio", media["speech.wav"], "--out", str(path)],
         "bank": lambda path: ["bank", str(faces), "--out", str(path)],
         "convert": lambda path: [
-            *("convert", str(released), "--out", str(path)),
+            *("convert", str(release_folder), "--out", str(path)),
         ],
         "download": lambda path: ["download", "--landmarker", str(path)],
         "demo": lambda path: ["demo", "--out", str(path.parent)],

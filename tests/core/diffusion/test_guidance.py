@@ -47,30 +47,30 @@ def run(
     windows = windows or WINDOWS
     frames = FRAMES + windows.padding
     denoiser = Adding(frames)
-    found = sample(
+    latent = sample(
         denoiser, noise(frames), SIGMAS, guidance or GUIDANCE, windows, interval=interval
     )
-    return found, denoiser
+    return latent, denoiser
 
 
 @pytest.mark.parametrize("windows", WAYS_TO_CUT)
 def test_by_default_nothing_is_left_out(windows: Windows) -> None:
     want, every = run(None, windows)
-    found, all_of_them = run(GuidanceInterval(), windows)
-    assert torch.equal(found, want)
+    latent, all_of_them = run(GuidanceInterval(), windows)
+    assert torch.equal(latent, want)
     assert all_of_them.calls == every.calls
 
 
 def test_without_guidance_the_pass_that_sees_all_runs_alone() -> None:
-    found, denoiser = run(GuidanceInterval(guide_from=0.0))
+    latent, denoiser = run(GuidanceInterval(guide_from=0.0))
     assert set(denoiser.calls) == {Pass.EXPRESSION}
     unit = Guidance((1.0, 1.0), (1.0, 1.0), (1.0, 1.0))
-    assert torch.allclose(found, run(None, guidance=unit)[0], atol=1e-5)
+    assert torch.allclose(latent, run(None, guidance=unit)[0], atol=1e-5)
 
 
-@pytest.mark.parametrize("where", range(len(SIGMAS) - 1))
-def test_guidance_runs_within_its_interval(where: int) -> None:
-    level = SIGMAS[where]
+@pytest.mark.parametrize("step", range(len(SIGMAS) - 1))
+def test_guidance_runs_within_its_interval(step: int) -> None:
+    level = SIGMAS[step]
     _, denoiser = run(GuidanceInterval(level, level))
     assert denoiser.calls[Pass.UNCONDITIONAL] == 1
     assert denoiser.calls[Pass.EXPRESSION] == len(SIGMAS) - 1
@@ -81,8 +81,8 @@ def test_guidance_runs_within_its_interval(where: int) -> None:
 def test_differences_that_stay_may_be_reused(windows: Windows, every: int) -> None:
     """Those of the noise do here, for each frame, wherever its windows lie."""
     want, _ = run(None, windows)
-    found, denoiser = run(GuidanceInterval(reuse_every=every), windows)
-    assert torch.allclose(found, want, atol=1e-3, rtol=1e-4)
+    latent, denoiser = run(GuidanceInterval(reuse_every=every), windows)
+    assert torch.allclose(latent, want, atol=1e-3, rtol=1e-4)
     assert denoiser.calls[Pass.UNCONDITIONAL] < denoiser.calls[Pass.EXPRESSION]
 
 
@@ -120,10 +120,10 @@ def test_what_a_signal_without_scale_adds_changes_nothing(
     ways = []
     for seed in (1, 2):
         denoiser = Adding(FRAMES)
-        added = torch.randn(3, *denoiser.answers.shape[1:], generator=draws(seed))
-        for which, scale in enumerate(scales):
-            added[which] *= 1 if scale == 0 else 0
-        denoiser.answers[1:] += added.cumsum(0)
+        offset = torch.randn(3, *denoiser.answers.shape[1:], generator=draws(seed))
+        for index, scale in enumerate(scales):
+            offset[index] *= 1 if scale == 0 else 0
+        denoiser.answers[1:] += offset.cumsum(0)
         ways.append(
             sample(denoiser, noise(FRAMES), SIGMAS, guidance, Windows(3, 1, 2), None, interval)
         )

@@ -19,7 +19,7 @@ from actalker_core.errors import CancelledError, InputError
 from actalker_core.models.actalker.guidance import Guidance, Pass, equal_passes, plan_passes
 
 
-class Unmerged(FakeDenoiser):
+class FakeDenoiserWithoutMerging(FakeDenoiser):
     """The same answers, without telling which passes are equal."""
 
     def merge_passes(self, frames: Sequence[int]) -> list[Pass]:
@@ -57,10 +57,10 @@ SCALES = st.floats(0, 10)
 @given(SCALES, SCALES, SCALES)
 def test_weights_are_the_nested_formula(s1: float, s2: float, s3: float) -> None:
     p = [1.0, -2.0, 5.0, 0.3]
-    nested = p[0] + s1 * (p[1] - p[0]) + s2 * (p[2] - p[1]) + s3 * (p[3] - p[2])
+    formula = p[0] + s1 * (p[1] - p[0]) + s2 * (p[2] - p[1]) + s3 * (p[3] - p[2])
     weights = Guidance((s1, s1), (s2, s2), (s3, s3)).weights(0, 1)
     assert sum(weights) == pytest.approx(1)
-    assert sum(w * v for w, v in zip(weights, p, strict=True)) == pytest.approx(nested)
+    assert sum(w * v for w, v in zip(weights, p, strict=True)) == pytest.approx(formula)
 
 
 def test_scales_move_from_first_to_last_step() -> None:
@@ -98,12 +98,15 @@ def test_equal_and_weightless_passes_do_not_run(
 def test_merged_passes_give_the_unmerged_result(audio: bool, expression: bool) -> None:
     frames, sigmas = 7, karras_sigmas(4, 0.01, 10.0, RHO)
     arguments = (noise(frames), sigmas, GUIDANCE, Windows(3, 1, 2))
-    merged, unmerged = FakeDenoiser(7, audio, expression), Unmerged(7, audio, expression)
-    got = sample(merged, *arguments)
-    want = sample(unmerged, *arguments)
+    merging, separate = (
+        FakeDenoiser(7, audio, expression),
+        FakeDenoiserWithoutMerging(7, audio, expression),
+    )
+    got = sample(merging, *arguments)
+    want = sample(separate, *arguments)
     assert torch.allclose(got, want, rtol=1e-4, atol=1e-4)
-    assert unmerged.calls.total() % 4 == 0
-    assert merged.calls.total() == unmerged.calls.total() // 4 * (2 + audio + expression)
+    assert separate.calls.total() % 4 == 0
+    assert merging.calls.total() == separate.calls.total() // 4 * (2 + audio + expression)
 
 
 # Windows -----------------------------------------------------------------------------------------
@@ -111,7 +114,7 @@ def test_merged_passes_give_the_unmerged_result(audio: bool, expression: bool) -
 
 def evaluations(windows: Windows, frames: int, *, audio_only: bool, merge: bool) -> int:
     length = frames + windows.padding
-    kind = FakeDenoiser if merge else Unmerged
+    kind = FakeDenoiser if merge else FakeDenoiserWithoutMerging
     denoiser = kind(length, expression=not audio_only)
     sample(denoiser, noise(length), karras_sigmas(25, 0.002, 700.0, RHO), GUIDANCE, windows)
     return denoiser.calls.total()
@@ -119,8 +122,8 @@ def evaluations(windows: Windows, frames: int, *, audio_only: bool, merge: bool)
 
 def test_audio_only_needs_75_evaluations_instead_of_200() -> None:
     assert evaluations(WINDOWS, 25, audio_only=True, merge=True) == 75
-    released = replace(WINDOWS, mode="cyclic")
-    assert evaluations(released, 25, audio_only=True, merge=False) == 200
+    cyclic_windows = replace(WINDOWS, mode="cyclic")
+    assert evaluations(cyclic_windows, 25, audio_only=True, merge=False) == 200
 
 
 # Loop --------------------------------------------------------------------------------------------
@@ -148,8 +151,8 @@ class Constants:
 
 
 def test_another_family_may_have_other_passes() -> None:
-    found = sample(Constants(), noise(4), [5.0, 1.0, 0.0], TwoPasses(), Windows(2))
-    assert torch.allclose(found, torch.full_like(found, 5.0))
+    latent = sample(Constants(), noise(4), [5.0, 1.0, 0.0], TwoPasses(), Windows(2))
+    assert torch.allclose(latent, torch.full_like(latent, 5.0))
 
 
 def test_the_last_step_lands_on_the_guided_answer() -> None:
@@ -161,8 +164,10 @@ def test_the_last_step_lands_on_the_guided_answer() -> None:
     assert torch.allclose(got, want, atol=1e-5)
 
 
-def _exact(self: FakeDenoiser, x: Tensor, sigma: float, frames: list[int], which: Pass) -> Tensor:
-    return self.answers[which][list(frames)]
+def _exact(
+    self: FakeDenoiser, x: Tensor, sigma: float, frames: list[int], guidance_pass: Pass
+) -> Tensor:
+    return self.answers[guidance_pass][list(frames)]
 
 
 def test_any_sigma_list() -> None:
@@ -177,11 +182,11 @@ def test_sigmas_that_do_not_fall_are_refused(sigmas: list[float]) -> None:
 
 
 def test_the_callback_sees_every_step() -> None:
-    seen: list[Progress] = []
+    reports: list[Progress] = []
     sigmas = karras_sigmas(5, 0.01, 10.0, RHO)
-    sample(FakeDenoiser(4), noise(4), sigmas, GUIDANCE, WINDOWS, seen.append)
-    assert [(p.step, p.total) for p in seen] == [(i, 5) for i in range(1, 6)]
-    assert all(p.x0.shape == (4, *SHAPE) for p in seen)
+    sample(FakeDenoiser(4), noise(4), sigmas, GUIDANCE, WINDOWS, reports.append)
+    assert [(p.step, p.total) for p in reports] == [(i, 5) for i in range(1, 6)]
+    assert all(p.x0.shape == (4, *SHAPE) for p in reports)
 
 
 def test_the_callback_cancels() -> None:

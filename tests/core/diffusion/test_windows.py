@@ -18,11 +18,11 @@ from actalker_core.errors import InputError
 def test_windows_cover_every_frame_at_every_step(window: int, mode: str) -> None:
     for length, overlap in itertools.product(range(1, 201), range(window)):
         windows = Windows(window, overlap, 7, mode)
-        padded = length + windows.padding
+        frames = length + windows.padding
         for step in (0, 1, 3):
-            found = windows.at(step, padded)
-            assert {i for w in found for i in w} == set(range(padded))
-            assert all(len(w) == min(window, padded) == len(set(w)) for w in found)
+            chunks = windows.at(step, frames)
+            assert {i for w in chunks for i in w} == set(range(frames))
+            assert all(len(w) == min(window, frames) == len(set(w)) for w in chunks)
 
 
 @given(st.integers(1, 300), st.integers(1, 40), st.integers(0, 39), st.integers(0, 50))
@@ -30,11 +30,11 @@ def test_tight_windows_stay_inside_and_are_few(
     length: int, window: int, overlap: int, step: int
 ) -> None:
     overlap %= window
-    found = Windows(window, overlap, 7).at(step, length)
+    chunks = Windows(window, overlap, 7).at(step, length)
     shift, stride = 7 * step % window, window - overlap
-    assert len(found) <= -(-(length + shift) // stride)
-    assert all(w == list(range(w[0], w[-1] + 1)) for w in found)
-    assert len({tuple(w) for w in found}) == len(found)
+    assert len(chunks) <= -(-(length + shift) // stride)
+    assert all(w == list(range(w[0], w[-1] + 1)) for w in chunks)
+    assert len({tuple(w) for w in chunks}) == len(chunks)
 
 
 @pytest.mark.parametrize("length", [1, 10, 24, 25])
@@ -119,6 +119,6 @@ def test_the_weights_of_all_windows_add_up_to_1_in_each_frame(
 @given(cut_clips())
 def test_each_window_is_predicted_once(cut: tuple[int, list[list[int]]]) -> None:
     frames, windows = cut
-    asked: list[Sequence[int]] = []
-    average_windows(torch.zeros(frames), windows, lambda x, numbers: asked.append(numbers) or x)
-    assert asked == windows
+    calls: list[Sequence[int]] = []
+    average_windows(torch.zeros(frames), windows, lambda x, numbers: calls.append(numbers) or x)
+    assert calls == windows

@@ -109,7 +109,7 @@ def test_json_comes_back(value: object) -> None:
     "value", ["x" * 10**6, "\x1b[31m\n" * 100, "\ud800", [[[[[[[[]]]]]]]] * 10**5, "é" * 81, "ok"]
 )
 def test_a_quote_is_short_and_can_be_printed(value: object) -> None:
-    shown = quote(value)
-    assert 0 < len(shown) <= 82, "with its quotation marks"
-    assert shown.isprintable()
-    assert shown.encode()
+    quotation = quote(value)
+    assert 0 < len(quotation) <= 82, "with its quotation marks"
+    assert quotation.isprintable()
+    assert quotation.encode()

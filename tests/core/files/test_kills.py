@@ -15,8 +15,8 @@ from kill_writes import KINDS, kill_writes, overwrite
 
 @pytest.mark.parametrize("kind", ["signals", "bank", "checkpoint"])
 def test_a_killed_writer_leaves_the_old_or_the_new_file(tmp_path: Path, kind: str) -> None:
-    found = kill_writes(kind, tmp_path, 5)
-    assert found["old"] + found["new"] == 5
+    counts = kill_writes(kind, tmp_path, 5)
+    assert counts["old"] + counts["new"] == 5
 
 
 @pytest.mark.parametrize("kind", ["signals", "picture"])
@@ -28,9 +28,9 @@ def test_an_interrupted_writer_leaves_nothing_else(tmp_path: Path, kind: str) ->
 def test_two_runs_that_write_one_file_both_end_well(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"file{KINDS[kind].suffix}"
     fork = multiprocessing.get_context("fork")
-    begun = fork.Event()
+    event = fork.Event()
     runs = [
-        fork.Process(target=overwrite, args=(KINDS[kind], path, number, begun))
+        fork.Process(target=overwrite, args=(KINDS[kind], path, number, event))
         for number in (1, 2, 3)
     ]
     for run in runs:

@@ -50,9 +50,9 @@ NAMES = {"NUL": "a\0b", "name": "x" * 300, "path": "/".join(["y" * 200] * 40), "
 
 
 def complaint(act: Callable[[Path], object], path: Path) -> str:
-    with pytest.raises(ACTalkerError) as caught:
+    with pytest.raises(ACTalkerError) as error:
         act(path)
-    return str(caught.value)
+    return str(error.value)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -99,20 +99,20 @@ def test_permissions_are_those_of_any_new_file(tmp_path: Path, mask: int, old: i
 
 
 def test_what_took_its_place_is_noted(tmp_path: Path) -> None:
-    with record_written_files() as written:
+    with record_written_files() as paths:
         write(tmp_path / "a")
         with pytest.raises(MediaError), replace_file(tmp_path / "b"):
             raise OSError
-        assert written == [tmp_path / "a"]
+        assert paths == [tmp_path / "a"]
     write(tmp_path / "c")
-    assert written == [tmp_path / "a"]
+    assert paths == [tmp_path / "a"]
 
 
 @posix
-@pytest.mark.parametrize("there", [True, False])
-def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path, there: bool) -> None:
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path, exists: bool) -> None:
     (tmp_path / "disk").mkdir()
-    if there:
+    if exists:
         (tmp_path / "disk" / "model").write_bytes(b"old")
     (tmp_path / "link").symlink_to(tmp_path / "disk" / "model")
     (tmp_path / "second").symlink_to("link")
@@ -128,8 +128,8 @@ def test_a_link_stays_and_its_file_is_replaced(tmp_path: Path, there: bool) -> N
 
 
 def a_socket(path: Path) -> None:
-    with socket.socket(socket.AF_UNIX) as made:
-        made.bind(path.name)
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(path.name)
 
 
 PLACES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
@@ -156,12 +156,12 @@ PLACES: dict[str, tuple[Callable[[Path], Any], str, str]] = {
 def test_a_place_that_cannot_be_is_named_and_left(
     tmp_path: Path, place: str, kind: type[MediaError], act: Callable[..., None]
 ) -> None:
-    make, name, said = PLACES[place]
+    make, name, reason = PLACES[place]
     make(tmp_path / "x")
     before = names(tmp_path), (tmp_path / "x").lstat() if (tmp_path / "x").exists() else None
-    given = () if act is check_writable else ({"x": torch.ones(3)}, {})
-    with pytest.raises(kind, match=said) as error:
-        act(tmp_path / name, *given, kind=kind)
+    contents = () if act is check_writable else ({"x": torch.ones(3)}, {})
+    with pytest.raises(kind, match=reason) as error:
+        act(tmp_path / name, *contents, kind=kind)
     assert str(tmp_path) in str(error.value)
     assert "\n" not in str(error.value)
     after = names(tmp_path), (tmp_path / "x").lstat() if (tmp_path / "x").exists() else None
@@ -259,24 +259,24 @@ def begin(path: Path, seconds: float = 60) -> None:
         part.write_bytes(b"whole")
 
 
-Begun = Callable[..., multiprocessing.Process]
+StartRun = Callable[..., multiprocessing.Process]
 
 
 @pytest.fixture
-def begun(tmp_path: Path) -> Iterator[Begun]:
+def start_run(tmp_path: Path) -> Iterator[StartRun]:
     """Starts another run, and waits until it is half way."""
-    started = []
+    runs = []
 
     def start(*arguments: Any) -> multiprocessing.Process:
         run = multiprocessing.get_context("fork").Process(target=begin, args=arguments)
         run.start()
-        started.append(run)
+        runs.append(run)
         while not list(tmp_path.glob(".actalker-*/begun")):
             time.sleep(0.005)
         return run
 
     yield start
-    for run in started:
+    for run in runs:
         run.kill()
         run.join()
 
@@ -285,9 +285,9 @@ def begun(tmp_path: Path) -> Iterator[Begun]:
 @pytest.mark.parametrize("path", ["x", "other"])
 @pytest.mark.parametrize("act", [check_writable, write])
 def test_what_a_killed_run_left_goes_with_the_next(
-    tmp_path: Path, begun: Begun, path: str, act: Callable[[Path], None]
+    tmp_path: Path, start_run: StartRun, path: str, act: Callable[[Path], None]
 ) -> None:
-    run = begun(tmp_path / "x")
+    run = start_run(tmp_path / "x")
     run.kill()
     run.join()
     assert len(names(tmp_path)) == 5, "its folder, lock and three files"
@@ -296,8 +296,8 @@ def test_what_a_killed_run_left_goes_with_the_next(
 
 
 @posix
-def test_what_a_living_run_has_begun_stays(tmp_path: Path, begun: Begun) -> None:
-    run = begun(tmp_path / "x", 0.3)
+def test_what_a_living_run_has_begun_stays(tmp_path: Path, start_run: StartRun) -> None:
+    run = start_run(tmp_path / "x", 0.3)
     check_writable(tmp_path / "x")
     write(tmp_path / "x")
     assert (tmp_path / "x").read_bytes() == b"new"
@@ -317,8 +317,8 @@ def ctrl_c() -> Iterator[None]:
 
 @posix
 @pytest.mark.usefixtures("ctrl_c")
-def test_an_interrupted_run_leaves_nothing(tmp_path: Path, begun: Begun) -> None:
-    run = begun(tmp_path / "x")
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, start_run: StartRun) -> None:
+    run = start_run(tmp_path / "x")
     os.kill(run.pid or 0, signal.SIGINT)
     run.join()
     assert run.exitcode != 0
@@ -334,11 +334,11 @@ def test_an_interruption_waits_until_nothing_is_left(
         with monkeypatch.context() as patch:
             function = getattr(files, name)
 
-            def interrupted(path: Path, function: Callable[[Path], Any] = function) -> Any:
+            def interrupt(path: Path, function: Callable[[Path], Any] = function) -> Any:
                 signal.raise_signal(signal.SIGINT)
                 return function(path)
 
-            patch.setattr(files, name, interrupted)
+            patch.setattr(files, name, interrupt)
             with pytest.raises(KeyboardInterrupt):
                 check_writable(tmp_path / "new" / "x")
         assert not names(tmp_path)
@@ -347,17 +347,17 @@ def test_an_interruption_waits_until_nothing_is_left(
 
 def test_folders_of_others_stay(tmp_path: Path) -> None:
     mine = (".actalker-0123456789abcdef.part", ".actalker-0123456789abcdee.part")
-    others = (".actalker-notes.part", "actalker-0123456789abcdef.part", ".x.part")
-    for name in (*mine, *others):
+    foreign_folders = (".actalker-notes.part", "actalker-0123456789abcdef.part", ".x.part")
+    for name in (*mine, *foreign_folders):
         (tmp_path / name).mkdir()
     unlike_ours = Path(mine[1], "it holds something, but no lock")
     (tmp_path / unlike_ours).touch()
     write(tmp_path / "x")
-    assert set(names(tmp_path)) == {"x", *others, mine[1], str(unlike_ours)}
+    assert set(names(tmp_path)) == {"x", *foreign_folders, mine[1], str(unlike_ours)}
 
 
 def test_many_writers_of_one_file_all_end_well(tmp_path: Path) -> None:
-    path, failed = tmp_path / "new" / "x", []
+    path, errors = tmp_path / "new" / "x", []
 
     def writer(letter: int) -> None:
         try:
@@ -365,14 +365,14 @@ def test_many_writers_of_one_file_all_end_well(tmp_path: Path) -> None:
                 check_writable(path)
                 write(path, bytes([letter]) * 5000)
         except BaseException as error:
-            failed.append(error)
+            errors.append(error)
 
     threads = [threading.Thread(target=writer, args=(letter,)) for letter in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not failed
+    assert not errors
     content = path.read_bytes()
     assert len(content) == 5000
     assert len(set(content)) == 1

@@ -15,9 +15,9 @@ def test_speech_in_the_centre_keeps_its_level() -> None:
     audio = load_audio(CASES / "c51.flac")
     centre = Audio(audio.samples[2:3], audio.rate_hz)
     assert np.allclose(audio.to_mono(16000), centre.to_mono(16000), atol=0.02)
-    heard = audio.to_playable().samples
-    assert len(heard) == 2
-    assert np.abs(heard).max() == pytest.approx(np.abs(audio.samples[2]).max(), abs=0.02)
+    stereo = audio.to_playable().samples
+    assert len(stereo) == 2
+    assert np.abs(stereo).max() == pytest.approx(np.abs(audio.samples[2]).max(), abs=0.02)
 
 
 def test_an_inverted_channel_is_not_silence(warnings: pytest.LogCaptureFixture) -> None:
@@ -70,12 +70,12 @@ def test_low_effects_are_left_out_and_surrounds_are_softer(name: str) -> None:
 def test_left_and_right_stay_apart_when_played() -> None:
     left, right = speech(1), speech(2)
     zeros = 0 * left
-    played = Audio(np.stack([left, right, zeros, zeros, zeros, zeros]), 48000).to_playable().samples
-    for mine, other in ((0, 1), (1, 0)):
-        same = np.corrcoef(played[mine], (left, right)[mine])[0, 1]
-        assert same > 0.999
-        assert abs(np.corrcoef(played[mine], (left, right)[other])[0, 1]) < 0.1
-    assert np.abs(played).max() <= 1
+    stereo = Audio(np.stack([left, right, zeros, zeros, zeros, zeros]), 48000).to_playable().samples
+    for mine, opposite in ((0, 1), (1, 0)):
+        correlation = np.corrcoef(stereo[mine], (left, right)[mine])[0, 1]
+        assert correlation > 0.999
+        assert abs(np.corrcoef(stereo[mine], (left, right)[opposite])[0, 1]) < 0.1
+    assert np.abs(stereo).max() <= 1
 
 
 @pytest.mark.parametrize("channels", [3, 4, 7, 10, 16])

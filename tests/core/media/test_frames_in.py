@@ -38,14 +38,14 @@ def test_every_display_matrix_is_followed(rows: tuple[int, int], columns: tuple[
     (a, c), (b, d) = rows, columns
     if a * d - b * c == 0:
         pytest.skip("No matrix.")
-    shown = _rotate(
+    image = _rotate(
         np.arange(6, dtype=np.uint8).reshape(2, 3, 1), (a << 16, b << 16, c << 16, d << 16)
     )
     places = {(x, y): (a * x + c * y, b * x + d * y) for x in range(3) for y in range(2)}
     left = min(x for x, _ in places.values())
     top = min(y for _, y in places.values())
     for (x, y), (right, down) in places.items():
-        assert shown[down - top, right - left, 0] == 3 * y + x
+        assert image[down - top, right - left, 0] == 3 * y + x
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def yuv(rgb: tuple[int, ...], matrix: str, *, full: bool) -> list[int]:
     return [round(low + luma * y), round(128 + chroma * u), round(128 + chroma * v)]
 
 
-def coloured(
+def encode_colour(
     matrix: str, *, full: bool, space: int | None, range_: int | None, width: int = 64
 ) -> io.BytesIO:
     """A film of one colour, with or without tags."""
@@ -162,7 +162,7 @@ def coloured(
 def test_colours_are_those_that_the_film_means(
     matrix: str, *, full: bool, space: int | None, range_: int | None, width: int
 ) -> None:
-    film = coloured(matrix, full=full, space=space, range_=range_, width=width)
+    film = encode_colour(matrix, full=full, space=space, range_=range_, width=width)
     middle = next(iter(read_frames(film, 25)))[:, 32, 32].tolist()
     assert middle == pytest.approx(TRUE_RGB, abs=3)
 

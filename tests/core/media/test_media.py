@@ -28,7 +28,7 @@ Samples = NDArray[np.float32]
 # Making media ------------------------------------------------------------------------------------
 
 
-def numbered(number: int) -> NDArray[np.uint8]:
+def draw_number(number: int) -> NDArray[np.uint8]:
     """A picture whose brightness is its number."""
     return np.full((64, 64, 3), 10 + GREY_STEP * number, np.uint8)
 
@@ -46,7 +46,7 @@ def write_clip(path: Path, times: list[Fraction], rate: Fraction) -> Path:
         base = Fraction(1, 90_000)
         stream.codec_context.time_base = base
         for number, time in enumerate(times):
-            frame = av.VideoFrame.from_ndarray(numbered(number), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw_number(number), format="rgb24")
             frame.time_base, frame.pts = base, round(time / base)
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -101,16 +101,18 @@ def greys(count: int, side: int = 64) -> Tensor:
     return brightness[:, None, None, None].expand(-1, 3, side, side)
 
 
-def decoded(path: Path) -> tuple[list[int], Fraction, float]:
+def decode(path: Path) -> tuple[list[int], Fraction, float]:
     """Picture numbers, frames per second and seconds of sound of a finished video."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
         pictures = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
-    heard = 0.0
+    sound_seconds = 0.0
     with av.open(str(path)) as container:
         if container.streams.audio:
-            heard = sum(float(Fraction(f.samples, f.rate)) for f in container.decode(audio=0))
-    return [number_of(torch.from_numpy(p)) for p in pictures], rate, heard
+            sound_seconds = sum(
+                float(Fraction(f.samples, f.rate)) for f in container.decode(audio=0)
+            )
+    return [number_of(torch.from_numpy(p)) for p in pictures], rate, sound_seconds
 
 
 # Images ------------------------------------------------------------------------------------------
@@ -128,9 +130,9 @@ def gradient(height: int = 40, width: int = 56) -> NDArray[np.uint8]:
 def write_picture(path: Path, rgb: NDArray[Any]) -> Path:
     """Write without OpenCV's own file access, which cannot name every path on every system."""
     bgr = rgb[..., [2, 1, 0, *range(3, rgb.shape[2])]] if rgb.ndim == 3 else rgb
-    done, coded = cv2.imencode(path.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 98])
+    done, content = cv2.imencode(path.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 98])
     assert done
-    path.write_bytes(coded.tobytes())
+    path.write_bytes(content.tobytes())
     return path
 
 
@@ -183,8 +185,8 @@ def test_photo_is_turned_as_its_camera_says(tmp_path: Path) -> None:
     note = b"Exif\0\0" + upside_down
     jpeg = path.read_bytes()
     path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note + jpeg[2:])
-    turned = as_picture(load_image(path))
-    assert np.abs(turned - gradient()[::-1, ::-1]).mean() < 3
+    image = as_picture(load_image(path))
+    assert np.abs(image - gradient()[::-1, ::-1]).mean() < 3
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "empty", "text", "half"])
@@ -193,8 +195,8 @@ def test_unreadable_picture_names_the_file(tmp_path: Path, kind: str) -> None:
     if kind == "folder":
         path.mkdir()
     elif kind == "half":
-        whole = write_picture(path, gradient()).read_bytes()
-        path.write_bytes(whole[:20])
+        content = write_picture(path, gradient()).read_bytes()
+        path.write_bytes(content[:20])
     elif kind != "missing":
         path.write_bytes({"empty": b"", "text": b"not a picture"}[kind])
     with pytest.raises(MediaError, match=r"portrait\.png"):
@@ -242,11 +244,11 @@ def test_mono_is_the_average_at_another_rate(rate_hz: int, channels: int) -> Non
 @pytest.mark.parametrize("seconds", [0.1, 0.5, 0.7])
 def test_trimmed_sound_is_the_beginning_and_then_silence(seconds: float) -> None:
     audio = Audio(tone(0.5, 8000, 2), 8000)
-    trimmed = audio.trim(seconds)
-    kept = min(len(audio.samples[0]), round(seconds * 8000))
-    assert trimmed.samples.shape == (2, round(seconds * 8000))
-    assert np.array_equal(trimmed.samples[:, :kept], audio.samples[:, :kept])
-    assert not trimmed.samples[:, kept:].any()
+    part = audio.trim(seconds)
+    length = min(len(audio.samples[0]), round(seconds * 8000))
+    assert part.samples.shape == (2, round(seconds * 8000))
+    assert np.array_equal(part.samples[:, :length], audio.samples[:, :length])
+    assert not part.samples[:, length:].any()
 
 
 def test_video_without_sound_is_no_speech(tmp_path: Path) -> None:
@@ -274,9 +276,9 @@ def test_unreadable_sound_names_the_file(tmp_path: Path, kind: str) -> None:
 def shown_at(times: list[Fraction], end: Fraction, fps: float) -> list[int]:
     """By the definition: the number of the picture that is on at 0, 1/fps, 2/fps … seconds."""
     step = 1 / Fraction(fps)
-    asked = [i * step for i in range(1000) if i * step < end - Fraction(1, 10_000)]
+    query_times = [i * step for i in range(1000) if i * step < end - Fraction(1, 10_000)]
     late = Fraction(1, 10_000)
-    return [max(n for n, time in enumerate(times) if time <= at + late) for at in asked]
+    return [max(n for n, time in enumerate(times) if time <= at + late) for at in query_times]
 
 
 @pytest.mark.parametrize("fps", [MODEL_FPS, 25.0, 7.0])
@@ -286,8 +288,8 @@ def test_frames_are_those_shown_at_the_asked_times(
 ) -> None:
     times = steady(1.2, rate)
     path = write_clip(tmp_path / "clip.mp4", times, rate)
-    found = [number_of(picture) for picture in read_frames(path, fps)]
-    assert found == shown_at(times, len(times) / rate, fps)
+    numbers = [number_of(picture) for picture in read_frames(path, fps)]
+    assert numbers == shown_at(times, len(times) / rate, fps)
 
 
 @pytest.mark.parametrize("rate", [Fraction(24), Fraction(25), NTSC], ids=str)
@@ -295,27 +297,27 @@ def test_rounded_timestamps_do_not_shift_frames(tmp_path: Path, rate: Fraction) 
     """Matroska knows milliseconds only."""
     times = steady(1.2, rate)
     path = write_clip(tmp_path / "clip.mkv", times, rate)
-    found = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
-    wanted = shown_at(times, len(times) / rate, MODEL_FPS)
-    assert len(found) == len(wanted)
-    assert all(abs(a - b) <= 1 for a, b in zip(found, wanted, strict=True))
-    assert found[:3] == wanted[:3]
+    numbers = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    expected = shown_at(times, len(times) / rate, MODEL_FPS)
+    assert len(numbers) == len(expected)
+    assert all(abs(a - b) <= 1 for a, b in zip(numbers, expected, strict=True))
+    assert numbers[:3] == expected[:3]
 
 
 def test_uneven_frame_times_are_followed(tmp_path: Path) -> None:
     times = [Fraction(n, 100) for n in (0, 5, 7, 30, 31, 33, 60, 90, 99)]
     path = write_clip(tmp_path / "phone.mp4", times, Fraction(25))
-    found = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
-    wanted = shown_at(times, Fraction(1), MODEL_FPS)
-    assert found[: len(wanted)] == wanted
+    numbers = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    expected = shown_at(times, Fraction(1), MODEL_FPS)
+    assert numbers[: len(expected)] == expected
 
 
 def test_clip_that_starts_late_is_read_from_its_first_picture(tmp_path: Path) -> None:
     """As a piece of a recording, cut without coding it again."""
     times = steady(0.6, Fraction(25))
     path = write_clip(tmp_path / "cut.mkv", [time + 7 for time in times], Fraction(25))
-    found = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
-    assert found == shown_at(times, len(times) / Fraction(25), MODEL_FPS)
+    numbers = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    assert numbers == shown_at(times, len(times) / Fraction(25), MODEL_FPS)
 
 
 def test_frames_have_colours_and_shape(tmp_path: Path) -> None:
@@ -398,19 +400,19 @@ def test_pictures_and_sound_end_together(
     path = tmp_path / "out.mp4"
     audio = Audio(tone(frames / fps, rate_hz, channels), rate_hz)
     assert write_video(path, greys(frames).split(5), fps, audio) == frames
-    numbers, rate, heard = decoded(path)
+    numbers, rate, sound_seconds = decode(path)
     assert numbers == list(range(frames))
     assert rate == Fraction(fps)
-    assert heard == pytest.approx(frames / fps, abs=1 / fps)
+    assert sound_seconds == pytest.approx(frames / fps, abs=1 / fps)
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 16000, 37800, 44100, 192000])
 def test_sound_keeps_its_pitch_and_loudness(tmp_path: Path, rate_hz: int) -> None:
     audio = Audio(tone(1.0, rate_hz), rate_hz)
     write_video(tmp_path / "out.mp4", [greys(25)], 25, audio)
-    heard = load_audio(tmp_path / "out.mp4")
-    assert pitch_hz(heard.samples[0], heard.rate_hz) == pytest.approx(TONE_HZ, abs=4)
-    assert loudness(heard.samples[0]) == pytest.approx(0.8, abs=0.05)
+    sound = load_audio(tmp_path / "out.mp4")
+    assert pitch_hz(sound.samples[0], sound.rate_hz) == pytest.approx(TONE_HZ, abs=4)
+    assert loudness(sound.samples[0]) == pytest.approx(0.8, abs=0.05)
 
 
 @pytest.mark.parametrize(("fps", "exact"), [(29.97, NTSC), (23.976, Fraction(24000, 1001))])
@@ -418,7 +420,7 @@ def test_broadcast_rates_stay_within_a_millisecond_an_hour(
     tmp_path: Path, fps: float, exact: Fraction
 ) -> None:
     write_video(tmp_path / "out.mp4", [greys(10)], fps)
-    _, rate, _ = decoded(tmp_path / "out.mp4")
+    _, rate, _ = decode(tmp_path / "out.mp4")
     assert min(abs(float(rate) - fps), abs(float(rate - exact))) < 1e-6
 
 
@@ -432,7 +434,7 @@ def test_folders_are_made_and_an_old_file_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folder ä" / "out.mp4"
     for count in (3, 5):
         write_video(path, [greys(count)], 25)
-        assert len(decoded(path)[0]) == count
+        assert len(decode(path)[0]) == count
     assert [file.name for file in path.parent.iterdir()] == ["out.mp4"]
 
 

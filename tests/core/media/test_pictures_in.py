@@ -28,7 +28,7 @@ def gradient(height: int = HEIGHT, width: int = WIDTH) -> NDArray[np.uint8]:
     return bgr
 
 
-def encoded(suffix: str, pixels: NDArray[Any] | None = None) -> bytes:
+def encode(suffix: str, pixels: NDArray[Any] | None = None) -> bytes:
     done, content = cv2.imencode(suffix, gradient() if pixels is None else pixels)
     assert done
     return bytes(content.tobytes())
@@ -53,7 +53,7 @@ KINDS = [".png", ".jpg", ".webp", ".bmp", ".tiff", ".jp2", ".ppm", ".pam", ".ras
 
 @pytest.mark.parametrize("suffix", KINDS)
 def test_the_size_is_known_from_the_head(tmp_path: Path, suffix: str) -> None:
-    content = encoded(suffix)
+    content = encode(suffix)
     assert read_image_size(content) == (WIDTH, HEIGHT)
     path = tmp_path / f"picture{suffix}"
     path.write_bytes(content)
@@ -62,7 +62,7 @@ def test_the_size_is_known_from_the_head(tmp_path: Path, suffix: str) -> None:
 
 @pytest.mark.parametrize("suffix", [".hdr", ".pfm"])
 def test_the_size_of_floating_point_pictures_too(suffix: str) -> None:
-    assert read_image_size(encoded(suffix, gradient().astype(np.float32) / 255)) == (WIDTH, HEIGHT)
+    assert read_image_size(encode(suffix, gradient().astype(np.float32) / 255)) == (WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("quality", [50, 101])
@@ -75,10 +75,10 @@ def test_the_size_of_both_kinds_of_webp(quality: int) -> None:
 @pytest.mark.parametrize("kind", [3, 4])
 def test_the_size_of_tiff_in_both_orders_and_widths(order: str, kind: int) -> None:
     value = "HH" if kind == 3 else "I"
-    filled = (lambda n: (n, 0)) if kind == 3 else (lambda n: (n,))
+    pad = (lambda n: (n, 0)) if kind == 3 else (lambda n: (n,))
     content = (b"II" if order == "<" else b"MM") + struct.pack(f"{order}HIH", 42, 8, 2)
     for tag, number in ((256, WIDTH), (257, HEIGHT)):
-        content += struct.pack(f"{order}HHI{value}", tag, kind, 1, *filled(number))
+        content += struct.pack(f"{order}HHI{value}", tag, kind, 1, *pad(number))
     assert read_image_size(content) == (WIDTH, HEIGHT)
 
 
@@ -92,14 +92,14 @@ def test_what_is_no_picture_has_no_size() -> None:
     assert read_image_size(b"") is None
     assert read_image_size(b"#!/bin/sh\n") is None
     for suffix in KINDS:
-        head = encoded(suffix)
+        head = encode(suffix)
         for length in range(60):
             read_image_size(head[:length])
         for _ in range(50):
-            damaged = bytearray(head)
+            copy = bytearray(head)
             for at in rng.integers(0, min(len(head), 200), 8):
-                damaged[at] = rng.integers(0, 256)
-            read_image_size(bytes(damaged))
+                copy[at] = rng.integers(0, 256)
+            read_image_size(bytes(copy))
 
 
 def claiming(kind: str) -> bytes:
@@ -107,11 +107,11 @@ def claiming(kind: str) -> bytes:
     if kind == "png":
         return png(HUGE, HUGE, 1, 0, bytes(100))
     if kind == "jpg":
-        content = bytearray(encoded(".jpg"))
+        content = bytearray(encode(".jpg"))
         at = content.index(b"\xff\xc0")
         content[at + 5 : at + 9] = struct.pack(">HH", HUGE, HUGE)
     elif kind == "bmp":
-        content = bytearray(encoded(".bmp"))
+        content = bytearray(encode(".bmp"))
         content[18:26] = struct.pack("<ii", HUGE, -HUGE)
     elif kind == "webp":
         body = b"VP8X" + struct.pack("<II", 10, 0x10) + 2 * b"\xff\xff\x00" + bytes(20)
@@ -134,7 +134,7 @@ def claiming(kind: str) -> bytes:
         box = struct.pack(">I", 20) + b"ispe" + struct.pack(">III", 0, HUGE, HUGE)
         return struct.pack(">I", 16) + b"ftypavif\0\0\0\0" + box
     else:
-        content = bytearray(encoded(".jp2"))
+        content = bytearray(encode(".jp2"))
         at = content.index(b"\xff\x4f\xff\x51")
         content[at + 8 : at + 16] = struct.pack(">II", HUGE, HUGE)
     return bytes(content)
@@ -182,7 +182,7 @@ def test_the_limit_lets_large_cameras_through() -> None:
 
 def test_a_large_picture_is_held_once(tmp_path: Path) -> None:
     path = tmp_path / "large.png"
-    path.write_bytes(encoded(".png", np.zeros((1500, 2000), np.uint8)))
+    path.write_bytes(encode(".png", np.zeros((1500, 2000), np.uint8)))
     tracemalloc.start()
     image = load_image(path)
     assert tracemalloc.get_traced_memory()[1] < 20e6  # 12 bytes for each
@@ -234,24 +234,24 @@ def outcome(path: Path) -> str:
 def test_a_cut_off_picture_is_told_or_refused(
     tmp_path: Path, warnings: pytest.LogCaptureFixture, suffix: str
 ) -> None:
-    whole = encoded(suffix, np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8))
+    content = encode(suffix, np.random.default_rng(0).integers(0, 255, (99, 99, 3), np.uint8))
     path = tmp_path / f"cut{suffix}"
-    path.write_bytes(whole)
+    path.write_bytes(content)
     load_image(path)
     assert not warnings.records
-    assert not is_truncated(whole)
-    path.write_bytes(whole[: len(whole) * 2 // 3])
+    assert not is_truncated(content)
+    path.write_bytes(content[: len(content) * 2 // 3])
     assert f"cut{suffix}: " in outcome(path) + warnings.text
 
 
 def test_damaged_pictures_end_in_a_picture_or_a_clear_word(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for suffix in (".png", ".jpg", ".webp", ".bmp", ".tiff", ".ppm"):
-        whole = encoded(suffix)
+        content = encode(suffix)
         for number in range(15):
-            damaged = bytearray(whole)
-            for at in rng.integers(0, len(whole), 1 + number):
-                damaged[at] = rng.integers(0, 256)
+            copy = bytearray(content)
+            for at in rng.integers(0, len(content), 1 + number):
+                copy[at] = rng.integers(0, 256)
             path = tmp_path / f"damaged{number}{suffix}"
-            path.write_bytes(damaged)
+            path.write_bytes(copy)
             assert outcome(path) == "a picture" or path.name in outcome(path)

@@ -70,8 +70,8 @@ def test_offsets_against_the_picture_are_kept(tmp_path: Path, format: str, start
     pieces = [(start, clicking(2.2, 48000)[None])]
     sound = partial(encode_sound, codec="aac", pieces=pieces, rate_hz=48000)
     write_media(path, film, sound, format=format)
-    heard = [time + start - 0.9 for time in CLICKS if time + start > 0.9]
-    assert clicks(load_audio(path)) == pytest.approx(heard, abs=0.03)
+    click_times = [time + start - 0.9 for time in CLICKS if time + start > 0.9]
+    assert clicks(load_audio(path)) == pytest.approx(click_times, abs=0.03)
 
 
 def test_gaps_are_silent(tmp_path: Path) -> None:
@@ -189,17 +189,17 @@ def lasting(warnings: pytest.LogCaptureFixture, path: Path, content: bytes) -> s
 def test_a_whole_mp3_with_foreign_bytes_is_not_called_cut_off(
     tmp_path: Path, warnings: pytest.LogCaptureFixture, place: str, foreign: bytes
 ) -> None:
-    whole = mp3()
-    assert b"Xing" in whole or b"Info" in whole
-    at = {"front": 0, "middle": len(whole) // 2, "end": len(whole)}[place]
-    said = lasting(warnings, tmp_path / "foreign.mp3", whole[:at] + foreign + whole[at:])
-    assert "cut off" not in said
+    content = mp3()
+    assert b"Xing" in content or b"Info" in content
+    at = {"front": 0, "middle": len(content) // 2, "end": len(content)}[place]
+    warning = lasting(warnings, tmp_path / "foreign.mp3", content[:at] + foreign + content[at:])
+    assert "cut off" not in warning
 
 
 def test_half_an_mp3_is_called_cut_off(tmp_path: Path, warnings: pytest.LogCaptureFixture) -> None:
-    whole = mp3()
-    said = lasting(warnings, tmp_path / "half.mp3", whole[: len(whole) // 2])
-    assert "is cut off: expected 2.0" in said
+    content = mp3()
+    warning = lasting(warnings, tmp_path / "half.mp3", content[: len(content) // 2])
+    assert "is cut off: expected 2.0" in warning
 
 
 @pytest.mark.parametrize("length", [300, 5_000, 200_000])
@@ -208,18 +208,18 @@ def test_bytes_in_front_of_an_mp3_are_skipped(tmp_path: Path, length: int, kind:
     noise = np.random.default_rng(0).integers(0, 255, length, np.uint8).tobytes()
     path = tmp_path / "front.mp3"
     path.write_bytes((noise if kind == "noise" else bytes(length)) + mp3())
-    found = clicks(load_audio(path))
-    assert np.diff(found) == pytest.approx(np.diff(CLICKS), abs=0.005)
-    assert found[0] == pytest.approx(0.5, abs=LAME_DELAY_SECONDS + 0.03)
+    click_times = clicks(load_audio(path))
+    assert np.diff(click_times) == pytest.approx(np.diff(CLICKS), abs=0.005)
+    assert click_times[0] == pytest.approx(0.5, abs=LAME_DELAY_SECONDS + 0.03)
 
 
 def test_noise_in_the_middle_costs_little_more_than_itself(
     tmp_path: Path, warnings: pytest.LogCaptureFixture
 ) -> None:
-    whole, path = mp3(), tmp_path / "middle.mp3"
+    content, path = mp3(), tmp_path / "middle.mp3"
     noise = np.random.default_rng(0).integers(0, 255, 3_000, np.uint8).tobytes()
-    cut = len(whole) * 3 // 8
-    path.write_bytes(whole[:cut] + noise + whole[cut:])
+    cut = len(content) * 3 // 8
+    path.write_bytes(content[:cut] + noise + content[cut:])
     assert clicks(load_audio(path)) == pytest.approx(CLICKS, abs=0.1)
     assert "middle.mp3: " in warnings.text
     assert "skipped" in warnings.text
@@ -232,15 +232,15 @@ def test_tags_in_an_old_encoding_are_no_obstacle(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected_seconds", "said"),
+    ("name", "expected_seconds", "warning"),
     [("mp3_truncated.mp3", 1.31, "52.0"), ("trunc_fast.mp4", 0.469, "2.00 s, got 0.68")],
 )
 def test_what_is_there_of_a_cut_off_file_is_heard(
-    warnings: pytest.LogCaptureFixture, name: str, expected_seconds: float, said: str
+    warnings: pytest.LogCaptureFixture, name: str, expected_seconds: float, warning: str
 ) -> None:
     assert load_audio(CASES / name).seconds == pytest.approx(expected_seconds, abs=0.01)
     assert f"{name}: is cut off: expected" in warnings.text
-    assert said in warnings.text
+    assert warning in warnings.text
 
 
 @pytest.mark.parametrize(
@@ -261,20 +261,20 @@ def test_cut_off_files_of_other_kinds_are_heard_too(
     sample_format: str,
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 4 * 48000)).astype(np.float32)
-    whole = sound_bytes(format, codec, noise, 48000, sample_format=sample_format)
+    content = sound_bytes(format, codec, noise, 48000, sample_format=sample_format)
     path = tmp_path / "cut"
-    path.write_bytes(whole)
+    path.write_bytes(content)
     assert load_audio(path).seconds == pytest.approx(4, abs=0.05)
     assert not warnings.records
-    path.write_bytes(whole[: len(whole) // 2])
+    path.write_bytes(content[: len(content) // 2])
     assert load_audio(path).seconds == pytest.approx(2, abs=0.2)
     assert "is cut off" in warnings.text or "damaged" in warnings.text
 
 
-@pytest.mark.parametrize("kept", [-4, 20, 120])
-def test_a_file_without_its_index_is_named(tmp_path: Path, kept: int) -> None:
-    whole = sound_bytes("mp4", "aac", clicking(2, 48000)[None], 48000)
-    (tmp_path / "lost.mp4").write_bytes(whole[: whole.index(b"moov") + kept])
+@pytest.mark.parametrize("length", [-4, 20, 120])
+def test_a_file_without_its_index_is_named(tmp_path: Path, length: int) -> None:
+    content = sound_bytes("mp4", "aac", clicking(2, 48000)[None], 48000)
+    (tmp_path / "lost.mp4").write_bytes(content[: content.index(b"moov") + length])
     with pytest.raises(MediaError, match=r"lost\.mp4: expected a sound file; .*Get the whole file"):
         load_audio(tmp_path / "lost.mp4")
 
@@ -366,14 +366,14 @@ def test_eight_channels_and_more_are_read(
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int16, np.int32, np.int64, np.float32, np.float64])
 def test_read_samples_any_type_have_the_same_scale(dtype: Any) -> None:
-    wanted = np.array([-1, -0.5, 0, 0.5], np.float32)
+    expected = np.array([-1, -0.5, 0, 0.5], np.float32)
     if np.dtype(dtype).kind == "f":
-        given = wanted.astype(dtype)
+        samples = expected.astype(dtype)
     else:
         full = 2.0 ** (8 * np.dtype(dtype).itemsize - 1)
-        given = (wanted.astype(float) * full + (full if dtype == np.uint8 else 0)).astype(dtype)
-    assert as_float(given).dtype == np.float32
-    assert np.allclose(as_float(given), wanted, atol=1e-6)
+        samples = (expected.astype(float) * full + (full if dtype == np.uint8 else 0)).astype(dtype)
+    assert as_float(samples).dtype == np.float32
+    assert np.allclose(as_float(samples), expected, atol=1e-6)
 
 
 def test_pcm_of_a_film_is_scaled_and_its_channels_are_apart() -> None:
@@ -445,11 +445,11 @@ def test_the_beginning_is_heard_as_in_the_whole(tmp_path: Path) -> None:
         file.setsampwidth(2)
         file.setframerate(22050)
         file.writeframes(rng.integers(-9999, 9999, 2 * 60 * 22050).astype("<i2").tobytes())
-    needed = count_samples(seconds)
-    whole = load_audio(path).to_mono(16000)[:needed]
-    part = load_audio(path, required_seconds(seconds)).to_mono(16000)[:needed]
-    assert len(part) == needed
-    assert np.allclose(whole, part, atol=1e-6)
+    length = count_samples(seconds)
+    samples = load_audio(path).to_mono(16000)[:length]
+    part = load_audio(path, required_seconds(seconds)).to_mono(16000)[:length]
+    assert len(part) == length
+    assert np.allclose(samples, part, atol=1e-6)
 
 
 @pytest.mark.parametrize("limit_seconds", [46, None])

@@ -46,19 +46,19 @@ def numbers_in(source: Any, fps: float, **how: Any) -> list[int]:
 @pytest.mark.parametrize("fps", [12.5, 25, 30])
 def test_an_uneven_film_is_shown_by_its_times(fps: float) -> None:
     """Its first frames last 0.04 s, its last ones 0.2 s."""
-    shown = list(map(seconds_shown, read_frames(CASES / "vfr.mp4", fps)))
+    seconds = list(map(seconds_shown, read_frames(CASES / "vfr.mp4", fps)))
     # FFmpeg before 8 does not know how long the last frame is shown.
-    assert 1.83 * fps <= len(shown) <= 2 * fps
-    asked = np.arange(len(shown)) / fps
-    early = asked - np.array(shown)
+    assert 1.83 * fps <= len(seconds) <= 2 * fps
+    query_times = np.arange(len(seconds)) / fps
+    early = query_times - np.array(seconds)
     assert early.min() > -0.02
     assert early.max() < 0.22
-    assert np.abs(early[asked < 0.3]).max() < 0.06
+    assert np.abs(early[query_times < 0.3]).max() < 0.06
 
 
 def test_the_case_without_times_has_all_its_frames() -> None:
-    shown = list(map(seconds_shown, read_frames(CASES / "raw.h264", 25)))
-    assert shown == pytest.approx([n / 25 for n in range(20)], abs=0.02)
+    seconds = list(map(seconds_shown, read_frames(CASES / "raw.h264", 25)))
+    assert seconds == pytest.approx([n / 25 for n in range(20)], abs=0.02)
     assert len(list(read_frames(CASES / "raw.h264", 12.5))) == 10
 
 
@@ -79,12 +79,12 @@ class Fake:
     time: float | None
 
 
-def clocked(times: list[float | None], usual: float = 0.1) -> tuple[list[float], list[int]]:
+def measure_ends(times: list[float | None], usual: float = 0.1) -> tuple[list[float], list[int]]:
     """When the frames disappear, and which they are."""
     frames = [Fake(i, time) for i, time in enumerate(times)]
     words = FileWarnings(Path("film"))
-    found = list(Clock(usual, words).add_ends(frames, lambda frame: None))
-    return [end for end, _ in found], [frame.name for _, frame in found]
+    frame_ends = list(Clock(usual, words).add_ends(frames, lambda frame: None))
+    return [end for end, _ in frame_ends], [frame.name for _, frame in frame_ends]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def clocked(times: list[float | None], usual: float = 0.1) -> tuple[list[float],
 def test_frames_without_a_time_lie_between_those_that_have_one(
     times: list[float | None], expected: list[float]
 ) -> None:
-    ends, names = clocked(times)
+    ends, names = measure_ends(times)
     assert ends == pytest.approx(expected)
     assert names == list(range(len(times)))
 
@@ -115,17 +115,17 @@ def test_frames_without_a_time_lie_between_those_that_have_one(
 @pytest.mark.parametrize("count", [MAX_PENDING - 1, MAX_PENDING, 5 * MAX_PENDING + 3])
 @pytest.mark.parametrize("time", [None, 0.0])
 def test_a_whole_film_without_times_is_never_held(count: int, time: float | None) -> None:
-    held = [0]
+    pending = [0]
 
     def frames() -> Iterator[Fake]:
         for i in range(count):
-            held[0] += 1
+            pending[0] += 1
             yield Fake(i, time)
 
     ends = []
     for end, _ in Clock(0.1, FileWarnings(Path("film"))).add_ends(frames(), lambda frame: None):
-        held[0] -= 1
-        assert held[0] <= MAX_PENDING + 1
+        pending[0] -= 1
+        assert pending[0] <= MAX_PENDING + 1
         ends.append(end)
     assert ends == pytest.approx([0.1 * (i + 1) for i in range(count)])
 
@@ -135,7 +135,7 @@ def test_a_clock_that_jumps_is_continued_with_a_word(
     warnings: pytest.LogCaptureFixture, jump: float
 ) -> None:
     before = [0.1 * i for i in range(100)]
-    ends, names = clocked(before + [10 + jump + 0.2 * i for i in range(10)])
+    ends, names = measure_ends(before + [10 + jump + 0.2 * i for i in range(10)])
     assert names == list(range(110))
     assert ends[:99] == pytest.approx([0.1 * (i + 1) for i in range(99)])
     assert np.diff(ends[100:]) == pytest.approx([0.2] * 8 + [0.1])
@@ -147,7 +147,7 @@ def test_times_only_grow_whatever_the_film_says() -> None:
     rng = np.random.default_rng(0)
     for _ in range(50):
         times = [None if rng.random() < 0.2 else float(rng.normal(0, 5)) for _ in range(60)]
-        ends, names = clocked(times)
+        ends, names = measure_ends(times)
         assert names == list(range(60))
         assert min(b - a for a, b in pairwise([0.0, *ends])) > 0
 
@@ -178,30 +178,30 @@ def test_a_trim_beyond_the_end_is_said() -> None:
 @pytest.mark.parametrize("how", ["most", "seconds"])
 def test_no_more_is_decoded_than_asked_for(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     film = content("mp4", "libx264", [draw_corners(100)] * 200, options={"g": "12", "bf": "0"})
-    decoded: list[Any] = []
+    times: list[Any] = []
     original = StreamDecoder.__iter__
 
-    def counted(self: StreamDecoder) -> Iterator[Any]:
+    def count_frames(self: StreamDecoder) -> Iterator[Any]:
         for frame in original(self):
-            decoded.append(frame.pts)
+            times.append(frame.pts)
             yield frame
 
-    monkeypatch.setattr(StreamDecoder, "__iter__", counted)
-    found = (
+    monkeypatch.setattr(StreamDecoder, "__iter__", count_frames)
+    frames = (
         list(islice(read_frames(film, 25), 5))
         if how == "most"
         else list(read_frames(film, 25, seconds=0.2))
     )
-    assert len(found) == 5
-    assert len(decoded) <= 7
+    assert len(frames) == 5
+    assert len(times) <= 7
 
 
 # Which stream ------------------------------------------------------------------------------------
 
 
 def test_the_film_is_read_and_not_its_cover() -> None:
-    shown = list(map(seconds_shown, read_frames(CASES / "coverfirst.mkv", 25)))
-    assert shown == pytest.approx([n / 25 for n in range(50)], abs=0.02)
+    seconds = list(map(seconds_shown, read_frames(CASES / "coverfirst.mkv", 25)))
+    assert seconds == pytest.approx([n / 25 for n in range(50)], abs=0.02)
 
 
 def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
@@ -242,9 +242,9 @@ def test_of_two_films_that_with_more_frames_or_the_flag_is_read(first: str, tmp_
 
 
 def test_a_cut_off_film_is_shown_as_far_as_it_goes(warnings: pytest.LogCaptureFixture) -> None:
-    shown = list(map(seconds_shown, read_frames(CASES / "trunc_fast.mp4", 12.5)))
-    assert len(shown) == 9
-    assert shown[:6] == pytest.approx([n / 12.5 for n in range(6)], abs=0.02)
+    seconds = list(map(seconds_shown, read_frames(CASES / "trunc_fast.mp4", 12.5)))
+    assert len(seconds) == 9
+    assert seconds[:6] == pytest.approx([n / 12.5 for n in range(6)], abs=0.02)
     assert "trunc_fast.mp4: is cut off: expected 2.00 s, got 0.68 s" in warnings.text
 
 
@@ -273,15 +273,15 @@ def test_damage_in_the_middle_costs_only_what_it_hits(
     film = film_bytes("mov", codec, draw_numbers(20), pix_fmt=pix_fmt, options=options)
     with av.open(io.BytesIO(film)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    damaged = bytearray(film)
+    copy = bytearray(film)
     for at, size in packets[8:11]:
-        damaged[at : at + size] = bytes(size)
+        copy[at : at + size] = bytes(size)
     path = tmp_path / "damaged.mov"
-    path.write_bytes(damaged)
-    found = numbers_in(path, 25)
-    assert len(found) == 20
-    assert found[:8] == list(range(8))
-    assert found[11:] == list(range(11, 20))
+    path.write_bytes(copy)
+    numbers = numbers_in(path, 25)
+    assert len(numbers) == 20
+    assert numbers[:8] == list(range(8))
+    assert numbers[11:] == list(range(11, 20))
     assert "damaged.mov: 3 damaged or foreign packets, the first at 0.32 s" in warnings.text
 
 
@@ -305,10 +305,10 @@ def test_a_film_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
     film = film_bytes("mov", "mjpeg", draw_numbers(5), pix_fmt="yuvj420p")
     with av.open(io.BytesIO(film)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    damaged = bytearray(film)
+    copy = bytearray(film)
     for at, size in packets:
-        damaged[at : at + size] = bytes(size)
-    (tmp_path / "dead.mov").write_bytes(damaged)
+        copy[at : at + size] = bytes(size)
+    (tmp_path / "dead.mov").write_bytes(copy)
     with pytest.raises(MediaError, match=r"dead\.mov: .*none of its frames can be decoded"):
         list(read_frames(tmp_path / "dead.mov", 25))
 
@@ -349,10 +349,10 @@ def test_pieces_of_an_animated_webp_are_laid_over_each_other() -> None:
     rng = np.random.default_rng(0)
     pictures = [np.dstack([draw_corners(90), np.full((64, 96), 255, np.uint8)])]
     for _ in range(8):
-        changed = pictures[-1].copy()
+        image = pictures[-1].copy()
         y, x = rng.integers(0, 48), rng.integers(0, 80)
-        changed[y : y + 16, x : x + 16, :3] = rng.integers(0, 255, (16, 16, 3))
-        pictures.append(changed)
+        image[y : y + 16, x : x + 16, :3] = rng.integers(0, 255, (16, 16, 3))
+        pictures.append(image)
     film = content(
         "webp", "libwebp_anim", pictures, rate=10, pix_fmt="bgra", options={"lossless": "1"}
     )
@@ -415,8 +415,8 @@ def test_a_claimed_size_is_named(tmp_path: Path) -> None:
 
 def test_a_film_in_memory_is_read_as_often_as_one_likes() -> None:
     film = content("mp4", "libx264", draw_numbers(5))
-    one, two = read_frames(film, 25), read_frames(film, 25)
-    pairs = list(zip(one, two, strict=True))
+    first, second = read_frames(film, 25), read_frames(film, 25)
+    pairs = list(zip(first, second, strict=True))
     assert len(pairs) == 5
     assert all(torch.equal(a, b) for a, b in pairs)
 

@@ -127,15 +127,15 @@ def test_pictures_and_sound_stay_together(tmp_path: Path, suffix: str) -> None:
     click[0, 23040:23540] = 0.9
     write_video(tmp_path / f"clip{suffix}", [clip], 25, Audio(click, 48000))
     with av.open(str(tmp_path / f"clip{suffix}")) as container:
-        shown = {f.time: f.to_ndarray(format="gray").mean() for f in container.decode(video=0)}
-    flash = max(shown, key=lambda time: shown[time])
+        brightness = {f.time: f.to_ndarray(format="gray").mean() for f in container.decode(video=0)}
+    flash = max(brightness, key=lambda time: brightness[time])
     with av.open(str(tmp_path / f"clip{suffix}")) as container:
         start, parts = None, []
         for frame in container.decode(audio=0):
             start = float(frame.time) if start is None else start
             parts.append(frame.to_ndarray()[:, : frame.samples].reshape(-1)[: frame.samples])
-    heard = start + float(np.abs(np.concatenate(parts)).argmax()) / 48000
-    assert heard - flash == pytest.approx(0.005, abs=0.012)
+    click = start + float(np.abs(np.concatenate(parts)).argmax()) / 48000
+    assert click - flash == pytest.approx(0.005, abs=0.012)
 
 
 @pytest.mark.parametrize("name", ["clip.gif", "%d.png"])
@@ -146,9 +146,9 @@ def test_what_cannot_hold_sound_says_so(
         write_video(tmp_path / name, [greys(2)], 25)
         assert not caplog.messages
         write_video(tmp_path / name, [greys(2)], 25, sine(0.1, 16000))
-    (said,) = caplog.messages
-    assert "no sound" in said
-    assert name in said
+    (message,) = caplog.messages
+    assert "no sound" in message
+    assert name in message
 
 
 @pytest.mark.parametrize(
@@ -227,8 +227,8 @@ def test_colours_of_others_are_rgb(tmp_path: Path, name: str) -> None:
     flat = (torch.tensor(RED) / 255)[None, :, None, None].expand(3, 3, 40, 40)
     write_video(tmp_path / name, [flat], 25)
     first = cv2.imread(str(tmp_path / "2.png")) if "%" in name else None
-    shown = pictures_of(tmp_path / name)[1] if first is None else first[..., ::-1]
-    assert shown.reshape(-1, 3).mean(0) == pytest.approx(np.array(RED), abs=3)
+    image = pictures_of(tmp_path / name)[1] if first is None else first[..., ::-1]
+    assert image.reshape(-1, 3).mean(0) == pytest.approx(np.array(RED), abs=3)
 
 
 def test_brighter_than_white_is_white(tmp_path: Path) -> None:
@@ -241,11 +241,11 @@ def test_brighter_than_white_is_white(tmp_path: Path) -> None:
 
 def delays(path: Path) -> list[int]:
     """How long each frame of a GIF is shown, in hundredths of a second."""
-    content, at, found = path.read_bytes(), 0, []
+    content, at, delays_cs = path.read_bytes(), 0, []
     while (at := content.find(b"\x21\xf9\x04", at)) >= 0:
-        found.append(int.from_bytes(content[at + 4 : at + 6], "little"))
+        delays_cs.append(int.from_bytes(content[at + 4 : at + 6], "little"))
         at += 8
-    return found
+    return delays_cs
 
 
 @pytest.mark.parametrize("fps", [12.5, 24.0, 25.0, 29.97, 50.0])
@@ -256,11 +256,11 @@ def test_a_gif_lasts_as_long_as_its_frames(
 ) -> None:
     clip = greys(frames) if moving else greys(1).expand(frames, -1, -1, -1)
     write_video(tmp_path / "clip.gif", [clip], fps)
-    found = delays(tmp_path / "clip.gif")
-    assert len(found) == frames
-    assert sum(found) / 100 == pytest.approx(frames / fps, abs=0.0051)
-    assert max(found) - min(found) <= 1
-    assert min(found) >= 2, "players slow shorter ones down"
+    delays_cs = delays(tmp_path / "clip.gif")
+    assert len(delays_cs) == frames
+    assert sum(delays_cs) / 100 == pytest.approx(frames / fps, abs=0.0051)
+    assert max(delays_cs) - min(delays_cs) <= 1
+    assert min(delays_cs) >= 2, "players slow shorter ones down"
 
 
 def test_a_gif_keeps_its_pictures(tmp_path: Path) -> None:
@@ -268,8 +268,8 @@ def test_a_gif_keeps_its_pictures(tmp_path: Path) -> None:
     x, y = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="xy")
     clip = torch.stack([torch.stack([x, y, (x + i / 8) % 1]) for i in range(4)])
     write_video(tmp_path / "clip.gif", [clip], 25)
-    for shown, meant in zip(pictures_of(tmp_path / "clip.gif"), clip, strict=True):
-        error = shown.astype(float) - (meant.permute(1, 2, 0) * 255).numpy()
+    for image, frame in zip(pictures_of(tmp_path / "clip.gif"), clip, strict=True):
+        error = image.astype(float) - (frame.permute(1, 2, 0) * 255).numpy()
         assert np.abs(error).mean() < 12
         assert np.abs(error.mean((0, 1))).max() < 3
 
@@ -298,10 +298,10 @@ def test_pictures_are_numbered_from_1(tmp_path: Path, pattern: str, first: str, 
     check_video_path(folder / pattern)
     assert not list(tmp_path.iterdir())
     assert write_video(folder / pattern, clip.split(5), 25) == 12
-    made = sorted(folder.iterdir(), key=lambda file: load_image(file).mean().item())
-    assert len(made) == 12
-    assert (made[0].name, made[-1].name) == (first, last)
-    assert torch.equal((load_image(made[6]) * 255).round(), (clip[6] * 255).round())
+    files = sorted(folder.iterdir(), key=lambda file: load_image(file).mean().item())
+    assert len(files) == 12
+    assert (files[0].name, files[-1].name) == (first, last)
+    assert torch.equal((load_image(files[6]) * 255).round(), (clip[6] * 255).round())
 
 
 @pytest.mark.parametrize(
@@ -339,8 +339,8 @@ def test_what_stays_of_a_longer_sequence_is_said(
         write_video(tmp_path / "%d.png", [greys(4)], 25)
         assert not caplog.messages
         write_video(tmp_path / "%d.png", [greys(2)], 25)
-    (said,) = caplog.messages
-    assert "3.png" in said
+    (message,) = caplog.messages
+    assert "3.png" in message
 
 
 @pytest.mark.parametrize("number", ["1", "7"])

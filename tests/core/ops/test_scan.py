@@ -115,10 +115,10 @@ def test_no_tokens(backend: str) -> None:
 def test_half_precision_computes_in_float32() -> None:
     values = as_float32(inputs(33))
     half = {**values, "u": values["u"].bfloat16()}
-    rounded = {**values, "u": half["u"].float()}
+    float_values = {**values, "u": half["u"].float()}
     got = selective_scan(**half)
     assert got.dtype == torch.bfloat16
-    assert torch.equal(got, selective_scan(**rounded).bfloat16())
+    assert torch.equal(got, selective_scan(**float_values).bfloat16())
 
 
 @pytest.mark.parametrize("learns", [False, True])
@@ -171,10 +171,10 @@ def test_missing_backend_gives_the_same_result(
     selective.announce.cache_clear()
     values = as_float32(inputs(21))
     with caplog.at_level(logging.INFO):
-        asked = selective_scan(**values, backend=missing)
+        fallback = selective_scan(**values, backend=missing)
         again = selective_scan(**values, backend=missing)
-    assert torch.equal(asked, selective_scan(**values))
-    assert torch.equal(asked, again)
+    assert torch.equal(fallback, selective_scan(**values))
+    assert torch.equal(fallback, again)
     lines = [r.message for r in caplog.records if missing in r.message]
     assert lines == [f"Selective scan: chunked on cpu; '{missing}' is not available here"]
 

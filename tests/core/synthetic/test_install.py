@@ -24,11 +24,11 @@ assert not any("training" in name.split(".") for name in sys.modules)
 
 
 @pytest.fixture
-def installed(tmp_path: Path) -> Path:
+def site_folder(tmp_path: Path) -> Path:
     """A folder with the packages that a wheel would have."""
     settings = read_configuration(ROOT / "pyproject.toml", expand=False)
-    found = settings["tool"]["setuptools"]["packages"]["find"]
-    for package in find_packages(str(ROOT), found["exclude"], found["include"]):
+    options = settings["tool"]["setuptools"]["packages"]["find"]
+    for package in find_packages(str(ROOT), options["exclude"], options["include"]):
         folder = tmp_path / package.replace(".", "/")
         folder.mkdir(parents=True, exist_ok=True)
         for path in (ROOT / package.replace(".", "/")).glob("*.py"):
@@ -36,16 +36,20 @@ def installed(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_demo_is_drawn_without_the_training(installed: Path) -> None:
-    assert not (installed / "actalker_core" / "training").exists()
-    (installed / "media").mkdir()
+def test_the_demo_is_drawn_without_the_training(site_folder: Path) -> None:
+    assert not (site_folder / "actalker_core" / "training").exists()
+    (site_folder / "media").mkdir()
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], cwd=installed, capture_output=True, text=True, check=False
+        [sys.executable, "-c", PROGRAM],
+        cwd=site_folder,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["portrait.png", "speech.wav", "driving.mp4"]
 
 
 def test_the_archive_for_artists_leaves_the_training_out() -> None:
-    ignored = (ROOT / ".comfyignore").read_text("utf-8").splitlines()
-    assert "/actalker_core/training/" in ignored
+    patterns = (ROOT / ".comfyignore").read_text("utf-8").splitlines()
+    assert "/actalker_core/training/" in patterns

@@ -141,13 +141,13 @@ def test_every_scene_has_noise_of_its_own(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_scenes_are_the_same_for_a_number() -> None:
-    a, b, other = EvaluationCase(1, 20, FPS), EvaluationCase(1, 20, FPS), EvaluationCase(2, 20, FPS)
+    a, b, c = EvaluationCase(1, 20, FPS), EvaluationCase(1, 20, FPS), EvaluationCase(2, 20, FPS)
     assert np.array_equal(a.portrait.image, b.portrait.image)
     assert np.array_equal(a.mouth(), b.mouth())
     assert a.motion() == b.motion()
     assert not np.array_equal(a.mouth(), a.mouth(1))
     assert a.motion() != a.motion(1)
-    assert not np.array_equal(a.portrait.image, other.portrait.image)
+    assert not np.array_equal(a.portrait.image, c.portrait.image)
 
 
 def test_correlation_of_something_still_is_none() -> None:

@@ -53,10 +53,10 @@ def test_it_finds_the_least_square() -> None:
 
 
 def test_hidden_layers_are_matrices_between_the_outer_ones() -> None:
-    named = dict(UNet(TINY.unet).named_parameters())
-    hidden = {name for name, weight in named.items() if is_hidden_weight(name, weight)}
-    assert "conv_in.weight" not in hidden
-    assert "conv_out.weight" not in hidden
-    assert not any(name.endswith(("bias", "A_logs", "Ds")) for name in hidden)
-    counted = sum(named[name].numel() for name in hidden)
-    assert counted > 0.9 * sum(weight.numel() for weight in named.values())
+    parameters = dict(UNet(TINY.unet).named_parameters())
+    names = {name for name, weight in parameters.items() if is_hidden_weight(name, weight)}
+    assert "conv_in.weight" not in names
+    assert "conv_out.weight" not in names
+    assert not any(name.endswith(("bias", "A_logs", "Ds")) for name in names)
+    size = sum(parameters[name].numel() for name in names)
+    assert size > 0.9 * sum(weight.numel() for weight in parameters.values())

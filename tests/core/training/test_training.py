@@ -175,14 +175,14 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("name", MAKERS)
 def test_a_stage_resumes_bit_for_bit(name: str, tmp_path: Path) -> None:
-    def trained(folder: Path, *stops: int) -> Trainer:
+    def train(folder: Path, *stops: int) -> Trainer:
         for stop in stops:
             torch.manual_seed(0)
             trainer = Trainer(MAKERS[name](RECIPE), folder, CPU)
             trainer.train(last_step=stop)
         return trainer
 
-    full, parts = trained(tmp_path / "full", 3), trained(tmp_path / "parts", 1, 3)
+    full, parts = train(tmp_path / "full", 3), train(tmp_path / "parts", 1, 3)
     assert parts.step == full.step == 3
     for a, b in zip(full.weights, parts.weights, strict=True):
         assert torch.equal(a, b)
@@ -298,8 +298,8 @@ def test_a_face_encoder_begins_with_few_active_features(name: str) -> None:
 def samples_of_mode(mode: str) -> Batch:
     """Random samples that all have the masks of a mode."""
     samples, row = random_samples(), MODES.index(mode)
-    same = {name: samples[name][row].expand_as(samples[name]) for name in ("mode", "masks")}
-    return samples | same
+    fixed_values = {name: samples[name][row].expand_as(samples[name]) for name in ("mode", "masks")}
+    return samples | fixed_values
 
 
 def test_videos_of_a_pair_share_all_but_their_own_fields() -> None:
@@ -392,21 +392,21 @@ def test_a_base_stands_in_for_what_is_not_trained(short: Curriculum, tmp_path: P
     torch.manual_seed(3)
     save(ACTalker(CONFIG).state_dict(), CONFIG, file, torch.float32)
     base_weights = load(file).state_dict()
-    based = replace(short, base=file, base_steps=1)
-    assert based.run(("samples", "denoiser"))
+    curriculum = replace(short, base=file, base_steps=1)
+    assert curriculum.run(("samples", "denoiser"))
     assert [json.loads(line)["step"] for line in (short.folder / "denoiser.jsonl").open()] == [2]
-    trained_model = based.load_model().state_dict()
+    trained_model = curriculum.load_model().state_dict()
     for name, value in trained_model.items():
         change = (value - base_weights[name]).abs().max()
-        trained = name.startswith(("unet.", "pose_guider.")) or "_projection." in name
-        assert change < 1e-2 if trained else change == 0, name
+        is_trainable = name.startswith(("unet.", "pose_guider.")) or "_projection." in name
+        assert change < 1e-2 if is_trainable else change == 0, name
     assert any((trained_model[name] != base_weights[name]).any() for name in trained_model)
 
 
 def test_an_ablation_learns_its_denoiser_anew(short: Curriculum) -> None:
-    based = replace(short, base=Path("some"), base_steps=7)
-    for each in build_ablations(based, 5).values():
-        assert (each.base, each.base_steps) == (Path("some"), 0)
+    curriculum = replace(short, base=Path("some"), base_steps=7)
+    for ablation in build_ablations(curriculum, 5).values():
+        assert (ablation.base, ablation.base_steps) == (Path("some"), 0)
 
 
 def test_steps_of_a_base_need_the_base(short: Curriculum) -> None:
@@ -443,11 +443,11 @@ def test_an_ablation_is_trained_and_measured_once(
 
 def test_ablations_change_one_thing_each(short: Curriculum) -> None:
     curricula = build_ablations(short, 5)
-    folders = {each.denoiser_folder for each in curricula.values()}
+    folders = {curriculum.denoiser_folder for curriculum in curricula.values()}
     assert len(folders) == len(curricula) == 4
-    assert {each.config.denoiser.steps for each in curricula.values()} == {5}
-    sizes = [each.model_config.unet for each in curricula.values()]
+    assert {curriculum.config.denoiser.steps for curriculum in curricula.values()} == {5}
+    sizes = [curriculum.model_config.unet for curriculum in curricula.values()]
     assert sizes[0] == CONFIG.unet
-    for changed in sizes[1:]:
-        fields = [k for k in vars(changed) if getattr(changed, k) != getattr(CONFIG.unet, k)]
+    for size in sizes[1:]:
+        fields = [k for k in vars(size) if getattr(size, k) != getattr(CONFIG.unet, k)]
         assert len(fields) == 1

@@ -33,7 +33,7 @@ def unet() -> UNet:
     return fill_weights(UNet(CONFIG), 7)
 
 
-class Unplanned(Denoiser):
+class DenoiserWithoutMerging(Denoiser):
     """The model's denoiser, without telling which passes are equal."""
 
     def merge_passes(self, frames: list[int]) -> list[Pass]:
@@ -50,9 +50,9 @@ def test_planned_passes_equal_unplanned_ones(
     c, exact = conditioning(audio, expression), deepcopy(unet).double()
     noise = 10 * draw(6, FRAMES, 4, *GRID).double()
     arguments = (noise, karras_sigmas(2, 0.1, 10.0, RHO), GUIDANCE, Windows(3, 0, 1))
-    planned = sample(Denoiser(exact, c, passes_at_once=1), *arguments)
-    unplanned = sample(Unplanned(exact, c, passes_at_once=1), *arguments)
-    assert torch.allclose(planned, unplanned, rtol=1e-6, atol=1e-6)
+    merging = sample(Denoiser(exact, c, passes_at_once=1), *arguments)
+    separate = sample(DenoiserWithoutMerging(exact, c, passes_at_once=1), *arguments)
+    assert torch.allclose(merging, separate, rtol=1e-6, atol=1e-6)
 
 
 def test_passes_follow_the_gate_within_the_clip(unet: UNet) -> None:
@@ -70,12 +70,12 @@ def test_padding_is_active_in_no_pass(unet: UNet) -> None:
 
 def test_a_shut_gate_turns_its_signal_off(unet: UNet) -> None:
     c = conditioning(OPEN, SHUT)
-    other = replace(c, expression=gated_condition(40, SHUT))
+    variant = replace(c, expression=gated_condition(40, SHUT))
     frames = list(range(FRAMES))
     x = draw(7, FRAMES, 4, *GRID)
-    for which in Pass:
-        same = Denoiser(unet, c)(x, 1.0, frames, [which])
-        assert torch.equal(same, Denoiser(unet, other)(x, 1.0, frames, [which]))
+    for guidance_pass in Pass:
+        prediction = Denoiser(unet, c)(x, 1.0, frames, [guidance_pass])
+        assert torch.equal(prediction, Denoiser(unet, variant)(x, 1.0, frames, [guidance_pass]))
 
 
 def test_the_gate_scales_the_tokens() -> None:
@@ -88,9 +88,9 @@ def test_the_gate_scales_the_tokens() -> None:
 
 
 def test_padding_holds_the_gate_and_drops_the_signal() -> None:
-    padded = gated_condition(3, [1.0, 0.25]).pad(2)
-    assert padded.gate.tolist() == [1.0, 0.25, 0.25, 0.25]
-    assert torch.equal(padded.tokens[2:], padded.null_embedding.expand(2, -1, -1))
+    condition = gated_condition(3, [1.0, 0.25]).pad(2)
+    assert condition.gate.tolist() == [1.0, 0.25, 0.25, 0.25]
+    assert torch.equal(condition.tokens[2:], condition.null_embedding.expand(2, -1, -1))
 
 
 def test_lengths_must_agree() -> None:
@@ -105,6 +105,8 @@ def test_cyclic_and_tight_differ_only_in_their_windows(unet: UNet) -> None:
     cyclic = Windows(3, 0, 1, "cyclic")
     noise = 10 * draw(6, FRAMES + cyclic.padding, 4, *GRID)
     sigmas = karras_sigmas(2, 0.1, 10.0, RHO)
-    padded = sample(Denoiser(unet, c.pad(cyclic.padding)), noise, sigmas[:2], GUIDANCE, cyclic)
+    padded_latent = sample(
+        Denoiser(unet, c.pad(cyclic.padding)), noise, sigmas[:2], GUIDANCE, cyclic
+    )
     tight = sample(Denoiser(unet, c), noise[:FRAMES], sigmas[:2], GUIDANCE, Windows(3, 0, 1))
-    assert torch.allclose(padded[:FRAMES], tight, rtol=1e-4, atol=1e-4)
+    assert torch.allclose(padded_latent[:FRAMES], tight, rtol=1e-4, atol=1e-4)

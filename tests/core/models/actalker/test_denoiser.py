@@ -19,7 +19,7 @@ from actalker_core.models.actalker.denoiser import Denoiser, merge_passes, veloc
 from actalker_core.models.actalker.guidance import Guidance, Pass
 from actalker_core.models.actalker.unet.unet import UNet
 
-ALL = list(Pass)
+PASSES = list(Pass)
 
 
 class Counting(nn.Module):
@@ -27,12 +27,12 @@ class Counting(nn.Module):
 
     def __init__(self, unet: nn.Module) -> None:
         super().__init__()
-        self.unet, self.seen = unet, 0
+        self.unet, self.num_samples = unet, 0
 
-    def forward(self, *given: Any) -> Tensor:
-        found: Tensor = self.unet(*given)
-        self.seen += len(found)
-        return found
+    def forward(self, *inputs: Any) -> Tensor:
+        output: Tensor = self.unet(*inputs)
+        self.num_samples += len(output)
+        return output
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +50,7 @@ class Zeros(nn.Module):
 
     conv_in = nn.Conv2d(8, 4, 1)
 
-    def forward(self, sample: Tensor, timestep: Tensor, *unused: Any) -> Tensor:
+    def forward(self, sample: Tensor, timestep: Tensor, *inputs: Any) -> Tensor:
         return sample.new_zeros(len(timestep), *sample[0, :, :4].shape)
 
 
@@ -58,22 +58,22 @@ NOISY = draw(6, FRAMES, 4, *GRID).double()  # so that what is the same is seen t
 C_NOISE = torch.tensor([0.7])
 
 
-def predicted(unet: nn.Module, gates: tuple, passes: list[Pass]) -> Tensor:
+def predict(unet: nn.Module, gates: tuple, passes: list[Pass]) -> Tensor:
     return velocity(unet, conditioning(*gates), NOISY, C_NOISE, range(FRAMES), passes)
 
 
 @pytest.mark.parametrize("gates", [(OPEN, OPEN), (HALFWAY, OPEN), (OPEN, SHUT), (SHUT, HALFWAY)])
 def test_passes_together_are_passes_one_by_one(unet: Counting, gates: tuple) -> None:
-    together = predicted(unet, gates, ALL)
-    single = torch.cat([predicted(unet, gates, [which]) for which in ALL])
-    assert torch.allclose(together, single, atol=1e-10, rtol=1e-10)
+    batch = predict(unet, gates, PASSES)
+    single = torch.cat([predict(unet, gates, [guidance_pass]) for guidance_pass in PASSES])
+    assert torch.allclose(batch, single, atol=1e-10, rtol=1e-10)
 
 
 def test_passes_may_come_in_any_order(unet: Counting) -> None:
     order = [Pass.EXPRESSION, Pass.UNCONDITIONAL, Pass.AUDIO]
-    mixed = predicted(unet, (OPEN, OPEN), order)
-    straight = predicted(unet, (OPEN, OPEN), ALL)
-    assert torch.allclose(mixed, straight[order], atol=1e-10, rtol=1e-10)
+    permutation = predict(unet, (OPEN, OPEN), order)
+    straight = predict(unet, (OPEN, OPEN), PASSES)
+    assert torch.allclose(permutation, straight[order], atol=1e-10, rtol=1e-10)
 
 
 @pytest.mark.parametrize("gates", [(HALFWAY, SHUT), (SHUT, HALFWAY), (SHUT, SHUT)])
@@ -82,18 +82,18 @@ def test_passes_that_are_called_equal_compute_the_same(
     unet: Counting, gates: tuple, frames: list[int]
 ) -> None:
     c = conditioning(*gates)
-    v = velocity(unet, c, NOISY[frames], C_NOISE, frames, ALL)
+    v = velocity(unet, c, NOISY[frames], C_NOISE, frames, PASSES)
     firsts = [int(first) for first in merge_passes(c, frames)]
-    assert len(set(firsts)) < len(ALL)
+    assert len(set(firsts)) < len(PASSES)
     assert torch.allclose(v, v[firsts], atol=1e-10, rtol=1e-10)
 
 
 def test_moving_to_where_it_is_moves_nothing() -> None:
     c = conditioning(OPEN, OPEN)
     assert c.to(torch.device("cpu")) is c
-    moved = c.to(torch.device("meta"))
-    assert {moved.pose.device.type, moved.audio.tokens.device.type} == {"meta"}
-    assert moved.regions is not None
+    copy = c.to(torch.device("meta"))
+    assert {copy.pose.device.type, copy.audio.tokens.device.type} == {"meta"}
+    assert copy.regions is not None
     assert replace(c, regions=None).to(torch.device("meta")).regions is None
 
 
@@ -101,12 +101,12 @@ def test_moving_to_where_it_is_moves_nothing() -> None:
 def test_passes_may_share_a_batch(unet: Counting, at_once: int) -> None:
     unet.conv_in = unet.unet.conv_in
     c = conditioning(OPEN, OPEN)
-    wanted, found = (
-        Denoiser(unet, c, passes_at_once)(NOISY, 2.0, range(FRAMES), ALL)
+    expected, prediction = (
+        Denoiser(unet, c, passes_at_once)(NOISY, 2.0, range(FRAMES), PASSES)
         for passes_at_once in (4, at_once)
     )
-    assert found.shape == (4, *NOISY.shape)
-    assert (found - wanted).norm() < 1e-3 * wanted.norm()
+    assert prediction.shape == (4, *NOISY.shape)
+    assert (prediction - expected).norm() < 1e-3 * expected.norm()
 
 
 # Preflight ---------------------------------------------------------------------------------------
@@ -128,10 +128,10 @@ def test_preflight_counts_what_will_run(
 ) -> None:
     c, sigmas, unet = conditioning(*gates), karras_sigmas(3, 0.1, 10.0, RHO), Counting(Zeros())
     unet.conv_in = unet.unet.conv_in
-    padded = c.pad(windows.padding)
-    noise = draw(8, padded.frames, 4, *GRID)
-    sample(Denoiser(unet, padded), noise, sigmas, guidance, windows, interval=interval)
+    c_with_padding = c.pad(windows.padding)
+    noise = draw(8, c_with_padding.frames, 4, *GRID)
+    sample(Denoiser(unet, c_with_padding), noise, sigmas, guidance, windows, interval=interval)
     cost = estimate_cost(c, windows, guidance, sigmas, interval)
-    assert cost.evaluations == unet.seen
+    assert cost.evaluations == unet.num_samples
     assert cost.most_evaluations == 4 * cost.windows
     assert cost.passes <= len(set(merge_passes(c, range(FRAMES))))

@@ -172,9 +172,9 @@ def test_pcm_layer(cases: dict, seed: int) -> None:
 
 def unet_config(cases: dict, kind: type = UNetConfig) -> UNetConfig:
     case = cases["unet_tiny"]
-    known = {f.name for f in fields(kind)}
+    names = {f.name for f in fields(kind)}
     values = {
-        k: tuple(v) if isinstance(v, list) else v for k, v in case["config"].items() if k in known
+        k: tuple(v) if isinstance(v, list) else v for k, v in case["config"].items() if k in names
     }
     return kind(**values, signal_scales=tuple(case["ip_scale"]))
 
@@ -281,18 +281,18 @@ def resnet_config(like: ResNetConfig, groups: int) -> ResNetConfig:
 
 
 def test_expression_encoder(cases: dict, seed: int) -> None:
-    released, case = VARIANTS["released"], cases["encoders"]
+    config, case = VARIANTS["released"], cases["encoders"]
     groups = case["expression_norm_groups"]
-    module = HeadExpression(resnet_config(released.expression_encoder, groups))
+    module = HeadExpression(resnet_config(config.expression_encoder, groups))
     same_keys(module, "head_expression_keys.json")
     y = fill_weights(module, seed)(rand(seed, "face_image", *case["face_image"]))
     close(y, tensors("encoders.safetensors")["expression"], MODULE)
 
 
 def test_head_pose_encoder(cases: dict, seed: int) -> None:
-    released, case = VARIANTS["released"], cases["encoders"]
+    config, case = VARIANTS["released"], cases["encoders"]
     groups = case["pose_norm_groups"]
-    module = HeadPose(resnet_config(released.head_pose_encoder, groups))
+    module = HeadPose(resnet_config(config.head_pose_encoder, groups))
     same_keys(module, "head_pose_keys.json")
     golden = tensors("encoders.safetensors")
     face = rand(seed, "face_image", *case["face_image"])

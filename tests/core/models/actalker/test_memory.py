@@ -48,8 +48,8 @@ def test_memory_is_foretold(
         estimate = estimate_activation_bytes(
             config, grid, frames, passes, scanned_shares(regions), dtype.itemsize
         )
-        counted = count_bytes(variant, side_px, frames, dtype, name, passes)
-        assert estimate == pytest.approx(counted, rel=0.15)
+        peak_bytes = count_bytes(variant, side_px, frames, dtype, name, passes)
+        assert estimate == pytest.approx(peak_bytes, rel=0.15)
 
 
 @pytest.mark.parametrize("name", MODES)

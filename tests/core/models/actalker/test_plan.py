@@ -58,11 +58,11 @@ def test_the_shortest_signal_ends_the_clip_unless_it_is_extended() -> None:
 
 
 def test_without_a_choice_each_of_two_signals_owns_its_region() -> None:
-    both, alone = Signals(AUDIO, EXPRESSION), Signals(AUDIO)
-    masks, paper = plan(both).masks, plan(both, regions=RegionChoice("paper")).masks
+    signals, alone = Signals(AUDIO, EXPRESSION), Signals(AUDIO)
+    masks, paper = plan(signals).masks, plan(signals, regions=RegionChoice("paper")).masks
     assert all(torch.equal(masks[name], paper[name]) for name in masks)
     assert not torch.minimum(masks["audio"], masks["expression"]).any()
-    assert torch.equal(plan(alone).masks["audio"], plan(both, regions=FACE).masks["audio"])
+    assert torch.equal(plan(alone).masks["audio"], plan(signals, regions=FACE).masks["audio"])
 
 
 FACE = RegionChoice("face")
@@ -78,10 +78,10 @@ def test_a_region_is_written_or_drawn_in_place_of_the_style_s(region: Any) -> No
 
 def test_only_drawn_regions_grow() -> None:
     mask = plan(Signals(AUDIO, EXPRESSION)).masks["audio"]
-    grown = plan(Signals(AUDIO, EXPRESSION), regions=RegionChoice(grow_px=4)).masks["audio"]
-    kept = RegionChoice(audio=mask, grow_px=4)
-    assert grown.sum() > mask.sum()
-    assert torch.equal(plan(Signals(AUDIO, EXPRESSION), regions=kept).masks["audio"], mask)
+    larger = plan(Signals(AUDIO, EXPRESSION), regions=RegionChoice(grow_px=4)).masks["audio"]
+    choice = RegionChoice(audio=mask, grow_px=4)
+    assert larger.sum() > mask.sum()
+    assert torch.equal(plan(Signals(AUDIO, EXPRESSION), regions=choice).masks["audio"], mask)
 
 
 @pytest.mark.parametrize("factor", [1.0, 1.5])

@@ -35,12 +35,14 @@ def write_evil(path: Path, mark: Path, how: str) -> None:
 
 @pytest.mark.parametrize("how", ["zip", "legacy", "plain pickle"])
 @pytest.mark.parametrize("name", ["vasa_linear-1.pth", "motion.ckpt", "pytorch_model.bin"])
-def test_code_in_a_file_does_not_run(released: Path, tmp_path: Path, name: str, how: str) -> None:
-    mark, path = tmp_path / "it ran", released / name
+def test_code_in_a_file_does_not_run(
+    release_folder: Path, tmp_path: Path, name: str, how: str
+) -> None:
+    mark, path = tmp_path / "it ran", release_folder / name
     if name == "pytorch_model.bin":
-        (released / WHISPER).unlink()
-        path = released / "whisper-tiny" / name
-    with expect_refusal(released, name, "refused", "code", "xpected"):
+        (release_folder / WHISPER).unlink()
+        path = release_folder / "whisper-tiny" / name
+    with expect_refusal(release_folder, name, "refused", "code", "xpected"):
         write_evil(path, mark, how)
     assert not mark.exists()
 

@@ -86,28 +86,28 @@ def test_loaded_model_is_whole_and_of_the_asked_type(checkpoint: Path, dtype: to
     assert not any(module.training for module in model.modules())
 
 
-def test_release_may_lie_in_folders(released: Path, weights: Weights, tmp_path: Path) -> None:
-    (released / "checkpoints" / "motion").mkdir(parents=True)
+def test_release_may_lie_in_folders(release_folder: Path, weights: Weights, tmp_path: Path) -> None:
+    (release_folder / "checkpoints" / "motion").mkdir(parents=True)
     for name in PICKLES:
-        (released / name).rename(released / "checkpoints" / "motion" / name)
-    convert_tiny(released, tmp_path / "out.safetensors")
+        (release_folder / name).rename(release_folder / "checkpoints" / "motion" / name)
+    convert_tiny(release_folder, tmp_path / "out.safetensors")
     check_weights(load_file(tmp_path / "out.safetensors"), weights)
 
 
 @pytest.mark.parametrize("place", ["svd", "svd/vae", VAE])
 def test_svd_may_lie_elsewhere(
-    released: Path, weights: Weights, tmp_path: Path, place: str
+    release_folder: Path, weights: Weights, tmp_path: Path, place: str
 ) -> None:
-    (released / "svd").rename(tmp_path / "svd")
-    convert_tiny(released, tmp_path / "out.safetensors", svd=tmp_path / place)
+    (release_folder / "svd").rename(tmp_path / "svd")
+    convert_tiny(release_folder, tmp_path / "out.safetensors", svd=tmp_path / place)
     check_weights(load_file(tmp_path / "out.safetensors"), weights)
 
 
-def test_whisper_may_be_a_pickle(released: Path, weights: Weights, tmp_path: Path) -> None:
-    values = read_contents(released / WHISPER)
-    (released / WHISPER).unlink()
-    rewrite(released / "whisper-tiny" / "pytorch_model.bin", values)
-    convert_tiny(released, tmp_path / "out.safetensors")
+def test_whisper_may_be_a_pickle(release_folder: Path, weights: Weights, tmp_path: Path) -> None:
+    values = read_contents(release_folder / WHISPER)
+    (release_folder / WHISPER).unlink()
+    rewrite(release_folder / "whisper-tiny" / "pytorch_model.bin", values)
+    convert_tiny(release_folder, tmp_path / "out.safetensors")
     check_weights(load_file(tmp_path / "out.safetensors"), weights)
 
 
@@ -129,9 +129,9 @@ def expected_name(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_missing_file(released: Path, name: str) -> None:
-    with expect_refusal(released, expected_name(name), "expected", "Download"):
-        (released / name).unlink()
+def test_missing_file(release_folder: Path, name: str) -> None:
+    with expect_refusal(release_folder, expected_name(name), "expected", "Download"):
+        (release_folder / name).unlink()
 
 
 def test_missing_folder(tmp_path: Path) -> None:
@@ -139,28 +139,30 @@ def test_missing_folder(tmp_path: Path) -> None:
         pass
 
 
-def test_missing_svd(released: Path) -> None:
-    with expect_refusal(released, "elsewhere", "expected", svd=released / "elsewhere"):
+def test_missing_svd(release_folder: Path) -> None:
+    with expect_refusal(release_folder, "elsewhere", "expected", svd=release_folder / "elsewhere"):
         pass
 
 
 @pytest.mark.parametrize("name", PICKLES)
-def test_two_candidates(released: Path, name: str) -> None:
-    second = released / "older" / name.replace("-1.", "-2.")
-    with expect_refusal(released, "expected one", name, f"older{os.sep}{second.name}", "Keep one"):
+def test_two_candidates(release_folder: Path, name: str) -> None:
+    second = release_folder / "older" / name.replace("-1.", "-2.")
+    with expect_refusal(
+        release_folder, "expected one", name, f"older{os.sep}{second.name}", "Keep one"
+    ):
         second.parent.mkdir()
-        second.write_bytes((released / name).read_bytes())
+        second.write_bytes((release_folder / name).read_bytes())
 
 
 @pytest.mark.parametrize("rest", ["nothing", "half", "all but a byte"])
 @pytest.mark.parametrize("name", ["vasa_linear-1.pth", "motion.ckpt", WHISPER, VAE])
-def test_truncated_file(released: Path, name: str, rest: str) -> None:
-    content = (released / name).read_bytes()
+def test_truncated_file(release_folder: Path, name: str, rest: str) -> None:
+    content = (release_folder / name).read_bytes()
     length = {"nothing": 0, "half": len(content) // 2, "all but a byte": len(content) - 1}[rest]
     with expect_refusal(
-        released, Path(name).name, "truncated", f"{length:,} bytes", "Download it again"
+        release_folder, Path(name).name, "truncated", f"{length:,} bytes", "Download it again"
     ):
-        rewrite(released / name, content[:length])
+        rewrite(release_folder / name, content[:length])
 
 
 @pytest.mark.parametrize(
@@ -169,17 +171,19 @@ def test_truncated_file(released: Path, name: str, rest: str) -> None:
     ids=["web page", "pointer"],
 )
 @pytest.mark.parametrize("name", ["unet-1.pth", "motion.ckpt", WHISPER, VAE])
-def test_page_instead_of_weights(released: Path, name: str, content: bytes) -> None:
-    with expect_refusal(released, Path(name).name, "not a weight file", "Download it again"):
-        rewrite(released / name, content)
+def test_page_instead_of_weights(release_folder: Path, name: str, content: bytes) -> None:
+    with expect_refusal(release_folder, Path(name).name, "not a weight file", "Download it again"):
+        rewrite(release_folder / name, content)
 
 
 @pytest.mark.filterwarnings("ignore:Detected pickle protocol")
-@pytest.mark.parametrize("zipped", [True, False])
-def test_damaged_pickle_is_read_or_refused(released: Path, tmp_path: Path, *, zipped: bool) -> None:
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_damaged_pickle_is_read_or_refused(
+    release_folder: Path, tmp_path: Path, *, is_zip: bool
+) -> None:
     path = tmp_path / "damaged.pth"
-    values = read_contents(released / "vasa_linear-1.pth")
-    torch.save(values, path, _use_new_zipfile_serialization=zipped)
+    values = read_contents(release_folder / "vasa_linear-1.pth")
+    torch.save(values, path, _use_new_zipfile_serialization=is_zip)
     content, chance = path.read_bytes(), random.Random(1)
     for _ in range(300):
         content = bytearray(content)
@@ -204,24 +208,25 @@ PLACES = {
 @pytest.mark.parametrize("change", [remove_tensor, add_tensor, reshape_tensor])
 @pytest.mark.parametrize("place", PLACES)
 def test_file_of_another_model(
-    released: Path, place: str, change: Callable[[Weights, str], tuple[Weights, str]]
+    release_folder: Path, place: str, change: Callable[[Weights, str], tuple[Weights, str]]
 ) -> None:
     name, section, prefix = PLACES[place]
-    values = read_contents(released / name)
+    values = read_contents(release_folder / name)
     new_tensors, key = change(values if section is None else values[section], prefix)
     words = (Path(name).name, "expected", key.removeprefix(prefix))
-    with expect_refusal(released, *words):
+    with expect_refusal(release_folder, *words):
         rewrite(
-            released / name, new_tensors if section is None else values | {section: new_tensors}
+            release_folder / name,
+            new_tensors if section is None else values | {section: new_tensors},
         )
 
 
 @pytest.mark.parametrize("change", [remove_tensor, reshape_tensor])
 def test_adapter_of_another_release(
-    released: Path, change: Callable[[Weights, str], tuple[Weights, str]]
+    release_folder: Path, change: Callable[[Weights, str], tuple[Weights, str]]
 ) -> None:
-    with expect_refusal(released, "adapter_module-1.pth", "expected"):
-        path = released / "adapter_module-1.pth"
+    with expect_refusal(release_folder, "adapter_module-1.pth", "expected"):
+        path = release_folder / "adapter_module-1.pth"
         rewrite(path, change(read_contents(path), "")[0])
 
 
@@ -231,19 +236,21 @@ def test_adapter_of_another_release(
     ids=["nothing", "list", "nested", "no tensors"],
 )
 @pytest.mark.parametrize("name", ["pose_guider-1.pth", "motion.ckpt"])
-def test_pickle_of_something_else(released: Path, name: str, values: Any) -> None:
-    with expect_refusal(released, name, "expected"):
-        rewrite(released / name, values)
+def test_pickle_of_something_else(release_folder: Path, name: str, values: Any) -> None:
+    with expect_refusal(release_folder, name, "expected"):
+        rewrite(release_folder / name, values)
 
 
 @pytest.mark.parametrize("section", ["generator", "pose_model"])
 @pytest.mark.parametrize("instead", [None, {}, {"other.weight": torch.ones(1)}, 3], ids=str)
-def test_motion_encoder_without_a_section(released: Path, section: str, instead: Any) -> None:
-    values = read_contents(released / "motion.ckpt")
+def test_motion_encoder_without_a_section(release_folder: Path, section: str, instead: Any) -> None:
+    values = read_contents(release_folder / "motion.ckpt")
     if instead is None:
         del values[section]
-    with expect_refusal(released, "motion.ckpt", "expected"):
-        rewrite(released / "motion.ckpt", values | ({} if instead is None else {section: instead}))
+    with expect_refusal(release_folder, "motion.ckpt", "expected"):
+        rewrite(
+            release_folder / "motion.ckpt", values | ({} if instead is None else {section: instead})
+        )
 
 
 @pytest.mark.parametrize(
@@ -255,40 +262,42 @@ def test_motion_encoder_without_a_section(released: Path, section: str, instead:
         "decoder.mid.block_1.mix_factor",
     ],
 )
-def test_single_file_svd_without_a_key(released: Path, single_svd: Path, key: str) -> None:
-    content = released.parent / "svd_xt.safetensors"
+def test_single_file_svd_without_a_key(release_folder: Path, single_svd: Path, key: str) -> None:
+    content = release_folder.parent / "svd_xt.safetensors"
     values = load_file(single_svd)
     del values[f"first_stage_model.{key}"]
-    with expect_refusal(released, content.name, "expected", svd=content):
+    with expect_refusal(release_folder, content.name, "expected", svd=content):
         rewrite(content, values)
 
 
 @pytest.mark.parametrize("key", ["oddity", "encoder.mid.attn_1.oddity.weight", "loss.logvar"])
-def test_single_file_svd_with_one_more(released: Path, single_svd: Path, key: str) -> None:
-    content = released.parent / "svd_xt.safetensors"
+def test_single_file_svd_with_one_more(release_folder: Path, single_svd: Path, key: str) -> None:
+    content = release_folder.parent / "svd_xt.safetensors"
     odd = {f"first_stage_model.{key}": torch.ones(1)}
-    with expect_refusal(released, content.name, "expected", svd=content):
+    with expect_refusal(release_folder, content.name, "expected", svd=content):
         rewrite(content, load_file(single_svd) | odd)
 
 
-def test_single_file_svd_of_a_few_tensors(released: Path) -> None:
-    content = released.parent / "svd_xt.safetensors"
-    with expect_refusal(released, content.name, "expected", svd=content):
+def test_single_file_svd_of_a_few_tensors(release_folder: Path) -> None:
+    content = release_folder.parent / "svd_xt.safetensors"
+    with expect_refusal(release_folder, content.name, "expected", svd=content):
         rewrite(content, {"first_stage_model.encoder.mid.attn_1.q.bias": torch.ones(1)})
 
 
-def test_truncated_single_file_svd(released: Path, single_svd: Path) -> None:
-    content = released.parent / "svd_xt.safetensors"
-    with expect_refusal(released, content.name, "truncated", "Download it again", svd=content):
+def test_truncated_single_file_svd(release_folder: Path, single_svd: Path) -> None:
+    content = release_folder.parent / "svd_xt.safetensors"
+    with expect_refusal(
+        release_folder, content.name, "truncated", "Download it again", svd=content
+    ):
         rewrite(content, single_svd.read_bytes()[:-1000])
 
 
-def test_tensors_that_share_memory_are_stored_apart(released: Path, weights: Weights) -> None:
+def test_tensors_that_share_memory_are_stored_apart(release_folder: Path, weights: Weights) -> None:
     """A trainer may save two layers that were tied; safetensors alone would refuse them."""
-    path, out = released / "id_proj_model-1.pth", released.parent / "out.safetensors"
+    path, out = release_folder / "id_proj_model-1.pth", release_folder.parent / "out.safetensors"
     twins = read_contents(path)
     twins["proj3.weight"] = twins["proj2.weight"]
     rewrite(path, twins)
-    convert_tiny(released, out)
+    convert_tiny(release_folder, out)
     tensors = {"identity_projection.proj3.weight": weights["identity_projection.proj2.weight"]}
     check_weights(load(out).state_dict(), weights | tensors)

@@ -132,14 +132,14 @@ def test_the_size_is_known_before(weights: Weights, tmp_path: Path, dtype: torch
 
 
 def test_too_small_a_disk_is_a_complaint_before_anything_is_read(
-    released: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    release_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=1_000_000))
     read: list[object] = []
     with expect_error("model.safetensors", "free space", "0.00 GB"):
         convert_tiny(
-            released, tmp_path / "model.safetensors", on_part=lambda *part: read.append(part)
+            release_folder, tmp_path / "model.safetensors", on_part=lambda *part: read.append(part)
         )
     assert not read
     assert not (tmp_path / "model.safetensors").exists()

@@ -46,13 +46,13 @@ def expect_refusal(call: Callable[[], object], *words: str) -> str:
 # Tensors that are none ---------------------------------------------------------------------------
 
 
-def test_sparse_weights_are_refused(released: Path, tmp_path: Path) -> None:
-    path = released / "vasa_linear-1.pth"
+def test_sparse_weights_are_refused(release_folder: Path, tmp_path: Path) -> None:
+    path = release_folder / "vasa_linear-1.pth"
     path.unlink()
     shutil.copy(CASES / "vasa_linear-sparse.pth", path)
     out = tmp_path / "out.safetensors"
     expect_refusal(
-        lambda: convert(released, out, config=TINY), path.name, "proj1.weight", "sparse_coo"
+        lambda: convert(release_folder, out, config=TINY), path.name, "proj1.weight", "sparse_coo"
     )
     assert not out.exists()
 
@@ -277,9 +277,9 @@ def test_numbers_too_large_for_a_type_load_in_another(weights: Weights, tmp_path
 
 @pytest.mark.parametrize("value", [torch.nan, 1e5])
 def test_a_release_with_such_numbers_is_not_converted(
-    released: Path, tmp_path: Path, value: float
+    release_folder: Path, tmp_path: Path, value: float
 ) -> None:
-    path = released / "vasa_linear-1.pth"
+    path = release_folder / "vasa_linear-1.pth"
     new_tensors = torch.load(path)
     new_tensors["norm.weight"][0] = value
     new_tensors["norm.bias"][0] = value
@@ -287,22 +287,22 @@ def test_a_release_with_such_numbers_is_not_converted(
     torch.save(new_tensors, path)
     out = tmp_path / "out.safetensors"
     expect_refusal(
-        lambda: convert(released, out, config=TINY), path.name, "norm.weight", "norm.bias"
+        lambda: convert(release_folder, out, config=TINY), path.name, "norm.weight", "norm.bias"
     )
     assert not out.exists()
 
 
 def test_scan_parameters_may_be_too_large_for_half_precision(
-    weights: Weights, released: Path, tmp_path: Path
+    weights: Weights, release_folder: Path, tmp_path: Path
 ) -> None:
     """They stay float32 everywhere."""
-    path, out = released / "unet-1.pth", tmp_path / "out.safetensors"
+    path, out = release_folder / "unet-1.pth", tmp_path / "out.safetensors"
     new_tensors = torch.load(path)
     name = next(name for name in new_tensors if name.endswith(FLOAT32_LEAVES))
     new_tensors[name].flatten()[0] = 1e5
     path.unlink()
     torch.save(new_tensors, path)
-    convert(released, out, torch.float16, config=TINY)
+    convert(release_folder, out, torch.float16, config=TINY)
     assert load_file(out)[f"unet.{name}"].max() == 1e5
 
 

@@ -57,7 +57,7 @@ def samples() -> Tensor:
 
 
 @pytest.fixture(scope="module")
-def heard(ear: WhisperEncoder, samples: Tensor) -> dict[str, Tensor]:
+def hidden_states(ear: WhisperEncoder, samples: Tensor) -> dict[str, Tensor]:
     return {cut: compute_hidden_states(ear, samples, cut) for cut in CUTS}
 
 
@@ -71,30 +71,30 @@ def sound(samples: Tensor | NDArray[Any], rate_hz: int = SAMPLE_RATE_HZ) -> Audi
     return Audio(np.atleast_2d(np.asarray(samples, np.float32)), rate_hz)
 
 
-def test_far_from_the_borders_both_cuts_are_the_same(heard: dict[str, Tensor]) -> None:
+def test_far_from_the_borders_both_cuts_are_the_same(hidden_states: dict[str, Tensor]) -> None:
     far = seconds_from_border(3500) > FADE_END_SECONDS + 0.03
     assert far.sum() == 3500 - 2 * 503
-    assert torch.equal(heard["seamless"][far], heard["released"][far])
+    assert torch.equal(hidden_states["seamless"][far], hidden_states["released"][far])
 
 
 @pytest.mark.parametrize("border", BORDERS)
 def test_near_a_border_speech_is_heard_across_it(
-    ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], border: int
+    ear: WhisperEncoder, samples: Tensor, hidden_states: dict[str, Tensor], border: int
 ) -> None:
     start, end = ((border + side) * SAMPLE_RATE_HZ for side in (-15, 15))
     alone = compute_hidden_states(ear, samples[start:end], "released")
-    stretch = heard["seamless"][(border - 15) * 50 :][: len(alone)]
+    stretch = hidden_states["seamless"][(border - 15) * 50 :][: len(alone)]
     reach = round((FADE_START_SECONDS - 0.02) * 50)
     near = slice(15 * 50 - reach, 15 * 50 + reach)
     assert torch.allclose(stretch[near], alone[near], atol=1e-5)
-    assert not torch.allclose(heard["released"][(border - 15) * 50 :][near], alone[near], atol=0.1)
+    assert not torch.allclose(hidden_states["released"][(border - 15) * 50 :][near], alone[near], atol=0.1)
 
 
 def test_between_near_and_far_one_fades_into_the_other(
-    ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor]
+    ear: WhisperEncoder, samples: Tensor, hidden_states: dict[str, Tensor]
 ) -> None:
     alone = compute_hidden_states(ear, samples[15 * SAMPLE_RATE_HZ : 45 * SAMPLE_RATE_HZ])
-    a, b, mixture = heard["released"][750:2250], alone, heard["seamless"][750:2250]
+    a, b, mixture = hidden_states["released"][750:2250], alone, hidden_states["seamless"][750:2250]
     share = ((mixture - a) * (b - a)).sum((1, 2)) / (b - a).square().sum((1, 2))
     steps = share.diff()
     rising, falling = steps[495:605], steps[895:1005]  # 5 to 3 s before, 3 to 5 s after
@@ -124,8 +124,8 @@ def test_a_steady_tone_does_not_jump_at_a_border(ear: WhisperEncoder) -> None:
         assert (steps[seconds < 6].max() > 1.2 * usual) == jumps
 
 
-def test_speech_does_not_jump_at_a_border(heard: dict[str, Tensor]) -> None:
-    steps = heard["seamless"].diff(dim=0).flatten(1).norm(dim=1)
+def test_speech_does_not_jump_at_a_border(hidden_states: dict[str, Tensor]) -> None:
+    steps = hidden_states["seamless"].diff(dim=0).flatten(1).norm(dim=1)
     seconds = seconds_from_border(len(steps))
     assert steps[seconds < 6].max() < 1.1 * steps[seconds > 6].max()
 
@@ -150,23 +150,23 @@ def test_two_states_for_40_ms(ear: WhisperEncoder, samples: Tensor, cut: str, co
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("seconds", [0.1, 20, 24.9, 29.87, 29.89, 34.9, 40, 59.9])
 def test_the_beginning_is_heard_as_in_the_whole(
-    ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], cut: str, seconds: float
+    ear: WhisperEncoder, samples: Tensor, hidden_states: dict[str, Tensor], cut: str, seconds: float
 ) -> None:
     part = encode_audio(ear, sound(samples), seconds=seconds, cut=cut).states
     count = math.ceil(seconds * STATES_PER_SECOND)
     assert len(part) >= count
-    assert torch.allclose(part[:count], heard[cut][:count], atol=1e-5)
+    assert torch.allclose(part[:count], hidden_states[cut][:count], atol=1e-5)
 
 
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("fps", [12.5, 25, 60])
 def test_the_last_frame_hears_what_follows_it(
-    ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], cut: str, fps: float
+    ear: WhisperEncoder, samples: Tensor, hidden_states: dict[str, Tensor], cut: str, fps: float
 ) -> None:
     frames = math.floor(29.99 * fps)
     part = encode_audio(ear, sound(samples), seconds=frames / fps, cut=cut).states
     windows = [
-        window_audio_states(states, frames, fps, STATES_PER_FRAME) for states in (part, heard[cut])
+        window_audio_states(states, frames, fps, STATES_PER_FRAME) for states in (part, hidden_states[cut])
     ]
     assert torch.allclose(*windows, atol=1e-5)
 
@@ -192,11 +192,11 @@ def test_what_is_not_needed_is_not_heard(ear: WhisperEncoder, samples: Tensor) -
 @pytest.mark.parametrize("cut", CUTS)
 @pytest.mark.parametrize("batch", [1, 2, 3, 100])
 def test_hearing_does_not_depend_on_the_batch(
-    ear: WhisperEncoder, samples: Tensor, heard: dict[str, Tensor], cut: str, batch: int
+    ear: WhisperEncoder, samples: Tensor, hidden_states: dict[str, Tensor], cut: str, batch: int
 ) -> None:
     calls: list[tuple[int, int]] = []
     states = compute_hidden_states(ear, samples, cut, batch, lambda *call: calls.append(call))
-    assert torch.allclose(states, heard[cut], atol=1e-5)
+    assert torch.allclose(states, hidden_states[cut], atol=1e-5)
     total = 3 if cut == "released" else 5
     assert calls == [(min(n, total), total) for n in range(batch, total + batch, batch)]
 
@@ -255,14 +255,14 @@ def test_six_equal_channels_are_one(ear: WhisperEncoder) -> None:
 def test_samples_that_are_no_numbers_become_silence(
     ear: WhisperEncoder, caplog: pytest.LogCaptureFixture, bad: float
 ) -> None:
-    broken, silenced = speech(1), speech(1)
-    broken[4000:5000], silenced[4000:5000] = bad, 0
+    recording, silence = speech(1), speech(1)
+    recording[4000:5000], silence[4000:5000] = bad, 0
     with caplog.at_level(logging.WARNING, "actalker_core.media.audio"):
-        audio = sound(broken)
+        audio = sound(recording)
     assert "silence" in caplog.text
-    assert np.array_equal(audio.samples, sound(silenced).samples)
+    assert np.array_equal(audio.samples, sound(silence).samples)
     states = encode_audio(ear, audio).states
-    assert torch.equal(states, encode_audio(ear, sound(silenced)).states)
+    assert torch.equal(states, encode_audio(ear, sound(silence)).states)
 
 
 def test_good_samples_are_kept_without_a_word(caplog: pytest.LogCaptureFixture) -> None:

@@ -24,7 +24,7 @@ def model() -> ACTalker:
     return tiny_model()
 
 
-def pictures(count: int) -> Tensor:
+def random_frames(count: int) -> Tensor:
     random = torch.Generator().manual_seed(3)
     return torch.randint(0, 256, (count, 3, 40, 60), generator=random, dtype=torch.uint8)
 
@@ -56,8 +56,8 @@ def test_motion_does_not_depend_on_the_batch(
     model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
 ) -> None:
     reports: list[int] = []
-    signal = encode(model, iter(pictures(7)), batch_size=batch, on_batch=reports.append)
-    assert close(signal, encode(model, pictures(7)))
+    signal = encode(model, iter(random_frames(7)), batch_size=batch, on_batch=reports.append)
+    assert close(signal, encode(model, random_frames(7)))
     assert reports == [min(n, 7) for n in range(batch, 7 + batch, batch)]
     assert (len(signal), signal.rate_hz) == (7, 25)
 
@@ -67,24 +67,24 @@ def test_motion_does_not_depend_on_the_batch(
 def test_frames_are_read_when_they_are_needed(
     model: ACTalker, encode: Callable[..., DrivingSignal], batch: int
 ) -> None:
-    encoded, ahead = [0], []
+    num_encodings, ahead = [0], []
 
-    def film() -> Iterator[Tensor]:
-        for number, picture in enumerate(pictures(11), start=1):
-            ahead.append(number - encoded[0])
-            yield picture
+    def frames() -> Iterator[Tensor]:
+        for number, frame in enumerate(random_frames(11), start=1):
+            ahead.append(number - num_encodings[0])
+            yield frame
 
     def count(network: Any, inputs: tuple[Tensor], outputs: Any) -> None:
-        encoded[0] += len(inputs[0])
+        num_encodings[0] += len(inputs[0])
 
     networks = (model.expression_encoder, model.head_pose_encoder)
     hooks = [network.register_forward_hook(count) for network in networks]
     try:
-        encode(model, film(), batch_size=batch)
+        encode(model, frames(), batch_size=batch)
     finally:
         for hook in hooks:
             hook.remove()
-    assert encoded == [11]
+    assert num_encodings == [11]
     assert max(ahead) <= batch + 1
 
 
@@ -92,21 +92,21 @@ def test_frames_are_read_when_they_are_needed(
 def test_who_watches_may_stop_the_reading(
     model: ACTalker, encode: Callable[..., DrivingSignal]
 ) -> None:
-    film = iter(pictures(9))
+    frames = iter(random_frames(9))
 
     def stop(done: int) -> None:
         raise InputError(f"stopped at {done}")
 
     with pytest.raises(InputError, match="stopped at 2"):
-        encode(model, film, batch_size=2, on_batch=stop)
-    assert len(list(film)) >= 6
+        encode(model, frames, batch_size=2, on_batch=stop)
+    assert len(list(frames)) >= 6
 
 
 @pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
 def test_bytes_and_fractions_are_the_same_picture(
     model: ACTalker, encode: Callable[..., DrivingSignal]
 ) -> None:
-    assert close(encode(model, pictures(3)), encode(model, pictures(3) / 255))
+    assert close(encode(model, random_frames(3)), encode(model, random_frames(3) / 255))
 
 
 @pytest.mark.parametrize("encode", [encode_expressions, encode_poses])
@@ -125,14 +125,14 @@ def test_a_box_outside_the_frames_is_refused(
     model: ACTalker, box: tuple[float, float, float, float]
 ) -> None:
     with pytest.raises(InputError, match=r"driving clip.*60x40"):
-        encode_expressions(model, pictures(2), [(0, 0, 30, 30), box])
+        encode_expressions(model, random_frames(2), [(0, 0, 30, 30), box])
     with pytest.raises(InputError, match=r"driving clip.*60x40"):
-        encode_poses(model, pictures(2), box)
+        encode_poses(model, random_frames(2), box)
 
 
 def test_the_expression_is_seen_in_the_box_of_each_frame(model: ACTalker) -> None:
     boxes = [(10, 5, 40, 35), None, (-5, 0, 20, 25), (30, 10, 60, 40)]
-    frame = pictures(1)
+    frame = random_frames(1)
     signal = encode_expressions(model, frame.expand(4, -1, -1, -1), iter(boxes), batch_size=3)
     for i, box in enumerate(boxes):
         alone = encode_expressions(model, frame, [box])
@@ -141,29 +141,29 @@ def test_the_expression_is_seen_in_the_box_of_each_frame(model: ACTalker) -> Non
 
 
 def test_the_expression_is_that_of_the_box_alone(model: ACTalker) -> None:
-    frames, box = pictures(2), (20.0, 10.0, 40.0, 30.0)
-    other = frames.clone()
-    other[..., :20], other[:, :, :10], other[:, :, 30:] = 7, 7, 7
+    frames, box = random_frames(2), (20.0, 10.0, 40.0, 30.0)
+    copy = frames.clone()
+    copy[..., :20], copy[:, :, :10], copy[:, :, 30:] = 7, 7, 7
     assert is_same(
-        encode_expressions(model, frames, [box] * 2), encode_expressions(model, other, [box] * 2)
+        encode_expressions(model, frames, [box] * 2), encode_expressions(model, copy, [box] * 2)
     )
 
 
 def test_the_head_is_seen_in_the_same_wide_square_of_every_frame(model: ACTalker) -> None:
-    frames, box = pictures(2), (25.0, 15.0, 33.0, 23.0)  # thrice as large: 17…41, 7…31
-    other = frames.clone()
-    other[..., :17], other[..., 41:], other[:, :, :7], other[:, :, 31:] = 7, 7, 7, 7
-    assert is_same(encode_poses(model, frames, box), encode_poses(model, other, box))
-    other[1, :, 7:10, 17:20] = 255 - other[1, :, 7:10, 17:20]
-    changed = (
-        encode_poses(model, other, box).rotation_degrees
+    frames, box = random_frames(2), (25.0, 15.0, 33.0, 23.0)  # thrice as large: 17…41, 7…31
+    copy = frames.clone()
+    copy[..., :17], copy[..., 41:], copy[:, :, :7], copy[:, :, 31:] = 7, 7, 7, 7
+    assert is_same(encode_poses(model, frames, box), encode_poses(model, copy, box))
+    copy[1, :, 7:10, 17:20] = 255 - copy[1, :, 7:10, 17:20]
+    difference = (
+        encode_poses(model, copy, box).rotation_degrees
         != encode_poses(model, frames, box).rotation_degrees
     )
-    assert changed.any(1).tolist() == [False, True]
+    assert difference.any(1).tolist() == [False, True]
 
 
 def test_a_pose_is_in_range(model: ACTalker) -> None:
-    signal = encode_poses(model, pictures(5))
+    signal = encode_poses(model, random_frames(5))
     assert signal.rotation_degrees.abs().max() <= 180
     assert signal.translation.abs().max() <= 2
 
@@ -174,7 +174,7 @@ CLIP_SECONDS = 1.2
 CLIP_RATES = (25, 30, 50)
 
 
-def scene(seconds: float) -> Tensor:
+def draw_edges(seconds: float) -> Tensor:
     """Soft edges that move smoothly: (1, 3, 128, 128)."""
     y, x = torch.meshgrid(*2 * [torch.linspace(-1, 1, 128)], indexing="ij")
     right = torch.sigmoid(8 * (x - 0.9 * math.cos(2 * seconds)))
@@ -187,22 +187,22 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
     folder = tmp_path_factory.mktemp("clips")
     paths = {fps: folder / f"{fps}.mp4" for fps in CLIP_RATES}
     for fps, path in paths.items():
-        write_video(path, (scene(i / fps) for i in range(round(CLIP_SECONDS * fps))), fps)
+        write_video(path, (draw_edges(i / fps) for i in range(round(CLIP_SECONDS * fps))), fps)
     return paths
 
 
 @pytest.fixture(scope="module")
-def encoded(model: ACTalker, clips: dict[int, Path]) -> dict[tuple[int, int], Signals]:
+def signals_by_rate(model: ACTalker, clips: dict[int, Path]) -> dict[tuple[int, int], Signals]:
     """The signals of each clip, by its rate and the rate at which it is read."""
-    found = {}
+    signals = {}
     for rate, fps in ((25, 25), (30, 25), (50, 25), (50, 50)):
         frames = list(VideoFrames(clips[rate], fps))
         face = encode_expression(
             model.expression_encoder, frames, whole_frames(), rate_hz=float(fps)
         )
         head = encode_pose(model.head_pose_encoder, frames, None, rate_hz=float(fps))
-        found[rate, fps] = Signals(expression=face, pose=head)
-    return found
+        signals[rate, fps] = Signals(expression=face, pose=head)
+    return signals
 
 
 def relative_error(a: Tensor, b: Tensor) -> float:
@@ -211,33 +211,33 @@ def relative_error(a: Tensor, b: Tensor) -> float:
 
 
 def correlation(a: Tensor, b: Tensor) -> float:
-    centred = [(t - t.mean(0)).flatten() for t in (a, b)]
-    return float(torch.corrcoef(torch.stack(centred))[0, 1])
+    deviations = [(t - t.mean(0)).flatten() for t in (a, b)]
+    return float(torch.corrcoef(torch.stack(deviations))[0, 1])
 
 
 @pytest.mark.parametrize(("rate", "fps"), [(30, 25), (50, 25), (50, 50)])
 @pytest.mark.parametrize("kind", ["expression", "pose"])
 def test_the_frame_rate_of_a_clip_does_not_change_its_signal(
-    encoded: dict[tuple[int, int], Signals], rate: int, fps: int, kind: str
+    signals_by_rate: dict[tuple[int, int], Signals], rate: int, fps: int, kind: str
 ) -> None:
-    want = encoded[25, 25].present[kind]
-    found = encoded[rate, fps].present[kind].resample(25)
-    assert len(found) == len(want) == round(25 * CLIP_SECONDS)
+    want = signals_by_rate[25, 25].present[kind]
+    signal = signals_by_rate[rate, fps].present[kind].resample(25)
+    assert len(signal) == len(want) == round(25 * CLIP_SECONDS)
     for name, track in want.tracks.items():
-        error = relative_error(found.tracks[name], track)
+        error = relative_error(signal.tracks[name], track)
         assert error < 0.15
-        assert correlation(found.tracks[name], track) > 0.99
+        assert correlation(signal.tracks[name], track) > 0.99
         for shift in (-2, 2):  # it must be the same moment, too
-            moved = want.offset(shift / 25).tracks[name]
-            assert error < 0.7 * relative_error(found.tracks[name], moved)
+            neighbour = want.offset(shift / 25).tracks[name]
+            assert error < 0.7 * relative_error(signal.tracks[name], neighbour)
 
 
 @pytest.mark.parametrize("kind", ["expression", "pose"])
 def test_each_second_frame_of_50_is_what_25_shows(
-    encoded: dict[tuple[int, int], Signals], kind: str
+    signals_by_rate: dict[tuple[int, int], Signals], kind: str
 ) -> None:
-    read = encoded[50, 25].present[kind]
-    assert close(encoded[50, 50].present[kind].sample(len(read), 25), read)
+    read = signals_by_rate[50, 25].present[kind]
+    assert close(signals_by_rate[50, 50].present[kind].sample(len(read), 25), read)
 
 
 def test_a_video_can_be_watched_again(clips: dict[int, Path]) -> None:

@@ -1,4 +1,4 @@
-"""Sounds with damage."""
+"""Audio files with damage."""
 
 import random
 import tempfile
@@ -9,7 +9,7 @@ import av
 import numpy as np
 
 from actalker_core.media import load_audio
-from fuzz.mutations import damaged
+from fuzz.mutations import damage
 
 FORMATS = {
     ".wav": "pcm_s16le",
@@ -23,7 +23,7 @@ FORMATS = {
 RATE_HZ, SECONDS = 48_000, 0.3
 
 
-def written(path: Path, codec: str, channels: int = 1) -> bytes:
+def encode(path: Path, codec: str, channels: int = 1) -> bytes:
     """A tone."""
     wave = 0.5 * np.sin(2 * np.pi * 440 * np.arange(int(RATE_HZ * SECONDS)) / RATE_HZ)
     samples = np.repeat((wave * 32767).astype(np.int16)[None], channels, axis=0)
@@ -43,15 +43,17 @@ def written(path: Path, codec: str, channels: int = 1) -> bytes:
 @cache
 def sounds() -> dict[str, bytes]:
     """One in each format that this FFmpeg can write."""
-    found = {}
+    contents = {}
     with tempfile.TemporaryDirectory() as folder:
         for suffix, codec in FORMATS.items():
             try:
-                found[suffix] = written(Path(folder, f"tone{suffix}"), codec, len(found) % 2 + 1)
+                contents[suffix] = encode(
+                    Path(folder, f"tone{suffix}"), codec, len(contents) % 2 + 1
+                )
             except (av.error.FFmpegError, ValueError):
                 continue
-    assert ".wav" in found
-    return found
+    assert ".wav" in contents
+    return contents
 
 
 def prepare() -> None:
@@ -63,9 +65,9 @@ def case(rng: random.Random, inside: Path, outside: Path) -> None:
     """Load it."""
     suffix = rng.choice(list(sounds()))
     path = inside / f"sound{suffix}"
-    path.write_bytes(damaged(rng, sounds()[suffix]))
-    found = load_audio(path)
-    assert found.rate_hz > 0
-    assert found.samples.size
-    assert np.isfinite(found.samples).all()
-    assert np.isfinite(found.loudness(5, 12.5)).all()
+    path.write_bytes(damage(rng, sounds()[suffix]))
+    audio = load_audio(path)
+    assert audio.rate_hz > 0
+    assert audio.samples.size
+    assert np.isfinite(audio.samples).all()
+    assert np.isfinite(audio.loudness(5, 12.5)).all()

@@ -1,4 +1,4 @@
-"""Films with damage."""
+"""Videos with damage."""
 
 import random
 import tempfile
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from actalker_core.media import VideoFrames, load_audio
-from fuzz.mutations import damaged
+from fuzz.mutations import damage
 
 FORMATS = {
     ".mp4": ("libx264", "yuv420p"),
@@ -25,7 +25,7 @@ FORMATS = {
 FRAMES, MOST_FRAMES = 8, 60
 
 
-def written(path: Path, codec: str, pixels: str) -> bytes:
+def encode(path: Path, codec: str, pixels: str) -> bytes:
     """A bar that moves."""
     with av.open(str(path), "w") as file:
         stream = file.add_stream(codec, rate=25)
@@ -40,29 +40,29 @@ def written(path: Path, codec: str, pixels: str) -> bytes:
 
 
 @cache
-def films() -> dict[str, bytes]:
+def videos() -> dict[str, bytes]:
     """One in each format that this FFmpeg can write."""
-    found = {}
+    contents = {}
     with tempfile.TemporaryDirectory() as folder:
         for suffix, (codec, pixels) in FORMATS.items():
             try:
-                found[suffix] = written(Path(folder, f"bar{suffix}"), codec, pixels)
+                contents[suffix] = encode(Path(folder, f"bar{suffix}"), codec, pixels)
             except (av.error.FFmpegError, ValueError):
                 continue
-    assert ".mp4" in found
-    return found
+    assert ".mp4" in contents
+    return contents
 
 
 def prepare() -> None:
     """Make what is damaged."""
-    films()
+    videos()
 
 
 def case(rng: random.Random, inside: Path, outside: Path) -> None:
     """Read its first frames, or its sound, which it has not."""
-    suffix = rng.choice(list(films()))
+    suffix = rng.choice(list(videos()))
     path = inside / f"film{suffix}"
-    path.write_bytes(damaged(rng, films()[suffix]))
+    path.write_bytes(damage(rng, videos()[suffix]))
     if rng.random() < 0.1:
         load_audio(path)
     count = 0
