@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 import torch.nn.functional as F
-from helpers.recorded_faces import DRIVING, PORTRAIT, SHARED, TASK, needs_driving, needs_portrait
+from helpers.recorded_faces import (
+    DRIVING,
+    PORTRAIT,
+    SHARED_FOLDER,
+    TASK,
+    needs_driving,
+    needs_portrait,
+)
 from torch import Tensor
 
 from actalker_core.faces import Box, Face, SearchDepth, track_face
@@ -16,7 +23,7 @@ from actalker_core.faces.landmarker import Landmarker
 from actalker_core.media import load_image, read_frames
 from actalker_core.synthetic import demo
 
-SCENES = SHARED / "cases" / "scenecut.mp4"
+SCENES = SHARED_FOLDER / "cases" / "scenecut.mp4"
 SECONDS, FRAMES = 0.8, 20
 BOX = demo.locate_driving_face(0)
 

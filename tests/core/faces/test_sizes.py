@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from helpers.recorded_faces import PORTRAIT, SHARED, TASK, needs_portrait
+from helpers.recorded_faces import PORTRAIT, SHARED_FOLDER, TASK, needs_portrait
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,7 +17,7 @@ from actalker_core.faces.face import ORDERS, find_first_face, sort_faces
 from actalker_core.faces.landmarker import SEARCHES, Landmarker, _split_into_tiles
 from actalker_core.media import load_image
 
-GROUP = SHARED / "cases" / "face_group_2sizes.jpg"
+GROUP = SHARED_FOLDER / "cases" / "face_group_2sizes.jpg"
 Pixels = NDArray[np.uint8]
 HEAD = slice(135, 810), slice(190, 850)
 """Rows and columns of the portrait's head with its hair."""

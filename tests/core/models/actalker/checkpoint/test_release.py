@@ -48,9 +48,9 @@ def test_diffusers_release_survives_bit_by_bit(checkpoint: Path, weights: Weight
 
 
 def test_single_file_svd_survives_bit_by_bit(
-    released_template: Path, single_svd: Path, weights: Weights, tmp_path: Path
+    release_template: Path, single_svd: Path, weights: Weights, tmp_path: Path
 ) -> None:
-    convert_tiny(released_template, tmp_path / "out.safetensors", svd=single_svd)
+    convert_tiny(release_template, tmp_path / "out.safetensors", svd=single_svd)
     tensors = load(tmp_path / "out.safetensors").state_dict()
     # The single file lacks this layer; diffusers' code needs it to do nothing.
     quant = {"vae.quant_conv.weight": torch.eye(8)[..., None, None]}
@@ -60,10 +60,10 @@ def test_single_file_svd_survives_bit_by_bit(
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
 def test_half_precision_keeps_the_scan_exact(
-    released_template: Path, weights: Weights, tmp_path: Path, dtype: torch.dtype
+    release_template: Path, weights: Weights, tmp_path: Path, dtype: torch.dtype
 ) -> None:
     out = tmp_path / "half.safetensors"
-    convert_tiny(released_template, out, dtype=dtype)
+    convert_tiny(release_template, out, dtype=dtype)
     file_tensors = load_file(out)
     scan = {key for key in file_tensors if key.endswith(FLOAT32_LEAVES)}
     assert {file_tensors[key].dtype for key in scan} == {torch.float32}
