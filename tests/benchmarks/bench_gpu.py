@@ -167,8 +167,8 @@ def forward_rows(s: Setup, named_px: int) -> Iterator[Row]:
     target = "≤ 10 GB" if named_px == SIZE_PX else ""
     for mode in MODES:
         peak = peak_bytes(s, peers[mode])
-        measured = f"{(peak + weights) / 1e9:.2f} GB with weights, {peak / 1e9:.2f} GB besides them"
-        yield f"{at}, {mode}, peak of memory", measured, target
+        text = f"{(peak + weights) / 1e9:.2f} GB with weights, {peak / 1e9:.2f} GB besides them"
+        yield f"{at}, {mode}, peak of memory", text, target
 
 
 def peak_bytes(s: Setup, call: Callable[[], object]) -> int:
@@ -191,8 +191,8 @@ def compiled_rows(s: Setup) -> Iterator[Row]:
     first = seconds_of(call)
     off = (call() - exact).norm() / exact.norm()
     again = median_seconds({"": call}, s.repeats)[""]
-    measured = f"{again / time:.2f} of its time, {off:.1e} off, the first {first:.0f} s"
-    yield f"one window at {SIZE_PX}², {JOINT}, compiled", measured, ""
+    text = f"{again / time:.2f} of its time, {off:.1e} off, the first {first:.0f} s"
+    yield f"one window at {SIZE_PX}², {JOINT}, compiled", text, ""
 
 
 # Clip --------------------------------------------------------------------------------------------
@@ -228,15 +228,15 @@ def clip_rows(s: Setup) -> Iterator[Row]:
 def rows(s: Setup) -> list[Row]:
     """All that is measured; without a GPU what was run, without its numbers."""
     forwards = (row for px in s.sizes_px for row in forward_rows(s, px))
-    measured = [*scan_rows(s), *forwards, *clip_rows(s), *compiled_rows(s)]
-    return measured if s.is_measured else [(name, NOT_MEASURED, goal) for name, _, goal in measured]
+    results = [*scan_rows(s), *forwards, *clip_rows(s), *compiled_rows(s)]
+    return results if s.is_measured else [(name, NOT_MEASURED, goal) for name, _, goal in results]
 
 
-def table(s: Setup, measured: list[Row]) -> str:
+def table(s: Setup, results: list[Row]) -> str:
     """Markdown, dated, with the card's name."""
     card = torch.cuda.get_device_name() if s.is_measured else "no GPU at hand"
     head = f"{datetime.date.today()}, {card}, torch {torch.__version__}", "measured", "target"
-    return markdown(head, measured)
+    return markdown(head, results)
 
 
 def main(page: Path = PAGE) -> None:

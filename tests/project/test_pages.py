@@ -119,8 +119,8 @@ def test_every_relative_link_leads_to_a_file_and_a_heading(page: Path) -> None:
 
 
 def test_a_page_of_the_pack_links_nothing_that_the_pack_leaves_out() -> None:
-    ignored = text_of(ROOT / ".comfyignore").splitlines()
-    left_out = tuple(line[1:] for line in ignored if line.startswith("/"))
+    patterns = text_of(ROOT / ".comfyignore").splitlines()
+    left_out = tuple(line[1:] for line in patterns if line.startswith("/"))
     for page in PAGES:
         for link in LINK.findall(FENCE.sub("", text_of(page))):
             if "://" not in link:
@@ -238,7 +238,7 @@ def test_a_path_that_a_page_tells_exists(page: Path) -> None:
 
 TIPS = re.compile(r"^## Tips\n(.*?)^## ", re.MULTILINE | re.DOTALL)
 QUOTE = re.compile(r"(?<![\w*])\*(?=[^\s*])([^*]+)(?<=[^\s*])\*(?![\w*])(:?)")
-INSERTED = re.compile(r"'[^']*'|\(?\d[\d,.]*\)?|…|: |\bexpected\b|\bthe\b|\bat character\b")
+PLACEHOLDER = re.compile(r"'[^']*'|\(?\d[\d,.]*\)?|…|: |\bexpected\b|\bthe\b|\bat character\b")
 """Values in a message, and the words at which messages are put together."""
 OF_COMFYUI = {"Return type mismatch between linked nodes"}
 
@@ -268,14 +268,14 @@ def literals() -> str:
 
 
 def test_errors_that_a_help_page_quotes_are_said() -> None:
-    said = literals()
+    code_texts = literals()
     quotes = [
         (page.stem, q) for page in PAGES if page.parts[-3] == "web" for q in error_quotes(page)
     ]
     assert len(quotes) > 50
     for page, text in quotes:
-        for part in INSERTED.split(text):
-            assert text in OF_COMFYUI or part.strip() in said, (page, text, part)
+        for part in PLACEHOLDER.split(text):
+            assert text in OF_COMFYUI or part.strip() in code_texts, (page, text, part)
 
 
 def test_the_page_of_weights_has_the_values_of_each_model() -> None:
@@ -285,19 +285,19 @@ def test_the_page_of_weights_has_the_values_of_each_model() -> None:
     assert sorted(name.strip("`") for name in names) == sorted(VARIANTS)
     for column, name in enumerate(names, start=1):
         model = VARIANTS[name.strip("`")]
-        own = model.sampling
+        sampling = model.sampling
         assert [row[column] for row in values] == [
             ", ".join(f"{number:g}" for number in numbers)
             for numbers in (
-                (own.short_side_px,),
-                (own.fps,),
-                (own.steps,),
-                (own.sigma_max, own.sigma_min),
-                (own.appearance_scale, own.audio_scale, own.expression_scale),
+                (sampling.short_side_px,),
+                (sampling.fps,),
+                (sampling.steps,),
+                (sampling.sigma_max, sampling.sigma_min),
+                (sampling.appearance_scale, sampling.audio_scale, sampling.expression_scale),
                 (model.unet.num_frames,),
-                (own.shift_frames,),
-                (own.decode_frames,),
-                (own.face_enlarged,),
+                (sampling.shift_frames,),
+                (sampling.decode_frames,),
+                (sampling.face_enlarged,),
             )
         ]
 
