@@ -56,7 +56,7 @@ MODULES = modules()
 ARROWS = {module: sorted(set(imports(module, path))) for module, path in MODULES.items()}
 
 
-def core_imports(module: str) -> list[str]:
+def pack_imports(module: str) -> list[str]:
     """The imports of a module that are its own house's."""
     return [target for target in ARROWS[module] if target.split(".")[0] in (CORE, NODES)]
 
@@ -81,7 +81,7 @@ def test_the_toolkit_imports_only_what_stands_below(package: str) -> None:
         if package_of(module) == package
         and (
             up := [
-                t for t in core_imports(module) if package_of(t) not in BELOW[package] | {package}
+                t for t in pack_imports(module) if package_of(t) not in BELOW[package] | {package}
             ]
         )
     }
@@ -93,7 +93,7 @@ def test_a_family_imports_the_toolkit_and_itself() -> None:
     for module in core_modules():
         family = package_of(module)
         if family.startswith("models.") and family in families:
-            packages = {package_of(target) for target in core_imports(module)}
+            packages = {package_of(target) for target in pack_imports(module)}
             assert packages <= TOOLKIT | {family}, module
 
 
@@ -115,7 +115,7 @@ def test_nodes_of_no_family_import_no_family(package: str) -> None:
     modules = [module for module in node_modules() if node_package_of(module) == package]
     assert modules
     for module in modules:
-        targets = own(module)
+        targets = pack_imports(module)
         nodes = {node_package_of(target) for target in targets if target.startswith(NODES)}
         assert nodes <= NODES_BELOW[package], module
         core = {package_of(target) for target in targets if target.startswith(CORE)}
@@ -126,7 +126,7 @@ def test_nodes_of_a_family_import_no_other_family() -> None:
     for module in node_modules():
         family = node_package_of(module)
         if family not in NODES_BELOW:
-            targets = own(module)
+            targets = pack_imports(module)
             nodes = {node_package_of(target) for target in targets if target.startswith(NODES)}
             assert nodes <= {*NODES_BELOW, family}, module
             core = {package_of(target) for target in targets if target.startswith(CORE)}
@@ -152,7 +152,7 @@ def test_there_is_no_other_package() -> None:
 def test_nothing_imports_the_training() -> None:
     for module in MODULES:
         if package_of(module) != "training":
-            assert "training" not in {package_of(target) for target in core_imports(module)}, module
+            assert "training" not in {package_of(target) for target in pack_imports(module)}, module
 
 
 def test_the_core_imports_no_comfyui_and_no_nodes() -> None:
@@ -164,7 +164,7 @@ def test_the_command_line_is_imported_by_the_program_alone() -> None:
     users = [
         m
         for m in MODULES
-        if package_of(m) != "cli" and "cli" in {package_of(t) for t in core_imports(m)}
+        if package_of(m) != "cli" and "cli" in {package_of(t) for t in pack_imports(m)}
     ]
     assert users == [f"{CORE}.__main__"]
 
@@ -178,7 +178,7 @@ def test_there_is_no_circle() -> None:
         if module in done:
             return
         stack.append(module)
-        for target in core_imports(module):
+        for target in pack_imports(module):
             # A package's face stands for what it hands on.
             if target in MODULES and target != module:
                 enter(target)

@@ -87,7 +87,9 @@ def test_near_a_border_speech_is_heard_across_it(
     reach = round((FADE_START_SECONDS - 0.02) * 50)
     near = slice(15 * 50 - reach, 15 * 50 + reach)
     assert torch.allclose(stretch[near], alone[near], atol=1e-5)
-    assert not torch.allclose(hidden_states["released"][(border - 15) * 50 :][near], alone[near], atol=0.1)
+    assert not torch.allclose(
+        hidden_states["released"][(border - 15) * 50 :][near], alone[near], atol=0.1
+    )
 
 
 def test_between_near_and_far_one_fades_into_the_other(
@@ -166,7 +168,8 @@ def test_the_last_frame_hears_what_follows_it(
     frames = math.floor(29.99 * fps)
     part = encode_audio(ear, sound(samples), seconds=frames / fps, cut=cut).states
     windows = [
-        window_audio_states(states, frames, fps, STATES_PER_FRAME) for states in (part, hidden_states[cut])
+        window_audio_states(states, frames, fps, STATES_PER_FRAME)
+        for states in (part, hidden_states[cut])
     ]
     assert torch.allclose(*windows, atol=1e-5)
 
