@@ -21,19 +21,19 @@ GREY_STEP = 10
 RED, GREEN, BLUE, GREY = (255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)
 
 
-def seconds_shown(picture: Tensor) -> float:
+def seconds_shown(image: Tensor) -> float:
     """The time that a frame of a case says by its grey."""
-    height, width = picture.shape[1:]
-    middle = picture[:, height // 3 : height // 2, width // 3 : width // 2]
+    height, width = image.shape[1:]
+    middle = image[:, height // 3 : height // 2, width // 3 : width // 2]
     return (middle.float().mean().item() - 20) / 100
 
 
-def corner_colours(picture: Tensor) -> list[str]:
+def corner_colours(image: Tensor) -> list[str]:
     """Those of the corners: top left, top right, bottom left, bottom right."""
     names = []
     for y in (4, -5):
         for x in (4, -5):
-            rgb = np.array(picture[:, y, x].tolist())
+            rgb = np.array(image[:, y, x].tolist())
             colours = dict(red=RED, green=GREEN, blue=BLUE, grey=GREY)
             names.append(min(colours, key=lambda name: np.abs(rgb - colours[name]).sum()))
     return names
@@ -56,11 +56,11 @@ def clicking(seconds: float, rate_hz: int, at: Sequence[float] = CLICKS) -> NDAr
 
 
 def draw_corners(grey: int, width: int = 96, height: int = 64) -> NDArray[np.uint8]:
-    """A grey picture with coloured corners."""
-    picture = np.full((height, width, 3), grey, np.uint8)
-    picture[:16, :16], picture[:16, -16:], picture[-16:, :16] = RED, GREEN, BLUE
-    picture[-16:, -16:] = GREY
-    return picture
+    """A grey image with coloured corners."""
+    image = np.full((height, width, 3), grey, np.uint8)
+    image[:16, :16], image[:16, -16:], image[-16:, :16] = RED, GREEN, BLUE
+    image[-16:, -16:] = GREY
+    return image
 
 
 def write_media(path: Path, *tracks: Callable[[Any], list[Any]], format: str | None = None) -> Path:
@@ -73,10 +73,10 @@ def write_media(path: Path, *tracks: Callable[[Any], list[Any]], format: str | N
     return path
 
 
-def encode_film(
+def encode_video(
     container: Any,
     codec: str,
-    pictures: Sequence[NDArray[np.uint8]],
+    images: Sequence[NDArray[np.uint8]],
     *,
     rate: Fraction | int = 25,
     pix_fmt: str = "yuv420p",
@@ -84,18 +84,18 @@ def encode_film(
     options: dict[str, str] | None = None,
     pixel_aspect: Fraction | None = None,
 ) -> list[Any]:
-    """Add a film to an open container; its packets."""
+    """Add a video to an open container; its packets."""
     packets = []
     stream = container.add_stream(codec, rate=rate, options=options or {})
-    stream.height, stream.width = pictures[0].shape[:2]
+    stream.height, stream.width = images[0].shape[:2]
     stream.pix_fmt = pix_fmt
     if pixel_aspect:
         stream.codec_context.sample_aspect_ratio = pixel_aspect
     base = Fraction(1, 90_000) if times else 1 / Fraction(rate)
     stream.codec_context.time_base = base
-    for number, picture in enumerate(pictures):
-        kind = "rgba" if picture.shape[2] == 4 else "rgb24"
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=kind)
+    for number, image in enumerate(images):
+        kind = "rgba" if image.shape[2] == 4 else "rgb24"
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format=kind)
         if pix_fmt != kind:
             frame = frame.reformat(format=pix_fmt)
         frame.time_base = base
@@ -104,15 +104,15 @@ def encode_film(
     return packets + stream.encode(None)
 
 
-def film_bytes(format: str, codec: str, pictures: Sequence[Any], **how: Any) -> bytes:
-    """A file of one film."""
+def video_bytes(format: str, codec: str, images: Sequence[Any], **how: Any) -> bytes:
+    """A file of one video."""
     content = io.BytesIO()
     with av.open(content, "w", format=format) as container:
-        container.mux(encode_film(container, codec, pictures, **how))
+        container.mux(encode_video(container, codec, images, **how))
     return content.getvalue()
 
 
-def encode_sound(
+def encode_audio(
     container: Any,
     codec: str,
     pieces: Sequence[tuple[float, NDArray[np.float32]]],
@@ -135,35 +135,35 @@ def encode_sound(
     return packets + stream.encode(None)
 
 
-def sound_bytes(
+def audio_bytes(
     format: str, codec: str, samples: NDArray[np.float32], rate_hz: int, **how: Any
 ) -> bytes:
     """A file of one sound, (c, t)."""
     content = io.BytesIO()
     with av.open(content, "w", format=format) as container:
-        container.mux(encode_sound(container, codec, [(0.0, samples)], rate_hz, **how))
+        container.mux(encode_audio(container, codec, [(0.0, samples)], rate_hz, **how))
     return content.getvalue()
 
 
-def with_cover(flac: bytes, picture: bytes) -> bytes:
+def with_cover(flac: bytes, image: bytes) -> bytes:
     """A FLAC file with a JPEG as its cover."""
     head = struct.pack(">II", 3, 10) + b"image/jpeg" + struct.pack(">IIIII", 0, 8, 8, 24, 0)
-    block = head + struct.pack(">I", len(picture)) + picture
+    block = head + struct.pack(">I", len(image)) + image
     header = bytes([6]) + len(block).to_bytes(3, "big")
     after_info = 4 + 4 + 34
     return flac[:after_info] + header + block + flac[after_info:]
 
 
 def draw_numbers(count: int, **size: int) -> list[Any]:
-    """Pictures whose grey is their number."""
+    """Images whose grey is their number."""
     return [draw_corners(20 + GREY_STEP * number, **size) for number in range(count)]
 
 
-def number_of(picture: Tensor) -> int:
-    height, width = picture.shape[1:]
-    middle = picture[:, height // 3 : -height // 3, width // 3 : -width // 3].float().mean().item()
+def number_of(image: Tensor) -> int:
+    height, width = image.shape[1:]
+    middle = image[:, height // 3 : -height // 3, width // 3 : -width // 3].float().mean().item()
     return round((middle - 20) / GREY_STEP)
 
 
-def content(format: str, codec: str, pictures: Any, **how: Any) -> io.BytesIO:
-    return io.BytesIO(film_bytes(format, codec, pictures, **how))
+def content(format: str, codec: str, images: Any, **how: Any) -> io.BytesIO:
+    return io.BytesIO(video_bytes(format, codec, images, **how))

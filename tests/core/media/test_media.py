@@ -1,4 +1,4 @@
-"""Pictures, sound and video in and out, and the geometry between a portrait and the model."""
+"""Images, sound and video in and out, and the geometry between a portrait and the model."""
 
 import struct
 import wave
@@ -25,20 +25,20 @@ TONE_HZ = 440.0
 
 Samples = NDArray[np.float32]
 
-# Making media ------------------------------------------------------------------------------------
+# Making media -------------------------------------------------------------------------------------
 
 
 def draw_number(number: int) -> NDArray[np.uint8]:
-    """A picture whose brightness is its number."""
+    """An image whose brightness is its number."""
     return np.full((64, 64, 3), 10 + GREY_STEP * number, np.uint8)
 
 
-def number_of(picture: Tensor) -> int:
-    return round((picture.float().mean().item() - 10) / GREY_STEP)
+def number_of(frame: Tensor) -> int:
+    return round((frame.float().mean().item() - 10) / GREY_STEP)
 
 
 def write_clip(path: Path, times: list[Fraction], rate: Fraction) -> Path:
-    """A clip whose pictures appear at the given seconds and show their number."""
+    """A clip whose images appear at the given seconds and show their number."""
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options={"crf": "4"})
         stream.width = stream.height = 64
@@ -105,17 +105,17 @@ def decode(path: Path) -> tuple[list[int], Fraction, float]:
     """Picture numbers, frames per second and seconds of sound of a finished video."""
     with av.open(str(path)) as container:
         rate = container.streams.video[0].average_rate
-        pictures = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
+        images = [f.to_ndarray(format="rgb24") for f in container.decode(video=0)]
     sound_seconds = 0.0
     with av.open(str(path)) as container:
         if container.streams.audio:
             sound_seconds = sum(
                 float(Fraction(f.samples, f.rate)) for f in container.decode(audio=0)
             )
-    return [number_of(torch.from_numpy(p)) for p in pictures], rate, sound_seconds
+    return [number_of(torch.from_numpy(p)) for p in images], rate, sound_seconds
 
 
-# Images ------------------------------------------------------------------------------------------
+# Images -------------------------------------------------------------------------------------------
 
 
 def gradient(height: int = 40, width: int = 56) -> NDArray[np.uint8]:
@@ -127,7 +127,7 @@ def gradient(height: int = 40, width: int = 56) -> NDArray[np.uint8]:
     return rgb
 
 
-def write_picture(path: Path, rgb: NDArray[Any]) -> Path:
+def write_image(path: Path, rgb: NDArray[Any]) -> Path:
     """Write without OpenCV's own file access, which cannot name every path on every system."""
     bgr = rgb[..., [2, 1, 0, *range(3, rgb.shape[2])]] if rgb.ndim == 3 else rgb
     done, content = cv2.imencode(path.suffix, bgr, [cv2.IMWRITE_JPEG_QUALITY, 98])
@@ -136,56 +136,56 @@ def write_picture(path: Path, rgb: NDArray[Any]) -> Path:
     return path
 
 
-def as_picture(tensor: Tensor) -> NDArray[np.float64]:
+def as_image(tensor: Tensor) -> NDArray[np.float64]:
     assert tensor.dtype == torch.float32
     assert tensor.shape[0] == 3
     return tensor.permute(1, 2, 0).double().numpy() * 255
 
 
 def test_png_is_read_exactly(tmp_path: Path) -> None:
-    image = load_image(write_picture(tmp_path / "rgb.png", gradient()))
-    assert np.array_equal(as_picture(image).round(), gradient())
+    image = load_image(write_image(tmp_path / "rgb.png", gradient()))
+    assert np.array_equal(as_image(image).round(), gradient())
     assert image.min() >= 0
     assert image.max() == 1
 
 
 def test_jpeg_is_read_nearly(tmp_path: Path) -> None:
-    image = load_image(write_picture(tmp_path / "photo.jpg", gradient()))
-    assert np.abs(as_picture(image) - gradient()).mean() < 3
+    image = load_image(write_image(tmp_path / "photo.jpg", gradient()))
+    assert np.abs(as_image(image) - gradient()).mean() < 3
 
 
 def test_grey_picture_has_three_equal_channels(tmp_path: Path) -> None:
     grey = gradient()[..., 0]
-    image = as_picture(load_image(write_picture(tmp_path / "grey.png", grey)))
+    image = as_image(load_image(write_image(tmp_path / "grey.png", grey)))
     assert np.array_equal(image.round(), np.stack([grey] * 3, axis=2))
 
 
 def test_transparency_is_dropped(tmp_path: Path) -> None:
     alpha = np.full((40, 56, 1), 3, np.uint8)
     rgba = np.concatenate([gradient(), alpha], axis=2)
-    image = load_image(write_picture(tmp_path / "rgba.png", rgba))
-    assert np.array_equal(as_picture(image).round(), gradient())
+    image = load_image(write_image(tmp_path / "rgba.png", rgba))
+    assert np.array_equal(as_image(image).round(), gradient())
 
 
 def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
-    image = load_image(write_picture(tmp_path / "deep.png", gradient().astype(np.uint16) * 257))
-    assert np.abs(as_picture(image) - gradient()).max() <= 1
+    image = load_image(write_image(tmp_path / "deep.png", gradient().astype(np.uint16) * 257))
+    assert np.abs(as_image(image) - gradient()).max() <= 1
 
 
 @pytest.mark.parametrize("name", ["Gesicht ä.png", "顔.png", "лицо.jpg", "a b.png"])
 def test_any_path_can_be_named(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "папка 図"
     folder.mkdir()
-    assert load_image(write_picture(folder / name, gradient())).shape == (3, 40, 56)
+    assert load_image(write_image(folder / name, gradient())).shape == (3, 40, 56)
 
 
 def test_photo_is_turned_as_its_camera_says(tmp_path: Path) -> None:
-    path = write_picture(tmp_path / "phone.jpg", gradient())
+    path = write_image(tmp_path / "phone.jpg", gradient())
     upside_down = struct.pack("<2sHIHHHIHHI", b"II", 42, 8, 1, 0x0112, 3, 1, 3, 0, 0)
     note = b"Exif\0\0" + upside_down
     jpeg = path.read_bytes()
     path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", len(note) + 2) + note + jpeg[2:])
-    image = as_picture(load_image(path))
+    image = as_image(load_image(path))
     assert np.abs(image - gradient()[::-1, ::-1]).mean() < 3
 
 
@@ -195,7 +195,7 @@ def test_unreadable_picture_names_the_file(tmp_path: Path, kind: str) -> None:
     if kind == "folder":
         path.mkdir()
     elif kind == "half":
-        content = write_picture(path, gradient()).read_bytes()
+        content = write_image(path, gradient()).read_bytes()
         path.write_bytes(content[:20])
     elif kind != "missing":
         path.write_bytes({"empty": b"", "text": b"not a picture"}[kind])
@@ -203,7 +203,7 @@ def test_unreadable_picture_names_the_file(tmp_path: Path, kind: str) -> None:
         load_image(path)
 
 
-# Sound -------------------------------------------------------------------------------------------
+# Sound --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -270,11 +270,11 @@ def test_unreadable_sound_names_the_file(tmp_path: Path, kind: str) -> None:
         load_audio(path)
 
 
-# Reading video -----------------------------------------------------------------------------------
+# Reading video ------------------------------------------------------------------------------------
 
 
 def shown_at(times: list[Fraction], end: Fraction, fps: float) -> list[int]:
-    """By the definition: the number of the picture that is on at 0, 1/fps, 2/fps … seconds."""
+    """By the definition: the number of the image that is on at 0, 1/fps, 2/fps … seconds."""
     step = 1 / Fraction(fps)
     query_times = [i * step for i in range(1000) if i * step < end - Fraction(1, 10_000)]
     late = Fraction(1, 10_000)
@@ -288,7 +288,7 @@ def test_frames_are_those_shown_at_the_asked_times(
 ) -> None:
     times = steady(1.2, rate)
     path = write_clip(tmp_path / "clip.mp4", times, rate)
-    numbers = [number_of(picture) for picture in read_frames(path, fps)]
+    numbers = [number_of(frame) for frame in read_frames(path, fps)]
     assert numbers == shown_at(times, len(times) / rate, fps)
 
 
@@ -297,7 +297,7 @@ def test_rounded_timestamps_do_not_shift_frames(tmp_path: Path, rate: Fraction) 
     """Matroska knows milliseconds only."""
     times = steady(1.2, rate)
     path = write_clip(tmp_path / "clip.mkv", times, rate)
-    numbers = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    numbers = [number_of(frame) for frame in read_frames(path, MODEL_FPS)]
     expected = shown_at(times, len(times) / rate, MODEL_FPS)
     assert len(numbers) == len(expected)
     assert all(abs(a - b) <= 1 for a, b in zip(numbers, expected, strict=True))
@@ -307,7 +307,7 @@ def test_rounded_timestamps_do_not_shift_frames(tmp_path: Path, rate: Fraction) 
 def test_uneven_frame_times_are_followed(tmp_path: Path) -> None:
     times = [Fraction(n, 100) for n in (0, 5, 7, 30, 31, 33, 60, 90, 99)]
     path = write_clip(tmp_path / "phone.mp4", times, Fraction(25))
-    numbers = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    numbers = [number_of(frame) for frame in read_frames(path, MODEL_FPS)]
     expected = shown_at(times, Fraction(1), MODEL_FPS)
     assert numbers[: len(expected)] == expected
 
@@ -316,7 +316,7 @@ def test_clip_that_starts_late_is_read_from_its_first_picture(tmp_path: Path) ->
     """As a piece of a recording, cut without coding it again."""
     times = steady(0.6, Fraction(25))
     path = write_clip(tmp_path / "cut.mkv", [time + 7 for time in times], Fraction(25))
-    numbers = [number_of(picture) for picture in read_frames(path, MODEL_FPS)]
+    numbers = [number_of(frame) for frame in read_frames(path, MODEL_FPS)]
     assert numbers == shown_at(times, len(times) / Fraction(25), MODEL_FPS)
 
 
@@ -355,15 +355,15 @@ def test_phone_video_is_turned_upright(
     tmp_path: Path, matrix: tuple[int, int, int, int], dark_side: str
 ) -> None:
     path = turned_clip(tmp_path / "phone.mp4", matrix)
-    picture = next(iter(read_frames(path, 25))).float()
+    frame = next(iter(read_frames(path, 25))).float()
     sides = {
-        "top": picture[:, :8],
-        "bottom": picture[:, -8:],
-        "left": picture[..., :8],
-        "right": picture[..., -8:],
+        "top": frame[:, :8],
+        "bottom": frame[:, -8:],
+        "left": frame[..., :8],
+        "right": frame[..., -8:],
     }
     assert min(sides, key=lambda side: sides[side].mean().item()) == dark_side
-    assert picture.shape == ((3, 64, 96) if dark_side in ("top", "bottom") else (3, 96, 64))
+    assert frame.shape == ((3, 64, 96) if dark_side in ("top", "bottom") else (3, 96, 64))
 
 
 def test_reading_may_stop_early_and_closes_the_file(tmp_path: Path) -> None:
@@ -385,7 +385,7 @@ def test_unreadable_video_names_the_file(tmp_path: Path, kind: str) -> None:
         list(read_frames(path, MODEL_FPS))
 
 
-# Writing video -----------------------------------------------------------------------------------
+# Writing video ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("frames", [5, 17])
@@ -439,7 +439,7 @@ def test_folders_are_made_and_an_old_file_is_replaced(tmp_path: Path) -> None:
 
 
 def failing_chunks(good: int) -> Iterator[Tensor]:
-    yield from (picture[None] for picture in greys(good))
+    yield from (frame[None] for frame in greys(good))
     raise InputError("cancelled half way")
 
 

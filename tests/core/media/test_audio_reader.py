@@ -15,12 +15,12 @@ import pytest
 from helpers.media_files import (
     CASES,
     CLICKS,
+    audio_bytes,
     clicking,
     clicks_in,
     draw_corners,
-    encode_film,
-    encode_sound,
-    sound_bytes,
+    encode_audio,
+    encode_video,
     with_cover,
     write_media,
 )
@@ -42,7 +42,7 @@ def clicks(audio: Audio) -> list[float]:
     return clicks_in(audio.samples, audio.rate_hz)
 
 
-# The file's clock --------------------------------------------------------------------------------
+# The file's clock ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_sound_lies_where_the_picture_wants_it(name: str, late: float) -> None:
 def test_offsets_against_the_picture_are_kept(tmp_path: Path, format: str, start: float) -> None:
     path = tmp_path / "both"
     times = [0.9 + n / 25 for n in range(50)]
-    film = partial(
-        encode_film,
+    video = partial(
+        encode_video,
         codec="libx264",
-        pictures=[draw_corners(100)] * 50,
+        images=[draw_corners(100)] * 50,
         times=times,
         options={"bf": "0"},
     )
     pieces = [(start, clicking(2.2, 48000)[None])]
-    sound = partial(encode_sound, codec="aac", pieces=pieces, rate_hz=48000)
-    write_media(path, film, sound, format=format)
+    sound = partial(encode_audio, codec="aac", pieces=pieces, rate_hz=48000)
+    write_media(path, video, sound, format=format)
     click_times = [time + start - 0.9 for time in CLICKS if time + start > 0.9]
     assert clicks(load_audio(path)) == pytest.approx(click_times, abs=0.03)
 
@@ -80,7 +80,7 @@ def test_gaps_are_silent(tmp_path: Path) -> None:
     write_media(
         path,
         partial(
-            encode_sound,
+            encode_audio,
             codec="pcm_s16le",
             pieces=[(0, tone), (1.25, tone)],
             rate_hz=48000,
@@ -100,7 +100,7 @@ def test_overlaps_are_heard_once(tmp_path: Path) -> None:
     pieces = [(0, ramp[:, :24000]), (0.25, ramp[:, 12000:])]
     write_media(
         path,
-        partial(encode_sound, codec="pcm_s16le", pieces=pieces, rate_hz=48000, sample_format="s16"),
+        partial(encode_audio, codec="pcm_s16le", pieces=pieces, rate_hz=48000, sample_format="s16"),
     )
     samples = load_audio(path).samples
     assert samples.shape == (1, 48000)
@@ -114,7 +114,7 @@ def test_rounded_times_leave_no_gaps(tmp_path: Path) -> None:
     sine = (0.5 * np.sin(2 * np.pi * 441 * t)).astype(np.float32)[None]
     write_media(
         path,
-        partial(encode_sound, codec="flac", pieces=[(0, sine)], rate_hz=44100, sample_format="s16"),
+        partial(encode_audio, codec="flac", pieces=[(0, sine)], rate_hz=44100, sample_format="s16"),
     )
     assert np.abs(load_audio(path).samples - sine).max() < 1e-3
 
@@ -127,7 +127,7 @@ def test_a_clock_that_jumps_by_hours_makes_no_hours_of_silence(
     write_media(
         path,
         partial(
-            encode_sound,
+            encode_audio,
             codec="pcm_s16le",
             pieces=[(0, tone), (20_000, tone)],
             rate_hz=8000,
@@ -142,7 +142,7 @@ def test_the_default_track_is_heard() -> None:
     assert np.abs(load_audio(CASES / "twoaudio.mkv").samples).max() > 0.5
 
 
-# Damage ------------------------------------------------------------------------------------------
+# Damage -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_what_follows_the_last_frame_is_skipped(
 
 
 def mp3(seconds: float = 2.0) -> bytes:
-    return sound_bytes("mp3", "libmp3lame", clicking(seconds, 48000)[None], 48000)
+    return audio_bytes("mp3", "libmp3lame", clicking(seconds, 48000)[None], 48000)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +261,7 @@ def test_cut_off_files_of_other_kinds_are_heard_too(
     sample_format: str,
 ) -> None:
     noise = np.random.default_rng(0).normal(0, 0.1, (1, 4 * 48000)).astype(np.float32)
-    content = sound_bytes(format, codec, noise, 48000, sample_format=sample_format)
+    content = audio_bytes(format, codec, noise, 48000, sample_format=sample_format)
     path = tmp_path / "cut"
     path.write_bytes(content)
     assert load_audio(path).seconds == pytest.approx(4, abs=0.05)
@@ -273,7 +273,7 @@ def test_cut_off_files_of_other_kinds_are_heard_too(
 
 @pytest.mark.parametrize("length", [-4, 20, 120])
 def test_a_file_without_its_index_is_named(tmp_path: Path, length: int) -> None:
-    content = sound_bytes("mp4", "aac", clicking(2, 48000)[None], 48000)
+    content = audio_bytes("mp4", "aac", clicking(2, 48000)[None], 48000)
     (tmp_path / "lost.mp4").write_bytes(content[: content.index(b"moov") + length])
     with pytest.raises(MediaError, match=r"lost\.mp4: expected a sound file; .*Get the whole file"):
         load_audio(tmp_path / "lost.mp4")
@@ -297,7 +297,7 @@ def test_changes_keep_time_pitch_and_level(
         t = np.arange(rate_hz) / rate_hz
         sine = np.tile(0.5 * np.sin(2 * np.pi * 500 * t), (1 if layout == "mono" else 2, 1))
         parts.append(
-            sound_bytes(
+            audio_bytes(
                 "mp2",
                 "mp2",
                 sine.astype(np.float32),
@@ -320,7 +320,7 @@ def test_changes_keep_time_pitch_and_level(
 
 def test_a_cover_is_no_sound_and_no_clock(tmp_path: Path) -> None:
     jpeg = cv2.imencode(".jpg", draw_corners(100))[1].tobytes()
-    flac = sound_bytes("flac", "flac", clicking(2, 16000)[None], 16000, sample_format="s16")
+    flac = audio_bytes("flac", "flac", clicking(2, 16000)[None], 16000, sample_format="s16")
     path = tmp_path / "covered.flac"
     path.write_bytes(with_cover(flac, jpeg))
     assert clicks(load_audio(path)) == pytest.approx(CLICKS, abs=0.001)
@@ -339,7 +339,7 @@ def test_what_is_no_sound_at_all_is_refused(tmp_path: Path) -> None:
         load_audio(path)
 
 
-# Samples of other types --------------------------------------------------------------------------
+# Samples of other types ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("codec", ["aac", "flac", "pcm_s16le"])
@@ -389,7 +389,7 @@ def test_waves_of_any_kind_are_read_alike(tmp_path: Path, codec: str) -> None:
     kinds = {"pcm_u8": "u8", "pcm_s16le": "s16", "pcm_s24le": "s32", "pcm_f32le": "flt"}
     path = tmp_path / "sound.wav"
     path.write_bytes(
-        sound_bytes(
+        audio_bytes(
             "wav",
             codec,
             samples,
@@ -401,7 +401,7 @@ def test_waves_of_any_kind_are_read_alike(tmp_path: Path, codec: str) -> None:
     assert np.abs(load_audio(path).samples - samples).max() < 0.01
 
 
-# Long recordings ---------------------------------------------------------------------------------
+# Long recordings ----------------------------------------------------------------------------------
 
 
 LONG_SECONDS = 600

@@ -24,13 +24,13 @@ from actalker_core.media import (
     write_video,
 )
 
-FILMS = {
+CODECS = {
     ".mp4": ("mp4", "h264", "aac"),
     ".mov": ("mov", "h264", "aac"),
     ".mkv": ("matroska", "h264", "aac"),
     ".webm": ("webm", "vp9", "opus"),
 }
-SUFFIXES = (*FILMS, ".gif")
+SUFFIXES = (*CODECS, ".gif")
 RED = (230, 60, 60)
 
 
@@ -40,8 +40,8 @@ def greys(count: int, height: int = 32, width: int = 48) -> Tensor:
     return brightness[:, None, None, None].expand(-1, 3, height, width)
 
 
-def numbers(pictures: list[NDArray[np.uint8]]) -> list[int]:
-    return [round((float(picture.mean()) - 20) / 7) for picture in pictures]
+def numbers(images: list[NDArray[np.uint8]]) -> list[int]:
+    return [round((float(image.mean()) - 20) / 7) for image in images]
 
 
 def sine(seconds: float, rate_hz: int) -> Audio:
@@ -49,7 +49,7 @@ def sine(seconds: float, rate_hz: int) -> Audio:
     return Audio((0.7 * np.sin(2 * np.pi * 440 * t))[None].astype(np.float32), rate_hz)
 
 
-def pictures_of(path: Path) -> list[NDArray[np.uint8]]:
+def frames_of(path: Path) -> list[NDArray[np.uint8]]:
     with av.open(str(path)) as container:
         return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
 
@@ -65,7 +65,7 @@ ACTS = {
 }
 
 
-# Formats -----------------------------------------------------------------------------------------
+# Formats ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("folder", ["take:2", "10:30", "http:"])
@@ -85,18 +85,18 @@ def test_the_container_follows_the_name(tmp_path: Path, suffix: str, fps: float)
     path = tmp_path / f"clip{suffix}"
     assert write_video(path, greys(13).split(5), fps) == 13
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
-    kind, codec, _ = FILMS.get(suffix.lower(), ("gif", "gif", None))
+    kind, codec, _ = CODECS.get(suffix.lower(), ("gif", "gif", None))
     with av.open(str(path)) as container:
         assert kind in container.format.name
         assert container.streams.video[0].codec_context.name == codec
         if kind != "gif":
             assert container.streams.video[0].average_rate == Fraction(fps).limit_denominator(1001)
-    assert numbers(pictures_of(path)) == list(range(13))
+    assert numbers(frames_of(path)) == list(range(13))
     brands = {".mov": b"qt  ", ".webm": b"webm", ".mkv": b"matroska", ".gif": b"GIF89a"}
     assert brands.get(suffix.lower(), b"isom") in path.read_bytes()[:64]
 
 
-@pytest.mark.parametrize("suffix", FILMS)
+@pytest.mark.parametrize("suffix", CODECS)
 @pytest.mark.parametrize("rate_hz", [16000, 44100, 48000])
 def test_sound_is_there_and_ends_with_the_pictures(
     tmp_path: Path, suffix: str, rate_hz: int
@@ -104,7 +104,7 @@ def test_sound_is_there_and_ends_with_the_pictures(
     path = tmp_path / f"clip{suffix}"
     write_video(path, [greys(25)], 25, sine(1, rate_hz))
     with av.open(str(path)) as container:
-        assert container.streams.audio[0].codec_context.name == FILMS[suffix][2]
+        assert container.streams.audio[0].codec_context.name == CODECS[suffix][2]
         convert = av.AudioResampler(format="fltp")
         frames = [part for frame in container.decode(audio=0) for part in convert.resample(frame)]
     rate = frames[0].sample_rate
@@ -118,7 +118,7 @@ def test_sound_is_there_and_ends_with_the_pictures(
     assert np.sqrt(2 * np.square(inner).mean()) == pytest.approx(0.7, abs=0.05)
 
 
-@pytest.mark.parametrize("suffix", FILMS)
+@pytest.mark.parametrize("suffix", CODECS)
 def test_pictures_and_sound_stay_together(tmp_path: Path, suffix: str) -> None:
     """A click with a flash, half a second in."""
     clip = torch.zeros(25, 3, 32, 32)
@@ -164,7 +164,7 @@ def test_another_name_is_refused(tmp_path: Path, name: str, act: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "width"), [*((suffix, 34) for suffix in FILMS), (".gif", 35), ("%d.png", 35)]
+    ("suffix", "width"), [*((suffix, 34) for suffix in CODECS), (".gif", 35), ("%d.png", 35)]
 )
 def test_odd_sides(tmp_path: Path, suffix: str, width: int) -> None:
     """Colour at half the size wants even ones; GIF and PNG do not."""
@@ -174,20 +174,20 @@ def test_odd_sides(tmp_path: Path, suffix: str, width: int) -> None:
     first = (
         load_image(tmp_path / "1.png").permute(1, 2, 0).numpy() * 255
         if "%" in suffix
-        else pictures_of(tmp_path / name)[0]
+        else frames_of(tmp_path / name)[0]
     )
     assert first.shape == (21 if width == 35 else 20, width, 3)
     assert first[10, 2:-2].mean(1) == pytest.approx(ramp[0, 0, 0, 2 : width - 2] * 255, abs=9)
 
 
-@pytest.mark.parametrize("suffix", FILMS)
+@pytest.mark.parametrize("suffix", CODECS)
 def test_frames_without_an_even_side_are_refused(tmp_path: Path, suffix: str) -> None:
     with pytest.raises(MediaError, match="at least 2x2"):
         write_video(tmp_path / f"clip{suffix}", [torch.zeros(1, 3, 1, 8)], 25)
     assert not list(tmp_path.iterdir())
 
 
-# Colours -----------------------------------------------------------------------------------------
+# Colours ------------------------------------------------------------------------------------------
 
 
 def from_bt709(frame: av.VideoFrame) -> NDArray[np.float64]:
@@ -203,7 +203,7 @@ def from_bt709(frame: av.VideoFrame) -> NDArray[np.float64]:
     return np.array([red, green, blue]) * 255
 
 
-@pytest.mark.parametrize("suffix", FILMS)
+@pytest.mark.parametrize("suffix", CODECS)
 @pytest.mark.parametrize("side", [(128, 128), (576, 576), (1080, 1920)])
 @pytest.mark.parametrize("colour", [RED, (20, 200, 90), (255, 255, 255)])
 def test_colours_are_bt709_and_say_so(
@@ -227,7 +227,7 @@ def test_colours_of_others_are_rgb(tmp_path: Path, name: str) -> None:
     flat = (torch.tensor(RED) / 255)[None, :, None, None].expand(3, 3, 40, 40)
     write_video(tmp_path / name, [flat], 25)
     first = cv2.imread(str(tmp_path / "2.png")) if "%" in name else None
-    image = pictures_of(tmp_path / name)[1] if first is None else first[..., ::-1]
+    image = frames_of(tmp_path / name)[1] if first is None else first[..., ::-1]
     assert image.reshape(-1, 3).mean(0) == pytest.approx(np.array(RED), abs=3)
 
 
@@ -236,7 +236,7 @@ def test_brighter_than_white_is_white(tmp_path: Path) -> None:
     assert load_image(tmp_path / "1.png").min() == 1
 
 
-# GIF ---------------------------------------------------------------------------------------------
+# GIF ----------------------------------------------------------------------------------------------
 
 
 def delays(path: Path) -> list[int]:
@@ -268,7 +268,7 @@ def test_a_gif_keeps_its_pictures(tmp_path: Path) -> None:
     x, y = torch.meshgrid(torch.linspace(0, 1, 64), torch.linspace(0, 1, 64), indexing="xy")
     clip = torch.stack([torch.stack([x, y, (x + i / 8) % 1]) for i in range(4)])
     write_video(tmp_path / "clip.gif", [clip], 25)
-    for image, frame in zip(pictures_of(tmp_path / "clip.gif"), clip, strict=True):
+    for image, frame in zip(frames_of(tmp_path / "clip.gif"), clip, strict=True):
         error = image.astype(float) - (frame.permute(1, 2, 0) * 255).numpy()
         assert np.abs(error).mean() < 12
         assert np.abs(error.mean((0, 1))).max() < 3
@@ -280,7 +280,7 @@ def test_a_gif_faster_than_players_is_refused(tmp_path: Path, act: str) -> None:
         ACTS[act](tmp_path / "clip.gif", 60)
 
 
-# Numbered pictures -------------------------------------------------------------------------------
+# Numbered images ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -353,19 +353,19 @@ def test_a_sequence_replaces_nothing_but_files(tmp_path: Path, number: str) -> N
     assert (tmp_path / f"{number}.png").is_dir()
 
 
-# Pictures ----------------------------------------------------------------------------------------
+# Images -------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", [".png", ".PNG", ".jpg", ".jpeg", ".webp"])
 def test_a_picture_follows_its_name(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"ä{suffix}"
     check_image_path(path)
-    picture = greys(3)[2]
-    save_image(path, picture)
+    image = greys(3)[2]
+    save_image(path, image)
     assert [file.name for file in tmp_path.iterdir()] == [path.name]
     kinds = {".jpg": b"\xff\xd8", ".jpeg": b"\xff\xd8", ".webp": b"RIFF"}
     assert path.read_bytes().startswith(kinds.get(suffix, b"\x89PNG"))
-    assert load_image(path) == pytest.approx(picture, abs=0.02)
+    assert load_image(path) == pytest.approx(image, abs=0.02)
     assert stat.S_IMODE(path.stat().st_mode) & 0o600 == 0o600
 
 
@@ -377,7 +377,7 @@ def test_a_picture_of_another_name_is_refused(tmp_path: Path, name: str) -> None
     assert not list(tmp_path.iterdir())
 
 
-# Full disk ---------------------------------------------------------------------------------------
+# Full disk ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", [*(f"clip{suffix}" for suffix in SUFFIXES), "%d.png", "one.png"])

@@ -1,4 +1,4 @@
-"""Pictures of every kind, and those that claim more than they are."""
+"""Images of every kind, and those that claim more than they are."""
 
 import struct
 import tracemalloc
@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
-from helpers.media_files import CASES, film_bytes
+from helpers.media_files import CASES, video_bytes
 from numpy.typing import NDArray
 
 from actalker_core.errors import MediaError
@@ -102,7 +102,7 @@ def test_what_is_no_picture_has_no_size() -> None:
             read_image_size(bytes(copy))
 
 
-def claiming(kind: str) -> bytes:
+def claim_size(kind: str) -> bytes:
     """A small file that claims 60000 × 60000 pixels or more."""
     if kind == "png":
         return png(HUGE, HUGE, 1, 0, bytes(100))
@@ -117,7 +117,7 @@ def claiming(kind: str) -> bytes:
         body = b"VP8X" + struct.pack("<II", 10, 0x10) + 2 * b"\xff\xff\x00" + bytes(20)
         return b"RIFF" + struct.pack("<I", len(body) + 4) + b"WEBP" + body
     elif kind == "gif":
-        content = bytearray(film_bytes("gif", "gif", [gradient()], pix_fmt="rgb8"))
+        content = bytearray(video_bytes("gif", "gif", [gradient()], pix_fmt="rgb8"))
         content[6:10] = struct.pack("<HH", HUGE, HUGE)
     elif kind == "tiff":
         content = bytearray(b"II" + struct.pack("<HIH", 42, 8, 2))
@@ -146,7 +146,7 @@ def claiming(kind: str) -> bytes:
 )
 def test_absurd_sizes_are_refused_from_the_head(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"huge.{kind}"
-    path.write_bytes(claiming(kind))
+    path.write_bytes(claim_size(kind))
     tracemalloc.start()
     with pytest.raises(
         MediaError, match=rf"huge\.{kind}: .*134 million pixels.*6\d{{4}} × 6\d{{4}}"
@@ -190,7 +190,7 @@ def test_a_large_picture_is_held_once(tmp_path: Path) -> None:
     assert image.shape == (3, 1500, 2000)
 
 
-# Kinds of pixels ---------------------------------------------------------------------------------
+# Kinds of pixels ----------------------------------------------------------------------------------
 
 
 def test_palettes_one_bit_and_grey_with_alpha(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_gif_and_avif_are_pictures_too(tmp_path: Path) -> None:
     grey = np.full((64, 64, 3), 120, np.uint8)
     for name, codec, pix_fmt in (("gif", "gif", "rgb8"), ("avif", "libsvtav1", "yuv420p")):
         path = tmp_path / f"picture.{name}"
-        path.write_bytes(film_bytes(name, codec, [grey] * 2, pix_fmt=pix_fmt))
+        path.write_bytes(video_bytes(name, codec, [grey] * 2, pix_fmt=pix_fmt))
         assert rgb_of(path).mean() == pytest.approx(120, abs=16)
 
 
@@ -218,11 +218,11 @@ def test_the_first_frame_of_an_animation_is_a_picture() -> None:
     assert load_image(CASES / "anim.webp").shape == (3, 256, 256)
 
 
-# Damage ------------------------------------------------------------------------------------------
+# Damage -------------------------------------------------------------------------------------------
 
 
 def outcome(path: Path) -> str:
-    """That it is a picture, or what is said of it."""
+    """That it is an image, or what is said of it."""
     try:
         assert load_image(path).shape[0] == 3
     except MediaError as error:

@@ -1,4 +1,4 @@
-"""Films as people bring them: uneven, turned, damaged, with covers, of every colour and size."""
+"""Videos as people bring them: uneven, turned, damaged, with covers, of every colour and size."""
 
 import io
 from collections.abc import Iterator
@@ -15,15 +15,15 @@ import pytest
 import torch
 from helpers.media_files import (
     CASES,
+    audio_bytes,
     clicking,
     content,
     corner_colours,
     draw_corners,
     draw_numbers,
-    film_bytes,
     number_of,
     seconds_shown,
-    sound_bytes,
+    video_bytes,
     with_cover,
 )
 
@@ -37,10 +37,10 @@ UPRIGHT = ["red", "green", "blue", "grey"]
 
 
 def numbers_in(source: Any, fps: float, **how: Any) -> list[int]:
-    return [number_of(picture) for picture in read_frames(source, fps, **how)]
+    return [number_of(image) for image in read_frames(source, fps, **how)]
 
 
-# Times -------------------------------------------------------------------------------------------
+# Times --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("fps", [12.5, 25, 30])
@@ -154,20 +154,20 @@ def test_times_only_grow_whatever_the_film_says() -> None:
 
 @pytest.mark.parametrize("rate", [24, 30, 60])
 def test_clocks_that_tick_in_milliseconds_skip_no_frame(rate: int) -> None:
-    film = content("matroska", "libx264", draw_numbers(20), rate=rate)
-    assert numbers_in(film, rate) == list(range(20))
+    video = content("matroska", "libx264", draw_numbers(20), rate=rate)
+    assert numbers_in(video, rate) == list(range(20))
 
 
-# A part of a film --------------------------------------------------------------------------------
+# A part of a video --------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("start", [0.0, 0.4, 0.78])
 @pytest.mark.parametrize("seconds", [None, 0.2, 5.0])
 def test_a_trim_counts_from_the_first_picture(start: float, seconds: float | None) -> None:
-    film = content("mp4", "libx264", draw_numbers(20))
+    video = content("mp4", "libx264", draw_numbers(20))
     end = 0.8 if seconds is None else min(start + seconds, 0.8)
     expected = [int((start + n / 50) * 25 + 1e-6) for n in range(round((end - start) * 50))]
-    assert numbers_in(film, 50, start=start, seconds=seconds) == expected
+    assert numbers_in(video, 50, start=start, seconds=seconds) == expected
 
 
 def test_a_trim_beyond_the_end_is_said() -> None:
@@ -177,7 +177,7 @@ def test_a_trim_beyond_the_end_is_said() -> None:
 
 @pytest.mark.parametrize("how", ["most", "seconds"])
 def test_no_more_is_decoded_than_asked_for(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
-    film = content("mp4", "libx264", [draw_corners(100)] * 200, options={"g": "12", "bf": "0"})
+    video = content("mp4", "libx264", [draw_corners(100)] * 200, options={"g": "12", "bf": "0"})
     times: list[Any] = []
     original = StreamDecoder.__iter__
 
@@ -188,15 +188,15 @@ def test_no_more_is_decoded_than_asked_for(monkeypatch: pytest.MonkeyPatch, how:
 
     monkeypatch.setattr(StreamDecoder, "__iter__", count_frames)
     frames = (
-        list(islice(read_frames(film, 25), 5))
+        list(islice(read_frames(video, 25), 5))
         if how == "most"
-        else list(read_frames(film, 25, seconds=0.2))
+        else list(read_frames(video, 25, seconds=0.2))
     )
     assert len(frames) == 5
     assert len(times) <= 7
 
 
-# Which stream ------------------------------------------------------------------------------------
+# Which stream -------------------------------------------------------------------------------------
 
 
 def test_the_film_is_read_and_not_its_cover() -> None:
@@ -206,7 +206,7 @@ def test_the_film_is_read_and_not_its_cover() -> None:
 
 def test_a_song_with_a_cover_is_no_film(tmp_path: Path) -> None:
     jpeg = cv2.imencode(".jpg", draw_corners(100))[1].tobytes()
-    flac = sound_bytes("flac", "flac", clicking(1, 16000, ())[None], 16000, sample_format="s16")
+    flac = audio_bytes("flac", "flac", clicking(1, 16000, ())[None], 16000, sample_format="s16")
     path = tmp_path / "song.flac"
     path.write_bytes(with_cover(flac, jpeg))
     with pytest.raises(MediaError, match=r"song\.flac: expected a video, got .*only a cover"):
@@ -223,10 +223,10 @@ def test_of_two_films_that_with_more_frames_or_the_flag_is_read(first: str, tmp_
                 still = container.add_stream("mjpeg", rate=25)
                 still.width, still.height, still.pix_fmt = 96, 64, "yuvj420p"
             else:
-                film = container.add_stream("libx264", rate=25)
-                film.width, film.height, film.pix_fmt = 96, 64, "yuv420p"
+                video = container.add_stream("libx264", rate=25)
+                video.width, video.height, video.pix_fmt = 96, 64, "yuv420p"
         packets = []
-        for stream, count in ((still, 1), (film, 10)):
+        for stream, count in ((still, 1), (video, 10)):
             for i, rgb in enumerate(draw_numbers(count)):
                 frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
                 frame = frame.reformat(format=stream.pix_fmt)
@@ -238,7 +238,7 @@ def test_of_two_films_that_with_more_frames_or_the_flag_is_read(first: str, tmp_
     assert numbers_in(path, 25) == list(range(10))
 
 
-# Damage ------------------------------------------------------------------------------------------
+# Damage -------------------------------------------------------------------------------------------
 
 
 def test_a_cut_off_film_is_shown_as_far_as_it_goes(warnings: pytest.LogCaptureFixture) -> None:
@@ -270,10 +270,10 @@ def test_damage_in_the_middle_costs_only_what_it_hits(
 ) -> None:
     pix_fmt = {"mjpeg": "yuvj420p", "png": "rgb24"}.get(codec, "yuv420p")
     options = {"g": "1"} if codec == "libx264" else {}
-    film = film_bytes("mov", codec, draw_numbers(20), pix_fmt=pix_fmt, options=options)
-    with av.open(io.BytesIO(film)) as container:
+    video = video_bytes("mov", codec, draw_numbers(20), pix_fmt=pix_fmt, options=options)
+    with av.open(io.BytesIO(video)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    copy = bytearray(film)
+    copy = bytearray(video)
     for at, size in packets[8:11]:
         copy[at : at + size] = bytes(size)
     path = tmp_path / "damaged.mov"
@@ -290,22 +290,22 @@ def test_frames_that_a_decoder_has_patched_are_told(
 ) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
     moving = [np.roll(noise, 3 * number, 1) for number in range(20)]
-    film = bytearray(film_bytes("mov", "libx264", moving, options={"bf": "0"}))
-    with av.open(io.BytesIO(bytes(film))) as container:
+    video = bytearray(video_bytes("mov", "libx264", moving, options={"bf": "0"}))
+    with av.open(io.BytesIO(bytes(video))) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
     for at, size in packets[8:10]:
-        film[at + size // 2 : at + size] = bytes(size - size // 2)
+        video[at + size // 2 : at + size] = bytes(size - size // 2)
     path = tmp_path / "patched.mov"
-    path.write_bytes(film)
+    path.write_bytes(video)
     assert len(list(read_frames(path, 25))) == 20
     assert "patched.mov: 2 of its frames are damaged in part" in warnings.text
 
 
 def test_a_film_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
-    film = film_bytes("mov", "mjpeg", draw_numbers(5), pix_fmt="yuvj420p")
-    with av.open(io.BytesIO(film)) as container:
+    video = video_bytes("mov", "mjpeg", draw_numbers(5), pix_fmt="yuvj420p")
+    with av.open(io.BytesIO(video)) as container:
         packets = [(p.pos, p.size) for p in container.demux(video=0) if p.size]
-    copy = bytearray(film)
+    copy = bytearray(video)
     for at, size in packets:
         copy[at : at + size] = bytes(size)
     (tmp_path / "dead.mov").write_bytes(copy)
@@ -313,11 +313,11 @@ def test_a_film_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
         list(read_frames(tmp_path / "dead.mov", 25))
 
 
-# Moving pictures ---------------------------------------------------------------------------------
+# Moving images ------------------------------------------------------------------------------------
 
 
 def test_the_animated_case_is_played() -> None:
-    """Two pictures of a tenth of a second."""
+    """Two images of a tenth of a second."""
     frames = list(read_frames(CASES / "anim.webp", 25))
     assert len(frames) == 5
     assert [torch.equal(frames[0], frame) for frame in frames] == [True] * 3 + [False] * 2
@@ -335,11 +335,11 @@ MOVING = {
 @pytest.mark.parametrize("kind", MOVING)
 def test_moving_pictures_are_played_by_their_own_times(kind: str) -> None:
     format, codec, pix_fmt, options = MOVING[kind]
-    pictures = draw_numbers(6)
+    images = draw_numbers(6)
     if kind == "webp":
-        pictures = [np.dstack([p, np.full(p.shape[:2], 255, np.uint8)]) for p in pictures]
-    film = content(format, codec, pictures, rate=10, pix_fmt=pix_fmt, options=options)
-    frames = list(read_frames(film, 20))
+        images = [np.dstack([p, np.full(p.shape[:2], 255, np.uint8)]) for p in images]
+    video = content(format, codec, images, rate=10, pix_fmt=pix_fmt, options=options)
+    frames = list(read_frames(video, 20))
     assert [number_of(frame) for frame in frames] == [n // 2 for n in range(12)]
     assert corner_colours(frames[0]) == UPRIGHT
 
@@ -347,18 +347,18 @@ def test_moving_pictures_are_played_by_their_own_times(kind: str) -> None:
 def test_pieces_of_an_animated_webp_are_laid_over_each_other() -> None:
     """The coder stores only what changes, with holes where nothing does."""
     rng = np.random.default_rng(0)
-    pictures = [np.dstack([draw_corners(90), np.full((64, 96), 255, np.uint8)])]
+    images = [np.dstack([draw_corners(90), np.full((64, 96), 255, np.uint8)])]
     for _ in range(8):
-        image = pictures[-1].copy()
+        image = images[-1].copy()
         y, x = rng.integers(0, 48), rng.integers(0, 80)
         image[y : y + 16, x : x + 16, :3] = rng.integers(0, 255, (16, 16, 3))
-        pictures.append(image)
-    film = content(
-        "webp", "libwebp_anim", pictures, rate=10, pix_fmt="bgra", options={"lossless": "1"}
+        images.append(image)
+    video = content(
+        "webp", "libwebp_anim", images, rate=10, pix_fmt="bgra", options={"lossless": "1"}
     )
-    assert film.getvalue().count(b"ANMF") == 9
-    for frame, picture in zip(read_frames(film, 10), pictures, strict=True):
-        assert np.array_equal(frame.permute(1, 2, 0).numpy(), picture[..., :3])
+    assert video.getvalue().count(b"ANMF") == 9
+    for frame, image in zip(read_frames(video, 10), images, strict=True):
+        assert np.array_equal(frame.permute(1, 2, 0).numpy(), image[..., :3])
 
 
 def test_a_damaged_animation_is_refused_by_name(tmp_path: Path) -> None:
@@ -371,30 +371,30 @@ def test_a_damaged_animation_is_refused_by_name(tmp_path: Path) -> None:
         list(read_frames(path, 25))
 
 
-# Size and place ----------------------------------------------------------------------------------
+# Size and place -----------------------------------------------------------------------------------
 
 
-def claiming(kind: str) -> bytes:
-    """A small film that claims to be of 32768² pixels or more."""
+def claim_size(kind: str) -> bytes:
+    """A small video that claims to be of 32768² pixels or more."""
     if kind == "webp":
-        film = bytearray((CASES / "anim.webp").read_bytes())
-        film[24:30] = b"\xff\xff\x00\xff\xff\x00"
+        video = bytearray((CASES / "anim.webp").read_bytes())
+        video[24:30] = b"\xff\xff\x00\xff\xff\x00"
     elif kind == "gif":
-        film = bytearray(film_bytes("gif", "gif", draw_numbers(3), pix_fmt="rgb8"))
-        film[6:10] = b"\xff\xff\xff\xff"
+        video = bytearray(video_bytes("gif", "gif", draw_numbers(3), pix_fmt="rgb8"))
+        video[6:10] = b"\xff\xff\xff\xff"
     else:
-        film = bytearray(film_bytes("avi", "mjpeg", draw_numbers(3), pix_fmt="yuvj420p"))
-        at = film.find(b"\xff\xc0\x00\x11\x08")
+        video = bytearray(video_bytes("avi", "mjpeg", draw_numbers(3), pix_fmt="yuvj420p"))
+        at = video.find(b"\xff\xc0\x00\x11\x08")
         while at != -1:
-            film[at + 5 : at + 9] = b"\xff\xdc\xff\xdc"
-            at = film.find(b"\xff\xc0\x00\x11\x08", at + 2)
-    return bytes(film)
+            video[at + 5 : at + 9] = b"\xff\xdc\xff\xdc"
+            at = video.find(b"\xff\xc0\x00\x11\x08", at + 2)
+    return bytes(video)
 
 
 @pytest.mark.parametrize("kind", ["gif", "webp", "mjpeg"])
 def test_absurd_sizes_cost_no_memory(tmp_path: Path, kind: str) -> None:
     path = tmp_path / f"huge.{kind}"
-    path.write_bytes(claiming(kind))
+    path.write_bytes(claim_size(kind))
     before = peak_mb()
     with pytest.raises(MediaError, match=rf"huge\.{kind}"):
         list(read_frames(path, 25))
@@ -408,14 +408,14 @@ def peak_mb() -> float:
 
 def test_a_claimed_size_is_named(tmp_path: Path) -> None:
     path = tmp_path / "huge.gif"
-    path.write_bytes(claiming("gif"))
+    path.write_bytes(claim_size("gif"))
     with pytest.raises(MediaError, match=r"up to 67 million pixels, got 65535 × 65535"):
         next(iter(read_frames(path, 25)))
 
 
 def test_a_film_in_memory_is_read_as_often_as_one_likes() -> None:
-    film = content("mp4", "libx264", draw_numbers(5))
-    first, second = read_frames(film, 25), read_frames(film, 25)
+    video = content("mp4", "libx264", draw_numbers(5))
+    first, second = read_frames(video, 25), read_frames(video, 25)
     pairs = list(zip(first, second, strict=True))
     assert len(pairs) == 5
     assert all(torch.equal(a, b) for a, b in pairs)
@@ -424,5 +424,5 @@ def test_a_film_in_memory_is_read_as_often_as_one_likes() -> None:
 @pytest.mark.parametrize("name", ["take:1.mp4", "http:x.mp4", "50 %d.mp4", "ä 図.mp4"])
 def test_any_name_is_a_file(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
-    path.write_bytes(film_bytes("mp4", "libx264", draw_numbers(4)))
+    path.write_bytes(video_bytes("mp4", "libx264", draw_numbers(4)))
     assert numbers_in(path, 25) == list(range(4))

@@ -1,4 +1,4 @@
-"""The frames of films: upright, of square pixels, in true colours, of any depth."""
+"""The frames of videos: upright, of square pixels, in true colours, of any depth."""
 
 import io
 import struct
@@ -8,7 +8,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
-from helpers.media_files import CASES, content, corner_colours, draw_numbers, film_bytes, number_of
+from helpers.media_files import CASES, content, corner_colours, draw_numbers, number_of, video_bytes
 
 from actalker_core.media import read_frames
 from actalker_core.media.rgb import _rotate
@@ -17,10 +17,10 @@ UPRIGHT = ["red", "green", "blue", "grey"]
 
 
 def numbers_in(source: Any, fps: float, **how: Any) -> list[int]:
-    return [number_of(picture) for picture in read_frames(source, fps, **how)]
+    return [number_of(image) for image in read_frames(source, fps, **how)]
 
 
-# Orientation and shape ---------------------------------------------------------------------------
+# Orientation and shape ----------------------------------------------------------------------------
 
 
 def test_the_phones_film_is_upright() -> None:
@@ -64,24 +64,24 @@ def test_every_display_matrix_is_followed(rows: tuple[int, int], columns: tuple[
 def test_films_are_turned_and_mirrored_as_they_ask(
     matrix: tuple[int, int, int, int], corners: list[str]
 ) -> None:
-    film = bytearray(film_bytes("mp4", "libx264", draw_numbers(3), options={"crf": "4"}))
+    video = bytearray(video_bytes("mp4", "libx264", draw_numbers(3), options={"crf": "4"}))
     a, b, c, d = (value << 16 for value in matrix)
-    at = film.index(b"tkhd") + 4 + 40
-    film[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
-    frame = next(iter(read_frames(io.BytesIO(bytes(film)), 25)))
+    at = video.index(b"tkhd") + 4 + 40
+    video[at : at + 36] = struct.pack(">9i", a, b, 0, c, d, 0, 0, 0, 1 << 30)
+    frame = next(iter(read_frames(io.BytesIO(bytes(video)), 25)))
     assert corner_colours(frame) == corners
     assert frame.shape == ((3, 64, 96) if a else (3, 96, 64))
 
 
 def test_interlaced_films_are_shown() -> None:
-    film = content("mp4", "libx264", draw_numbers(5), options={"flags": "+ildct+ilme"})
-    assert numbers_in(film, 25) == list(range(5))
+    video = content("mp4", "libx264", draw_numbers(5), options={"flags": "+ildct+ilme"})
+    assert numbers_in(video, 25) == list(range(5))
 
 
 @pytest.mark.parametrize("ratio", ["2/1", "1/2", "16/15", "1/1", "100/1"])
 def test_pixels_are_square(ratio: str) -> None:
-    film = content("mp4", "libx264", draw_numbers(3), pixel_aspect=Fraction(ratio))
-    frame = next(iter(read_frames(film, 25)))
+    video = content("mp4", "libx264", draw_numbers(3), pixel_aspect=Fraction(ratio))
+    frame = next(iter(read_frames(video, 25)))
     size = {"2/1": (192, 64), "1/2": (96, 128), "16/15": (102, 64)}.get(ratio, (96, 64))
     assert (frame.shape[2], frame.shape[1]) == size
     assert corner_colours(frame) == UPRIGHT
@@ -89,14 +89,14 @@ def test_pixels_are_square(ratio: str) -> None:
 
 @pytest.mark.parametrize(("width", "height"), [(97, 65), (1, 1), (17, 200)])
 def test_odd_sizes_are_kept(width: int, height: int) -> None:
-    pictures = [np.full((height, width, 3), 100, np.uint8)] * 3
-    film = content("mov", "png", pictures, pix_fmt="rgb24")
-    assert next(iter(read_frames(film, 25))).shape == (3, height, width)
+    images = [np.full((height, width, 3), 100, np.uint8)] * 3
+    video = content("mov", "png", images, pix_fmt="rgb24")
+    assert next(iter(read_frames(video, 25))).shape == (3, height, width)
 
 
 def test_frames_that_change_their_size_get_the_first(warnings: pytest.LogCaptureFixture) -> None:
     parts = [
-        film_bytes("h264", "libx264", draw_numbers(5, width=width, height=height))
+        video_bytes("h264", "libx264", draw_numbers(5, width=width, height=height))
         for width, height in ((96, 64), (192, 128), (64, 96))
     ]
     frames = list(read_frames(io.BytesIO(b"".join(parts)), 25))
@@ -106,7 +106,7 @@ def test_frames_that_change_their_size_get_the_first(warnings: pytest.LogCapture
     assert "change from 96 × 64 to 192 × 128" in warnings.text
 
 
-# Colours -----------------------------------------------------------------------------------------
+# Colours ------------------------------------------------------------------------------------------
 
 TRUE_RGB = (230, 60, 60)
 LUMA = {"601": (0.299, 0.114), "709": (0.2126, 0.0722), "2020": (0.2627, 0.0593)}
@@ -125,9 +125,9 @@ def yuv(rgb: tuple[int, ...], matrix: str, *, full: bool) -> list[int]:
 def encode_colour(
     matrix: str, *, full: bool, space: int | None, range_: int | None, width: int = 64
 ) -> io.BytesIO:
-    """A film of one colour, with or without tags."""
-    film, height = io.BytesIO(), 64
-    with av.open(film, "w", format="mp4") as container:
+    """A video of one colour, with or without tags."""
+    video, height = io.BytesIO(), 64
+    with av.open(video, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25, options={"crf": "1"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         if space is not None:
@@ -141,7 +141,7 @@ def encode_colour(
             frame.pts = pts
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    return film
+    return video
 
 
 @pytest.mark.parametrize(
@@ -162,8 +162,8 @@ def encode_colour(
 def test_colours_are_those_that_the_film_means(
     matrix: str, *, full: bool, space: int | None, range_: int | None, width: int
 ) -> None:
-    film = encode_colour(matrix, full=full, space=space, range_=range_, width=width)
-    middle = next(iter(read_frames(film, 25)))[:, 32, 32].tolist()
+    video = encode_colour(matrix, full=full, space=space, range_=range_, width=width)
+    middle = next(iter(read_frames(video, 25)))[:, 32, 32].tolist()
     assert middle == pytest.approx(TRUE_RGB, abs=3)
 
 
@@ -192,8 +192,8 @@ def test_films_of_any_depth_and_with_alpha_are_shown(format: str, codec: str, pi
 def test_colours_beyond_the_screen_are_told(
     warnings: pytest.LogCaptureFixture, curve: int, name: str | None
 ) -> None:
-    film = io.BytesIO()
-    with av.open(film, "w", format="mp4") as container:
+    video = io.BytesIO()
+    with av.open(video, "w", format="mp4") as container:
         stream = container.add_stream("libx264", rate=25)
         stream.width = stream.height = 64
         stream.pix_fmt = "yuv420p10le"
@@ -203,5 +203,5 @@ def test_colours_beyond_the_screen_are_told(
             plane.update(bytes([0, 2]) * (plane.buffer_size // 2))
         container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
-    list(read_frames(film, 25))
+    list(read_frames(video, 25))
     assert (f"HDR ({name})" in warnings.text) == (name is not None)
