@@ -211,10 +211,10 @@ def make_text_signal(options: argparse.Namespace, seconds: float, fps: float) ->
 
 
 def _choose_matcher(bank: Bank, options: argparse.Namespace) -> Matcher:
-    arguments = {} if options.temperature is None else {"temperature": options.temperature}
+    temperature: float | None = options.temperature
     if options.clip is None:
-        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, **arguments)
-    return CLIPMatcher(bank, CLIPEncoder(options.clip), **arguments)
+        return WordMatcher(bank) if bank.blendshapes is None else PresetMatcher(bank, temperature)
+    return CLIPMatcher(bank, CLIPEncoder(options.clip), temperature)
 
 
 def check_texts(options: argparse.Namespace) -> None:

@@ -255,7 +255,7 @@ def _add_text(parser: argparse.ArgumentParser) -> None:
     add(
         "--temperature",
         type=types.number_parser(limits.TEMPERATURE),
-        help="lower chooses fewer of the bank (0.1, 0.25)",
+        help="lower chooses fewer of the bank (the matcher's)",
     )
 
 

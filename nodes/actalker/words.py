@@ -203,11 +203,11 @@ class TextExpression(io.ComfyNode):
                 ),
                 sockets.fraction_input(
                     "temperature",
-                    0.1,
-                    0.01,
+                    0.0,
+                    0.0,
                     2.0,
-                    "Lower chooses fewer entries of the bank. 0.1 suits CLIP, 0.25 blendshapes; "
-                    "words do not use it.",
+                    "Lower chooses fewer entries of the bank; words do not use it. 0: the "
+                    "matcher's own.",
                 ),
                 sockets.encoders_input("frame rate"),
             ],
@@ -232,7 +232,7 @@ class TextExpression(io.ComfyNode):
         rate_hz = to_option(signal_fps, limits.FPS)
         if rate_hz is None:
             rate_hz = require_owner(encoders, "Text Expression", "signal_fps").config.sampling.fps
-        matcher = _matcher(bank, match_by, clip_folder, temperature)
+        matcher = _matcher(bank, match_by, clip_folder, temperature or None)
         moments = parse_prompt(text)
         return io.NodeOutput(
             express_words(
@@ -241,7 +241,7 @@ class TextExpression(io.ComfyNode):
         )
 
 
-def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float) -> Matcher:
+def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float | None) -> Matcher:
     check_choice("match_by", match_by, MATCHES)
     if match_by == "words":
         return WordMatcher(bank)

@@ -35,6 +35,11 @@ def test_a_number_is_held_by_its_limits_alone(limit: limits.Limits) -> None:
             limit.check(value)  # type: ignore[type-var]
 
 
+def test_an_error_names_what_else_is_taken() -> None:
+    with pytest.raises(InputError, match=r"from 1 to 120, or 0 for all, got 0\.5"):
+        limits.FPS.check(0.5, "0 for all")
+
+
 NAN = float("nan")
 
 

@@ -106,7 +106,7 @@ def named_bank(names: tuple[str, ...] = WORDS) -> Bank:
     return Bank(names, torch.eye(len(names)), captions=names)
 
 
-def matcher_of(kind: str, bank: Bank, temperature: float) -> Matcher:
+def matcher_of(kind: str, bank: Bank, temperature: float | None) -> Matcher:
     if kind == "clip":
         return CLIPMatcher(replace(bank, captions=bank.names), StubClip(), temperature)
     return PresetMatcher(bank, temperature)

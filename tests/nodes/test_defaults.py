@@ -165,6 +165,22 @@ def test_a_widget_left_alone_takes_the_model_s_own_value(
         assert left != outcome(comfy, usable, node, **{key: other})
 
 
+@pytest.mark.parametrize(
+    ("node", "key", "value"),
+    [
+        *(("Talk", "fps", 0.5), ("Talk", "short_side_px", 63), ("Conditioning", "fps", 0.5)),
+        *(("PreparePortrait", "short_side_px", 1), ("EncodeMotion", "signal_fps", 0.5)),
+        *(("SignalMonitor", "fps", 0.5), ("TextExpression", "signal_fps", 0.5)),
+    ],
+)
+def test_a_number_below_its_limits_is_refused_with_what_leaves_it_to_the_model(
+    comfy: Comfy, usable: Any, node: str, key: str, value: float
+) -> None:
+    error = comfy.core("errors").InputError
+    with pytest.raises(error, match=f"expected .*, or 0 for the model's own, got '?{value}"):
+        run(comfy, node, usable[node] | {key: value})
+
+
 def test_a_strength_that_is_typed_stays_to_the_end(comfy: Comfy, usable: Any) -> None:
     typed = {"audio_scale_start": 4.0}
     both = typed | {"audio_scale_end": 4.0}

@@ -18,7 +18,7 @@ from .presets import PRESETS, SYNONYMS
 TEMPLATE = "a photo of a {} face"
 CLIP_TEMPERATURE = 0.1
 PRESET_TEMPERATURE = 0.25
-"""Lower ones choose fewer entries of the bank; see `CLIPMatcher` and `PresetMatcher`."""
+"""Each matcher's own; lower ones choose fewer entries of the bank."""
 
 
 class Matcher(Protocol):
@@ -43,10 +43,8 @@ class CLIPMatcher:
             `limits.TEMPERATURE`.
     """
 
-    def __init__(
-        self, bank: Bank, clip: CLIPEncoder, temperature: float = CLIP_TEMPERATURE
-    ) -> None:
-        TEMPERATURE.check(temperature)
+    def __init__(self, bank: Bank, clip: CLIPEncoder, temperature: float | None = None) -> None:
+        temperature = TEMPERATURE.check(CLIP_TEMPERATURE if temperature is None else temperature)
         self._clip, self._temperature = clip, temperature
         if bank.captions:
             embeddings = clip.encode_texts(_phrases(bank.captions))
@@ -94,8 +92,8 @@ class PresetMatcher:
         InputError: the bank has no blendshapes, or a temperature outside `limits.TEMPERATURE`.
     """
 
-    def __init__(self, bank: Bank, temperature: float = PRESET_TEMPERATURE) -> None:
-        TEMPERATURE.check(temperature)
+    def __init__(self, bank: Bank, temperature: float | None = None) -> None:
+        temperature = TEMPERATURE.check(PRESET_TEMPERATURE if temperature is None else temperature)
         if bank.blendshapes is None:
             raise InputError(
                 "This bank has no blendshapes. Build it again with MediaPipe's "

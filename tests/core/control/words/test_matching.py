@@ -24,7 +24,13 @@ from torch import Tensor
 
 from actalker_core.control.words.bank import Bank
 from actalker_core.control.words.clip import CLIPEncoder
-from actalker_core.control.words.matchers import CLIPMatcher, PresetMatcher, WordMatcher
+from actalker_core.control.words.matchers import (
+    CLIP_TEMPERATURE,
+    PRESET_TEMPERATURE,
+    CLIPMatcher,
+    PresetMatcher,
+    WordMatcher,
+)
 from actalker_core.control.words.presets import PRESETS, SYNONYMS
 from actalker_core.errors import InputError
 from actalker_core.faces.blendshapes import NAMES
@@ -113,6 +119,18 @@ def test_a_lower_temperature_chooses_fewer() -> None:
     ]
     assert weights == sorted(weights)
     assert weights[-1] == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "temperature"), [("clip", CLIP_TEMPERATURE), ("preset", PRESET_TEMPERATURE)]
+)
+def test_each_matcher_has_a_temperature_of_its_own(kind: str, temperature: float) -> None:
+    weights, expected, other_weights = (
+        matcher_of(kind, preset_bank(), value).match("joy")
+        for value in (None, temperature, 2 * temperature)
+    )
+    assert torch.equal(weights, expected)
+    assert not torch.equal(weights, other_weights)
 
 
 def test_one_entry_gets_all_the_weight() -> None:
