@@ -1,15 +1,11 @@
 """Checkpoints."""
 
-from pathlib import Path
-
-import folder_paths
 from comfy_api.latest import io
 
-from ...actalker_core.errors import InputError, check_choice, quote
+from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN, convert
 from ...actalker_core.models.actalker.checkpoint.single_file import FORMAT
 from ...actalker_core.ops.selective_scan import CHOICES
-from ...actalker_core.text import check_text
 from ..common import files, sockets
 from ..common.node_text import show
 from ..common.progress import Bar
@@ -95,7 +91,7 @@ class ConvertCheckpoint(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "svd",
-                    options=[IN_FOLDER, *folder_paths.get_filename_list("checkpoints")],
+                    options=[IN_FOLDER, *files.list_host_checkpoints()],
                     tooltip="SVD-xt-1.1 for its VAE: a file of models/checkpoints, or, with "
                     "in the folder, one among the released files.",
                 ),
@@ -133,16 +129,7 @@ class ConvertCheckpoint(io.ComfyNode):
             files.model_path(folder),
             out,
             DTYPES[stored_dtype],
-            None if svd == IN_FOLDER else Path(_checkpoint(svd)),
+            None if svd == IN_FOLDER else files.host_checkpoint_path("svd", svd),
             on_part=bar.report,
         )
         return io.NodeOutput(str(out), ui=show(cls, f"Written: {out}"))
-
-
-def _checkpoint(name: str) -> str:
-    try:
-        return folder_paths.get_full_path_or_raise("checkpoints", check_text("svd", name))
-    except FileNotFoundError:  # it repeats the name as it is, which ComfyUI's log may not take
-        raise InputError(
-            f"svd: expected a file of models/checkpoints, got {quote(name)}. Put it there."
-        ) from None

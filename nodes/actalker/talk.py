@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...actalker_core import limits
-from ...actalker_core.control.regions import STYLES
+from ...actalker_core.control.regions import DEFAULT_STYLE, STYLES
 from ...actalker_core.faces.portrait import prepare_portrait
 from ...actalker_core.models.actalker.defaults import default_guidance, list_warnings
 from ...actalker_core.models.actalker.encode import encode_signals
@@ -55,7 +55,7 @@ class Talk(io.ComfyNode):
                 io.Combo.Input(
                     "regions",
                     options=list(STYLES),
-                    default="paper",
+                    default=DEFAULT_STYLE,
                     tooltip="Who owns what if both drive: paper gives the mouth to the speech and "
                     "the rest of the face to the clip. See Region Masks.",
                 ),

@@ -12,10 +12,11 @@ from ...actalker_core.errors import InputError, MediaError, quote
 from ...actalker_core.faces import FaceFinder, open_finder
 from ...actalker_core.files.archive import format_name, read_format
 from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
+from ...actalker_core.text import check_text
 
 log = logging.getLogger(__name__)
 
-KIND = "actalker"
+KIND, HOST_CHECKPOINTS = "actalker", "checkpoints"
 CHECKPOINTS = {".safetensors"}
 NO_FILE = "none"
 OUTPUT_MARK = " [output]"
@@ -112,6 +113,25 @@ def model_path(name: str) -> Path:
     raise InputError(
         f"{quote(name)}: expected a file or folder in {places}. Put it there and reload."
     )
+
+
+def list_host_checkpoints() -> list[str]:
+    """What lies in ComfyUI's own `models/checkpoints`."""
+    return folder_paths.get_filename_list(HOST_CHECKPOINTS)
+
+
+def host_checkpoint_path(widget: str, name: str) -> Path:
+    """The full path of a file of `models/checkpoints`.
+
+    Raises:
+        InputError: no such file there; says which widget names it.
+    """
+    try:
+        return Path(folder_paths.get_full_path_or_raise(HOST_CHECKPOINTS, check_text(widget, name)))
+    except FileNotFoundError:  # it repeats the name as it is, which ComfyUI's log may not take
+        raise InputError(
+            f"{widget}: expected a file of models/checkpoints, got {quote(name)}. Put it there."
+        ) from None
 
 
 def new_model_path(name: str) -> Path:

@@ -33,7 +33,7 @@ class RegionMasks(io.ComfyNode):
                 io.Combo.Input(
                     "style",
                     options=list(regions.STYLES),
-                    default="paper",
+                    default=regions.DEFAULT_STYLE,
                     tooltip="released: everything for both. face: the face box for both. paper: a "
                     "box around the mouth, and the rest of the face. halves: below and above the "
                     "nose. landmarks: the lips' shape, and the rest of the face's oval.",

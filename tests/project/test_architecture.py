@@ -144,6 +144,10 @@ def test_the_bridge_alone_knows_memory_management_and_sampling() -> None:
     assert all(".bridge." in module for module in users), users
 
 
+def test_one_module_knows_the_folders_of_comfyui() -> None:
+    assert [m for m in node_modules() if "folder_paths" in ARROWS[m]] == [f"{NODES}.common.files"]
+
+
 def test_there_is_no_other_package() -> None:
     packages = {package_of(module).split(".")[0] for module in core_modules()} - TOOLKIT
     assert packages == {"__main__", "cli", "models", "training"}

@@ -22,7 +22,7 @@ from helpers.releases import (
     remove_tensor,
     reshape_tensor,
 )
-from helpers.tiny import TINY
+from helpers.tiny import TINY, tiny_model
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 
@@ -122,6 +122,17 @@ def test_full_disk_is_a_complaint_that_names_the_file(weights: Weights, tmp_path
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
     assert not list(tmp_path.iterdir())
+
+
+def test_each_network_is_reported_with_its_number(release_folder: Path, tmp_path: Path) -> None:
+    reports: list[tuple[int, int]] = []
+    convert_tiny(
+        release_folder,
+        tmp_path / "model.safetensors",
+        on_part=lambda _, done, total: reports.append((done, total)),
+    )
+    networks = len(list(tiny_model().children()))
+    assert reports == [(done, networks) for done in range(networks)]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
