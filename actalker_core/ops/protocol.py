@@ -5,7 +5,6 @@ from functools import partial
 from typing import Any, Protocol
 
 from torch import Tensor, nn
-from torch.nn.modules import module as _module
 
 Weights = tuple[Tensor, Tensor | None]
 """Weight and bias of a layer, on the device and in the type that it computes in."""
@@ -57,13 +56,13 @@ def _weights(weights_of: WeightsOf, layer: nn.Module, like: Tensor) -> Weights |
 
 
 def runs_its_class(layer: nn.Module) -> bool:
-    """Whether calling a layer runs the forward of its class and nothing else: it has no hooks."""
+    """Whether calling a layer runs the forward of its class and nothing else: it has no hooks.
+
+    Hooks of all modules at once do not count: counters of operations set them, and what they count
+    is not to change by it.
+    """
     return not (
         "forward" in layer.__dict__
-        or _module._global_forward_hooks
-        or _module._global_forward_pre_hooks
-        or _module._global_backward_hooks
-        or _module._global_backward_pre_hooks
         or layer._forward_hooks
         or layer._forward_pre_hooks
         or layer._backward_hooks
