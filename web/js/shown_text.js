@@ -37,8 +37,18 @@ function clear(node) {
     if (widget && SHOWING.includes(node.type)) widget.value = "";
 }
 
+// A node inside subgraphs runs under the ids on the way to it: "14:9".
+function findNode(path) {
+    let node, graph = app.graph;
+    for (const id of String(path).split(":")) {
+        node = graph?.getNodeById(id);
+        graph = node?.subgraph;
+    }
+    return node;
+}
+
 // A warning is true of the values that it was given for: what runs anew may have none to give.
-api.addEventListener("executing", ({ detail }) => clear(app.graph?.getNodeById(detail)));
+api.addEventListener("executing", ({ detail }) => clear(findNode(detail)));
 
 app.registerExtension({
     name: "ACTalker.ShownText",
