@@ -34,7 +34,7 @@ def nodes_run_so(comfy: Comfy) -> Any:
 
 
 @pytest.fixture(scope="session")
-def loaded(comfy: Comfy) -> Any:
+def models(comfy: Comfy) -> Any:
     """MODEL, encoders, VAE of the built-in model."""
     with torch.inference_mode():
         return comfy.call("LoadModel", checkpoint="built-in")
@@ -48,25 +48,25 @@ def portrait(comfy: Comfy) -> Any:
         ]
 
 
-Prepared = Callable[..., Any]
+MakeConditioning = Callable[..., Any]
 
 
 @pytest.fixture(scope="session")
-def conditioned(comfy: Comfy, loaded: Any, portrait: Any) -> Prepared:
+def make_conditioning(comfy: Comfy, models: Any, portrait: Any) -> MakeConditioning:
     """CONDITIONING, LATENT, … of a short clip; keyword arguments go to the node."""
 
-    def run(frames: int = 4, loaded: Any = loaded, **more: Any) -> Any:
-        _, encoders, vae = loaded
+    def run(frames: int = 4, models: Any = models, **more: Any) -> Any:
+        _, encoders, vae = models
         with torch.inference_mode():
             identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]
             audio = comfy.call("EncodeAudio", encoders=encoders, audio=speech())[0]
-            moved = comfy.call(
+            motion = comfy.call(
                 "EncodeMotion", encoders=encoders, frames=image(frames=24), face="whole picture"
             )
             signals = {
                 "audio_signal": audio,
-                "expression_signal": moved[0],
-                "pose_signal": moved[1],
+                "expression_signal": motion[0],
+                "pose_signal": motion[1],
             }
             return comfy.call(
                 "Conditioning",

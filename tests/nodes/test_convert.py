@@ -26,7 +26,7 @@ def files(comfy: Comfy) -> Any:
     return comfy.node_module("common.files")
 
 
-def numbered(count: int) -> torch.Tensor:
+def draw_numbers(count: int) -> torch.Tensor:
     """Frames that show their own number."""
     return torch.arange(count).float()[:, None, None, None].expand(count, 3, 2, 2)
 
@@ -39,43 +39,43 @@ def numbered(count: int) -> torch.Tensor:
 def test_frames_at_another_rate_are_those_shown_at_that_time(
     convert: Any, fps: float, count: int
 ) -> None:
-    found = convert.Frames(numbered(count), fps).resample(RELEASED_FPS)
-    shown = found.images[:, 0, 0, 0].tolist()
+    video = convert.Frames(draw_numbers(count), fps).resample(RELEASED_FPS)
+    numbers = video.images[:, 0, 0, 0].tolist()
     exact = Fraction(fps).limit_denominator(1001) / Fraction(RELEASED_FPS)
-    expected = [min(int(i * exact), count - 1) for i in range(len(shown))]
-    assert shown == expected
-    assert found.fps == RELEASED_FPS
+    expected = [min(int(i * exact), count - 1) for i in range(len(numbers))]
+    assert numbers == expected
+    assert video.fps == RELEASED_FPS
 
 
 @pytest.mark.parametrize("fps", RATES)
 @pytest.mark.parametrize("count", [1, 5, 60, 1801])
 def test_frames_at_another_rate_last_as_long(convert: Any, fps: float, count: int) -> None:
-    found = convert.Frames(numbered(count), fps).resample(RELEASED_FPS)
+    video = convert.Frames(draw_numbers(count), fps).resample(RELEASED_FPS)
     longest = max(1 / RELEASED_FPS, 1 / fps)
-    assert abs(len(found.images) / RELEASED_FPS - count / fps) <= longest
-    assert len(found.images) >= 1
+    assert abs(len(video.images) / RELEASED_FPS - count / fps) <= longest
+    assert len(video.images) >= 1
 
 
 @pytest.mark.parametrize("fps", [*RATES, RELEASED_FPS])
 def test_frames_at_their_own_rate_stay(convert: Any, fps: float) -> None:
-    assert torch.equal(convert.Frames(numbered(37), fps).resample(fps).images, numbered(37))
+    assert torch.equal(convert.Frames(draw_numbers(37), fps).resample(fps).images, draw_numbers(37))
 
 
 @pytest.mark.parametrize("fps", RATES)
 def test_frames_at_a_higher_rate_are_repeated_in_order(convert: Any, fps: float) -> None:
-    shown = convert.Frames(numbered(10), RELEASED_FPS).resample(fps).images[:, 0, 0, 0]
-    assert (shown.diff() >= 0).all()
-    assert set(shown.tolist()) == set(range(10))
+    numbers = convert.Frames(draw_numbers(10), RELEASED_FPS).resample(fps).images[:, 0, 0, 0]
+    assert (numbers.diff() >= 0).all()
+    assert set(numbers.tolist()) == set(range(10))
 
 
 def test_a_video_brings_its_own_rate_and_frames(comfy: Comfy, convert: Any) -> None:
-    made = comfy.nodes.NODE_CLASS_MAPPINGS["CreateVideo"]
-    video = made.EXECUTE_NORMALIZED(images=image(frames=6), fps=60.0).args[0]
-    found = convert.read_frames(video, 25.0)
-    assert found.fps == 60.0
+    node = comfy.nodes.NODE_CLASS_MAPPINGS["CreateVideo"]
+    video = node.EXECUTE_NORMALIZED(images=image(frames=6), fps=60.0).args[0]
+    frames = convert.read_frames(video, 25.0)
+    assert frames.fps == 60.0
     fewer = convert.read_frames(video, 25.0, 30.0, 2)
-    assert torch.equal(fewer.images, found.images[[0, 2]])
-    assert torch.equal(found.images, convert.from_image(image(frames=6)))
+    assert torch.equal(fewer.images, frames.images[[0, 2]])
+    assert torch.equal(frames.images, convert.from_image(image(frames=6)))
     assert convert.read_frames(image(frames=6), 25.0).fps == 25.0
 
 
@@ -95,29 +95,29 @@ def seconds_shown(pictures: torch.Tensor) -> list[float]:
     return [(255 * frame.mean().item() - 20) / 100 for frame in middle]
 
 
-@pytest.mark.parametrize("held", ["path", "memory"])
+@pytest.mark.parametrize("storage", ["path", "memory"])
 @pytest.mark.parametrize("name", ["vfr.mp4", "coverfirst.mkv", "raw.h264", "trunc_fast.mp4"])
 def test_the_file_behind_a_video_is_read_by_its_times(
-    comfy: Comfy, convert: Any, name: str, held: str
+    comfy: Comfy, convert: Any, name: str, storage: str
 ) -> None:
-    source = str(CASES / name) if held == "path" else io.BytesIO((CASES / name).read_bytes())
-    found = convert.read_frames(from_file(comfy, source), 1.0, RELEASED_FPS)
-    shown = seconds_shown(found.images)
+    source = str(CASES / name) if storage == "path" else io.BytesIO((CASES / name).read_bytes())
+    video = convert.read_frames(from_file(comfy, source), 1.0, RELEASED_FPS)
+    seconds = seconds_shown(video.images)
     media = comfy.core("media")
     expected = list(media.read_frames(CASES / name, RELEASED_FPS))
-    assert found.fps == RELEASED_FPS
-    assert torch.equal((found.images * 255).round().byte(), torch.stack(expected))
-    early = torch.arange(len(shown)) / RELEASED_FPS - torch.tensor(shown)
+    assert video.fps == RELEASED_FPS
+    assert torch.equal((video.images * 255).round().byte(), torch.stack(expected))
+    early = torch.arange(len(seconds)) / RELEASED_FPS - torch.tensor(seconds)
     assert early.min() > -0.02
     assert early.max() < 0.22
 
 
 def test_a_phones_video_is_upright(comfy: Comfy, convert: Any) -> None:
-    found = convert.read_frames(from_file(comfy, str(CASES / "phone270.mp4")), 1.0, 25.0)
+    video = convert.read_frames(from_file(comfy, str(CASES / "phone270.mp4")), 1.0, 25.0)
     media = comfy.core("media")
     expected = next(iter(media.read_frames(CASES / "phone270.mp4", 25.0)))
-    assert torch.equal((found.images[0] * 255).round().byte(), expected)
-    assert found.images.shape == (30, 3, 194, 192)
+    assert torch.equal((video.images[0] * 255).round().byte(), expected)
+    assert video.images.shape == (30, 3, 194, 192)
 
 
 @pytest.mark.parametrize(
@@ -133,10 +133,10 @@ def test_the_trim_of_a_video_is_kept(
     comfy: Comfy, convert: Any, trim: dict[str, float], expected: tuple[float, float]
 ) -> None:
     video = from_file(comfy, str(CASES / "coverfirst.mkv"), **trim)
-    found = convert.read_frames(video, 1.0, 25.0)
+    frames = convert.read_frames(video, 1.0, 25.0)
     start, seconds = expected
-    assert len(found.images) / 25 == pytest.approx(seconds, abs=0.05)
-    assert seconds_shown(found.images)[0] == pytest.approx(start, abs=0.05)
+    assert len(frames.images) / 25 == pytest.approx(seconds, abs=0.05)
+    assert seconds_shown(frames.images)[0] == pytest.approx(start, abs=0.05)
 
 
 def test_a_video_with_a_private_trim_is_trimmed(convert: Any, comfy: Comfy) -> None:
@@ -153,9 +153,9 @@ def test_a_video_with_a_private_trim_is_trimmed(convert: Any, comfy: Comfy) -> N
             return 2.0
 
     for start, first in ((0.8, 0.8), (-1.2, 0.8)):
-        found = convert.read_frames(VideoFromFile(str(CASES / "vfr.mp4"), start, 0.4), 1.0, 25.0)
-        assert len(found.images) == 10
-        assert seconds_shown(found.images)[0] == pytest.approx(first, abs=0.05)
+        video = convert.read_frames(VideoFromFile(str(CASES / "vfr.mp4"), start, 0.4), 1.0, 25.0)
+        assert len(video.images) == 10
+        assert seconds_shown(video.images)[0] == pytest.approx(first, abs=0.05)
 
 
 def test_only_the_frames_that_are_needed_are_read(comfy: Comfy, convert: Any) -> None:
@@ -164,17 +164,17 @@ def test_only_the_frames_that_are_needed_are_read(comfy: Comfy, convert: Any) ->
     assert len(convert.read_frames(video, 1.0, RELEASED_FPS, 3000).images) == 25
 
 
-def test_nodes_count_the_frames_of_a_video_by_its_times(comfy: Comfy, loaded: Any) -> None:
-    for name, most, expected in (("raw.h264", 0, 10), ("vfr.mp4", 0, 25), ("vfr.mp4", 4, 4)):
-        found = comfy.call(
+def test_nodes_count_the_frames_of_a_video_by_its_times(comfy: Comfy, models: Any) -> None:
+    for name, max_frames, expected in (("raw.h264", 0, 10), ("vfr.mp4", 0, 25), ("vfr.mp4", 4, 4)):
+        outputs = comfy.call(
             "EncodeMotion",
-            encoders=loaded[1],
+            encoders=models[1],
             frames=from_file(comfy, str(CASES / name)),
             signal_fps=RELEASED_FPS,
-            max_frames=most,
+            max_frames=max_frames,
             face="whole picture",
         )
-        assert found[3] == expected
+        assert outputs[3] == expected
 
 
 def test_a_video_whose_file_is_gone_is_named(comfy: Comfy, convert: Any, tmp_path: Path) -> None:
@@ -203,9 +203,9 @@ def test_pictures_lose_their_fourth_channel(convert: Any) -> None:
 
 def test_grey_pictures_get_three_channels(convert: Any) -> None:
     grey = torch.rand(2, 8, 9, 1)
-    found = convert.from_image(grey)
-    assert found.shape == (2, 3, 8, 9)
-    assert (found == found[:, :1]).all()
+    frames = convert.from_image(grey)
+    assert frames.shape == (2, 3, 8, 9)
+    assert (frames == frames[:, :1]).all()
 
 
 def test_half_precision_becomes_float32(convert: Any) -> None:
@@ -225,9 +225,9 @@ def test_other_shapes_of_pictures_are_named(convert: Any, shape: tuple[int, ...]
 
 
 def test_bytes_are_pixels_and_other_integers_are_named(convert: Any) -> None:
-    given = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
-    assert convert.from_image(given)[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
-    for wrong in (given.to(torch.int64), None, "picture", [1, 2]):
+    pixels = torch.tensor([0, 51, 255], dtype=torch.uint8).expand(1, 2, 2, 3)
+    assert convert.from_image(pixels)[0, :, 0, 0].tolist() == pytest.approx([0, 0.2, 1])
+    for wrong in (pixels.to(torch.int64), None, "picture", [1, 2]):
         with pytest.raises(ValueError, match=r"IMAGE: expected .* got "):
             convert.from_image(wrong)
 
@@ -247,9 +247,9 @@ def test_values_that_are_not_finite_are_told(
     assert torch.equal(convert.from_image(images), torch.ones(2, 3, 400, 400))
     assert not caplog.records
     images[1, 3, 3, 2] = value
-    found = convert.from_image(images)
-    assert found[1, 2, 3, 3] == becomes
-    assert found.sum() == images.numel() - 1 + becomes
+    frames = convert.from_image(images)
+    assert frames[1, 2, 3, 3] == becomes
+    assert frames.sum() == images.numel() - 1 + becomes
     assert "IMAGE: has values that are not finite" in caplog.text
 
 
@@ -279,10 +279,10 @@ def test_a_single_mask_without_a_batch_is_taken(convert: Any) -> None:
 
 
 def test_masks_are_within_their_range(convert: Any) -> None:
-    found = convert.from_mask(torch.tensor([[[-1.0, 0.25, 3.0, float("inf")]]]))
-    assert found.isfinite().all()
-    assert found.min() >= 0
-    assert found.max() <= 1
+    masks = convert.from_mask(torch.tensor([[[-1.0, 0.25, 3.0, float("inf")]]]))
+    assert masks.isfinite().all()
+    assert masks.min() >= 0
+    assert masks.max() <= 1
 
 
 # Sound --------------------------------------------------------------------------------------------
@@ -299,52 +299,52 @@ def test_sound_comes_back_as_it_was(convert: Any, channels: int, rate_hz: int) -
 
 def test_the_first_sound_of_a_batch_is_taken(convert: Any) -> None:
     batch = {"waveform": torch.randn(3, 2, 100).clamp(-1, 1), "sample_rate": 8000}
-    found = convert.from_audio(batch, "Test")
-    assert torch.equal(torch.from_numpy(found.samples), batch["waveform"][0])
+    audio = convert.from_audio(batch, "Test")
+    assert torch.equal(torch.from_numpy(audio.samples), batch["waveform"][0])
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_sound_of_any_precision_becomes_float32(convert: Any, dtype: torch.dtype) -> None:
-    given = {"waveform": torch.full((1, 2, 10), 0.5, dtype=dtype), "sample_rate": 8000}
-    assert convert.from_audio(given, "Test").samples.tolist() == [[0.5] * 10] * 2
+    audio = {"waveform": torch.full((1, 2, 10), 0.5, dtype=dtype), "sample_rate": 8000}
+    assert convert.from_audio(audio, "Test").samples.tolist() == [[0.5] * 10] * 2
 
 
 @pytest.mark.parametrize(
     ("dtype", "full"), [(torch.int16, 2**15), (torch.int32, 2**31), (torch.int64, 2**63)]
 )
 def test_integer_channels_are_scaled(convert: Any, dtype: torch.dtype, full: int) -> None:
-    given = {"waveform": torch.full((1, 2, 10), full // 2, dtype=dtype), "sample_rate": 8000}
-    assert convert.from_audio(given, "Test").samples == pytest.approx(0.5)
-    given = {"waveform": torch.full((1, 2, 4), 192, dtype=torch.uint8), "sample_rate": 8000}
-    assert convert.from_audio(given, "Test").samples == pytest.approx(0.5)
+    audio = {"waveform": torch.full((1, 2, 10), full // 2, dtype=dtype), "sample_rate": 8000}
+    assert convert.from_audio(audio, "Test").samples == pytest.approx(0.5)
+    audio = {"waveform": torch.full((1, 2, 4), 192, dtype=torch.uint8), "sample_rate": 8000}
+    assert convert.from_audio(audio, "Test").samples == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("dtype", [torch.int16, torch.int32, torch.uint8, torch.bool])
 def test_integers_in_one_channel_are_refused_with_the_way_out(
     convert: Any, dtype: torch.dtype
 ) -> None:
-    given = {"waveform": torch.ones(1, 1, 40_960, dtype=dtype), "sample_rate": 16000}
+    audio = {"waveform": torch.ones(1, 1, 40_960, dtype=dtype), "sample_rate": 16000}
     with pytest.raises(ValueError, match=r"Test: expected AUDIO.*plain PCM.*Load Audio"):
-        convert.from_audio(given, "Test")
+        convert.from_audio(audio, "Test")
 
 
 def test_plain_pcm_of_a_video_is_never_noise(comfy: Comfy, convert: Any) -> None:
     """Twice 20,480 samples at 16 kHz, which core gives as one channel in older versions."""
     parts = from_file(comfy, str(CASES / "pcm.mov")).get_components()
     try:
-        found = convert.from_audio(parts.audio, "Test")
+        audio = convert.from_audio(parts.audio, "Test")
     except ValueError as error:
         assert "Load Audio" in str(error)  # noqa: PT017
     else:
-        assert found.samples.shape == (2, 20_480)
-        assert abs(found.samples).max() < 1
+        assert audio.samples.shape == (2, 20_480)
+        assert abs(audio.samples).max() < 1
 
 
 @pytest.mark.parametrize("shape", [(100,), (2, 100), (3, 2, 100), (1, 6, 100)])
 def test_sound_of_fewer_dimensions_is_taken(convert: Any, shape: tuple[int, ...]) -> None:
-    given = {"waveform": torch.rand(shape), "sample_rate": 8000}
+    audio = {"waveform": torch.rand(shape), "sample_rate": 8000}
     channels = shape[-2] if len(shape) > 1 else 1
-    assert convert.from_audio(given, "Test").samples.shape == (channels, 100)
+    assert convert.from_audio(audio, "Test").samples.shape == (channels, 100)
 
 
 @pytest.mark.parametrize(
@@ -361,10 +361,10 @@ def test_a_sound_needs_a_rate(convert: Any, rate: Any) -> None:
         convert.from_audio({"waveform": torch.rand(1, 1, 100), "sample_rate": rate}, "Test")
 
 
-@pytest.mark.parametrize("given", [None, {}, {"waveform": None}, "sound", [], torch.rand(5)])
-def test_what_is_no_sound_is_named(convert: Any, given: Any) -> None:
+@pytest.mark.parametrize("value", [None, {}, {"waveform": None}, "sound", [], torch.rand(5)])
+def test_what_is_no_sound_is_named(convert: Any, value: Any) -> None:
     with pytest.raises(ValueError, match=r"Test: expected AUDIO"):
-        convert.from_audio(given, "Test")
+        convert.from_audio(value, "Test")
 
 
 def test_sound_is_not_shared_with_what_came_in(convert: Any) -> None:
@@ -375,16 +375,16 @@ def test_sound_is_not_shared_with_what_came_in(convert: Any) -> None:
 
 
 @pytest.mark.parametrize("fps", [*RATES, RELEASED_FPS])
-def test_trimmed_sound_lasts_whole_frames(comfy: Comfy, loaded: Any, fps: float) -> None:
-    _, frames, sound = comfy.call("EncodeAudio", encoders=loaded[1], audio=speech(0.77), fps=fps)
+def test_trimmed_sound_lasts_whole_frames(comfy: Comfy, models: Any, fps: float) -> None:
+    _, frames, sound = comfy.call("EncodeAudio", encoders=models[1], audio=speech(0.77), fps=fps)
     assert 0 <= 0.77 * fps - frames < 1 + fps / STATES_PER_SECOND
     seconds = sound["waveform"].shape[-1] / sound["sample_rate"]
     assert seconds == pytest.approx(frames / fps, abs=0.011)
 
 
-def test_longest_seconds_cut_the_sound(comfy: Comfy, loaded: Any) -> None:
+def test_longest_seconds_cut_the_sound(comfy: Comfy, models: Any) -> None:
     signal, frames, sound = comfy.call(
-        "EncodeAudio", encoders=loaded[1], audio=speech(1.0, 44_100, 2), max_seconds=0.4
+        "EncodeAudio", encoders=models[1], audio=speech(1.0, 44_100, 2), max_seconds=0.4
     )
     assert frames == 5
     assert signal.seconds == pytest.approx(0.4, abs=0.02)
@@ -419,8 +419,8 @@ def test_what_is_listed_is_found(files: Any, models: Path) -> None:
 
 
 def test_lists_name_nothing_twice(comfy: Comfy, files: Any) -> None:
-    for listed in (list_checkpoints(comfy), files.list_folders(), files.list_signals()):
-        assert len(listed) == len(set(listed))
+    for names in (list_checkpoints(comfy), files.list_folders(), files.list_signals()):
+        assert len(names) == len(set(names))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from helpers.host import Comfy, image, speech
 
 SIDE_PX, STEPS, FPS, WINDOW, SHIFT, CHUNK = 64, 2, 10.0, 3, 2, 2
 SCALES = {"appearance": 1.5, "audio": 2.5, "expression": 1.25}
-WHOLE = "whole picture"
+WHOLE_IMAGE = "whole picture"
 Key = tuple[str, str]
 
 SCALE_WIDGETS = {
@@ -39,7 +39,7 @@ WIDGETS: dict[Key, tuple[float, float]] = {
     **SCALE_WIDGETS,
 }
 """The model's own value, and another one."""
-UNCOUNTED = {key for key in SCALE_WIDGETS if key[0] == "Preflight"}
+ESTIMATES = {key for key in SCALE_WIDGETS if key[0] == "Preflight"}
 """Its report counts passes, which these values do not change."""
 OWN_NUMBERS = {
     *("steps", "short_side_px", "fps", "signal_fps"),
@@ -49,9 +49,9 @@ OWN_NUMBERS = {
 
 
 @pytest.fixture(scope="module")
-def usable(comfy: Comfy, loaded: Any) -> Iterator[dict[str, dict[str, Any]]]:
+def usable(comfy: Comfy, models: Any) -> Iterator[dict[str, dict[str, Any]]]:
     """Inputs of each node, for a model whose values are those of no other."""
-    model, encoders, vae = loaded
+    model, encoders, vae = models
     usual, chunk = encoders.config, vae.frames_per_chunk
     sampling = replace(
         usual.sampling,
@@ -72,12 +72,12 @@ def usable(comfy: Comfy, loaded: Any) -> Iterator[dict[str, dict[str, Any]]]:
 
 def _inputs(comfy: Comfy, model: Any, encoders: Any, vae: Any) -> dict[str, dict[str, Any]]:
     picture, sound, clip = image(), speech(0.5), image(frames=12)
-    prepare = {"image": picture, "face": WHOLE, "encoders": encoders}
+    prepare = {"image": picture, "face": WHOLE_IMAGE, "encoders": encoders}
     portrait = comfy.call("PreparePortrait", **prepare)[0]
-    watch = {"encoders": encoders, "frames": clip, "face": WHOLE}
+    watch = {"encoders": encoders, "frames": clip, "face": WHOLE_IMAGE}
     expression, pose, *_ = comfy.call("EncodeMotion", **watch)
     hear = {"encoders": encoders, "audio": sound}
-    driven = {
+    signals = {
         "portrait": portrait,
         "audio_signal": comfy.call("EncodeAudio", **hear)[0],
         "expression_signal": expression,
@@ -85,26 +85,26 @@ def _inputs(comfy: Comfy, model: Any, encoders: Any, vae: Any) -> dict[str, dict
         "encoders": encoders,
     }
     identity = comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0]
-    condition = driven | {"vae": vae, "identity": identity}
+    condition = signals | {"vae": vae, "identity": identity}
     conditioning, latent, *_ = comfy.call("Conditioning", **condition)
     moments = {"moments": "0s: neutral; 0.3s: joyful"}
     bank = comfy.call("BankOfSignal", expression_signal=expression, **moments)[0]
-    sampled = {"model": model, "conditioning": conditioning}
+    model_and_conditioning = {"model": model, "conditioning": conditioning}
     parts = {"model": model, "encoders": encoders, "vae": vae}
     driving = {"portrait_image": picture, "audio": sound, "driving_frames": clip}
     return {
-        "Talk": parts | driving | {"face": WHOLE},
+        "Talk": parts | driving | {"face": WHOLE_IMAGE},
         "PreparePortrait": prepare,
         "EncodeAudio": hear,
         "EncodeMotion": watch,
         "TextExpression": {"bank": bank, "seconds": 0.5, "text": "0s: neutral"}
         | {"encoders": encoders},
-        "SignalMonitor": driven,
+        "SignalMonitor": signals,
         "Conditioning": condition,
         "Windows": {"model": model},
-        "Preflight": sampled | {"measure_time": False},
-        "Guider": sampled,
-        "Sampler": sampled | {"latent": latent},
+        "Preflight": model_and_conditioning | {"measure_time": False},
+        "Guider": model_and_conditioning,
+        "Sampler": model_and_conditioning | {"latent": latent},
         "Decode": {"vae": vae, "latent": latent},
     }
 
@@ -115,34 +115,34 @@ def run(comfy: Comfy, node: str, inputs: dict[str, Any]) -> Any:
     return kind.EXECUTE_NORMALIZED(**comfy.fill_widgets(f"ACTalker_{node}", inputs))
 
 
-def comparable(given: Any) -> Any:
+def comparable(value: Any) -> Any:
     """Numbers in place of objects that are never equal."""
-    if hasattr(given, "guidance"):
-        return given.guidance
-    if hasattr(given, "model_options"):
-        return given.model_options.get("transformer_options", {}).get("actalker_windows")
-    if isinstance(given, torch.Tensor):
-        return given.shape, given.flatten().tolist()
-    if isinstance(given, str):  # a report, whose third line tells the memory that is free
-        return given.splitlines()[:2]
-    if isinstance(given, list | tuple):
-        return [comparable(each) for each in given]
-    if isinstance(given, dict):
-        return {key: comparable(each) for key, each in given.items()}
-    if is_dataclass(given):
-        return comparable(vars(given))
-    return given
+    if hasattr(value, "guidance"):
+        return value.guidance
+    if hasattr(value, "model_options"):
+        return value.model_options.get("transformer_options", {}).get("actalker_windows")
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.flatten().tolist()
+    if isinstance(value, str):  # a report, whose third line tells the memory that is free
+        return value.splitlines()[:2]
+    if isinstance(value, list | tuple):
+        return [comparable(item) for item in value]
+    if isinstance(value, dict):
+        return {key: comparable(item) for key, item in value.items()}
+    if is_dataclass(value):
+        return comparable(vars(value))
+    return value
 
 
-def outcome(comfy: Comfy, usable: Any, node: str, **typed: float) -> Any:
-    return comparable(run(comfy, node, usable[node] | typed).args)
+def outcome(comfy: Comfy, usable: Any, node: str, **values: float) -> Any:
+    return comparable(run(comfy, node, usable[node] | values).args)
 
 
 # Values -------------------------------------------------------------------------------------------
 
 
 def test_these_are_all_numbers_that_a_model_has_of_its_own(comfy: Comfy) -> None:
-    found = {
+    defaults = {
         (node.removeprefix("ACTalker_"), key): options["default"]
         for node in comfy.nodes.NODE_CLASS_MAPPINGS
         if node.startswith("ACTalker_")
@@ -151,18 +151,18 @@ def test_these_are_all_numbers_that_a_model_has_of_its_own(comfy: Comfy) -> None
         for options in more
         if key in OWN_NUMBERS
     }
-    assert found == {key: -1 if key[1] == "shift_frames" else 0 for key in WIDGETS}
+    assert defaults == {key: -1 if key[1] == "shift_frames" else 0 for key in WIDGETS}
 
 
 @pytest.mark.parametrize(("node", "key"), WIDGETS)
 def test_a_widget_left_alone_takes_the_model_s_own_value(
     comfy: Comfy, usable: Any, node: str, key: str
 ) -> None:
-    own, other = WIDGETS[node, key]
+    default, alternative = WIDGETS[node, key]
     left = outcome(comfy, usable, node)
-    assert left == outcome(comfy, usable, node, **{key: own})
-    if (node, key) not in UNCOUNTED:
-        assert left != outcome(comfy, usable, node, **{key: other})
+    assert left == outcome(comfy, usable, node, **{key: default})
+    if (node, key) not in ESTIMATES:
+        assert left != outcome(comfy, usable, node, **{key: alternative})
 
 
 @pytest.mark.parametrize(
@@ -182,14 +182,16 @@ def test_a_number_below_its_limits_is_refused_with_what_leaves_it_to_the_model(
 
 
 def test_a_strength_that_is_typed_stays_to_the_end(comfy: Comfy, usable: Any) -> None:
-    typed = {"audio_scale_start": 4.0}
-    both = typed | {"audio_scale_end": 4.0}
-    assert outcome(comfy, usable, "Guider", **typed) == outcome(comfy, usable, "Guider", **both)
+    values = {"audio_scale_start": 4.0}
+    end_values = values | {"audio_scale_end": 4.0}
+    assert outcome(comfy, usable, "Guider", **values) == outcome(
+        comfy, usable, "Guider", **end_values
+    )
 
 
 def test_a_typed_strength_is_that_of_the_guidance(comfy: Comfy, usable: Any) -> None:
-    typed = {"audio_scale_start": 4.0, "audio_scale_end": 1.0}
-    (guider,) = run(comfy, "Guider", usable["Guider"] | typed).args
+    values = {"audio_scale_start": 4.0, "audio_scale_end": 1.0}
+    (guider,) = run(comfy, "Guider", usable["Guider"] | values).args
     assert guider.guidance.audio == (4.0, 1.0)
     assert guider.guidance.expression == (SCALES["expression"],) * 2
 
@@ -205,27 +207,27 @@ def test_a_typed_strength_is_that_of_the_guidance(comfy: Comfy, usable: Any) -> 
 def test_without_encoders_a_number_has_to_be_typed(
     comfy: Comfy, usable: Any, node: str, key: str
 ) -> None:
-    alone = {name: given for name, given in usable[node].items() if name != "encoders"}
+    alone = {name: socket for name, socket in usable[node].items() if name != "encoders"}
     with pytest.raises(comfy.core("errors").InputError, match=f"{key} is 0.*Connect encoders"):
         run(comfy, node, alone)
-    own, _ = WIDGETS[node, key]
-    assert comparable(run(comfy, node, alone | {key: own}).args) == outcome(comfy, usable, node)
+    default, _ = WIDGETS[node, key]
+    assert comparable(run(comfy, node, alone | {key: default}).args) == outcome(comfy, usable, node)
 
 
 @pytest.mark.parametrize("style", ["face", "paper", "halves"])
 def test_regions_are_drawn_for_the_model_whose_encoders_are_connected(
     comfy: Comfy, usable: Any, style: str
 ) -> None:
-    given = usable["SignalMonitor"]
-    encoders = given["encoders"]
+    inputs = usable["SignalMonitor"]
+    encoders = inputs["encoders"]
     face = comfy.core("faces").Face((20, 20, 40, 40), confidence=1.0)
-    chosen = {"portrait": replace(given["portrait"], face=face), "style": style}
-    masks = [run(comfy, "RegionMasks", chosen | {"encoders": encoders}).args[1].sum()]
+    inputs_of_masks = {"portrait": replace(inputs["portrait"], face=face), "style": style}
+    masks = [run(comfy, "RegionMasks", inputs_of_masks | {"encoders": encoders}).args[1].sum()]
     usual = encoders.config
     encoders.config = replace(usual, sampling=replace(usual.sampling, face_enlarged=2.0))
-    masks.append(run(comfy, "RegionMasks", chosen | {"encoders": encoders}).args[1].sum())
+    masks.append(run(comfy, "RegionMasks", inputs_of_masks | {"encoders": encoders}).args[1].sum())
     encoders.config = usual
-    assert masks[0] == run(comfy, "RegionMasks", chosen).args[1].sum()
+    assert masks[0] == run(comfy, "RegionMasks", inputs_of_masks).args[1].sum()
     assert masks[1] > 1.5 * masks[0]
 
 
@@ -242,21 +244,21 @@ BEYOND = [
 ]
 
 
-@pytest.mark.parametrize(("node", "typed", "expected"), BEYOND)
+@pytest.mark.parametrize(("node", "values", "expected"), BEYOND)
 def test_what_the_model_cannot_do_is_warned_of_on_the_node(
     comfy: Comfy,
     usable: Any,
     node: str,
-    typed: dict[str, float],
+    values: dict[str, float],
     expected: str,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        shown = run(comfy, node, usable[node] | typed).ui
-    (text,) = shown.as_dict()["text"]
+        output = run(comfy, node, usable[node] | values).ui
+    (text,) = output.as_dict()["text"]
     assert re.search(expected, text)
-    logged = [line for line in caplog.messages if re.search(expected, line)]
-    assert len(logged) == 1
+    lines = [line for line in caplog.messages if re.search(expected, line)]
+    assert len(lines) == 1
 
 
 @pytest.mark.parametrize("node", sorted({node for node, *_ in BEYOND}))
@@ -267,11 +269,11 @@ def test_the_model_s_own_values_are_not_warned_of(comfy: Comfy, usable: Any, nod
 def test_a_portrait_of_another_size_is_warned_of_where_the_model_is_known(
     comfy: Comfy, usable: Any
 ) -> None:
-    small = {"image": image(), "face": WHOLE, "short_side_px": 128}
-    shown = run(comfy, "PreparePortrait", small)
-    assert shown.ui is None
+    small = {"image": image(), "face": WHOLE_IMAGE, "short_side_px": 128}
+    output = run(comfy, "PreparePortrait", small)
+    assert output.ui is None
     (text,) = run(
-        comfy, "Conditioning", usable["Conditioning"] | {"portrait": shown.args[0]}
+        comfy, "Conditioning", usable["Conditioning"] | {"portrait": output.args[0]}
     ).ui.as_dict()["text"]
     assert text.startswith("Size")
 
@@ -284,7 +286,7 @@ def test_a_warning_comes_with_the_result_of_a_queued_graph(comfy: Comfy) -> None
             "PreparePortrait",
             image=["picture", 0],
             encoders=["load", 1],
-            face=WHOLE,
+            face=WHOLE_IMAGE,
             short_side_px=64,
         ),
         "shown": comfy.node("PreviewImage", images=["portrait", 1]),

@@ -23,15 +23,15 @@ def memory(comfy: Comfy) -> Any:
 
 
 @pytest.fixture(scope="module")
-def trip(comfy: Comfy, conditioned: Any) -> Trip:
+def trip(comfy: Comfy, make_conditioning: Any) -> Trip:
     """LoadModel -> Decode with a model of its own: latents and frames."""
 
     def run() -> tuple[Tensor, Tensor]:
         model, encoders, vae = comfy.call("LoadModel", checkpoint="built-in")
-        conditioning, latent, *_ = conditioned(loaded=(model, encoders, vae))
-        given = {"conditioning": conditioning, "latent": latent, "steps": STEPS, "seed": SEED}
-        sampled = comfy.call("Sampler", model=model, **given)[0]
-        return sampled["samples"], comfy.call("Decode", vae=vae, latent=sampled)[0]
+        conditioning, latent, *_ = make_conditioning(models=(model, encoders, vae))
+        inputs = {"conditioning": conditioning, "latent": latent, "steps": STEPS, "seed": SEED}
+        latent = comfy.call("Sampler", model=model, **inputs)[0]
+        return latent["samples"], comfy.call("Decode", vae=vae, latent=latent)[0]
 
     return run
 
@@ -72,8 +72,8 @@ def streaming(dynamic: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gc.collect()
 
 
-def same(found: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
-    for a, b in zip(found, expected, strict=True):
+def assert_equal(outputs: tuple[Tensor, Tensor], expected: tuple[Tensor, Tensor]) -> None:
+    for a, b in zip(outputs, expected, strict=True):
         assert b.std() > 0.01
         assert torch.equal(a, b)
 
@@ -85,7 +85,7 @@ def test_layers_have_no_weights_before_they_are_loaded(comfy: Comfy, dynamic: No
 
 
 def test_the_whole_trip_gives_the_same_frames(dynamic: None, trip: Trip, expected: Any) -> None:
-    same(trip(), expected)
+    assert_equal(trip(), expected)
 
 
 def test_every_network_has_its_weights(comfy: Comfy, dynamic: None) -> None:
@@ -101,9 +101,9 @@ def test_every_network_has_its_weights(comfy: Comfy, dynamic: None) -> None:
 @pytest.mark.parametrize("dtype", ["fp16", "bf16", "fp8_e4m3fn"])
 def test_weights_keep_the_type_that_was_chosen(comfy: Comfy, dynamic: None, dtype: str) -> None:
     model = comfy.call("LoadModel", checkpoint="built-in", dtype=dtype)[0]
-    wanted = comfy.node_module("actalker.bridge.load").DTYPES[dtype]
+    expected_dtype = comfy.node_module("actalker.bridge.load").DTYPES[dtype]
     linear = [m for m in model.model.modules() if isinstance(m, torch.nn.Linear)]
-    assert {layer.weight.dtype for layer in linear} == {wanted}
+    assert {layer.weight.dtype for layer in linear} == {expected_dtype}
 
 
 def test_a_foreign_tensor_is_still_refused(comfy: Comfy, dynamic: None) -> None:
@@ -126,23 +126,23 @@ def test_comfyui_s_own_patcher_streams_the_denoiser(
     comfy: Comfy, streaming: None, trip: Trip, expected: Any
 ) -> None:
     assert comfy.call("LoadModel", checkpoint="built-in")[0].is_dynamic()
-    same(trip(), expected)
+    assert_equal(trip(), expected)
 
 
 def test_an_unloaded_denoiser_comes_back_the_same(
-    comfy: Comfy, streaming: None, conditioned: Any
+    comfy: Comfy, streaming: None, make_conditioning: Any
 ) -> None:
     import comfy.model_management as manage
 
-    loaded = comfy.call("LoadModel", checkpoint="built-in")
-    conditioning, latent, *_ = conditioned(loaded=loaded)
-    given = {"conditioning": conditioning, "latent": latent, "steps": STEPS, "seed": SEED}
-    first = comfy.call("Sampler", model=loaded[0], **given)[0]["samples"]
-    before = {name: weight.clone() for name, weight in loaded[0].model.state_dict().items()}
+    models = comfy.call("LoadModel", checkpoint="built-in")
+    conditioning, latent, *_ = make_conditioning(models=models)
+    inputs = {"conditioning": conditioning, "latent": latent, "steps": STEPS, "seed": SEED}
+    first = comfy.call("Sampler", model=models[0], **inputs)[0]["samples"]
+    before = {name: weight.clone() for name, weight in models[0].model.state_dict().items()}
     manage.unload_all_models()
-    for name, weight in loaded[0].model.state_dict().items():
+    for name, weight in models[0].model.state_dict().items():
         assert torch.equal(weight, before[name]), name
-    assert torch.equal(first, comfy.call("Sampler", model=loaded[0], **given)[0]["samples"])
+    assert torch.equal(first, comfy.call("Sampler", model=models[0], **inputs)[0]["samples"])
 
 
 def test_a_model_that_streams_nothing_can_be_made_of_it(comfy: Comfy, streaming: None) -> None:
@@ -160,24 +160,25 @@ def test_no_streamed_weight_is_read_after_it_is_given_back(
     """One buffer for all layers, as a stream may have: whatever is read too late is no number."""
     import comfy.ops
 
-    cast, lent = comfy.ops.cast_bias_weight, []
+    cast, layers = comfy.ops.cast_bias_weight, []
 
-    def lend(layer: Any, *given: Any, offloadable: bool = False, **more: Any) -> Any:
+    def lend(layer: Any, *inputs: Any, offloadable: bool = False, **more: Any) -> Any:
         assert offloadable
-        assert not lent, "two layers' weights at once"
+        assert not layers, "two layers' weights at once"
         weight, bias = (
-            None if own is None else own.clone() for own in cast(layer, *given, **more)[:2]
+            None if tensor is None else tensor.clone()
+            for tensor in cast(layer, *inputs, **more)[:2]
         )
-        lent.append(layer)
+        layers.append(layer)
         return weight, bias, ("a stream", None, None)
 
-    def take_back(layer: Any, weight: Tensor, bias: Tensor | None, streamed: Any) -> None:
-        assert lent.pop() is layer
-        for own in (weight, bias):
-            if own is not None:
-                own.fill_(torch.nan)
+    def take_back(layer: Any, weight: Tensor, bias: Tensor | None, stream: Any) -> None:
+        assert layers.pop() is layer
+        for tensor in (weight, bias):
+            if tensor is not None:
+                tensor.fill_(torch.nan)
 
     monkeypatch.setattr(comfy.ops, "cast_bias_weight", lend)
     monkeypatch.setattr(comfy.ops, "uncast_bias_weight", take_back)
-    same(trip(), expected)
-    assert not lent
+    assert_equal(trip(), expected)
+    assert not layers

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need righ
 
 
 @pytest.fixture
-def models(comfy: Comfy) -> Iterator[Path]:
+def models_folder(comfy: Comfy) -> Iterator[Path]:
     """`models/actalker`, as it was afterwards."""
     folder = comfy.base / "models" / "actalker"
     before = set(folder.iterdir())
@@ -42,19 +42,23 @@ def list_checkpoints(comfy: Comfy) -> list[str]:
     return comfy.node_module("actalker.load").list_checkpoints()
 
 
-def test_a_linked_checkpoint_is_listed_and_loads(comfy: Comfy, models: Path, disk: Path) -> None:
-    (models / "linked.safetensors").symlink_to(disk / "far.safetensors")
-    (models / "shelf").symlink_to(disk)
-    (models / "deep").mkdir()
-    (models / "deep" / "down").symlink_to(disk)
-    wanted = ["linked.safetensors", "shelf/far.safetensors", "deep/down/far.safetensors"]
-    assert set(wanted) <= set(list_checkpoints(comfy))
-    for name in wanted:
+def test_a_linked_checkpoint_is_listed_and_loads(
+    comfy: Comfy, models_folder: Path, disk: Path
+) -> None:
+    (models_folder / "linked.safetensors").symlink_to(disk / "far.safetensors")
+    (models_folder / "shelf").symlink_to(disk)
+    (models_folder / "deep").mkdir()
+    (models_folder / "deep" / "down").symlink_to(disk)
+    paths = ["linked.safetensors", "shelf/far.safetensors", "deep/down/far.safetensors"]
+    assert set(paths) <= set(list_checkpoints(comfy))
+    for name in paths:
         assert comfy.call("LoadModel", checkpoint=name)
 
 
-def test_a_linked_release_is_listed_and_found(comfy: Comfy, models: Path, disk: Path) -> None:
-    (models / "bought").symlink_to(disk / "release")
+def test_a_linked_release_is_listed_and_found(
+    comfy: Comfy, models_folder: Path, disk: Path
+) -> None:
+    (models_folder / "bought").symlink_to(disk / "release")
     files = comfy.node_module("common.files")
     assert "bought" in files.list_folders()
     assert (files.model_path("bought") / "unet-1.pth").read_bytes() == b"x"
@@ -75,53 +79,56 @@ def test_linked_signals_are_listed_and_load(comfy: Comfy, disk: Path, mark: str)
 
 
 def test_a_linked_landmarker_is_found(
-    comfy: Comfy, models: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, models_folder: Path, disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (disk / "task").write_bytes(b"x")
-    (models / "face_landmarker.task").symlink_to(disk / "task")
-    files, opened = comfy.node_module("common.files"), []
+    (models_folder / "face_landmarker.task").symlink_to(disk / "task")
+    files, paths = comfy.node_module("common.files"), []
     files._open_finder_at.cache_clear()
-    monkeypatch.setattr(files, "open_finder", lambda path=None, **_: opened.append(path))
+    monkeypatch.setattr(files, "open_finder", lambda path=None, **_: paths.append(path))
     files.open_face_finder()
-    assert opened == [models / "face_landmarker.task"]
+    assert paths == [models_folder / "face_landmarker.task"]
     files._open_finder_at.cache_clear()
 
 
-def refused(comfy: Comfy, name: str) -> str:
-    with pytest.raises(comfy.core("errors").InputError) as caught:
+def read_refusal(comfy: Comfy, name: str) -> str:
+    with pytest.raises(comfy.core("errors").InputError) as error:
         comfy.node_module("common.files").model_path(name)
-    return str(caught.value)
+    return str(error.value)
 
 
-def test_what_points_nowhere_is_not_listed(comfy: Comfy, models: Path) -> None:
-    (models / "gone.safetensors").symlink_to(models / "never")
-    (models / "circle").symlink_to(models / "circle")
+def test_what_points_nowhere_is_not_listed(comfy: Comfy, models_folder: Path) -> None:
+    (models_folder / "gone.safetensors").symlink_to(models_folder / "never")
+    (models_folder / "circle").symlink_to(models_folder / "circle")
     files = comfy.node_module("common.files")
-    listed = list_checkpoints(comfy) + files.list_folders()
-    assert not {"gone.safetensors", "circle"} & set(listed)
+    names = list_checkpoints(comfy) + files.list_folders()
+    assert not {"gone.safetensors", "circle"} & set(names)
     for name in ("gone.safetensors", "circle"):
-        assert name in refused(comfy, name)
+        assert name in read_refusal(comfy, name)
 
 
-def test_links_in_a_circle_end(comfy: Comfy, models: Path, disk: Path) -> None:
-    (models / "a").mkdir()
-    (models / "a" / "up").symlink_to(models)
-    (models / "a" / "here").symlink_to(models / "a")
-    (models / "a" / "linked.safetensors").symlink_to(disk / "far.safetensors")
+def test_links_in_a_circle_end(comfy: Comfy, models_folder: Path, disk: Path) -> None:
+    (models_folder / "a").mkdir()
+    (models_folder / "a" / "up").symlink_to(models_folder)
+    (models_folder / "a" / "here").symlink_to(models_folder / "a")
+    (models_folder / "a" / "linked.safetensors").symlink_to(disk / "far.safetensors")
     files = comfy.node_module("common.files")
     assert "a/linked.safetensors" in list_checkpoints(comfy)
     assert "a" in files.list_folders()
 
 
 def test_links_that_multiply_end_soon(
-    comfy: Comfy, models: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    comfy: Comfy,
+    models_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Twelve folders with two links each to the next would be listed 2**12 times."""
     monkeypatch.setattr(comfy.node_module("common.files"), "MAX_FOLDERS", 500)
     for i in range(12):
-        (models / f"m{i}").mkdir()
+        (models_folder / f"m{i}").mkdir()
         for side in ("l", "r"):
-            (models / f"m{i}" / side).symlink_to(models / f"m{i + 1}")
+            (models_folder / f"m{i}" / side).symlink_to(models_folder / f"m{i + 1}")
     start = time.perf_counter()
     comfy.node_module("common.files").list_folders()
     assert time.perf_counter() - start < 5
@@ -129,49 +136,51 @@ def test_links_that_multiply_end_soon(
 
 
 def test_what_is_no_regular_file_is_not_listed_and_waits_for_nothing(
-    comfy: Comfy, models: Path
+    comfy: Comfy, models_folder: Path
 ) -> None:
-    os.mkfifo(models / "pipe.safetensors")
-    (models / "zero.safetensors").symlink_to("/dev/zero")
+    os.mkfifo(models_folder / "pipe.safetensors")
+    (models_folder / "zero.safetensors").symlink_to("/dev/zero")
     for name in ("pipe.safetensors", "zero.safetensors"):
         assert name not in list_checkpoints(comfy)
-        assert name in refused(comfy, name)
+        assert name in read_refusal(comfy, name)
 
 
 @pytest.mark.parametrize("way", ["../far.safetensors", "shelf/../../far.safetensors", "{disk}"])
 def test_dots_and_absolute_paths_stay_refused(
-    comfy: Comfy, models: Path, disk: Path, way: str
+    comfy: Comfy, models_folder: Path, disk: Path, way: str
 ) -> None:
-    shutil.copy(disk / "far.safetensors", models.parent / "far.safetensors")
-    (models / "shelf").symlink_to(disk)
-    assert "expected a name" in refused(comfy, way.format(disk=disk / "far.safetensors"))
+    shutil.copy(disk / "far.safetensors", models_folder.parent / "far.safetensors")
+    (models_folder / "shelf").symlink_to(disk)
+    assert "expected a name" in read_refusal(comfy, way.format(disk=disk / "far.safetensors"))
 
 
-def listed_and_loading(comfy: Comfy, models: Path) -> tuple[set[str], set[str]]:
-    listed = set(list_checkpoints(comfy)) - {"built-in"}
+def listed_and_loading(comfy: Comfy, models_folder: Path) -> tuple[set[str], set[str]]:
+    names = set(list_checkpoints(comfy)) - {"built-in"}
     loading = set()
-    for path in models.rglob("*.safetensors"):
-        name = path.relative_to(models).as_posix()
+    for path in models_folder.rglob("*.safetensors"):
+        name = path.relative_to(models_folder).as_posix()
         try:
             comfy.node_module("common.files").model_path(name)
             loading.add(name)
         except comfy.core("errors").ACTalkerError:
             pass
-    return listed, loading
+    return names, loading
 
 
 @pytest.mark.parametrize(
     "name",
     ["a:b", "a\\b", ".hidden", "CON", "nul.x", "lpt1", "end ", "x\ny", "COM¹", "ok", "CONSOLE"],
 )
-def test_what_is_listed_is_what_loads(comfy: Comfy, models: Path, disk: Path, name: str) -> None:
-    (models / "in").mkdir()
-    (models / "in" / f"{name}.safetensors").symlink_to(disk / "far.safetensors")
-    (models / "in" / name).mkdir(exist_ok=True)
-    shutil.copy(disk / "far.safetensors", models / "in" / name / "far.safetensors")
-    listed, loading = listed_and_loading(comfy, models)
-    assert listed == loading
-    assert bool(listed) == (name in ("ok", "CONSOLE", "end "))
+def test_what_is_listed_is_what_loads(
+    comfy: Comfy, models_folder: Path, disk: Path, name: str
+) -> None:
+    (models_folder / "in").mkdir()
+    (models_folder / "in" / f"{name}.safetensors").symlink_to(disk / "far.safetensors")
+    (models_folder / "in" / name).mkdir(exist_ok=True)
+    shutil.copy(disk / "far.safetensors", models_folder / "in" / name / "far.safetensors")
+    names, loading = listed_and_loading(comfy, models_folder)
+    assert names == loading
+    assert bool(names) == (name in ("ok", "CONSOLE", "end "))
 
 
 @pytest.fixture(autouse=True)
@@ -180,5 +189,5 @@ def no_other_models(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> Any:
     import folder_paths
 
     folder = str(comfy.base / "models" / "actalker")
-    kept = folder_paths.folder_names_and_paths["actalker"][1]
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "actalker", ([folder], kept))
+    suffixes = folder_paths.folder_names_and_paths["actalker"][1]
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "actalker", ([folder], suffixes))

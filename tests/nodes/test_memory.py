@@ -18,7 +18,7 @@ LOOSE = {"A_logs", "Ds", "dt_projs_bias", "dt_projs_weight", "x_proj_weight", "m
 OFF = {
     f"{n}_scale_{e}": 1.0 for n in ("appearance", "audio", "expression") for e in ("start", "end")
 }
-CANCELLED = 20
+REPEATS = 20
 
 
 @pytest.fixture
@@ -29,46 +29,48 @@ def manage(comfy: Comfy) -> Any:
 
 
 @pytest.fixture(scope="module")
-def made(comfy: Comfy, loaded: Any) -> dict[str, Any]:
+def portrait_and_signals(comfy: Comfy, models: Any) -> dict[str, Any]:
     """Portrait, identity and signals."""
-    encoders = loaded[1]
+    encoders = models[1]
     with torch.inference_mode():
-        given = {"short_side_px": SIDE_PX, "face": "whole picture"}
-        portrait = comfy.call("PreparePortrait", image=image(), **given)[0]
-        moved = comfy.call(
+        options = {"short_side_px": SIDE_PX, "face": "whole picture"}
+        portrait = comfy.call("PreparePortrait", image=image(), **options)[0]
+        motion = comfy.call(
             "EncodeMotion", encoders=encoders, frames=image(frames=24), face="whole picture"
         )
         return {
             "portrait": portrait,
             "identity": comfy.call("EncodeIdentity", encoders=encoders, portrait=portrait)[0],
             "audio_signal": comfy.call("EncodeAudio", encoders=encoders, audio=speech())[0],
-            "expression_signal": moved[0],
-            "pose_signal": moved[1],
+            "expression_signal": motion[0],
+            "pose_signal": motion[1],
         }
 
 
-def clip_of(comfy: Comfy, loaded: Any, made: dict[str, Any], frames: int = FRAMES) -> Any:
+def clip_of(
+    comfy: Comfy, models: Any, portrait_and_signals: dict[str, Any], frames: int = FRAMES
+) -> Any:
     with torch.inference_mode():
-        given = {"encoders": loaded[1], "vae": loaded[2], "max_frames": frames}
-        return comfy.call("Conditioning", **given, **made)[:2]
+        options = {"encoders": models[1], "vae": models[2], "max_frames": frames}
+        return comfy.call("Conditioning", **options, **portrait_and_signals)[:2]
 
 
 @pytest.fixture(scope="module")
-def clip(comfy: Comfy, loaded: Any, made: dict[str, Any]) -> Any:
+def clip(comfy: Comfy, models: Any, portrait_and_signals: dict[str, Any]) -> Any:
     """CONDITIONING and LATENT."""
-    return clip_of(comfy, loaded, made)
+    return clip_of(comfy, models, portrait_and_signals)
 
 
-def sampled(comfy: Comfy, model: Any, clip: Any, **more: Any) -> Tensor:
-    given = {"model": model, "conditioning": clip[0], "latent": clip[1]}
+def sample_latent(comfy: Comfy, model: Any, clip: Any, **more: Any) -> Tensor:
+    inputs = {"model": model, "conditioning": clip[0], "latent": clip[1]}
     settings = {"seed": SEED, "steps": STEPS} | more
-    return comfy.call("Sampler", **given, **settings)[0]["samples"]
+    return comfy.call("Sampler", **inputs, **settings)[0]["samples"]
 
 
 @pytest.fixture(scope="module")
-def expected(comfy: Comfy, loaded: Any, clip: Any) -> Tensor:
+def expected(comfy: Comfy, models: Any, clip: Any) -> Tensor:
     with torch.inference_mode():
-        return sampled(comfy, loaded[0], clip)
+        return sample_latent(comfy, models[0], clip)
 
 
 # Weights that do not fit --------------------------------------------------------------------------
@@ -78,7 +80,7 @@ def expected(comfy: Comfy, loaded: Any, clip: Any) -> Tensor:
 @pytest.mark.parametrize("dtype", ["fp32", "fp16"])
 def test_weights_that_do_not_fit_give_the_same_clip(
     comfy: Comfy,
-    loaded: Any,
+    models: Any,
     clip: Any,
     expected: Tensor,
     manage: Any,
@@ -86,8 +88,8 @@ def test_weights_that_do_not_fit_give_the_same_clip(
     dtype: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    model = loaded[0] if dtype == "fp32" else of_type(comfy, dtype)[0]
-    whole = expected if dtype == "fp32" else sampled(comfy, model, clip)
+    model = models[0] if dtype == "fp32" else of_type(comfy, dtype)[0]
+    reference = expected if dtype == "fp32" else sample_latent(comfy, model, clip)
     budget, load = int(model.model_size() * share), type(model).load
     partial = []
 
@@ -96,35 +98,35 @@ def test_weights_that_do_not_fit_give_the_same_clip(
     ) -> Any:
         if self.model is not model.model:
             return load(self, device_to, lowvram_model_memory, *rest, **more)
-        found = load(self, device_to, budget)
+        result = load(self, device_to, budget)
         partial.append(self.model.model_lowvram)
-        return found
+        return result
 
     manage.unload_all_models()
     monkeypatch.setattr(type(model), "load", load_partially)
-    found = sampled(comfy, model, clip)
+    latent = sample_latent(comfy, model, clip)
     assert partial
     assert all(partial)
     assert model.loaded_size() <= budget
-    assert torch.allclose(found, whole, atol=1e-5)
+    assert torch.allclose(latent, reference, atol=1e-5)
     manage.unload_all_models()
     monkeypatch.undo()
-    assert torch.allclose(sampled(comfy, model, clip), whole, atol=1e-5)
+    assert torch.allclose(sample_latent(comfy, model, clip), reference, atol=1e-5)
 
 
-def test_only_the_scans_hold_parameters_that_are_not_streamed(loaded: Any) -> None:
-    streamed = {
+def test_only_the_scans_hold_parameters_that_are_not_streamed(models: Any) -> None:
+    names = {
         f"{name}.{param}"
-        for *_, name, module, params in loaded[0]._load_list()
+        for *_, name, module, params in models[0]._load_list()
         if hasattr(module, "comfy_cast_weights")
         for param in params
     }
-    left = {name for name, _ in loaded[0].model.named_parameters()} - streamed
+    left = {name for name, _ in models[0].model.named_parameters()} - names
     assert {name.rsplit(".", 1)[-1] for name in left} <= LOOSE
 
 
-def test_what_is_not_streamed_is_small(loaded: Any) -> None:
-    sizes = {n: p.numel() for n, p in loaded[0].model.named_parameters()}
+def test_what_is_not_streamed_is_small(models: Any) -> None:
+    sizes = {n: p.numel() for n, p in models[0].model.named_parameters()}
     loose = sum(size for n, size in sizes.items() if n.rsplit(".", 1)[-1] in LOOSE)
     assert loose < 0.1 * sum(sizes.values())
 
@@ -141,20 +143,20 @@ def likeness(a: Tensor, b: Tensor) -> float:
 
 
 def test_float32_is_exact(comfy: Comfy, clip: Any, expected: Tensor) -> None:
-    assert torch.equal(sampled(comfy, of_type(comfy, "fp32")[0], clip), expected)
+    assert torch.equal(sample_latent(comfy, of_type(comfy, "fp32")[0], clip), expected)
 
 
 @pytest.mark.parametrize("dtype", ["fp16", "bf16"])
 def test_half_precision_is_close(comfy: Comfy, clip: Any, expected: Tensor, dtype: str) -> None:
-    found = sampled(comfy, of_type(comfy, dtype)[0], clip)
-    assert found.isfinite().all()
-    assert likeness(found, expected) > 0.99
+    latent = sample_latent(comfy, of_type(comfy, dtype)[0], clip)
+    assert latent.isfinite().all()
+    assert likeness(latent, expected) > 0.99
 
 
 def test_eight_bits_give_finite_latents(comfy: Comfy, clip: Any, expected: Tensor) -> None:
-    found = sampled(comfy, of_type(comfy, "fp8_e4m3fn")[0], clip)
-    assert found.isfinite().all()
-    assert likeness(found, expected) > 0.5
+    latent = sample_latent(comfy, of_type(comfy, "fp8_e4m3fn")[0], clip)
+    assert latent.isfinite().all()
+    assert likeness(latent, expected) > 0.5
 
 
 @pytest.mark.parametrize(
@@ -188,25 +190,25 @@ def test_smaller_types_need_less_memory(comfy: Comfy) -> None:
 
 
 def test_a_model_that_left_gives_the_same_clip(
-    comfy: Comfy, loaded: Any, clip: Any, expected: Tensor, manage: Any
+    comfy: Comfy, models: Any, clip: Any, expected: Tensor, manage: Any
 ) -> None:
     manage.unload_all_models()
-    assert torch.equal(sampled(comfy, loaded[0], clip), expected)
+    assert torch.equal(sample_latent(comfy, models[0], clip), expected)
 
 
 def test_encoders_and_vae_that_left_give_the_same(
-    comfy: Comfy, loaded: Any, made: Any, clip: Any, manage: Any
+    comfy: Comfy, models: Any, portrait_and_signals: Any, clip: Any, manage: Any
 ) -> None:
-    decoded = comfy.call("Decode", vae=loaded[2], latent=clip[1])[0]
+    frames = comfy.call("Decode", vae=models[2], latent=clip[1])[0]
     manage.unload_all_models()
-    again = comfy.call("EncodeAudio", encoders=loaded[1], audio=speech())[0]
-    assert torch.equal(again.states, made["audio_signal"].states)
+    again = comfy.call("EncodeAudio", encoders=models[1], audio=speech())[0]
+    assert torch.equal(again.states, portrait_and_signals["audio_signal"].states)
     manage.unload_all_models()
-    assert torch.equal(comfy.call("Decode", vae=loaded[2], latent=clip[1])[0], decoded)
+    assert torch.equal(comfy.call("Decode", vae=models[2], latent=clip[1])[0], frames)
     manage.unload_all_models()
-    found = clip_of(comfy, loaded, made)
-    assert torch.equal(found[1]["samples"], clip[1]["samples"])
-    tokens = [c[0][1]["actalker"].audio.tokens for c in (found[0], clip[0])]
+    conditioning_and_latent = clip_of(comfy, models, portrait_and_signals)
+    assert torch.equal(conditioning_and_latent[1]["samples"], clip[1]["samples"])
+    tokens = [c[0][1]["actalker"].audio.tokens for c in (conditioning_and_latent[0], clip[0])]
     assert torch.equal(*tokens)
 
 
@@ -214,20 +216,20 @@ def test_models_that_nothing_refers_to_are_let_go(comfy: Comfy, manage: Any) -> 
     import weakref
 
     model, encoders, vae = of_type(comfy, "fp32")
-    kept = [weakref.ref(thing) for thing in (model.model, vae.first_stage_model)]
+    references = [weakref.ref(thing) for thing in (model.model, vae.first_stage_model)]
     encoders.load()
     del model, encoders, vae
     gc.collect()
     manage.cleanup_models_gc()
     manage.cleanup_models()
     gc.collect()
-    assert [ref() is None for ref in kept] == [True, True]
+    assert [ref() is None for ref in references] == [True, True]
 
 
 # What sampling asks for ---------------------------------------------------------------------------
 
 
-def asked(
+def peak_request(
     comfy: Comfy,
     model: Any,
     clip: Any,
@@ -241,23 +243,23 @@ def asked(
         "Windows", model=model, window_frames=frames, overlap_frames=overlap, mode=mode
     )[0]
     kind, asks = type(model.model), []
-    required = kind.memory_required
+    memory_required = kind.memory_required
 
     def note(self: Any, *rest: Any, **more: Any) -> float:
-        asks.append(required(self, *rest, **more))
+        asks.append(memory_required(self, *rest, **more))
         return asks[-1]
 
     with monkeypatch.context() as patch:
         patch.setattr(kind, "memory_required", note)
-        sampled(comfy, cut, clip, steps=1, **scales)
+        sample_latent(comfy, cut, clip, steps=1, **scales)
     return max(asks)
 
 
 def test_memory_grows_with_the_window(
-    comfy: Comfy, loaded: Any, clip: Any, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, models: Any, clip: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asks = [
-        asked(comfy, loaded[0], clip, monkeypatch, (frames, 0, "tight"), **OFF)
+        peak_request(comfy, models[0], clip, monkeypatch, (frames, 0, "tight"), **OFF)
         for frames in (1, 2, 4)
     ]
     assert asks[1] == pytest.approx(2 * asks[0], rel=0.1)
@@ -265,43 +267,46 @@ def test_memory_grows_with_the_window(
 
 
 def test_memory_grows_with_the_passes(
-    comfy: Comfy, loaded: Any, clip: Any, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, models: Any, clip: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    two = asked(comfy, loaded[0], clip, monkeypatch, (2, 0, "tight"), **OFF)
-    four = asked(comfy, loaded[0], clip, monkeypatch, (2, 0, "tight"))
+    two = peak_request(comfy, models[0], clip, monkeypatch, (2, 0, "tight"), **OFF)
+    four = peak_request(comfy, models[0], clip, monkeypatch, (2, 0, "tight"))
     assert four == pytest.approx(2 * two, rel=0.1)
 
 
 @pytest.mark.parametrize("mode", ["tight", "cyclic"])
 def test_preflight_estimates_what_sampling_asks_for(
-    comfy: Comfy, loaded: Any, clip: Any, mode: str, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, models: Any, clip: Any, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     windows = comfy.core("diffusion.windows").Windows(2, 0, mode=mode)
-    estimate = loaded[0].model.estimate_activations(clip[0][0][1]["actalker"], windows, passes=4)
-    assert asked(comfy, loaded[0], clip, monkeypatch, (2, 0, mode)) == pytest.approx(estimate)
+    estimate = models[0].model.estimate_activations(clip[0][0][1]["actalker"], windows, passes=4)
+    assert peak_request(comfy, models[0], clip, monkeypatch, (2, 0, mode)) == pytest.approx(
+        estimate
+    )
 
 
 @pytest.mark.parametrize("mode", ["tight", "cyclic"])
 def test_memory_does_not_grow_with_the_clip_beyond_the_window(
     comfy: Comfy,
-    loaded: Any,
-    made: Any,
+    models: Any,
+    portrait_and_signals: Any,
     clip: Any,
     mode: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    longer = clip_of(comfy, loaded, made, 3 * FRAMES)
+    longer = clip_of(comfy, models, portrait_and_signals, 3 * FRAMES)
     asks = [
-        asked(comfy, loaded[0], given, monkeypatch, (2, 0, mode), **OFF) for given in (clip, longer)
+        peak_request(comfy, models[0], conditioning_and_latent, monkeypatch, (2, 0, mode), **OFF)
+        for conditioning_and_latent in (clip, longer)
     ]
     assert asks[0] == pytest.approx(asks[1], rel=0.01)
 
 
 def test_a_clip_shorter_than_the_window_asks_for_itself_alone(
-    comfy: Comfy, loaded: Any, clip: Any, monkeypatch: pytest.MonkeyPatch
+    comfy: Comfy, models: Any, clip: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asks = [
-        asked(comfy, loaded[0], clip, monkeypatch, (frames, 0, "tight"), **OFF)
+        peak_request(comfy, models[0], clip, monkeypatch, (frames, 0, "tight"), **OFF)
         for frames in (FRAMES, 25)
     ]
     assert asks[0] == pytest.approx(asks[1], rel=0.01)
@@ -312,7 +317,7 @@ def test_a_clip_shorter_than_the_window_asks_for_itself_alone(
 
 def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
     """A clip that has nothing in common with that of another change, but its model."""
-    encoders, vae, whole = ["load", 1], ["load", 2], "whole picture"
+    encoders, vae, face = ["load", 1], ["load", 2], "whole picture"
     node, color = comfy.node, 0x404040 + change
     size = {"width": 64, "height": 64, "color": color}
     return {
@@ -320,7 +325,7 @@ def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
         "picture": node("EmptyImage", batch_size=1, **size),
         "driving": node("EmptyImage", batch_size=12, **size),
         "sound": node("EmptyAudio", duration=1.0 + change / 1000, sample_rate=16_000, channels=1),
-        "portrait": node("PreparePortrait", image=["picture", 0], short_side_px=64, face=whole),
+        "portrait": node("PreparePortrait", image=["picture", 0], short_side_px=64, face=face),
         "identity": node("EncodeIdentity", encoders=encoders, portrait=["portrait", 0]),
         "encode_audio": node("EncodeAudio", encoders=encoders, audio=["sound", 0]),
         "encode_motion": node(
@@ -328,7 +333,7 @@ def graph_of(comfy: Comfy, change: int) -> dict[str, Any]:
             encoders=encoders,
             frames=["driving", 0],
             frames_per_second=12.5,
-            face=whole,
+            face=face,
         ),
         "conditioning": node(
             "Conditioning",
@@ -358,15 +363,15 @@ class Stop:
 
     def __init__(self, manage: Any, name: str, after: int) -> None:
         self.manage, self.name, self.left = manage, name, after
-        self.pressed = False
+        self.is_pressed = False
 
     def __call__(self, running: str, done: int, total: int) -> None:
         self.manage.throw_exception_if_processing_interrupted()
         if running != self.name:
             return
         self.left -= 1
-        if self.left < 0 and not self.pressed:
-            self.pressed = True
+        if self.left < 0 and not self.is_pressed:
+            self.is_pressed = True
             self.manage.interrupt_current_processing(True)
 
 
@@ -381,13 +386,13 @@ def resident() -> int:
 
 def test_work_that_is_stopped_leaves_nothing_behind(comfy: Comfy, manage: Any) -> None:
     chance, sizes = random.Random(0), []
-    for i in range(CANCELLED):
+    for i in range(REPEATS):
         name = list(REPORTS)[i % len(REPORTS)]
         graph = graph_of(comfy, i)
         stop = Stop(manage, name, chance.randrange(REPORTS[name]))
         with comfy.report_progress(stop):
             run = comfy.queue(graph)
-        assert stop.pressed, name
+        assert stop.is_pressed, name
         assert not run.success, name
         assert run.error is None, (name, run.message)
         assert "execution_interrupted" in [event for event, _ in run.events], name
@@ -398,12 +403,12 @@ def test_work_that_is_stopped_leaves_nothing_behind(comfy: Comfy, manage: Any) -
 
 
 def test_a_stopped_clip_comes_out_as_one_that_was_not(comfy: Comfy, manage: Any) -> None:
-    whole = comfy.queue(graph_of(comfy, 100))
-    assert whole.success
+    run = comfy.queue(graph_of(comfy, 100))
+    assert run.success
     expected = comfy.output("decode")
-    stopped = graph_of(comfy, 101)
+    graph = graph_of(comfy, 101)
     with comfy.report_progress(Stop(manage, "sampler", 1)):
-        assert not comfy.queue(stopped).success
+        assert not comfy.queue(graph).success
     again = graph_of(comfy, 100)
     assert comfy.queue(again).success
     assert torch.equal(comfy.output("decode"), expected)
@@ -411,15 +416,15 @@ def test_a_stopped_clip_comes_out_as_one_that_was_not(comfy: Comfy, manage: Any)
 
 @pytest.mark.parametrize("name", REPORTS)
 def test_each_long_node_reports_its_progress(comfy: Comfy, name: str) -> None:
-    seen: list[tuple[int, int]] = []
+    reports: list[tuple[int, int]] = []
 
     def note(running: str, done: int, total: int) -> None:
         if running == name:
-            seen.append((done, total))
+            reports.append((done, total))
 
     with comfy.report_progress(note):
         run = comfy.queue(graph_of(comfy, 200 + list(REPORTS).index(name)))
     assert run.success
-    assert len(seen) >= REPORTS[name]
-    assert seen[-1][0] == seen[-1][1]
-    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    assert len(reports) >= REPORTS[name]
+    assert reports[-1][0] == reports[-1][1]
+    assert [done for done, _ in reports] == sorted(done for done, _ in reports)

@@ -13,7 +13,15 @@ from typing import Any
 from helpers.host import REPOSITORY, Comfy
 
 SNAPSHOT = Path(__file__).with_name("snapshot.json")
-LISTED = ("sampler_name", "scheduler", "svd", "checkpoint", "folder", "clip_folder", "signals_file")
+INSTALLATION_CHOICES = (
+    "sampler_name",
+    "scheduler",
+    "svd",
+    "checkpoint",
+    "folder",
+    "clip_folder",
+    "signals_file",
+)
 """Options that are ComfyUI's own, or the files that lie in its folders."""
 NEWER_OPTIONS = ("advanced",)
 NEWER_TYPES = ("CURVE",)
@@ -27,18 +35,18 @@ def seen_by_graphs(comfy: Comfy) -> dict[str, Any]:
 
 
 def _on_every_version(info: dict[str, Any]) -> dict[str, Any]:
-    kept = ("input", "input_order", "output", "output_name", "name", "display_name", "category")
-    info = json.loads(json.dumps({key: info[key] for key in kept}))
+    keys = ("input", "input_order", "output", "output_name", "name", "display_name", "category")
+    info = json.loads(json.dumps({key: info[key] for key in keys}))
     for kind in info["input"].values():
         for name, (io_type, *more) in kind.items():
-            unseen = (*NEWER_OPTIONS, "options") if name in LISTED else NEWER_OPTIONS
+            unseen = (*NEWER_OPTIONS, "options") if name in INSTALLATION_CHOICES else NEWER_OPTIONS
             for options in more:
                 for option in unseen:
                     options.pop(option, None)
-            if name in LISTED:
+            if name in INSTALLATION_CHOICES:
                 kind[name][0] = "COMBO"
             elif isinstance(io_type, str):
-                types = [each for each in io_type.split(",") if each not in NEWER_TYPES]
+                types = [kind for kind in io_type.split(",") if kind not in NEWER_TYPES]
                 kind[name][0] = ",".join(types)
     return info
 
@@ -55,13 +63,13 @@ def fingerprint(nodes: dict[str, Any]) -> str:
 
 
 def test_no_node_changed_unseen(comfy: Comfy) -> None:
-    found = seen_by_graphs(comfy)
+    interfaces = seen_by_graphs(comfy)
     if "ACTALKER_UPDATE_SNAPSHOT" in os.environ:
-        SNAPSHOT.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    kept = json.loads(SNAPSHOT.read_text("utf-8"))
-    assert list(found) == list(kept)
-    for name, info in found.items():
-        assert json.dumps(info) == json.dumps(kept[name]), name
+        SNAPSHOT.write_text(json.dumps(interfaces, indent=1, ensure_ascii=False) + "\n", "utf-8")
+    snapshot = json.loads(SNAPSHOT.read_text("utf-8"))
+    assert list(interfaces) == list(snapshot)
+    for name, info in interfaces.items():
+        assert json.dumps(info) == json.dumps(snapshot[name]), name
 
 
 def test_every_change_of_nodes_has_its_entry_in_the_changelog() -> None:

@@ -44,60 +44,77 @@ def test_files_that_cannot_be_read_are_not_listed(comfy: Comfy, content: bytes) 
         path.write_bytes(content)
     try:
         checkpoints = comfy.node_module("actalker.load").list_checkpoints()
-        listed = checkpoints + comfy.node_module("common.files").list_signals()
-        assert not any("odd" in name for name in listed)
+        names = checkpoints + comfy.node_module("common.files").list_signals()
+        assert not any("odd" in name for name in names)
     finally:
         for path in paths:
             path.unlink()
 
 
 @pytest.fixture
-def poisoned(loaded: Any) -> Iterator[Any]:
+def model_without_numbers(models: Any) -> Iterator[Any]:
     """The MODEL with one number of its denoiser that is none."""
-    bias = loaded[0].model.diffusion_model.unet.conv_out.bias
-    kept = bias.clone()
+    bias = models[0].model.diffusion_model.unet.conv_out.bias
+    values = bias.clone()
     bias[0] = torch.nan
-    yield loaded[0]
-    bias.copy_(kept)
+    yield models[0]
+    bias.copy_(values)
 
 
 def test_a_denoiser_that_makes_no_numbers_is_named(
-    comfy: Comfy, poisoned: Any, conditioned: Any
+    comfy: Comfy, model_without_numbers: Any, make_conditioning: Any
 ) -> None:
-    conditioning, latent, *_ = conditioned()
+    conditioning, latent, *_ = make_conditioning()
     with pytest.raises(comfy.core("errors").NotFiniteError, match="step 1 of 3, window 1 of 1"):
-        comfy.call("Sampler", model=poisoned, conditioning=conditioning, latent=latent, steps=3)
+        comfy.call(
+            "Sampler",
+            model=model_without_numbers,
+            conditioning=conditioning,
+            latent=latent,
+            steps=3,
+        )
 
 
 def test_a_sampler_of_comfyui_ends_with_the_same_word(
-    comfy: Comfy, poisoned: Any, conditioned: Any
+    comfy: Comfy, model_without_numbers: Any, make_conditioning: Any
 ) -> None:
-    conditioning, latent, *_ = conditioned()
+    conditioning, latent, *_ = make_conditioning()
     sampler = comfy.nodes.NODE_CLASS_MAPPINGS["KSampler"]()
     with pytest.raises(comfy.core("errors").NotFiniteError, match="step 1 of 2"):
         sampler.sample(
-            poisoned, 0, 2, 1.0, "euler", "karras", conditioning, conditioning, latent, 1.0
+            model_without_numbers,
+            0,
+            2,
+            1.0,
+            "euler",
+            "karras",
+            conditioning,
+            conditioning,
+            latent,
+            1.0,
         )
 
 
 def test_latents_that_are_no_numbers_are_refused(
-    comfy: Comfy, loaded: Any, conditioned: Any
+    comfy: Comfy, models: Any, make_conditioning: Any
 ) -> None:
-    conditioning, latent, *_ = conditioned()
+    conditioning, latent, *_ = make_conditioning()
     bad = {"samples": torch.full_like(latent["samples"], torch.nan)}
     error = comfy.core("errors").NotFiniteError
     with pytest.raises(error, match="LATENT: expected finite"):
-        comfy.call("Sampler", model=loaded[0], conditioning=conditioning, latent=bad, steps=2)
+        comfy.call("Sampler", model=models[0], conditioning=conditioning, latent=bad, steps=2)
     with pytest.raises(error, match="Decode: expected finite"):
-        comfy.call("Decode", vae=loaded[2], latent=bad)
+        comfy.call("Decode", vae=models[2], latent=bad)
 
 
-def test_a_vae_that_makes_no_numbers_is_named(comfy: Comfy, loaded: Any, conditioned: Any) -> None:
-    bias = loaded[2].first_stage_model.network.decoder.conv_out.bias
-    kept = bias.clone()
+def test_a_vae_that_makes_no_numbers_is_named(
+    comfy: Comfy, models: Any, make_conditioning: Any
+) -> None:
+    bias = models[2].first_stage_model.network.decoder.conv_out.bias
+    values = bias.clone()
     bias[0] = torch.inf
     try:
         with pytest.raises(comfy.core("errors").NotFiniteError, match="in frames 1 to 3"):
-            comfy.call("Decode", vae=loaded[2], latent=conditioned()[1], frames_per_chunk=3)
+            comfy.call("Decode", vae=models[2], latent=make_conditioning()[1], frames_per_chunk=3)
     finally:
-        bias.copy_(kept)
+        bias.copy_(values)

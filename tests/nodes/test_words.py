@@ -15,32 +15,32 @@ NO_TEXTS = [None, 5, 1.5, ["a", 1], {"a": [1]}, True]
 
 
 @pytest.fixture(scope="module")
-def usable(comfy: Comfy, loaded: Any, portrait: Any) -> dict[str, dict[str, Any]]:
+def usable(comfy: Comfy, models: Any, portrait: Any) -> dict[str, dict[str, Any]]:
     """Inputs with which each node that takes a text or a choice works."""
-    model, encoders, _ = loaded
+    model, encoders, _ = models
     with torch.inference_mode():
-        moved = comfy.call(
+        motion = comfy.call(
             "EncodeMotion", encoders=encoders, frames=image(frames=12), face="whole picture"
         )
         bank = comfy.call(
-            "BankOfSignal", expression_signal=moved[0], moments="0s: neutral; 0.3s: joyful"
+            "BankOfSignal", expression_signal=motion[0], moments="0s: neutral; 0.3s: joyful"
         )[0]
     (comfy.base / "models" / "actalker" / "release").mkdir(exist_ok=True)
-    whole = {"face": "whole picture"}
+    whole_image = {"face": "whole picture"}
     return {
         "Curve": {"audio": speech(0.5)},
-        "PreparePortrait": whole | {"image": image(), "short_side_px": 64},
-        "EncodeMotion": whole | {"encoders": encoders, "frames": image(frames=2)},
+        "PreparePortrait": whole_image | {"image": image(), "short_side_px": 64},
+        "EncodeMotion": whole_image | {"encoders": encoders, "frames": image(frames=2)},
         "EncodeAudio": {"encoders": encoders, "audio": speech(0.5)},
-        "ExpressionBank": whole | {"encoders": encoders, "images": image()},
-        "BankOfSignal": {"expression_signal": moved[0]},
+        "ExpressionBank": whole_image | {"encoders": encoders, "images": image()},
+        "BankOfSignal": {"expression_signal": motion[0]},
         "TextExpression": {"bank": bank, "encoders": encoders},
         "RegionMasks": {"portrait": portrait},
-        "SaveSignals": {"expression_signal": moved[0]},
+        "SaveSignals": {"expression_signal": motion[0]},
         "LoadSignals": {},
         "LoadModel": {"checkpoint": "built-in"},
         "ConvertCheckpoint": {"folder": "release"},
-        "EditSignal": {"expression_signal": moved[0]},
+        "EditSignal": {"expression_signal": motion[0]},
         "Windows": {"model": model},
         "DemoMedia": {},
     }
@@ -80,7 +80,7 @@ CHOICES = [
 
 
 def test_every_text_of_every_node_is_tried_here(comfy: Comfy) -> None:
-    found = {
+    texts = {
         (node.removeprefix("ACTalker_"), key)
         for node in comfy.nodes.NODE_CLASS_MAPPINGS
         if node.startswith("ACTalker_")
@@ -88,18 +88,18 @@ def test_every_text_of_every_node_is_tried_here(comfy: Comfy) -> None:
         for key, (io_type, *_) in comfy.info(node)["input"].get(kind, {}).items()
         if io_type == "STRING"
     }
-    assert found == set(TEXTS)
+    assert texts == set(TEXTS)
 
 
-def refused(comfy: Comfy, node: str, inputs: dict[str, Any]) -> str:
-    with pytest.raises(comfy.core("errors").ACTalkerError) as caught:
+def read_refusal(comfy: Comfy, node: str, inputs: dict[str, Any]) -> str:
+    with pytest.raises(comfy.core("errors").ACTalkerError) as error:
         comfy.call(node, **inputs)
-    said = str(caught.value)
-    assert said.isprintable()
-    assert said.encode()
-    assert len(said) <= 600
-    assert "expected" in said
-    return said
+    message = str(error.value)
+    assert message.isprintable()
+    assert message.encode()
+    assert len(message) <= 600
+    assert "expected" in message
+    return message
 
 
 @pytest.mark.parametrize("value", NO_TEXTS, ids=repr)
@@ -107,7 +107,7 @@ def refused(comfy: Comfy, node: str, inputs: dict[str, Any]) -> str:
 def test_what_is_no_text_is_refused(
     comfy: Comfy, usable: Any, node: str, key: str, value: Any
 ) -> None:
-    refused(comfy, node, usable[node] | {key: value})
+    read_refusal(comfy, node, usable[node] | {key: value})
 
 
 BAD = [SURROGATE, "\udfff", "x\0y", "a\nb\u202ec"]
@@ -120,12 +120,12 @@ def test_what_cannot_be_written_is_refused_in_words_that_can(
 ) -> None:
     if (node, key) == ("ExpressionBank", "captions") and SURROGATE[1] not in text:
         text += SURROGATE  # other captions are fine
-    refused(comfy, node, usable[node] | {key: text})
+    read_refusal(comfy, node, usable[node] | {key: text})
 
 
 @pytest.mark.parametrize(("node", "key"), TEXTS + CHOICES)
 def test_a_very_long_text_is_quoted_in_part(comfy: Comfy, usable: Any, node: str, key: str) -> None:
-    assert "x" * 90 not in refused(comfy, node, usable[node] | {key: "x" * 1_000_000})
+    assert "x" * 90 not in read_refusal(comfy, node, usable[node] | {key: "x" * 1_000_000})
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_very_long_text_is_quoted_in_part(comfy: Comfy, usable: Any, node: str
 def test_numbers_that_are_none_are_refused(
     comfy: Comfy, usable: Any, node: str, key: str, value: float
 ) -> None:
-    refused(comfy, node, usable[node] | {key: value})
+    read_refusal(comfy, node, usable[node] | {key: value})
 
 
 WIDGETS = {
@@ -191,13 +191,13 @@ def test_names_that_some_system_refuses_are_refused_on_every(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     before = {folder: sorted(folder.rglob("*")) for folder in (comfy.base, tmp_path)}
-    refused(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"file_name": name})
-    refused(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"folder": name})
-    refused(comfy, "LoadModel", {"checkpoint": name})
-    refused(comfy, "LoadSignals", {"signals_file": f"{name}.safetensors"})
+    read_refusal(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"file_name": name})
+    read_refusal(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"folder": name})
+    read_refusal(comfy, "LoadModel", {"checkpoint": name})
+    read_refusal(comfy, "LoadSignals", {"signals_file": f"{name}.safetensors"})
     if name not in ("CON", "nul", "LPT9"):  # beginnings of a name may be so
-        refused(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": name})
-    refused(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": f"{name}/x"})
+        read_refusal(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": name})
+    read_refusal(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": f"{name}/x"})
     assert {folder: sorted(folder.rglob("*")) for folder in before} == before
 
 
@@ -222,7 +222,7 @@ def test_a_number_for_each_of_many_frames_needs_no_text(comfy: Comfy) -> None:
 
 @pytest.mark.parametrize("numbers", [["a"], [None], "0.5", [[1]], [1.5], [-0.1], [float("nan")]])
 def test_numbers_that_are_no_strengths_are_refused(comfy: Comfy, numbers: Any) -> None:
-    refused(comfy, "Curve", {"curve_text": "1", "numbers": numbers})
+    read_refusal(comfy, "Curve", {"curve_text": "1", "numbers": numbers})
 
 
 # ComfyUI's log ------------------------------------------------------------------------------------
@@ -254,9 +254,12 @@ GRAPH: dict[str, Any] = {
 def test_the_queue_outlives_what_cannot_be_encoded(
     comfy: Comfy, usable: Any, strict_log: io.TextIOWrapper, node: str, key: str, text: str
 ) -> None:
-    saved = Path(comfy.call("SaveSignals", **usable["SaveSignals"], filename_prefix="in")[0])
-    given = {name: GRAPH[name]["inputs"] for name in ("load", "save")}
-    inputs = {**given["load"], "signals_file": f"{saved.name} [output]"}, dict(given["save"])
+    path = Path(comfy.call("SaveSignals", **usable["SaveSignals"], filename_prefix="in")[0])
+    inputs_by_name = {name: GRAPH[name]["inputs"] for name in ("load", "save")}
+    inputs = (
+        {**inputs_by_name["load"], "signals_file": f"{path.name} [output]"},
+        dict(inputs_by_name["save"]),
+    )
     by_name = dict(zip(("load", "save"), inputs, strict=True))
     by_name[node][key] = text
     run = comfy.queue({n: GRAPH[n] | {"inputs": i} for n, i in by_name.items()})
@@ -265,4 +268,4 @@ def test_the_queue_outlives_what_cannot_be_encoded(
         assert run.message.strip().isprintable()
         assert "expected" in run.message
     strict_log.flush()
-    saved.unlink()
+    path.unlink()

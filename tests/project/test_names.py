@@ -15,7 +15,7 @@ _spec.loader.exec_module(names)
 TREE = names.Tree(ROOT)
 MOST_BARE = {"nodes/common": 1}  # advanced: ComfyUI's word for folded widgets
 """Package -> how many names it may have that are one participle, pronoun or adverb."""
-TESTS = ("helpers", "core", "project", "fuzz", "benchmarks")
+TESTS = ("helpers", "core", "project", "fuzz", "benchmarks", "nodes")
 """Folders of tests whose names are held to the same words."""
 MOST_MODULES_OF_A_VERB = 2
 """How many modules may have a public function called by the same single word."""

@@ -42,7 +42,7 @@ def test_saved_signals_are_listed_and_load_as_they_were(
     }
     separate["keep"] = node("SaveSignals", filename_prefix="graphs/kept", **signals)
     run_graph(comfy, separate)
-    saved = [value(comfy, name, slot) for name, slot in signals.values()]
+    signals_before = [value(comfy, name, slot) for name, slot in signals.values()]
     file = Path(value(comfy, "keep"))
     assert file.is_file()
     entry = f"{file.relative_to(comfy.base / 'output')} [output]"
@@ -54,25 +54,25 @@ def test_saved_signals_are_listed_and_load_as_they_were(
         separate["conditioning"]["inputs"][name] = ["again", slot]
     expected = value(comfy, "sampler")["samples"]
     run_graph(comfy, separate)
-    for slot, signal in enumerate(saved):
-        loaded = value(comfy, "again", slot)
-        assert type(loaded) is type(signal)
-        assert loaded.rate_hz == signal.rate_hz
+    for slot, signal in enumerate(signals_before):
+        signal_again = value(comfy, "again", slot)
+        assert type(signal_again) is type(signal)
+        assert signal_again.rate_hz == signal.rate_hz
         for name, track in signal.tracks.items():
-            assert torch.equal(loaded.tracks[name], track)
+            assert torch.equal(signal_again.tracks[name], track)
     assert torch.equal(value(comfy, "sampler")["samples"], expected)
 
 
-def test_signals_are_saved_under_a_new_name_each_time(comfy: Comfy, loaded: Any) -> None:
-    audio = comfy.call("EncodeAudio", encoders=loaded[1], audio=speech(SECONDS))[0]
+def test_signals_are_saved_under_a_new_name_each_time(comfy: Comfy, models: Any) -> None:
+    audio = comfy.call("EncodeAudio", encoders=models[1], audio=speech(SECONDS))[0]
     inputs = {"filename_prefix": "graphs/twice", "audio_signal": audio}
     paths = {comfy.call("SaveSignals", **inputs)[0] for _ in range(3)}
     assert len(paths) == 3
     assert all(Path(path).is_file() for path in paths)
 
 
-def test_signals_may_stand_in_the_input_folder(comfy: Comfy, loaded: Any, node: Any) -> None:
-    audio = comfy.call("EncodeAudio", encoders=loaded[1], audio=speech(SECONDS))[0]
+def test_signals_may_stand_in_the_input_folder(comfy: Comfy, models: Any, node: Any) -> None:
+    audio = comfy.call("EncodeAudio", encoders=models[1], audio=speech(SECONDS))[0]
     path = comfy.call("SaveSignals", filename_prefix="graphs/moved", audio_signal=audio)[0]
     (comfy.base / "input" / "moved.safetensors").write_bytes(Path(path).read_bytes())
     values = comfy.call("LoadSignals", signals_file="moved.safetensors")
@@ -81,7 +81,7 @@ def test_signals_may_stand_in_the_input_folder(comfy: Comfy, loaded: Any, node: 
 
 
 def test_a_file_of_signals_that_was_replaced_is_read_again(
-    comfy: Comfy, loaded: Any, node: Any
+    comfy: Comfy, models: Any, node: Any
 ) -> None:
     file = comfy.base / "input" / "replaced.safetensors"
     graph = {
@@ -89,7 +89,7 @@ def test_a_file_of_signals_that_was_replaced_is_read_again(
         "save": node("SaveSignals", filename_prefix="graphs/copy", audio_signal=["load", 0]),
     }
     for seconds in (0.5, 0.75):
-        audio = comfy.call("EncodeAudio", encoders=loaded[1], audio=speech(seconds))[0]
+        audio = comfy.call("EncodeAudio", encoders=models[1], audio=speech(seconds))[0]
         path = comfy.call("SaveSignals", filename_prefix="graphs/source", audio_signal=audio)[0]
         file.write_bytes(Path(path).read_bytes())
         assert "load" in run_graph(comfy, graph).ran

@@ -27,8 +27,8 @@ def draw_masks(node: Any, kind: str) -> Graph:
     small = node("SolidMask", value=1.0, width=32, height=32)
     empty = node("SolidMask", value=0.0, width=64, height=64)
     place = {"x": 16, "y": 16, "operation": "add"}
-    combined = node("MaskComposite", destination=["empty", 0], source=["small", 0], **place)
-    return {"small": small, "empty": empty, "mask": combined}
+    composite = node("MaskComposite", destination=["empty", 0], source=["small", 0], **place)
+    return {"small": small, "empty": empty, "mask": composite}
 
 
 @pytest.mark.parametrize("kind", ["SolidMask", "FeatherMask", "MaskComposite"])

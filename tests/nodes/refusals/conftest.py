@@ -9,9 +9,9 @@ from helpers.node_refusals import FULL
 
 
 @pytest.fixture(scope="module")
-def things(comfy: Comfy, loaded: Any, portrait: Any) -> dict[str, Any]:
+def things(comfy: Comfy, models: Any, portrait: Any) -> dict[str, Any]:
     """One thing of each kind that nodes take."""
-    model, encoders, vae = loaded
+    model, encoders, vae = models
     with torch.inference_mode():
         audio = comfy.call("EncodeAudio", encoders=encoders, audio=speech(0.5))[0]
         motion = comfy.call("EncodeMotion", encoders=encoders, frames=image(frames=12), face=FULL)

@@ -89,19 +89,19 @@ def test_an_unknown_choice_in_a_graph_is_named_on_the_node(comfy: Comfy) -> None
 
 
 @pytest.fixture
-def models(comfy: Comfy) -> Path:
+def models_folder(comfy: Comfy) -> Path:
     return comfy.base / "models" / "actalker"
 
 
-def test_a_missing_checkpoint_is_named_with_its_folder(comfy: Comfy, models: Path) -> None:
+def test_a_missing_checkpoint_is_named_with_its_folder(comfy: Comfy, models_folder: Path) -> None:
     message = read_refusal(comfy, "LoadModel", checkpoint="gone.safetensors")
     assert "gone.safetensors" in message
-    assert str(models) in message
+    assert str(models_folder) in message
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "foreign", "pickle"])
-def test_a_wrong_file_is_named(comfy: Comfy, models: Path, kind: str) -> None:
-    file = models / f"{kind}.safetensors"
+def test_a_wrong_file_is_named(comfy: Comfy, models_folder: Path, kind: str) -> None:
+    file = models_folder / f"{kind}.safetensors"
     if kind == "foreign":
         save_file({"model.weight": torch.zeros(2)}, file)
     else:
@@ -129,14 +129,14 @@ def test_a_missing_checkpoint_in_a_graph_is_named_on_the_node(comfy: Comfy) -> N
 
 @pytest.mark.parametrize("name", ["../up", "a/b", "/tmp/absolute", "", ".hidden", ".."])
 def test_a_new_checkpoint_stays_in_its_folder(
-    comfy: Comfy, usable: Any, models: Path, name: str
+    comfy: Comfy, usable: Any, models_folder: Path, name: str
 ) -> None:
-    before = sorted(models.rglob("*"))
+    before = sorted(models_folder.rglob("*"))
     message = read_refusal(
         comfy, "ConvertCheckpoint", **(usable["ConvertCheckpoint"] | {"file_name": name})
     )
     assert re.search("[Ff]ile name|name", message)
-    assert sorted(models.rglob("*")) == before
+    assert sorted(models_folder.rglob("*")) == before
     assert not Path("/tmp/absolute.safetensors").exists()
 
 
@@ -170,7 +170,7 @@ def test_registering_keeps_folders_and_extensions_that_are_there(comfy: Comfy) -
 
 
 def test_a_checkpoint_of_another_folder_is_found(
-    comfy: Comfy, tmp_path: Path, models: Path
+    comfy: Comfy, tmp_path: Path, models_folder: Path
 ) -> None:
     import folder_paths
 
