@@ -395,7 +395,7 @@ def test_longest_seconds_cut_the_sound(comfy: Comfy, models: Any) -> None:
 
 
 @pytest.fixture
-def models(comfy: Comfy) -> Path:
+def models_folder(comfy: Comfy) -> Path:
     return comfy.base / "models" / "actalker"
 
 
@@ -408,12 +408,12 @@ def test_the_built_in_model_stands_first(comfy: Comfy, files: Any) -> None:
     assert files.list_folders()[0] == "none"
 
 
-def test_folders_are_listed_with_those_within(files: Any, models: Path) -> None:
-    (models / "outer" / "inner").mkdir(parents=True, exist_ok=True)
+def test_folders_are_listed_with_those_within(files: Any, models_folder: Path) -> None:
+    (models_folder / "outer" / "inner").mkdir(parents=True, exist_ok=True)
     assert {"outer", str(Path("outer", "inner"))} <= set(files.list_folders())
 
 
-def test_what_is_listed_is_found(files: Any, models: Path) -> None:
+def test_what_is_listed_is_found(files: Any, models_folder: Path) -> None:
     for name in files.list_folders()[1:]:
         assert files.model_path(name).is_dir()
 
@@ -431,10 +431,10 @@ def test_nothing_outside_the_folder_is_found(files: Any, name: str) -> None:
         files.model_path(name)
 
 
-def test_a_new_name_gets_its_ending_once(files: Any, models: Path) -> None:
-    assert files.new_model_path("mine") == models / "mine.safetensors"
-    assert files.new_model_path("mine.safetensors") == models / "mine.safetensors"
-    assert files.new_model_path("v1.5") == models / "v1.5.safetensors"
+def test_a_new_name_gets_its_ending_once(files: Any, models_folder: Path) -> None:
+    assert files.new_model_path("mine") == models_folder / "mine.safetensors"
+    assert files.new_model_path("mine.safetensors") == models_folder / "mine.safetensors"
+    assert files.new_model_path("v1.5") == models_folder / "v1.5.safetensors"
 
 
 def test_new_signals_never_replace_others(files: Any, comfy: Comfy) -> None:
