@@ -1,4 +1,4 @@
-"""The three networks in MediaPipe's `face_landmarker.task`, which is a zip file.
+"""The three networks and the face mesh in MediaPipe's `face_landmarker.task`, a zip file.
 
 There is one release of it. OpenCV's reader is no judge of files from elsewhere (it runs what it
 gets, takes the memory that shapes claim, and ends the process over some), so it sees the bytes of
@@ -10,6 +10,7 @@ import os
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +28,7 @@ REMEDY = "Fetch it again: python -m actalker_core download."
 
 @dataclass(frozen=True)
 class Member:
-    """A network in the file, as it must be."""
+    """A part of the file, as it must be."""
 
     name: str
     size: int
@@ -50,6 +51,11 @@ BLENDSHAPES = Member(
     "4f36dded049db18d76048567439b2a7f58f1daabc00d78bfe8f3ad396a2d2082",
 )
 MEMBERS = (DETECTOR, MESH, BLENDSHAPES)
+GEOMETRY = Member(
+    "geometry_pipeline_metadata_landmarks.binarypb",
+    19_376,
+    "bdbcda96dfcb7da883da124aaa2c55dee49770d934f0fcc71747f8c21bdc75b4",
+)
 
 
 def read_networks(path: Path) -> tuple[bytes, bytes, bytes]:
@@ -58,6 +64,22 @@ def read_networks(path: Path) -> tuple[bytes, bytes, bytes]:
     Raises:
         CheckpointError: the file is missing, is something else, or holds other networks.
     """
+    detector, mesh, blendshapes = _read_members(path, MEMBERS)
+    return detector, mesh, blendshapes
+
+
+def read_geometry(path: Path) -> bytes:
+    """The canonical face of MediaPipe as a protobuf message; `geometry.mesh` knows its fields.
+
+    Raises:
+        CheckpointError: as `read_networks`.
+    """
+    (geometry,) = _read_members(path, (GEOMETRY,))
+    return geometry
+
+
+def _read_members(path: Path, members: Sequence[Member]) -> list[bytes]:
+    """Parts of the file, each checked."""
     try:
         if not os.path.isfile(path):
             raise _error(path, "no file")
@@ -65,14 +87,13 @@ def read_networks(path: Path) -> tuple[bytes, bytes, bytes]:
         if size > MAX_BYTES:
             raise _error(path, f"{size:,} bytes")
         with zipfile.ZipFile(path) as file:
-            detector, mesh, blendshapes = (_read_member(file, member, path) for member in MEMBERS)
+            return [_read_member(file, member, path) for member in members]
     except UNREADABLE as error:
         raise _error(path, f"something that cannot be read ({type(error).__name__})") from error
-    return detector, mesh, blendshapes
 
 
 def _read_member(file: zipfile.ZipFile, member: Member, path: Path) -> bytes:
-    """One network; its claims are checked before its content is read."""
+    """One part; its claims are checked before its content is read."""
     try:
         info = file.getinfo(member.name)
     except KeyError as error:
@@ -91,6 +112,6 @@ def _read_member(file: zipfile.ZipFile, member: Member, path: Path) -> bytes:
 
 def _error(path: Path, got: str) -> CheckpointError:
     return CheckpointError(
-        f"{path}: expected MediaPipe's face_landmarker.task with its three networks, got {got}. "
-        f"{REMEDY}"
+        f"{path}: expected MediaPipe's face_landmarker.task with its networks and its mesh, "
+        f"got {got}. {REMEDY}"
     )

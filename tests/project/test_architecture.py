@@ -19,7 +19,7 @@ BELOW = {
     "ops": GROUND,
     "faces": GROUND | {"media", "ops"},
     "geometry": GROUND | {"media", "ops", "faces"},
-    "control": GROUND | {"media", "ops", "faces"},
+    "control": GROUND | {"media", "ops", "faces", "geometry"},
     "diffusion": GROUND | {"media", "ops", "faces"},
     "synthetic": GROUND | {"media", "ops", "faces", "control"},
 }
