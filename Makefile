@@ -8,19 +8,21 @@ RUN = $(VENV)/bin/python
 # Each ComfyUI has an environment of its own. COMFYUI_PATH says where they are, several with a colon
 # between them, and COMFY_TORCH which torch, torchvision and torchaudio they get.
 IN_COMFY = $(PYTHON) tests/in_comfy.py
+# Finds the faces; where it cannot be fetched, tests that need it are skipped.
+LANDMARKER = models/actalker/face_landmarker.task
 # What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
 CLI_VENV ?= .venv-comfy-cli
 
 .PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-acceleration bench-preflight first-image clean
 
-demo: $(VENV)/installed
+demo: $(VENV)/installed $(LANDMARKER)
 	$(RUN) -m actalker_core demo --out demo
 	@echo "Open demo/demo.mp4"
 
 test: lint test-core test-comfy
 
 # Two processes of one thread are faster than one of two; the tests of a file stay together.
-test-core: $(VENV)/installed
+test-core: $(VENV)/installed $(LANDMARKER)
 	OMP_NUM_THREADS=1 $(RUN) -m pytest --numprocesses 2 --dist loadfile
 
 # In every ComfyUI that is there; what fails in one does not keep the others from running.
@@ -71,6 +73,9 @@ $(VENV)/installed: requirements.txt pyproject.toml
 	$(RUN) -m pip install --quiet "$(TORCH)" || $(RUN) -m pip install --quiet "torch>=2.4"
 	$(RUN) -m pip install --quiet --editable ".[dev]" $$($(RUN) tests/constraints.py)
 	@touch $@
+
+$(LANDMARKER): | $(VENV)/installed
+	-$(RUN) -m actalker_core download
 
 $(CLI_VENV)/installed: Makefile
 	$(PYTHON) -m venv $(CLI_VENV)

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+os.environ["ACTALKER_OFFLINE"] = "1"
+"""Tests fetch nothing; those of fetching bring their own sources."""
 IN_COMFY = "ACTALKER_IN_COMFY" in os.environ
 """Set by the Makefile in the environment that has what ComfyUI needs."""
 

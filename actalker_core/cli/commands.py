@@ -20,9 +20,10 @@ from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
 from ..diffusion.guidance import GuidanceInterval
 from ..errors import InputError, quote
-from ..faces import Box, Track, download_landmarker, open_finder
+from ..faces import DEFAULT_PATH, Box, Track, download_landmarker, open_finder
 from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
+from ..files.model_folders import find_core_folder
 from ..files.writing import check_suffix, check_writable
 from ..media import check_image_path, check_video_path, load_image, save_image, write_video
 from ..models.actalker.checkpoint import convert, summarize
@@ -160,7 +161,7 @@ def _build_image_bank(options: argparse.Namespace) -> Bank:
             lambda images, boxes: (
                 encode_expression(model.expression_encoder, images, boxes, rate_hz=1.0).features
             ),
-            open_finder(options.landmarker),
+            open_finder(options.landmarker, report=bars.report),
             clip,
             lambda done: bars.report("Encoding images", done, None),
         )
@@ -189,7 +190,9 @@ def _check_tensors_path(path: Path) -> None:
 
 def run_faces(options: argparse.Namespace) -> None:
     """The faces of an image, as JSON, counted from the left."""
-    faces = open_finder(options.landmarker).find(load_image(options.image))
+    with Bars() as bars:
+        finder = open_finder(options.landmarker, report=bars.report)
+    faces = finder.find(load_image(options.image))
     rows = [
         {
             "box": [round(edge, 1) for edge in face.box],
@@ -203,7 +206,10 @@ def run_faces(options: argparse.Namespace) -> None:
 
 def run_download(options: argparse.Namespace) -> None:
     """Fetch the face landmarker."""
-    log.info("%s is ready.", download_landmarker(options.landmarker))
+    path = options.landmarker or find_core_folder() / DEFAULT_PATH.name
+    with Bars() as bars:
+        download_landmarker(path, report=bars.report)
+    log.info("%s is ready.", path)
 
 
 def run_convert(options: argparse.Namespace) -> None:

@@ -85,7 +85,7 @@ class Reader:
     @cached_property
     def finder(self) -> FaceFinder:
         """The network that finds faces."""
-        return open_finder(self.options.landmarker)
+        return open_finder(self.options.landmarker, report=self.bars.report)
 
     @cached_property
     def optional_finder(self) -> FaceFinder | None:

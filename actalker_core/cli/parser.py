@@ -59,9 +59,7 @@ def build_parser() -> argparse.ArgumentParser:
     info = command("info", commands.run_info, "describe a converted .safetensors")
     info.add_argument("file", type=types.parse_path)
     download = command("download", commands.run_download, "fetch the face landmarker (3.8 MB)")
-    download.add_argument(
-        "--landmarker", type=types.parse_path, default=DEFAULT_PATH, help=f"({DEFAULT_PATH})"
-    )
+    _add_landmarker(download)
     demo = command("demo", _run_demo, "draw a portrait and a driving clip, speak, make a video")
     demo.add_argument("--out", type=types.parse_path, default=Path("demo"), help="folder (demo)")
     return parser

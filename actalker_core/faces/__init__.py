@@ -2,7 +2,8 @@
 
 from .box import Box
 from .face import Face, FaceFinder, SearchDepth, choose_face, find_face
-from .finder import DEFAULT_PATH, download_landmarker, open_finder
+from .finder import open_finder, open_landmarker
+from .landmarker_file import DEFAULT_PATH, download_landmarker, require_landmarker
 from .track import Track, track_face
 
 __all__ = [
@@ -16,5 +17,7 @@ __all__ = [
     "download_landmarker",
     "find_face",
     "open_finder",
+    "open_landmarker",
+    "require_landmarker",
     "track_face",
 ]

@@ -1,11 +1,8 @@
 """The best finder at hand: MediaPipe's landmarker, else OpenCV's Haar cascade, else an error."""
 
-import hashlib
-import http.client
 import logging
 import os
-import urllib.error
-import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import CheckpointError, FaceError
-from ..files.writing import check_writable, replace_file
+from ..progress import Report, report_nothing
 from .box import Box, box_iou
 from .face import Face, FaceFinder, SearchDepth, distinct_faces, to_pixels
 from .landmarker import Landmarker
+from .landmarker_file import require_landmarker
 
 log = logging.getLogger(__name__)
 
-DEFAULT_PATH = Path("models/actalker/face_landmarker.task")
-URL = (
-    "https://storage.googleapis.com/mediapipe-models/face_landmarker/face_landmarker/float16/1/"
-    "face_landmarker.task"
-)
-SHA256 = "64184e229b263107bc2b804c6625db1341ff2bb731874b0bcc2fe6544e0bc9ff"
-TIMEOUT_SECONDS = 60
 HAAR_FILE = "haarcascade_frontalface_default.xml"
 MIN_LARGE_SHARE, MIN_SHARE, MIN_PX = 1 / 12, 1 / 48, 24
 """Sides of faces: of large ones and of all as a share of the image's shorter side, and in pixels;
@@ -76,51 +67,46 @@ class HaarFinder:
         return max(faces, key=lambda face: box_iou(face.box, box), default=None)
 
 
-def open_finder(path: Path | None = None, default: Path = DEFAULT_PATH) -> FaceFinder:
-    """The best finder at hand.
+def open_finder(
+    path: Path | None = None,
+    folders: Sequence[Path] = (),
+    report: Report = report_nothing,
+) -> FaceFinder:
+    """The best finder at hand: the landmarker, which is fetched if it is missing, else a cascade.
 
     Args:
-        path: of MediaPipe's `face_landmarker.task`; None looks at `default`.
+        path: of MediaPipe's `face_landmarker.task`; None for the one in a known folder.
+        folders: known besides those of the pack; the first is where it is fetched to.
+        report: called while it is fetched; may raise to cancel.
 
     Raises:
-        CheckpointError: a path was given and cannot be used.
+        CheckpointError: a path was given and cannot be used, or what lies in a folder.
         FaceError: there is neither the file nor a Haar cascade.
     """
-    if path is not None or os.path.isfile(default):
-        return Landmarker(path or default)
-    if HaarFinder.is_available():
-        log.warning(
-            "%s is not there, so faces are found by OpenCV's Haar cascade: upright frontal ones "
-            "only, and without landmarks. It comes from %s.",
-            default,
-            URL,
-        )
-        return HaarFinder()
-    raise FaceError(
-        f"There is nothing to find faces with. Put MediaPipe's face_landmarker.task at {default} "
-        f"(python -m actalker_core download, or {URL}), or give the box of the face."
-    )
+    if path is not None:
+        return Landmarker(path)
+    try:
+        known_path = require_landmarker(None, folders, report)
+    except CheckpointError as error:
+        if HaarFinder.is_available():
+            log.warning(
+                "Faces are found by OpenCV's Haar cascade: upright frontal ones only, and without "
+                "landmarks. %s",
+                error,
+            )
+            return HaarFinder()
+        raise FaceError(f"{error} Or give the box of the face.") from error
+    return Landmarker(known_path)
 
 
-def download_landmarker(path: Path = DEFAULT_PATH, url: str = URL, sha256: str = SHA256) -> Path:
-    """Fetch `face_landmarker.task` (3.8 MB) and keep it only if its checksum is right.
+def open_landmarker(
+    path: Path | None = None,
+    folders: Sequence[Path] = (),
+    report: Report = report_nothing,
+) -> Landmarker:
+    """MediaPipe's landmarker, where a box is not enough; arguments as of `open_finder`.
 
     Raises:
-        CheckpointError: no connection, other content than expected, or it cannot be written.
+        CheckpointError: it is nowhere and cannot be fetched, or cannot be used.
     """
-    check_writable(path, CheckpointError)
-    try:
-        with urllib.request.urlopen(url, timeout=TIMEOUT_SECONDS) as response:
-            content = response.read()
-    except (urllib.error.URLError, http.client.HTTPException, OSError) as error:
-        raise CheckpointError(
-            f"{url}: cannot be fetched ({error}). Fetch it with a browser and put it at {path}."
-        ) from error
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != sha256:
-        raise CheckpointError(
-            f"{url}: expected SHA-256 {sha256}, got {digest}; nothing was written. Try again later."
-        )
-    with replace_file(path, CheckpointError) as part:
-        part.write_bytes(content)
-    return path
+    return Landmarker(require_landmarker(path, folders, report))

@@ -9,10 +9,12 @@ from pathlib import Path
 import folder_paths
 
 from ...actalker_core.errors import InputError, MediaError, quote
-from ...actalker_core.faces import FaceFinder, open_finder
+from ...actalker_core.faces import FaceFinder, open_finder, require_landmarker
+from ...actalker_core.faces.landmarker_file import find_landmarker
 from ...actalker_core.files.archive import format_name, read_format
 from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
 from ...actalker_core.text import check_text
+from .progress import Bar
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +23,6 @@ CHECKPOINTS = {".safetensors"}
 NO_FILE = "none"
 OUTPUT_MARK = " [output]"
 SIGNALS_FORMAT = format_name("signals")
-LANDMARKER = "face_landmarker.task"
 NUMBER_SUFFIX = "_00001_.safetensors"
 """What `get_save_image_path` lets a prefix be followed by."""
 Identity = tuple[int, int]
@@ -214,12 +215,26 @@ def read_stamp(path: Path) -> str:
 
 
 def open_face_finder() -> FaceFinder:
-    """What finds faces: MediaPipe's landmarker in `models/actalker`, else what OpenCV has."""
-    roots = [Path(root) for root in folder_paths.get_folder_paths(KIND)]
-    candidates = [root / LANDMARKER for root in roots if (root / LANDMARKER).is_file()]
-    if candidates:
-        return _open_finder_at(candidates[0], read_stamp(candidates[0]))
-    return open_finder(default=roots[-1] / LANDMARKER)
+    """What finds faces: MediaPipe's landmarker, fetched if it is missing, else what OpenCV has."""
+    folders = _landmarker_folders()
+    path = find_landmarker(folders)
+    if path is None:
+        return open_finder(folders=folders, report=Bar().report)
+    return _open_finder_at(path, read_stamp(path))
+
+
+def landmarker_path() -> Path:
+    """MediaPipe's landmarker, fetched if it is missing.
+
+    Raises:
+        CheckpointError: it cannot be fetched; names folder and sources.
+    """
+    return require_landmarker(folders=_landmarker_folders(), report=Bar().report)
+
+
+def _landmarker_folders() -> list[Path]:
+    """`models/actalker`, first where a new file goes, as in `new_model_path`."""
+    return [Path(root) for root in reversed(folder_paths.get_folder_paths(KIND))]
 
 
 @lru_cache(maxsize=1)

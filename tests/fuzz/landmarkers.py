@@ -7,11 +7,11 @@ from functools import cache
 from pathlib import Path
 
 import torch
+from helpers.recorded_faces import TASK
 
 from actalker_core.faces import open_finder
 from fuzz.mutations import damage, repack
 
-TASK = Path(__file__).parents[2].parent / "shared" / "models" / "face_landmarker.task"
 NAMES = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 
 

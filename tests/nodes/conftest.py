@@ -23,6 +23,8 @@ def comfy(tmp_path_factory: pytest.TempPathFactory) -> Comfy:
         host.node_module("actalker.bridge.load"),
     ):
         module.BUILT_IN_PATH = path
+    # A landmarker in the clone is none of this ComfyUI's.
+    host.core("files.model_folders").FOLDER = host.base / "models" / "actalker"
     return host
 
 

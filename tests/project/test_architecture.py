@@ -8,13 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE, NODES = "actalker_core", "nodes"
-GROUND = {"errors", "limits", "text", "files"}
+GROUND = {"errors", "limits", "text", "progress", "files"}
 """What every package may import."""
 BELOW = {
     "errors": set(),
     "limits": {"errors"},
     "text": {"errors", "limits"},
-    "files": {"errors", "limits", "text"},
+    "progress": set(),
+    "files": {"errors", "limits", "text", "progress"},
     "media": GROUND,
     "ops": GROUND,
     "faces": GROUND | {"media", "ops"},

@@ -1,6 +1,6 @@
 """Media -> what the model reads of them: signals, and the portrait's latent and identity."""
 
-from collections.abc import Callable, Iterable, Sized
+from collections.abc import Iterable, Sized
 from dataclasses import replace
 from functools import partial
 from itertools import islice, repeat
@@ -12,18 +12,12 @@ from ...faces import Box, Track
 from ...faces.portrait import Portrait
 from ...limits import FPS, FRAMES
 from ...media import Audio
+from ...progress import Report, report_nothing
 from .encoders.audio import DEFAULT_CUT, encode_audio
 from .encoders.identity import encode_identity
 from .encoders.motion import encode_expression, encode_pose
 from .networks import ACTalker, Encoders
 from .vae import encode_image
-
-Report = Callable[[str, int, int | None], None]
-"""Called with a stage, how much of it is done, and how much there is if that is known."""
-
-
-def report_nothing(stage: str, done: int, total: int | None) -> None:
-    """Report nothing."""
 
 
 def encode_signals(

@@ -14,10 +14,11 @@ from ...errors import check_choice
 from ...faces.portrait import Crop
 from ...limits import PASSES, SEED, STEPS
 from ...media import Audio
+from ...progress import Report, report_nothing
 from .conditioning import Conditioning, condition
 from .defaults import default_guidance, default_windows
 from .denoiser import Denoiser
-from .encode import Report, encode_portrait, report_nothing
+from .encode import encode_portrait
 from .guidance import Guidance
 from .memory import passes_that_fit
 from .networks import ACTalker

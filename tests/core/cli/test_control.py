@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import torch
 from helpers.cli_media import Animate, Media, request_of, same_frames, write_picture
+from helpers.recorded_faces import TASK
 
 from actalker_core.cli import commands, inputs, main
 from actalker_core.control.signals import load_signals
 from actalker_core.control.words.bank import Bank, load_bank, save_bank
 from actalker_core.faces import Face, SearchDepth, finder
+from actalker_core.files import model_folders
 from actalker_core.media import load_image
 
 pytestmark = pytest.mark.usefixtures("quick_models")
@@ -36,7 +38,7 @@ class Steady:
 @pytest.fixture
 def finds_faces(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (inputs, commands):
-        monkeypatch.setattr(module, "open_finder", lambda path: Steady())
+        monkeypatch.setattr(module, "open_finder", lambda path, **_: Steady())
 
 
 def save_edited(media: Media, out: Path, *options: str) -> Path:
@@ -86,10 +88,11 @@ def test_without_landmarker_and_box_the_error_names_the_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(model_folders, "PACK", tmp_path)
     monkeypatch.setattr(finder.HaarFinder, "is_available", lambda: False)
     message = read_error(request_of(media, out, "audio", faces=()), caplog)
     assert "face_landmarker.task" in message
-    assert "download" in message
+    assert "ACTALKER_OFFLINE" in message
 
 
 @pytest.mark.usefixtures("finds_faces")
@@ -101,7 +104,7 @@ def test_faces_are_listed(media: Media, capsys: pytest.CaptureFixture[str]) -> N
 
 @needs_real
 def test_recorded_portrait_has_one_face(capsys: pytest.CaptureFixture[str]) -> None:
-    landmarker = str(REAL / "models" / "face_landmarker.task")
+    landmarker = str(TASK)
     portrait = str(REAL / "media" / "portrait.png")
     assert main(["faces", portrait, "--landmarker", landmarker]) == 0
     (face,) = json.loads(capsys.readouterr().out)
@@ -287,7 +290,7 @@ def test_inspect_draws_what_drives(media: Media, tmp_path: Path) -> None:
 def test_inspect_recorded_media(tmp_path: Path) -> None:
     files = {"--portrait": "portrait.png", "--audio": "speech.mp3", "--driving": "driving.mp4"}
     request = [word for name, file in files.items() for word in (name, str(REAL / "media" / file))]
-    request += ["--landmarker", str(REAL / "models" / "face_landmarker.task"), "--frames", "10"]
+    request += ["--landmarker", str(TASK), "--frames", "10"]
     request += ["--masks", "landmarks"]
     assert main(["inspect", *request, "--out", str(tmp_path / "plan.png")]) == 0
     assert (tmp_path / "plan.png").stat().st_size > 50_000

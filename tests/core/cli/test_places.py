@@ -11,6 +11,7 @@ import pytest
 from helpers.cli_media import Media, read_error, request_of, watch
 
 from actalker_core.cli import commands, main
+from actalker_core.files.fetching import OFFLINE
 from actalker_core.models.actalker.checkpoint import release
 from actalker_core.synthetic import demo
 
@@ -28,6 +29,7 @@ def idle(monkeypatch: pytest.MonkeyPatch) -> None:
     def work(*_: object, **__: object) -> None:
         raise TooEarlyError
 
+    monkeypatch.delenv(OFFLINE)
     for place, name in (
         (commands, "_load_model"),
         (commands, "CLIPEncoder"),

@@ -1,13 +1,8 @@
-"""Which finder is there, and where its file comes from."""
+"""Which finder is there."""
 
-import hashlib
 import logging
 import re
 import shutil
-import socket
-import threading
-from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,9 +16,10 @@ from helpers.recorded_faces import TASK, needs_model
 from helpers.task_files import read_zip, write_zip
 from numpy.typing import NDArray
 
-from actalker_core.errors import ACTalkerError, CheckpointError, FaceError
-from actalker_core.faces import DEFAULT_PATH, download_landmarker, finder, open_finder, track_face
+from actalker_core.errors import CheckpointError, FaceError
+from actalker_core.faces import DEFAULT_PATH, finder, open_finder, open_landmarker, track_face
 from actalker_core.faces.landmarker import Landmarker
+from actalker_core.files.model_folders import FOLDER
 
 NETWORKS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 
@@ -32,10 +28,8 @@ NETWORKS = ("face_detector", "face_landmarks_detector", "face_blendshapes")
 
 
 @needs_model
-def test_the_landmarker_at_its_usual_place_is_taken(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("empty_machine")
+def test_the_landmarker_at_its_usual_place_is_taken() -> None:
     DEFAULT_PATH.parent.mkdir(parents=True)
     shutil.copy(TASK, DEFAULT_PATH)
     assert isinstance(open_finder(), Landmarker)
@@ -90,13 +84,17 @@ def test_another_network_in_the_place_of_the_blendshapes_names_the_file(tmp_path
         open_finder(path)
 
 
-def test_nothing_to_find_with_says_what_to_put_where(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("empty_machine")
+def test_nothing_to_find_with_says_what_to_put_where(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(finder.HaarFinder, "is_available", staticmethod(lambda: False))
-    with pytest.raises(FaceError, match=re.escape(str(DEFAULT_PATH))):
+    with pytest.raises(FaceError, match=rf"{DEFAULT_PATH.name}.*{re.escape(str(FOLDER))}.*box"):
         open_finder()
+
+
+@pytest.mark.usefixtures("cascade")
+def test_where_landmarks_are_needed_a_cascade_is_no_help() -> None:
+    with pytest.raises(CheckpointError, match=DEFAULT_PATH.name):
+        open_landmarker()
 
 
 class Cascade:
@@ -114,9 +112,8 @@ class Cascade:
 
 
 @pytest.fixture
-def cascade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Cascade]:
+def cascade(empty_machine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Cascade]:
     """OpenCV 4, far from any model file."""
-    monkeypatch.chdir(tmp_path)
     (tmp_path / "haarcascade_frontalface_default.xml").write_text("<xml/>")
     folder = SimpleNamespace(haarcascades=str(tmp_path))
     monkeypatch.setattr(cv2, "data", folder, raising=False)
@@ -129,7 +126,8 @@ def test_without_the_file_a_cascade_finds_boxes_and_says_so(
 ) -> None:
     with caplog.at_level(logging.WARNING):
         cascade_finder = open_finder()
-    assert str(DEFAULT_PATH) in caplog.text
+    assert DEFAULT_PATH.name in caplog.text
+    assert "Haar" in caplog.text
     faces = cascade_finder.find(greys(1)[0])
     assert [face.box for face in faces] == [(10, 5, 30, 35), (50, 20, 70, 40)]
     assert all(face.landmarks is None and 0 < face.confidence <= 1 for face in faces)
@@ -158,104 +156,3 @@ def test_a_given_path_is_never_replaced_by_a_cascade(
 ) -> None:
     with pytest.raises(CheckpointError, match=r"mine\.task"):
         open_finder(tmp_path / "mine.task")
-
-
-# Fetching ----------------------------------------------------------------------------------------
-
-CONTENT = b"three networks"
-SUM = hashlib.sha256(CONTENT).hexdigest()
-
-
-@pytest.fixture
-def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The address of a file to fetch."""
-    monkeypatch.setenv("no_proxy", "*")
-    path = tmp_path / "source.task"
-    path.write_bytes(CONTENT)
-    return path.as_uri()
-
-
-def test_a_file_with_the_right_checksum_appears(tmp_path: Path, url: str) -> None:
-    path = tmp_path / "new" / "folder" / "face_landmarker.task"
-    assert download_landmarker(path, url, SUM) == path
-    assert path.read_bytes() == CONTENT
-    assert list(path.parent.iterdir()) == [path]
-
-
-def test_a_file_with_another_checksum_is_not_kept(tmp_path: Path, url: str) -> None:
-    path, expected = tmp_path / "new" / "face_landmarker.task", "0" * 64
-    with pytest.raises(CheckpointError, match=f"{expected}.*{SUM}"):
-        download_landmarker(path, url, expected)
-    assert not path.parent.exists() or not list(path.parent.iterdir())
-
-
-def test_a_wrong_download_leaves_the_file_that_is_there(tmp_path: Path, url: str) -> None:
-    path = tmp_path / "face_landmarker.task"
-    path.write_bytes(b"old")
-    with pytest.raises(CheckpointError):
-        download_landmarker(path, url, "0" * 64)
-    assert path.read_bytes() == b"old"
-    download_landmarker(path, url, SUM)
-    assert path.read_bytes() == CONTENT
-
-
-def closed_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def test_without_a_connection_an_error_says_where_to_put_the_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-    path = tmp_path / "face_landmarker.task"
-    with pytest.raises(CheckpointError, match=re.escape(str(path))):
-        download_landmarker(path, f"http://127.0.0.1:{closed_port()}/x.task", SUM)
-    assert not list(tmp_path.iterdir())
-
-
-class FailingHandler(BaseHTTPRequestHandler):
-    """Answers by what the address names."""
-
-    def do_GET(self) -> None:
-        if self.path == "/absent":
-            self.send_error(404)
-        elif self.path == "/cut":
-            self.send_response(200)
-            self.send_header("Content-Length", "1000")
-            self.end_headers()
-            self.wfile.write(CONTENT)
-        else:
-            self.wfile.write(b"not HTTP\r\n\r\n")
-
-    def log_message(self, format: str, *arguments: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def failing_server() -> Iterator[str]:
-    server = HTTPServer(("127.0.0.1", 0), FailingHandler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.mark.parametrize("kind", ["absent", "cut", "garbled"])
-def test_a_connection_that_fails_is_told_from_a_crash(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing_server: str, kind: str
-) -> None:
-    monkeypatch.setenv("no_proxy", "*")
-    path = tmp_path / "face_landmarker.task"
-    with pytest.raises(CheckpointError, match=re.escape(str(path))):
-        download_landmarker(path, f"{failing_server}/{kind}", SUM)
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path, url: str) -> None:
-    (tmp_path / "models").write_text("a file where a folder should be")
-    with pytest.raises(ACTalkerError, match="models"):
-        download_landmarker(tmp_path / "models" / "face_landmarker.task", url, SUM)
