@@ -1,6 +1,6 @@
 """Edits of signals as a person writes them: `pose.smooth=0.3`, `trim=1:4`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,17 +71,31 @@ def parse_edit(text: str) -> Edit:
     Raises:
         InputError: says which part cannot be read and where it stands.
     """
-    name, value = Span.from_text("Edit", text).partition("=", "[signal.]edit=value")
+    return Edit(*split_edit(text, "signal", KINDS))
+
+
+def split_edit(
+    text: str, owner: str, owners: Collection[str]
+) -> tuple[str | None, str, tuple[float, ...]]:
+    """`[owner.]edit=value[:value]` -> what it edits (None for all), a key of `EDITS`, its values.
+
+    Args:
+        owner: what the owners are, for errors: `signal`, `group`.
+
+    Raises:
+        InputError: says which part cannot be read and where it stands.
+    """
+    name, value = Span.from_text("Edit", text).partition("=", f"[{owner}.]edit=value")
     kind = None
     if "." in name.text:
-        signal, name = name.partition(".", "signal.edit")
-        if signal.text not in KINDS:
-            raise signal.error(" or ".join(KINDS))
-        kind = signal.text
+        part, name = name.partition(".", f"{owner}.edit")
+        if part.text not in owners:
+            raise part.error(" or ".join(owners))
+        kind = part.text
     if name.text not in EDITS:
         raise name.error(" or ".join(EDITS))
     _, count, meaning = EDITS[name.text]
     numbers = value.split(":")
     if len(numbers) != count or value.text.count(":") != count - 1:
         raise value.error(meaning)
-    return Edit(kind, name.text, tuple(number.parse_number() for number in numbers))
+    return kind, name.text, tuple(number.parse_number() for number in numbers)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,8 @@ from ..files.archive import MAX_BYTES, read_archive, write_archive
 from ..text import parse_number
 
 S = TypeVar("S", bound="DrivingSignal")
+Space = Literal["line", "circle", "ratio"]
+"""How values lie to each other: evenly, around ±180 degrees, or as multiples above 0."""
 
 FULL_TURN_DEGREES = 360.0
 MAX_SMOOTHING_SECONDS = 600.0
@@ -52,6 +54,8 @@ class DrivingSignal:
     DIMENSIONS: ClassVar[int] = 2
     ANGLES: ClassVar[tuple[str, ...]] = ()
     """Tracks in degrees, which go the short way around ±180."""
+    RATIOS: ClassVar[tuple[str, ...]] = ()
+    """Tracks of multiples above 0: the middle between a half and twice is once."""
 
     rate_hz: float
     source: str
@@ -129,7 +133,7 @@ class DrivingSignal:
     def sample(self: S, frames: int, fps: float) -> S:
         """One sample per video frame; the last one holds if the signal is shorter."""
         positions = torch.arange(frames, dtype=torch.float64) * (self.rate_hz / fps)
-        signal = self._map_tracks(lambda track, angle: _interpolate(track, positions, angle))
+        signal = self._map_tracks(lambda track, space: _interpolate(track, positions, space))
         return replace(signal, rate_hz=float(fps))
 
     def count_frames(self, fps: float) -> int:
@@ -167,7 +171,7 @@ class DrivingSignal:
                 "Choose a time within the signal."
             )
         return self._map_tracks(
-            lambda track, is_angle: _mix(track[index : index + 1], track, amount, is_angle)
+            lambda track, space: mix_values(track[index : index + 1], track, amount, space)
         )
 
     def smooth(self: S, seconds: float) -> S:
@@ -180,7 +184,7 @@ class DrivingSignal:
         sigma = seconds * self.rate_hz / 2  # in samples; so narrow a bell is one sample wide
         if sigma < 1e-3:
             return self
-        return self._map_tracks(lambda track, is_angle: _smooth(track, sigma, is_angle))
+        return self._map_tracks(lambda track, space: _smooth(track, sigma, space))
 
     def blend(self: S, target: S, curve: Tensor, curve_rate_hz: float) -> S:
         """A mix of this signal (curve 0) and a target (curve 1), as long as the shorter one.
@@ -197,20 +201,25 @@ class DrivingSignal:
         self._check_kind(target)
         count = min(len(self), len(target))
         positions = torch.arange(count, dtype=torch.float64) * (curve_rate_hz / self.rate_hz)
-        share = _interpolate(curve.double(), positions, is_angle=False)
+        share = _interpolate(curve.double(), positions, "line")
         tracks: dict[str, Any] = {}
         for name, track in self.tracks.items():
             amount = share.reshape(-1, *[1] * (track.ndim - 1)).to(track.dtype)
             end = target.tracks[name][:count]
-            tracks[name] = _mix(track[:count], end, amount, name in self.ANGLES)
+            tracks[name] = mix_values(track[:count], end, amount, self.space_of(name))
         return replace(self, **tracks, source=f"{self.source} + {target.source}")
 
     # Helpers -------------------------------------------------------------------------------------
 
-    def _map_tracks(self: S, edit: Callable[[Tensor, bool], Tensor]) -> S:
-        """The signal with each track edited by a function of it and of whether it holds angles."""
+    @classmethod
+    def space_of(cls, name: str) -> Space:
+        """How the values of a track lie to each other."""
+        return "circle" if name in cls.ANGLES else "ratio" if name in cls.RATIOS else "line"
+
+    def _map_tracks(self: S, edit: Callable[[Tensor, Space], Tensor]) -> S:
+        """The signal with each track edited by a function of it and of its space."""
         tracks: dict[str, Any] = {
-            name: edit(track, name in self.ANGLES) for name, track in self.tracks.items()
+            name: edit(track, self.space_of(name)) for name, track in self.tracks.items()
         }
         return replace(self, **tracks)
 
@@ -305,12 +314,20 @@ def _is_finite(track: Tensor) -> bool:
     return all(bool(extreme.isfinite()) for extreme in torch.aminmax(track))
 
 
-def _mix(a: Tensor, b: Tensor, share: float | Tensor, is_angle: bool) -> Tensor:
-    """Linear between two values (…) and beyond them; angles in degrees stay within ±180."""
+def mix_values(a: Tensor, b: Tensor, share: float | Tensor, space: Space) -> Tensor:
+    """From values a (…) at share 0 to b (…) at share 1, and beyond them.
+
+    Angles in degrees go the short way and stay within ±180; ratios change by equal factors.
+    """
     share = torch.as_tensor(share, dtype=a.dtype)
-    # From 170° to −170° is a step of 20°, not of −340°: the difference is wrapped before it is
-    # scaled, and the sum, which may pass 180°, afterwards.
-    mix = _wrap(a + _wrap(b - a) * share) if is_angle else a + (b - a) * share
+    if space == "ratio":
+        mix = a * (b / a) ** share
+    elif space == "circle":
+        # From 170° to −170° is a step of 20°, not of −340°: the difference is wrapped before it is
+        # scaled, and the sum, which may pass 180°, afterwards.
+        mix = _wrap(a + _wrap(b - a) * share)
+    else:
+        mix = a + (b - a) * share
     return torch.where(share == 1, b, mix)  # a + (b − a) differs from b by rounding
 
 
@@ -321,7 +338,7 @@ def _wrap(degrees: Tensor) -> Tensor:
     return torch.where(degrees.abs() <= half, degrees, remainder)
 
 
-def _interpolate(track: Tensor, positions: Tensor, is_angle: bool) -> Tensor:
+def _interpolate(track: Tensor, positions: Tensor, space: Space) -> Tensor:
     """A track (samples, …) at fractional positions (f,) -> (f, …); its ends hold.
 
     A position that is a sample's own gives that sample unchanged.
@@ -334,13 +351,15 @@ def _interpolate(track: Tensor, positions: Tensor, is_angle: bool) -> Tensor:
     before = positions.floor().long()
     after = (before + 1).clamp(max=len(track) - 1)
     share = (positions - before).reshape(-1, *[1] * (track.ndim - 1)).to(track.dtype)
-    return _mix(track[before], track[after], share, is_angle)
+    return mix_values(track[before], track[after], share, space)
 
 
-def _smooth(track: Tensor, sigma: float, is_angle: bool) -> Tensor:
+def _smooth(track: Tensor, sigma: float, space: Space) -> Tensor:
     """A track (samples, …) convolved with a Gaussian of sigma samples; its ends hold."""
-    if is_angle:  # the mean of 179° and −179° is 180°, so they are averaged on an endless line
-        return _wrap(_smooth(_unwrap(track), sigma, is_angle=False))
+    if space == "circle":  # the mean of 179° and −179° is 180°: averaged on an endless line
+        return _wrap(_smooth(_unwrap(track), sigma, "line"))
+    if space == "ratio":
+        return _smooth(track.log(), sigma, "line").exp()
     # Beyond four deviations the bell adds nothing to float32. On a short track a wide bell is
     # nearly flat: four lengths of held ends on each side are as good as more, and bound the work.
     reach = min(round(4 * sigma) + 1, 4 * len(track))
@@ -438,10 +457,17 @@ def load_signals(path: Path) -> Signals:
 def _build_signal(name: str, texts: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Any:
     kind = KINDS[name]
     tracks: Mapping[str, Any] = {track: tensors[f"{name}.{track}"] for track in kind.TRACKS}
-    rate_hz = parse_number(texts[f"{name}.rate_hz"])
-    if rate_hz is None:
-        raise InputError(
-            f"{kind.__name__}: expected a rate such as 12.5, got "
-            f"{quote(texts[f'{name}.rate_hz'])}. Save it again."
-        )
+    rate_hz = parse_rate(kind.__name__, texts[f"{name}.rate_hz"])
     return kind(rate_hz=rate_hz, source=texts[f"{name}.source"], **tracks)
+
+
+def parse_rate(kind: str, text: str) -> float:
+    """The rate that a file names for a kind of signal, in Hz.
+
+    Raises:
+        InputError: it is no number.
+    """
+    rate_hz = parse_number(text)
+    if rate_hz is None:
+        raise InputError(f"{kind}: expected a rate such as 12.5, got {quote(text)}. Save it again.")
+    return rate_hz
