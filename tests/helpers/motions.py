@@ -2,7 +2,8 @@
 
 import torch
 
-from actalker_core.control.motion.signal import GROUPS, VERTICES, WIDTHS, MotionSignal
+from actalker_core.control.motion.signal import GROUPS, WIDTHS, MotionSignal
+from actalker_core.geometry.mesh import VERTEX_COUNT
 from helpers.signals import noise
 
 
@@ -27,4 +28,4 @@ def motion(
 
 def detail_weights() -> torch.Tensor:
     """(6, 468): every vertex is shared by all groups."""
-    return torch.softmax(noise(len(GROUPS), VERTICES, seed=8), dim=0)
+    return torch.softmax(noise(len(GROUPS), VERTEX_COUNT, seed=8), dim=0)

@@ -13,21 +13,20 @@ from ...errors import InputError, MediaError
 from ...faces.blendshapes import NAMES
 from ...files.archive import read_archive, write_archive
 from ...geometry.groups import GROUP_BLENDSHAPES
+from ...geometry.mesh import VERTEX_COUNT
 from ...geometry.numbers import FrameNumbers
 from ...limits import BLENDSHAPE, FPS, FRAMES
 from ..signals import DrivingSignal, mix_values, parse_rate
 
 GROUPS = tuple(GROUP_BLENDSHAPES)
 """Mouth, eyes, brows, cheeks, head and gaze; each number belongs to one of them."""
-VERTICES = 468
-"""Of the face's mesh."""
 WIDTHS = {
     "blendshapes": len(NAMES),
     "rotation_degrees": 3,
     "translation": 2,
     "head_scale": 1,
     "gaze": 4,
-    "detail": 3 * VERTICES,
+    "detail": 3 * VERTEX_COUNT,
 }
 """How many numbers of a frame each track holds."""
 DETAIL_WEIGHTS = "detail_weights"
@@ -84,13 +83,15 @@ class MotionSignal(DrivingSignal):
     def _check_weights(self) -> None:
         weights = self.detail_weights
         shape = None if weights is None else tuple(weights.shape)
-        fits = shape in (None, (len(GROUPS), VERTICES)) and (self.detail is None) == (shape is None)
+        fits = shape in (None, (len(GROUPS), VERTEX_COUNT)) and (self.detail is None) == (
+            shape is None
+        )
         if not fits or (weights is not None and not bool(weights.isfinite().all())):
             detail = "no detail" if self.detail is None else "detail"
             raise InputError(
-                f"MotionSignal: expected detail with finite weights of shape "
-                f"{(len(GROUPS), VERTICES)}, or neither, got {detail} and weights of shape {shape}."
-                " Make it again from its source."
+                "MotionSignal: expected detail with finite weights of shape "
+                f"{(len(GROUPS), VERTEX_COUNT)}, or neither, got {detail} and weights of shape "
+                f"{shape}. Make it again from its source."
             )
 
     @classmethod
@@ -143,7 +144,7 @@ class MotionSignal(DrivingSignal):
             gaze=numbers["gaze"],
             detail=None
             if self.detail is None
-            else self.detail[index].double().numpy().reshape(VERTICES, 3),
+            else self.detail[index].double().numpy().reshape(VERTEX_COUNT, 3),
         )
 
     def blend(self, target: "MotionSignal", curve: Tensor, curve_rate_hz: float) -> "MotionSignal":

@@ -107,7 +107,7 @@ class PresetMatcher:
         Raises:
             InputError: no preset is called so.
         """
-        preset = PRESETS[_find_preset(text)]
+        preset = PRESETS[find_preset(text)]
         target = torch.tensor([preset.get(name, 0.0) for name in NAMES])
         # The first blendshape is `_neutral`, which is no movement.
         distances = (self._entries - target)[:, 1:].double().square().sum(1)
@@ -156,8 +156,12 @@ def _groups() -> dict[str, set[str]]:
     return {name: {name, *SYNONYMS.get(name, ())} for name in PRESETS}
 
 
-def _find_preset(text: str) -> str:
-    """The first preset that a word of the text calls."""
+def find_preset(text: str) -> str:
+    """The first preset that a word of the text calls, or a synonym of it.
+
+    Raises:
+        InputError: no word is any.
+    """
     words = _words(text)
     for name, group in _groups().items():
         if group & words:
