@@ -124,10 +124,10 @@ def move_by_text(text: str, frames: int, fps: float) -> MotionSignal:
     FPS.check(fps)
     keys: dict[str, list[Key]] = {}
     for name, key, span in _parse_keys(text, fps):
-        earlier = keys.setdefault(name, [])
-        if any(abs(key.seconds - other.seconds) < ROUNDING_SECONDS for other in earlier):
+        points = keys.setdefault(name, [])
+        if any(abs(key.seconds - point.seconds) < ROUNDING_SECONDS for point in points):
             raise span.error("each number once at a time")
-        earlier.append(key)
+        points.append(key)
     courses = {name: interpolate_keys(points, frames, fps) for name, points in keys.items()}
     return _add_effects(courses, frames, fps, f"by hand: {text.strip()}")
 
@@ -140,10 +140,10 @@ def _add_effects(
     for name, course in courses.items():
         control = CONTROLS[name]
         change = course - control.rest
-        forth, back = change, torch.zeros(frames)
+        above, below = change, torch.zeros(frames)
         if control.opposite is not None:
-            forth, back = change.clamp(min=0), -change.clamp(max=0)
-        for effects, strength in ((control.effects, forth), (control.opposite or {}, back)):
+            above, below = change.clamp(min=0), -change.clamp(max=0)
+        for effects, strength in ((control.effects, above), (control.opposite or {}, below)):
             for column, effect in effects.items():
                 start = columns.get(column, torch.full((frames,), rest_value(column)))
                 columns[column] = start + effect * strength

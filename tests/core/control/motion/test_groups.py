@@ -46,9 +46,9 @@ def test_every_number_belongs_to_one_group() -> None:
 @given(groups=some_groups)
 def test_parts_make_the_whole(groups: set[str]) -> None:
     signal = motion(5)
-    others = set(GROUPS) - groups
+    other_groups = set(GROUPS) - groups
     part = pick_groups(signal, groups)
-    result = replace_groups(part, signal, others) if others else part
+    result = replace_groups(part, signal, other_groups) if other_groups else part
     for name, track in signal.tracks.items():
         torch.testing.assert_close(result.tracks[name], track)
 

@@ -63,8 +63,8 @@ def test_a_side_that_does_less_does_the_opposite() -> None:
 
 
 def test_effects_of_several_controls_are_added() -> None:
-    both = move_by_hand({"aaa": 0.5, "jawOpen": 0.1})
-    assert course(both, "jawOpen") == [
+    signal = move_by_hand({"aaa": 0.5, "jawOpen": 0.1})
+    assert course(signal, "jawOpen") == [
         pytest.approx(0.5 * CONTROLS["aaa"].effects["jawOpen"] + 0.1)
     ]
 
@@ -88,9 +88,9 @@ def test_each_number_moves_between_the_times_that_name_it() -> None:
 
 
 def test_an_ease_starts_slowly() -> None:
-    eased = course(move_by_text("0s: jawOpen=0 ease; 1s: jawOpen=1", 25, 25.0), "jawOpen")
-    assert eased[3] < 3 / 25
-    assert eased[22] > 22 / 25
+    jaw = course(move_by_text("0s: jawOpen=0 ease; 1s: jawOpen=1", 25, 25.0), "jawOpen")
+    assert jaw[3] < 3 / 25
+    assert jaw[22] > 22 / 25
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,11 @@ def test_by_clip_any_text_is_a_mix_of_captions() -> None:
     signal = move_by_words(prompt, seconds=1, rate_hz=FPS, clip=clip)  # type: ignore[arg-type]
     assert torch.isfinite(signal.blendshapes).all()
     caption = make_expression_bank().captions[1]
-    named = move_by_words(
+    result = move_by_words(
         parse_prompt(caption),
         seconds=1,
         rate_hz=FPS,
         clip=clip,  # type: ignore[arg-type]
     )
     strongest = max(EXPRESSIONS["joy"], key=lambda name: EXPRESSIONS["joy"][name])
-    assert numbers(named, 0)[strongest] == pytest.approx(EXPRESSIONS["joy"][strongest], rel=0.1)
+    assert numbers(result, 0)[strongest] == pytest.approx(EXPRESSIONS["joy"][strongest], rel=0.1)
