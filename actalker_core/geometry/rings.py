@@ -64,3 +64,4 @@ UPPER_OVAL = (
 """The oval from temple to temple over the forehead, which no muscle moves."""
 FOREHEAD = (9, 8, 151)
 """Between the brows and above."""
+CHEEKS = (280, 330, 425, 411, 427, 50, 101, 205, 187, 207)

@@ -1,0 +1,76 @@
+"""ARKit's blendshapes as motion of the mesh's vertices.
+
+Each shape moves handles by hand-made offsets; `make_basis` carries the rest of the face along. They
+are told in the words of faces: outwards from the middle, up, out of the face. Lids and irises do
+not move here: lids go by shares of their opening, which `lid_openings` gives, and irises by gaze.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import InputError
+from ..faces.blendshapes import NAMES
+from .basis import make_basis
+from .mesh import Array, FaceMesh
+from .offsets import JAW_DEGREES, LEFT, RIGHT, SHAPES, jaw_turns, shape_handles, shape_offsets
+
+JAW_OPEN = NAMES.index("jawOpen")
+BLINKS, WIDES, SQUINTS = (
+    [NAMES.index(f"{name}{side}") for side in (LEFT, RIGHT)]
+    for name in ("eyeBlink", "eyeWide", "eyeSquint")
+)
+WIDE_OPENING, SQUINT_OPENING = 0.35, 0.25
+"""Shares of an eye's opening that eyeWide adds to it and eyeSquint takes off."""
+
+
+class Rig:
+    """How the canonical face moves with blendshapes; worked out once.
+
+    Attributes:
+        shapes: (52, 468, 3) what one unit of each shape adds, in cm; of jawOpen what is linear.
+    """
+
+    def __init__(self, mesh: FaceMesh) -> None:
+        bases = {
+            handles: make_basis(mesh, handles)
+            for handles in {shape_handles(name) for name in SHAPES}
+        }
+        self.shapes: Array = np.zeros((len(NAMES), *mesh.vertices.shape))
+        for name in SHAPES:
+            handles = shape_handles(name)
+            for side in (LEFT, RIGHT) if SHAPES[name].is_paired else ("",):
+                offsets = shape_offsets(mesh, name, side)
+                self.shapes[NAMES.index(name + side)] = bases[handles] @ offsets[list(handles)]
+        handles = shape_handles("jawOpen")
+        # A turn by θ moves p by (1 − cos θ)·A p + sin θ·B p, so two fields tell all angles.
+        self._jaw = [bases[handles] @ turn[list(handles)] for turn in jaw_turns(mesh)]
+        self._flat = self.shapes.reshape(len(NAMES), -1)
+
+    def displace(self, blendshapes: NDArray[np.floating]) -> Array:
+        """Blendshapes (…, 52) -> how far each vertex moves, (…, 468, 3) in cm of the head.
+
+        Linear in all of them but jawOpen, which turns the jaw about the ears.
+
+        Raises:
+            InputError: another number of blendshapes, or NaN.
+        """
+        numbers = np.asarray(blendshapes, np.float64)
+        if numbers.shape[-1:] != (len(NAMES),) or not np.isfinite(numbers).all():
+            raise InputError(
+                f"Blendshapes: expected finite numbers of the shape (…, {len(NAMES)}), got "
+                f"{numbers.shape}. Give one for each of `faces.blendshapes.NAMES`."
+            )
+        motion = (numbers @ self._flat).reshape(*numbers.shape[:-1], *self.shapes.shape[1:])
+        angle = np.radians(JAW_DEGREES) * numbers[..., JAW_OPEN, None, None]
+        backward, downward = self._jaw
+        return np.asarray(motion + (1 - np.cos(angle)) * backward + np.sin(angle) * downward)
+
+
+def lid_openings(blendshapes: NDArray[np.floating]) -> Array:
+    """Blendshapes (…, 52) -> the openings of the left and the right eye (…, 2).
+
+    0 is shut, 1 as at rest.
+    """
+    numbers = np.asarray(blendshapes, np.float64)
+    change = WIDE_OPENING * numbers[..., WIDES] - SQUINT_OPENING * numbers[..., SQUINTS]
+    return np.asarray(np.maximum(1 - numbers[..., BLINKS] + change, 0))
