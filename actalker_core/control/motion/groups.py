@@ -1,7 +1,9 @@
 """Groups of the numbers of motion: what one source can own, and edits of some groups alone."""
 
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -106,6 +108,23 @@ def mix_groups(
     target = fit_frames(target, len(motion), motion.rate_hz).with_detail_of(motion)
     motion = motion.with_detail_of(target)
     return motion.mix_columns(target, spread_gates(motion, gates))
+
+
+def join_groups(parts: Mapping[str, MotionSignal]) -> MotionSignal:
+    """Each group of its own motion; all have as many frames, and all or none of them detail.
+
+    Args:
+        parts: one motion for each of `GROUPS`.
+    """
+    first = parts[GROUPS[0]]
+    rest = first.to_rest().with_detail_of(first)
+    changes: dict[str, Any] = {name: torch.zeros_like(track) for name, track in rest.tracks.items()}
+    for group, part in parts.items():
+        shares = spread_gates(part, {group: torch.ones(())})
+        for name, share in shares.items():
+            changes[name] += share * (part.tracks[name] - rest.tracks[name])
+    tracks = {name: rest.tracks[name] + change for name, change in changes.items()}
+    return replace(first, **tracks)
 
 
 def gate_groups(
