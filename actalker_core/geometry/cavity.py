@@ -1,0 +1,158 @@
+"""A mouth that no photograph shows: teeth, tongue and the dark behind, in the plane of the teeth.
+
+Upper teeth are fixed to the skull, lower teeth and tongue to the jaw. What makes them look real is
+how little light reaches them: the less, the narrower the opening and the nearer its rim.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from .planes import PixelBox, draw_polygon
+from .pose import HeadPose, to_image
+
+Floats = NDArray[np.floating]
+
+TOOTH_EDGES_CM = (0.0, 0.43, 0.78, 1.2, 1.62, 2.1)
+"""From the middle: incisors, canine, premolars."""
+LIP_LOWER_EDGE_CM = 0.27
+"""How far the upper incisors reach below the resting upper lip."""
+MOUTH_CORNERS = (78, 308)
+UPPER_LIP, LOWER_LIP = 13, 14
+
+
+@dataclass(frozen=True)
+class Cavity:
+    """Colours (3,) of what lies behind the lips, and the size of the mouth.
+
+    Attributes:
+        tooth, tongue, dark: colours in 0…255.
+        size: how wide the mouth is, as a share of a common one.
+    """
+
+    tooth: Floats
+    tongue: Floats
+    dark: Floats
+    size: float
+
+
+def measure_cavity(
+    image: NDArray[np.uint8], vertices: Floats, pose: HeadPose, eyes: Sequence[Floats], skin: Floats
+) -> Cavity:
+    """Colours that suit a face: teeth as white as its eyes, a tongue as red as its lips.
+
+    Args:
+        image: (H, W, 3).
+        vertices: (468, 3) at rest.
+        eyes: outlines (n, 2) in the image.
+        skin: (3,) colour of the cheeks.
+    """
+    whites = [_white_of(image, outline) for outline in eyes]
+    white = np.mean([w for w in whites if w is not None] or [skin * 1.05], axis=0)
+    # Eye white lies in the shade of the lids: the skin says how bright the light is.
+    brightness = max(white.mean(), 0.92 * skin.max())
+    tooth = brightness * (0.7 + 0.3 * white / max(white.mean(), 1)) * np.array([1.03, 0.99, 0.9])
+    points = to_image(vertices, pose)[[0, 17, 37, 267, 84, 314], :2]
+    places = np.rint(points).astype(int).clip(0, [image.shape[1] - 1, image.shape[0] - 1])
+    lips = image[places[:, 1], places[:, 0]].astype(np.float64).mean(0)
+    grey = image.ndim == 3 and bool((np.ptp(image[places[:, 1], places[:, 0]], axis=1) < 3).all())
+    tongue = lips * (np.array([0.62] * 3) if grey else np.array([0.72, 0.5, 0.5]))
+    dark = tongue * 0.22
+    width = abs(float(vertices[MOUTH_CORNERS[1], 0] - vertices[MOUTH_CORNERS[0], 0]))
+    return Cavity(np.clip(tooth, 0, 238), tongue, dark, float(np.clip(width / 4.6, 0.7, 1.4)))
+
+
+def _white_of(image: NDArray[np.uint8], outline: Floats) -> Floats | None:
+    """(3,) the brightest colour in an eye; None where it is outside the image."""
+    box = PixelBox.around(outline, 1, image.shape[:2])
+    if box is None:
+        return None
+    inside = draw_polygon(outline, box) > 0.5
+    if inside.sum() < 6:
+        return None
+    return np.asarray(np.percentile(image[box.slices][inside].astype(np.float64), 90, axis=0))
+
+
+def draw_cavity(
+    cavity: Cavity,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+    vertices: Floats,
+    rest: Floats,
+    opening: NDArray[np.float32],
+    scale: float,
+) -> NDArray[np.float32]:
+    """(h, w, 3) the inside of a mouth.
+
+    Args:
+        x, y: (h, w) places in the plane of the teeth, in centimetres.
+        vertices, rest: (468, 3) now and at rest.
+        opening: (h, w) in 0…1 how far each pixel lies between the lips.
+        scale: pixels in a centimetre.
+    """
+    size = cavity.size
+    middle = float(vertices[list(MOUTH_CORNERS), 0].mean())
+    across = (x - middle) / size
+    distance = np.abs(across)
+    low = float(vertices[LOWER_LIP, 1])
+    gap = max(low - float(vertices[UPPER_LIP, 1]), 0.05)
+    blur = max(0.6 / scale, 0.02)
+
+    # The deeper in the middle, the darker; tongue and gums shine through near the rim.
+    rim = _nearness_to_rim(opening, scale)
+    colour = cavity.dark * (0.55 + 0.9 * rim)[..., None]
+
+    tongue_top = low - (0.34 * gap + 0.16) + 0.14 * distance**2
+    tongue = _edge(y - tongue_top, 0.22) * np.clip((gap - 0.35) / 0.7, 0, 1)
+    tongue = tongue * _edge(1.75 - distance, 0.6)
+    body = np.clip((y - tongue_top) / max(0.6 * gap, 0.2), 0, 1)
+    groove = 1 - 0.14 * np.exp(-((across / 0.12) ** 2))
+    flesh = cavity.tongue * ((0.55 + 0.4 * body) * groove)[..., None]
+    colour = colour + (flesh - colour) * tongue[..., None]
+
+    lower_top = low - 0.2 + 0.05 * distance**2
+    lower = _edge(y - lower_top, 2 * blur) * _edge(1.35 - distance, 0.4)
+    lower = lower * np.clip((gap - 0.75) / 0.6, 0, 1) * 0.75
+    teeth = cavity.tooth * (0.6 * _tooth_relief(distance * 1.35, blur))[..., None]
+    colour = colour + (teeth - colour) * lower[..., None]
+
+    upper_bottom = float(rest[UPPER_LIP, 1]) + LIP_LOWER_EDGE_CM * size
+    scallop = 0.035 * np.abs(np.cos(np.pi * distance / 0.43)) - 0.05 * distance**2
+    edge = upper_bottom + scallop
+    upper = _edge(edge - y, 2 * blur) * _edge(2.0 - distance, 0.25)
+    height = np.clip((edge - y) / 0.75, 0, 1)
+    round_off = np.clip(1 - 0.16 * distance**2, 0.15, 1)
+    light = (0.93 - 0.28 * height) * round_off * _tooth_relief(distance, blur)
+    teeth = cavity.tooth * light[..., None]
+    colour = colour + (teeth - colour) * upper[..., None]
+
+    # The lips take the light away from all of it.
+    open_share = np.clip(gap / 0.9, 0, 1)
+    shade = 1 - (0.62 - 0.24 * open_share) * rim
+    return np.asarray(colour * shade[..., None], np.float32)
+
+
+def _nearness_to_rim(opening: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
+    """(h, w) 1 at the rim of the opening, 0 deep inside."""
+    sigma = max(0.8, 0.13 * scale)
+    inside = cv2.GaussianBlur(opening, (0, 0), sigma, borderType=cv2.BORDER_CONSTANT)
+    return np.asarray(np.clip(2 - 2 * inside, 0, 1), np.float32)
+
+
+def _tooth_relief(distance: Floats, blur: float) -> Floats:
+    """(h, w) brightness of a row of teeth, darker where two of them meet."""
+    edges = np.array(TOOTH_EDGES_CM)
+    gaps = np.abs(distance[..., None] - edges[1:]).min(-1)
+    middle = np.where(distance < 0.2, distance, 9)
+    gaps = np.minimum(gaps, middle)
+    width = max(0.03, blur)
+    return np.asarray(1 - 0.2 * np.exp(-((gaps / width) ** 2)))
+
+
+def _edge(distance: Floats, softness: float) -> Floats:
+    """(h, w) 0 on the negative side of an edge, 1 on the other, smoothly between."""
+    x = np.clip(distance / softness + 0.5, 0, 1)
+    return np.asarray(x * x * (3 - 2 * x))

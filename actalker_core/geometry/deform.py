@@ -1,0 +1,93 @@
+"""From the numbers of a frame to the shape of one particular face.
+
+The rig moves a face of nobody. Here its motion is fitted to the face at rest: to the size of its
+mouth, to what it already does, and so that lips and lids meet and never cross.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import check_choice
+from ..faces.blendshapes import NAMES
+from .eyes import move_lids
+from .mesh import FaceMesh
+from .mouth import lip_gap, part_lips
+from .numbers import FrameNumbers
+from .rig import JAW_OPEN, Rig, lid_openings
+from .rings import MOUTH_CORNERS
+
+Floats = NDArray[np.floating]
+
+LIPS = ("relative", "absolute")
+MOUTH_NEAR_CM, MOUTH_FAR_CM = 2.8, 5.3
+"""Motion scales with the mouth's width up to there, and not at all from there on."""
+MOUTH_SCALES = (0.6, 1.6)
+FULL = 0.7
+"""Up to this sum of what a face does at rest and what it is told to, it does both."""
+SATURATING = np.array([name.startswith(("mouth", "jaw", "cheek")) for name in NAMES])
+
+
+class Deformation:
+    """How one face deforms.
+
+    Args:
+        rest: (468, 3) its vertices at rest, in centimetres of the head.
+        mesh: the canonical face.
+        rig: what moves it.
+        rest_blendshapes: (52,) what the face does at rest; None for nothing.
+    """
+
+    def __init__(
+        self, rest: Floats, mesh: FaceMesh, rig: Rig, rest_blendshapes: NDArray[np.floating] | None
+    ) -> None:
+        self._rest, self._rig = rest, rig
+        zeros = np.zeros(len(NAMES))
+        shapes = zeros if rest_blendshapes is None else np.asarray(rest_blendshapes, np.float64)
+        self._rest_shapes = np.where(SATURATING, np.clip(shapes, 0, 1), 0)
+        self._scales = _mouth_scales(rest, mesh)
+        # The turn of the jaw that shuts the mouth of the photograph.
+        jaw = zeros.copy()
+        jaw[JAW_OPEN] = 0.5
+        drop = lip_gap(rest + self._scales * rig.displace(jaw)) - lip_gap(rest)
+        jaw[JAW_OPEN] *= -max(lip_gap(rest), 0) / max(drop, 0.1)
+        self._shutting = self._scales * rig.displace(jaw)
+
+    def move(self, numbers: FrameNumbers, lips: str = "relative") -> Floats:
+        """(468, 3) the vertices in centimetres of the head.
+
+        Raises:
+            InputError: `lips` is none of `LIPS`.
+        """
+        check_choice("Lips", lips, LIPS)
+        shapes = self.saturate(numbers.blendshapes)
+        motion = self._rig.displace(shapes)
+        if numbers.detail is not None:
+            motion = motion + numbers.detail
+        vertices = self._rest + self._scales * motion
+        if lips == "absolute":
+            vertices = vertices + self._shutting
+        left, right = lid_openings(numbers.blendshapes).tolist()
+        return move_lids(part_lips(vertices), (left, right))
+
+    def saturate(self, blendshapes: NDArray[np.floating]) -> Floats:
+        """(52,) changes from rest -> (52,) what is left to do: a smiling face smiles only once."""
+        rest, sums = self._rest_shapes, self._rest_shapes + blendshapes
+        change = _compress(sums) - _compress(rest)
+        return np.asarray(np.where(rest > 0, change, blendshapes), np.float64)
+
+
+def _compress(x: Floats) -> Floats:
+    """The same up to `FULL`, then slower and slower up to 1."""
+    room = 1 - FULL
+    return np.where(x > FULL, FULL + room * (1 - np.exp(-np.maximum(x - FULL, 0) / room)), x)
+
+
+def _mouth_scales(rest: Floats, mesh: FaceMesh) -> Floats:
+    """(468, 1) how much farther each vertex moves than the canonical face's: wide mouths more."""
+    right, left = MOUTH_CORNERS
+    widths = [np.linalg.norm(v[left] - v[right]) for v in (rest, mesh.vertices)]
+    scale = np.clip(widths[0] / widths[1], *MOUTH_SCALES)
+    middle = mesh.vertices[[right, left]].mean(0)
+    distances = np.linalg.norm(mesh.vertices - middle, axis=1)
+    share = np.clip((MOUTH_FAR_CM - distances) / (MOUTH_FAR_CM - MOUTH_NEAR_CM), 0, 1)
+    return np.asarray(1 + (scale - 1) * share)[:, None]
