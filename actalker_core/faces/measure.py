@@ -53,8 +53,13 @@ def gaze(landmarks: Array) -> Array:
 
     0 is the middle between the corners.
     """
+    return np.asarray(eye_gaze(landmarks).reshape(-1, 2, 2).mean(1), np.float32)
+
+
+def eye_gaze(landmarks: Array) -> Array:
+    """(f, 4) the same of the left eye, right and up, and of the right eye."""
     eyes = ((t.LEFT_IRIS, t.LEFT_CORNERS), (t.RIGHT_IRIS, t.RIGHT_CORNERS))
-    return np.asarray(np.mean([_gaze(landmarks, *eye) for eye in eyes], axis=0), np.float32)
+    return np.concatenate([_gaze(landmarks, *eye) for eye in eyes], axis=1)
 
 
 def _gaze(landmarks: Array, iris: int, corners: tuple[int, int]) -> Array:

@@ -13,12 +13,16 @@ from ..faces.blendshapes import NAMES
 from .basis import make_basis
 from .mesh import Array, FaceMesh
 from .offsets import JAW_DEGREES, LEFT, RIGHT, SHAPES, jaw_turns, shape_handles, shape_offsets
+from .rings import MOUTH_CORNERS
 
 JAW_OPEN = NAMES.index("jawOpen")
 BLINKS, WIDES, SQUINTS = (
     [NAMES.index(f"{name}{side}") for side in (LEFT, RIGHT)]
     for name in ("eyeBlink", "eyeWide", "eyeSquint")
 )
+MOUTH_NEAR_CM, MOUTH_FAR_CM = 2.8, 5.3
+"""Motion scales with the mouth's width up to there, and not at all from there on."""
+MOUTH_SCALES = (0.6, 1.6)
 WIDE_OPENING, SQUINT_OPENING = 0.35, 0.25
 """Shares of an eye's opening that eyeWide adds to it and eyeSquint takes off."""
 
@@ -74,3 +78,17 @@ def lid_openings(blendshapes: NDArray[np.floating]) -> Array:
     numbers = np.asarray(blendshapes, np.float64)
     change = WIDE_OPENING * numbers[..., WIDES] - SQUINT_OPENING * numbers[..., SQUINTS]
     return np.asarray(np.maximum(1 - numbers[..., BLINKS] + change, 0))
+
+
+def mouth_scales(vertices: Array, mesh: FaceMesh) -> Array:
+    """(468, 1) how much farther each vertex of a face (468, 3) moves than the canonical one's.
+
+    Wide mouths move more; away from the mouth all faces move alike.
+    """
+    right, left = MOUTH_CORNERS
+    width, canonical_width = (np.linalg.norm(p[left] - p[right]) for p in (vertices, mesh.vertices))
+    scale = np.clip(width / canonical_width, *MOUTH_SCALES)
+    middle = mesh.vertices[[right, left]].mean(0)
+    distances = np.linalg.norm(mesh.vertices - middle, axis=1)
+    share = np.clip((MOUTH_FAR_CM - distances) / (MOUTH_FAR_CM - MOUTH_NEAR_CM), 0, 1)
+    return np.asarray(1 + (scale - 1) * share)[:, None]
