@@ -62,7 +62,8 @@ def measure_cavity(
     tongue = lips * (np.array([0.62] * 3) if grey else np.array([0.72, 0.5, 0.5]))
     dark = tongue * 0.22
     width = abs(float(vertices[MOUTH_CORNERS[1], 0] - vertices[MOUTH_CORNERS[0], 0]))
-    return Cavity(np.clip(tooth, 0, 238), tongue, dark, float(np.clip(width / 4.6, 0.7, 1.4)))
+    tooth, tongue, dark = (v.astype(np.float32) for v in (np.clip(tooth, 0, 238), tongue, dark))
+    return Cavity(tooth, tongue, dark, float(np.clip(width / 4.6, 0.7, 1.4)))
 
 
 def _white_of(image: NDArray[np.uint8], outline: Floats) -> Floats | None:
@@ -144,7 +145,7 @@ def _nearness_to_rim(opening: NDArray[np.float32], scale: float) -> NDArray[np.f
 
 def _tooth_relief(distance: Floats, blur: float) -> Floats:
     """(h, w) brightness of a row of teeth, darker where two of them meet."""
-    edges = np.array(TOOTH_EDGES_CM)
+    edges = np.array(TOOTH_EDGES_CM, np.float32)
     gaps = np.abs(distance[..., None] - edges[1:]).min(-1)
     middle = np.where(distance < 0.2, distance, 9)
     gaps = np.minimum(gaps, middle)

@@ -15,7 +15,7 @@ from .pose import HeadPose, to_image
 
 Floats = NDArray[np.float64]
 
-RING_SHARES = np.array([0.06, 0.14, 0.24, 0.36, 0.5, 0.66, 0.83, 1.0])
+RING_SHARES = np.array([0.07, 0.18, 0.33, 0.53, 0.76, 1.0])
 """How far out each ring lies, as a share of the reach; closer where more happens."""
 REACH = 1.7
 """How far the motion reaches beyond the oval, in mean radii of the oval."""

@@ -5,6 +5,7 @@ grow with it.
 """
 
 from dataclasses import dataclass
+from math import ceil, floor
 from typing import Any
 
 import cv2
@@ -91,10 +92,12 @@ class PixelBox:
     @classmethod
     def around(cls, points: Floats, margin: float, shape: tuple[int, int]) -> "PixelBox | None":
         """What encloses points (n, 2) with a margin inside an image; None where that is nothing."""
-        low = np.floor(points.min(0) - margin)
-        high = np.ceil(points.max(0) + margin) + 1
-        left, top = (int(v) for v in np.clip(low, 0, [shape[1], shape[0]]))
-        right, bottom = (int(v) for v in np.clip(high, 0, [shape[1], shape[0]]))
+        sides = []
+        for coordinates, end in ((points[:, 0], shape[1]), (points[:, 1], shape[0])):
+            low, high = float(coordinates.min()) - margin, float(coordinates.max()) + margin
+            # Clipped before they become whole numbers: a point may lie very far outside.
+            sides.append((floor(min(max(low, 0), end)), ceil(min(max(high + 1, 0), end))))
+        (left, right), (top, bottom) = sides
         if right - left < 2 or bottom - top < 2:
             return None
         return cls(left, top, right, bottom)

@@ -58,11 +58,11 @@ def draw_ids(
     ids = np.full(shape, len(triangles), np.int32)
     # Far outside they would overflow the fixed point numbers of OpenCV.
     reach = 8 * max(shape)
-    corners = np.clip(points, -reach, reach + max(shape))[triangles]
-    corners = np.rint(corners * (1 << SUBPIXEL_BITS)).astype(np.int32)
+    places = np.clip(points, -reach, reach + max(shape)) * (1 << SUBPIXEL_BITS)
+    corners = np.rint(places).astype(np.int32)[triangles[order]]
     fill = cv2.fillConvexPoly
-    for i in order.tolist():
-        fill(ids, corners[i], i, 8, SUBPIXEL_BITS)
+    for i, polygon in zip(order.tolist(), list(corners), strict=True):
+        fill(ids, polygon, i, 8, SUBPIXEL_BITS)
     return ids
 
 

@@ -82,6 +82,7 @@ class Warp:
     ) -> None:
         self._rest, self._size, self._face_width = rest, size, face_width
         self._rings, self._face = rings, face
+        self._face_vertices = np.unique(face)
         self._triangles = np.concatenate([rings, face])
         self._rest_areas = double_areas(rest, self._triangles)
         self._step = int(2 ** np.floor(np.log2(np.clip(face_width / COARSE_PX, 1, 16))))
@@ -93,8 +94,9 @@ class Warp:
         is_touched = is_moved[self._triangles].any(1)
         if not is_touched.any():
             return None
-        corners = np.unique(self._triangles[is_touched])
-        rim = np.concatenate([places[corners], self._rest[corners]])
+        is_corner = np.zeros(len(places), bool)
+        is_corner[self._triangles[is_touched]] = True
+        rim = np.concatenate([places[is_corner], self._rest[is_corner]])
         box = PixelBox.around(rim, 1, self._size)
         if box is None:
             return None
@@ -111,7 +113,7 @@ class Warp:
         order = order[is_visible[order]]
         affine = fit_affine_maps(places, self._rest, self._triangles)
         margin = FACE_MARGIN * self._face_width
-        face_box = PixelBox.around(places[np.unique(self._face)], margin, self._size)
+        face_box = PixelBox.around(places[self._face_vertices], margin, self._size)
         if face_box is not None:
             face_box = face_box.intersection(box)
 
@@ -168,8 +170,8 @@ class Warp:
 
     def _touches(self, places: Floats, box: PixelBox) -> NDArray[np.bool_]:
         """(t,) which triangles may have pixels in a box."""
-        corners = places[self._triangles]
-        low, high = corners.min(1), corners.max(1)
+        a, b, c = (places[self._triangles[:, i]] for i in range(3))
+        low, high = np.minimum(np.minimum(a, b), c), np.maximum(np.maximum(a, b), c)
         return np.asarray(
             (high[:, 0] >= box.left - 1)
             & (low[:, 0] <= box.right)
