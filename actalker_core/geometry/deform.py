@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ..errors import check_choice
 from ..faces.blendshapes import NAMES
 from .eyes import move_lids
+from .lips import close_lips
 from .mesh import FaceMesh
 from .mouth import lip_gap, part_lips
 from .numbers import FrameNumbers
@@ -19,6 +20,7 @@ from .rings import MOUTH_CORNERS
 Floats = NDArray[np.floating]
 
 LIPS = ("relative", "absolute")
+MOUTH_CLOSE = NAMES.index("mouthClose")
 MOUTH_NEAR_CM, MOUTH_FAR_CM = 2.8, 5.3
 """Motion scales with the mouth's width up to there, and not at all from there on."""
 MOUTH_SCALES = (0.6, 1.6)
@@ -66,6 +68,7 @@ class Deformation:
         vertices = self._rest + self._scales * motion
         if lips == "absolute":
             vertices = vertices + self._shutting
+        vertices = close_lips(vertices, float(numbers.blendshapes[MOUTH_CLOSE]))
         left, right = lid_openings(numbers.blendshapes).tolist()
         return move_lids(part_lips(vertices), (left, right))
 

@@ -90,7 +90,6 @@ SHAPES: Mapping[str, Shape] = {
     "jawRight": Shape(aside=(-0.15, -0.6, -0.8)),
     "mouthLeft": Shape(aside=(0.7, 0.7, 0.15)),
     "mouthRight": Shape(aside=(-0.7, -0.7, -0.15)),
-    "mouthClose": Shape(upper=(_no, _centre(0.4), _no), lower=(_no, _centre(-1.1), _no)),
     "mouthFunnel": Shape(
         upper=(_corner(-0.55, 1.0), _centre(-0.22), _line(-0.6, -0.2)),
         lower=(_corner(-0.55, 1.0), _centre(0.32), _line(-0.6, -0.2)),

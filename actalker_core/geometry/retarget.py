@@ -15,6 +15,7 @@ from ..faces.blendshapes import NAMES
 from ..faces.measure import eye_gaze
 from ..limits import Limits
 from . import rings
+from .lips import close_lips
 from .mesh import VERTEX_COUNT, Array, FaceMesh
 from .numbers import FrameNumbers
 from .pose import check_landmarks, fit_pose, measure_change, to_head_space
@@ -33,8 +34,6 @@ LOOKS = [i for i, name in enumerate(NAMES) if name.startswith("eyeLook")]
 MUSCLES = [i for i, name in enumerate(NAMES) if i and not name.startswith("eyeLook")]
 MAX_CALM = {"mouthSmile": 0.35, "mouthFrown": 0.5, "jawOpen": 0.2, "browInnerUp": 0.6}
 """What a neutral face shows at most; a number for one shape, or the mean of left and right."""
-UPPER_SHARE = 0.3
-"""Of the gap between the lips, that the upper lip makes."""
 
 
 @dataclass(frozen=True)
@@ -112,13 +111,14 @@ def measure_motion(
     looks = np.asarray(eye_gaze(np.asarray(head, np.float32)), np.float64)
     gaze = looks - looks[neutral]
     numbers = np.clip(numbers - numbers[neutral], -1, 1)
-    numbers[:, 0] = 0
+    # How far the lips are apart is measured; mouthClose would shut them once more.
+    numbers[:, [0, NAMES.index("mouthClose")]] = 0
     _write_looks(numbers, gaze)
     _write_lids(numbers, _measure_openings(head, neutral))
     rest = head[neutral, :VERTEX_COUNT]
     motion = head[:, :VERTEX_COUNT] - rest
     if lips == "absolute":
-        motion = motion + _gap_of_lips(rest)
+        motion = motion + rest - close_lips(rest, 1)
     detail = motion / mouth_scales(rest, mesh) - rig.displace(numbers)
     return FaceMotion(
         numbers,
@@ -204,20 +204,6 @@ def _write_looks(numbers: Array, gaze: Array) -> None:
     }
     for name, values in looks.items():
         numbers[:, NAMES.index(name)] = np.maximum(values, 0)
-
-
-def _gap_of_lips(rest: Array) -> Array:
-    """(468, 3) how far lips have moved from where they would meet."""
-    motion = np.zeros_like(rest)
-    inner_upper, inner_lower = rings.UPPER_LIP_ROWS[-1], rings.LOWER_LIP_ROWS[-1]
-    gap = np.maximum(rest[list(inner_lower), 1] - rest[list(inner_upper), 1], 0)
-    for rows, share in (
-        (rings.UPPER_LIP_ROWS, -UPPER_SHARE),
-        (rings.LOWER_LIP_ROWS, 1 - UPPER_SHARE),
-    ):
-        for row in rows:
-            motion[list(row[1:-1]), 1] = share * gap[1:-1]
-    return motion
 
 
 def _calm_lids(detail: Array) -> Array:
