@@ -65,7 +65,7 @@ class Deformation:
         motion = self._rig.displace(shapes)
         if numbers.detail is not None:
             motion = motion + numbers.detail
-        vertices = self._rest + self._scales * motion
+        vertices: Floats = self._rest + self._scales * motion
         if lips == "absolute":
             vertices = vertices + self._shutting
         vertices = close_lips(vertices, float(numbers.blendshapes[MOUTH_CLOSE]))

@@ -3,6 +3,7 @@
 Each shape moves handles by hand-made offsets; `make_basis` carries the rest of the face along. They
 are told in the words of faces: outwards from the middle, up, out of the face. Lids and irises do
 not move here: lids go by shares of their opening, which `lid_openings` gives, and irises by gaze.
+Nor does mouthClose, a share of the gap between the lips; see `lips.close_lips`.
 """
 
 import numpy as np
