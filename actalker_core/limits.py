@@ -62,6 +62,8 @@ class Limits:
 FRAMES = Limits("Frames", 1, 100_000, integer=True)
 FPS = Limits("Frames per second", 1.0, 120.0)
 SHORT_SIDE_PX = Limits("Size", 64, 2048, integer=True)
+AMOUNT = Limits("Amount of a group", -3.0, 3.0)
+PHOTOGRAPH_SIDE_PX = Limits("Longer side of a photograph", 16, 4096, integer=True)
 EXPAND = Limits("Expand", 1.0, 20.0)
 LONGEST_TO_SHORTEST = 3.0
 """A longer image is cut to this, around the face."""

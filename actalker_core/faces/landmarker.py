@@ -91,11 +91,15 @@ class Landmarker:
     Args:
         path: MediaPipe's `face_landmarker.task`.
 
+    Attributes:
+        path: the same. blendshapes: what it says of landmarks.
+
     Raises:
         CheckpointError: the file is missing or is something else, or OpenCV cannot read it.
     """
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         detector, mesh, blendshapes = read_networks(path)
         self._anchors = _make_anchors()
         try:

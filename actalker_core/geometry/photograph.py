@@ -1,6 +1,6 @@
 """A photograph that moves: what is worked out once, and one frame from its numbers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +47,7 @@ class Photograph:
         mesh: the canonical face.
         rig: what moves it; None makes one, which several photographs may share.
         blendshapes: (52,) of the face in it, so that a face that smiles does not smile twice.
+        own_teeth: whether a mouth that opens shows the photograph's teeth, where it shows some.
 
     Attributes:
         pose: of the head at rest.
@@ -65,6 +66,8 @@ class Photograph:
         mesh: FaceMesh,
         rig: Rig | None = None,
         blendshapes: NDArray[np.floating] | None = None,
+        *,
+        own_teeth: bool = True,
     ) -> None:
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
             raise InputError(
@@ -91,7 +94,8 @@ class Photograph:
         rig = Rig(mesh) if rig is None else rig
         self._deformation = Deformation(self.vertices, mesh, rig, blendshapes)
         self._eyes = complete_eyes(self.image, head, self.pose)
-        self._mouth = measure_mouth(self.image, self.vertices, self.pose)
+        mouth = measure_mouth(self.image, self.vertices, self.pose)
+        self._mouth = mouth if own_teeth else replace(mouth, own_share=0.0)
 
     def render(
         self, numbers: FrameNumbers, *, lips: str = "relative", mouth: MouthPixels | None = None

@@ -67,8 +67,8 @@ def write_video(
     Args:
         path: ends in one of `FORMATS`, or is a name such as `%05d.png` for numbered images, the
             first of which is `FIRST_NUMBER`. Only the former but GIF have sound.
-        chunks: (f, 3, h, w) RGB in 0…1, one after another. Of odd sides only GIF and PNG keep the
-            last row or column.
+        chunks: (f, 3, h, w) RGB, uint8 or in 0…1, one after another. Of odd sides only GIF and
+            PNG keep the last row or column.
         fps: frames per second.
         audio: its sound, which is not trimmed to the frames.
 
@@ -130,9 +130,10 @@ def _choose_format(path: Path, fps: float | None) -> Format | None:
 
 
 def _to_pixels(chunks: Iterable[Tensor]) -> Iterator[Pixels]:
-    """(f, 3, h, w) in 0…1 -> each frame as (h, w, 3) uint8."""
+    """(f, 3, h, w), bytes or in 0…1 -> each frame as (h, w, 3) uint8."""
     for chunk in chunks:
-        frames = (chunk.clamp(0, 1) * 255).round().to(torch.uint8)
+        is_bytes = chunk.dtype == torch.uint8
+        frames = chunk if is_bytes else (chunk.clamp(0, 1) * 255).round().to(torch.uint8)
         yield from np.ascontiguousarray(frames.permute(0, 2, 3, 1).numpy())
 
 

@@ -6,9 +6,11 @@ They are made as those that the built-in model was trained on, of seeds that tra
 import wave
 from pathlib import Path
 
+import matplotlib
 import numpy as np
 from torch import Tensor
 
+from ..errors import MediaError
 from ..faces.box import Box
 from ..files.writing import check_writable, replace_file
 from ..media import Audio, save_image, write_video
@@ -37,6 +39,21 @@ def write_demo(folder: Path) -> tuple[Path, Path, Path]:
     with replace_file(sound) as part:
         _write_wav(part, make_speech(SECONDS))
     return image, sound, driving
+
+
+def find_photograph() -> Path:
+    """A portrait in the public domain that matplotlib brings: Grace Hopper, by the US Navy.
+
+    Raises:
+        MediaError: this matplotlib is packed without its samples.
+    """
+    path = Path(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
+    if not path.is_file():
+        raise MediaError(
+            f"{path}: expected the portrait that matplotlib brings, got none. Name one: "
+            "--portrait me.jpg."
+        )
+    return path
 
 
 def render_portrait(seed: int = SEED) -> Tensor:

@@ -1,0 +1,156 @@
+"""The trip from a plan to frames: a few are drawn at a time, in order, while they are read."""
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import islice, repeat
+from typing import TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...faces import Track
+from ...faces.face import to_pixels
+from ...faces.landmarker import landmarks_box
+from ...geometry.mouth import MouthPixels
+from ...geometry.photograph import RenderedFrame
+from ...geometry.pose import move_pose, to_image
+from ...media import Audio
+from .plan import PhotographPlan
+
+MAX_THREADS = 4
+"""More wait for each other: a frame is drawn in a few large steps that need memory's speed."""
+MAX_CHUNK_FRAMES, CHUNK_BYTES = 16, 32_000_000
+"""How many frames are handed on at a time, and what they take at most if it is more than one."""
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class AnimatedVideo:
+    """The result; its frames are drawn while they are read.
+
+    Attributes:
+        chunks: (f, 3, H, W) uint8, of the photograph's size. frames: how many there are in all.
+        fps: frames per second.
+        audio: as long as the frames, or None.
+    """
+
+    chunks: Iterator[Tensor]
+    frames: int
+    fps: float
+    audio: Audio | None
+
+
+def animate(plan: PhotographPlan, *, threads: int | None = None) -> AnimatedVideo:
+    """Move a photograph as planned by `plan_photograph`; see `render_frames`."""
+    frames = (frame.image for frame in render_frames(plan, threads=threads))
+    return AnimatedVideo(_collect_chunks(frames), plan.frames, plan.fps, plan.sound)
+
+
+def render_frames(plan: PhotographPlan, *, threads: int | None = None) -> Iterator[RenderedFrame]:
+    """Each frame (H, W, 3) of a plan with what of it is invented (H, W), in order.
+
+    Args:
+        threads: frames that are drawn at the same time; None for as many as there are cores, at
+            most `MAX_THREADS`.
+    """
+    count = threads or min(os.cpu_count() or 1, MAX_THREADS)
+    frames = zip(range(plan.frames), _read_mouths(plan), strict=False)
+    yield from _map_in_order(lambda item: _render(plan, *item), frames, count)
+
+
+@dataclass(frozen=True)
+class MovedFrames:
+    """A moved photograph as a driving clip: frames (3, H, W) uint8, drawn anew by each loop."""
+
+    plan: PhotographPlan
+
+    def __len__(self) -> int:
+        return self.plan.frames
+
+    def __iter__(self) -> Iterator[Tensor]:
+        for frame in render_frames(self.plan):
+            yield torch.from_numpy(frame.image).movedim(-1, 0)
+
+
+def trace_face(plan: PhotographPlan) -> Track:
+    """Where the face of a moved photograph is in each frame; without landmarks, as nobody looks."""
+    photograph, boxes = plan.photograph, []
+    for i in range(plan.frames):
+        numbers = plan.motion.frame(i)
+        pose = move_pose(
+            photograph.pose,
+            numbers.rotation_degrees,
+            numbers.translation,
+            numbers.scale,
+            photograph.face_width,
+        )
+        points = to_image(photograph.move(numbers, plan.lips), pose)
+        boxes.append(landmarks_box(points.astype(np.float32)))
+    size = photograph.image.shape[0], photograph.image.shape[1]
+    confidence = np.ones(plan.frames, np.float32)
+    return Track(np.array(boxes, np.float32), None, confidence, size)
+
+
+def _render(plan: PhotographPlan, index: int, mouth: MouthPixels | None) -> RenderedFrame:
+    frame = plan.photograph.render(plan.motion.frame(index), lips=plan.lips, mouth=mouth)
+    return frame if plan.mask is None else _mask_frame(plan, frame, plan.mask)
+
+
+def _mask_frame(
+    plan: PhotographPlan, frame: RenderedFrame, mask: NDArray[np.float32]
+) -> RenderedFrame:
+    """The photograph (H, W, 3) where the mask (H, W) is black, the frame where it is white."""
+    place = plan.photograph.box.slices
+    still, share = plan.photograph.image[place], mask[place]
+    mix = still + (frame.image[place].astype(np.float32) - still) * share[..., None]
+    frame.image[place] = np.rint(mix).astype(np.uint8)
+    frame.invented_mask[place] = np.rint(frame.invented_mask[place] * share).astype(np.uint8)
+    return frame
+
+
+def _read_mouths(plan: PhotographPlan) -> Iterator[MouthPixels | None]:
+    """The driver's frame for each frame of the video, without end where there is no driver."""
+    if plan.driver is None:
+        yield from repeat(None)
+        return
+    frames = islice(plan.driver.frames, plan.frames)
+    for frame, landmarks in zip(frames, plan.driver.landmarks, strict=False):
+        yield MouthPixels(to_pixels(frame), landmarks)
+    yield from repeat(None)  # a file that changed since it was measured ends earlier
+
+
+def _collect_chunks(frames: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
+    """(H, W, 3) each -> (f, 3, H, W), as views: nothing is copied but into the chunk."""
+    reader = iter(frames)
+    for first in reader:
+        count = max(min(MAX_CHUNK_FRAMES, CHUNK_BYTES // first.nbytes), 1)
+        chunk = np.stack([first, *islice(reader, count - 1)])
+        yield torch.from_numpy(chunk).movedim(-1, 1)
+
+
+def _map_in_order(
+    work: Callable[[Item], Result], items: Iterable[Item], threads: int
+) -> Iterator[Result]:
+    """The results in the order of the items, of which no more are begun than can be drawn soon.
+
+    Threads serve, as OpenCV and NumPy let go of Python's lock in their large steps.
+    """
+    pending: deque[Future[Result]] = deque()
+    with ThreadPoolExecutor(threads, "photograph") as pool:
+        try:
+            for item in items:
+                pending.append(pool.submit(work, item))
+                if len(pending) > threads:
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        finally:  # whoever reads may stop early
+            for future in pending:
+                future.cancel()
