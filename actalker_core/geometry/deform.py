@@ -14,16 +14,12 @@ from .lips import close_lips
 from .mesh import FaceMesh
 from .mouth import lip_gap, part_lips
 from .numbers import FrameNumbers
-from .rig import JAW_OPEN, Rig, lid_openings
-from .rings import MOUTH_CORNERS
+from .rig import JAW_OPEN, Rig, lid_openings, mouth_scales
 
 Floats = NDArray[np.floating]
 
 LIPS = ("relative", "absolute")
 MOUTH_CLOSE = NAMES.index("mouthClose")
-MOUTH_NEAR_CM, MOUTH_FAR_CM = 2.8, 5.3
-"""Motion scales with the mouth's width up to there, and not at all from there on."""
-MOUTH_SCALES = (0.6, 1.6)
 FULL = 0.7
 """Up to this sum of what a face does at rest and what it is told to, it does both."""
 SATURATING = np.array([name.startswith(("mouth", "jaw", "cheek")) for name in NAMES])
@@ -46,7 +42,7 @@ class Deformation:
         zeros = np.zeros(len(NAMES))
         shapes = zeros if rest_blendshapes is None else np.asarray(rest_blendshapes, np.float64)
         self._rest_shapes = np.where(SATURATING, np.clip(shapes, 0, 1), 0)
-        self._scales = _mouth_scales(rest, mesh)
+        self._scales = mouth_scales(rest, mesh)
         # The turn of the jaw that shuts the mouth of the photograph.
         jaw = zeros.copy()
         jaw[JAW_OPEN] = 0.5
@@ -83,14 +79,3 @@ def _compress(x: Floats) -> Floats:
     """The same up to `FULL`, then slower and slower up to 1."""
     room = 1 - FULL
     return np.where(x > FULL, FULL + room * (1 - np.exp(-np.maximum(x - FULL, 0) / room)), x)
-
-
-def _mouth_scales(rest: Floats, mesh: FaceMesh) -> Floats:
-    """(468, 1) how much farther each vertex moves than the canonical face's: wide mouths more."""
-    right, left = MOUTH_CORNERS
-    widths = [np.linalg.norm(v[left] - v[right]) for v in (rest, mesh.vertices)]
-    scale = np.clip(widths[0] / widths[1], *MOUTH_SCALES)
-    middle = mesh.vertices[[right, left]].mean(0)
-    distances = np.linalg.norm(mesh.vertices - middle, axis=1)
-    share = np.clip((MOUTH_FAR_CM - distances) / (MOUTH_FAR_CM - MOUTH_NEAR_CM), 0, 1)
-    return np.asarray(1 + (scale - 1) * share)[:, None]

@@ -114,7 +114,8 @@ def move_pose(
 
     Args:
         rest: one pose.
-        rotation_degrees: (…, 3) pitch, yaw, roll, in the image's axes after the rest's own.
+        rotation_degrees: (…, 3) pitch, yaw, roll, added to those of the rest: a head that looks
+            aside nods about its own ears.
         translation: (…, 2) right and down, in face widths.
         scale: (…, 1) factor.
         face_width: of the landmarks' box at rest, in the unit of the pose.
@@ -123,16 +124,17 @@ def move_pose(
     depth = np.zeros_like(shift[..., :1])
     return HeadPose(
         rest.scale * np.asarray(scale, np.float64)[..., 0],
-        make_rotation(rotation_degrees) @ rest.rotation,
+        make_rotation(measure_rotation(rest.rotation) + rotation_degrees),
         rest.translation + np.concatenate([shift, depth], axis=-1),
     )
 
 
 def measure_change(pose: HeadPose, rest: HeadPose, face_width: float) -> tuple[Array, Array, Array]:
     """What `move_pose` makes of the rest: rotation (…, 3), translation (…, 2) and scale (…, 1)."""
-    rotation = pose.rotation @ np.swapaxes(rest.rotation, -1, -2)
+    rotation = measure_rotation(pose.rotation) - measure_rotation(rest.rotation)
+    rotation = (rotation + 180) % 360 - 180  # an upside-down face has a roll of 180 or of −180
     translation = (pose.translation - rest.translation)[..., :2] / face_width
-    return measure_rotation(rotation), translation, (pose.scale / rest.scale)[..., None]
+    return rotation, translation, (pose.scale / rest.scale)[..., None]
 
 
 def make_rotation(rotation_degrees: NDArray[np.floating]) -> Array:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from ..errors import InputError, check_choice
 from ..faces.blendshapes import NAMES
-from ..faces.measure import eye_gaze
+from ..faces.measure import gaze as measure_gaze
 from ..limits import Limits
 from . import rings
 from .lips import close_lips
@@ -29,7 +29,9 @@ MAX_OPENING = 1 + WIDE_OPENING
 OPEN_SHARE = 0.8
 """A neutral frame has both eyes at least so far open as the clip's usual frame."""
 LOOK_RANGE = 0.6
-"""Half eye widths of an iris's way that count as eyeLook… 1."""
+"""Half eye widths of an iris's way that count as eyeLook… 1; none looks much farther."""
+SIDE_GAIN = 1.8
+"""Small looks aside are larger than the landmarks of the irises, which lids pull to the middle."""
 LOOKS = [i for i, name in enumerate(NAMES) if name.startswith("eyeLook")]
 MUSCLES = [i for i, name in enumerate(NAMES) if i and not name.startswith("eyeLook")]
 MAX_CALM = {"mouthSmile": 0.35, "mouthFrown": 0.5, "jawOpen": 0.2, "browInnerUp": 0.6}
@@ -108,8 +110,7 @@ def measure_motion(
     head = to_head_space(points, poses)
     face_width = float(np.ptp(points[neutral, :, 0]))
     rotation, translation, scale = measure_change(poses, poses[neutral], face_width)
-    looks = np.asarray(eye_gaze(np.asarray(head, np.float32)), np.float64)
-    gaze = looks - looks[neutral]
+    gaze = _measure_gaze(points, neutral)
     numbers = np.clip(numbers - numbers[neutral], -1, 1)
     # How far the lips are apart is measured; mouthClose would shut them once more.
     numbers[:, [0, NAMES.index("mouthClose")]] = 0
@@ -180,6 +181,17 @@ def _measure_openings(head: Array, neutral: int) -> Array:
     gaps = eye_gaps(head)
     ratios = gaps / np.maximum(gaps[neutral], 1e-9)
     return np.asarray(np.clip((ratios - SHUT_RATIO) / (1 - SHUT_RATIO), 0, MAX_OPENING))
+
+
+def _measure_gaze(points: Array, neutral: int) -> Array:
+    """(f, 4) of landmarks (f, 478, 3), both eyes alike: single irises drift apart in blinks.
+
+    In the image and not in the head, as that is where an iris is seen between its lids and drawn.
+    """
+    looks = np.asarray(measure_gaze(np.asarray(points, np.float32)), np.float64)
+    change = looks - looks[neutral]
+    change[:, 0] = LOOK_RANGE * np.tanh(SIDE_GAIN * change[:, 0] / LOOK_RANGE)
+    return np.tile(change, 2)
 
 
 def _write_lids(numbers: Array, openings: Array) -> None:

@@ -24,6 +24,8 @@ BLINKS, WIDES, SQUINTS = (
 MOUTH_NEAR_CM, MOUTH_FAR_CM = 2.8, 5.3
 """Motion scales with the mouth's width up to there, and not at all from there on."""
 MOUTH_SCALES = (0.6, 1.6)
+MOUTH_POWER = 0.5
+"""Half way between the width of the mouth and that of the face: small mouths open as words do."""
 WIDE_OPENING, SQUINT_OPENING = 0.35, 0.25
 """Shares of an eye's opening that eyeWide adds to it and eyeSquint takes off."""
 
@@ -81,14 +83,14 @@ def lid_openings(blendshapes: NDArray[np.floating]) -> Array:
     return np.asarray(np.maximum(1 - numbers[..., BLINKS] + change, 0))
 
 
-def mouth_scales(vertices: Array, mesh: FaceMesh) -> Array:
+def mouth_scales(vertices: NDArray[np.floating], mesh: FaceMesh) -> Array:
     """(468, 1) how much farther each vertex of a face (468, 3) moves than the canonical one's.
 
     Wide mouths move more; away from the mouth all faces move alike.
     """
     right, left = MOUTH_CORNERS
     width, canonical_width = (np.linalg.norm(p[left] - p[right]) for p in (vertices, mesh.vertices))
-    scale = np.clip(width / canonical_width, *MOUTH_SCALES)
+    scale = np.clip((width / canonical_width) ** MOUTH_POWER, *MOUTH_SCALES)
     middle = mesh.vertices[[right, left]].mean(0)
     distances = np.linalg.norm(mesh.vertices - middle, axis=1)
     share = np.clip((MOUTH_FAR_CM - distances) / (MOUTH_FAR_CM - MOUTH_NEAR_CM), 0, 1)

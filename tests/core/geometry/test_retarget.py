@@ -125,7 +125,9 @@ def test_a_turn_of_the_head_is_no_expression(
     assert np.allclose(motion.translation[1], [0.1, 0.2])
     assert np.allclose(motion.scale[1], 1.2)
     assert np.allclose(motion.detail, 0, atol=1e-9)
-    assert np.allclose(motion.blendshapes, 0, atol=1e-6)
+    # Irises are read in the image, where those of a turned head are elsewhere between their lids.
+    muscles = [i for i, name in enumerate(NAMES) if not name.startswith("eyeLook")]
+    assert np.allclose(motion.blendshapes[:, muscles], 0, atol=1e-6)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(SHUT_RATIO, 0), (1, 1), (0.1, 0), (0.635, 0.5)])
