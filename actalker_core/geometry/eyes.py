@@ -24,7 +24,7 @@ OUTLINES = ((LEFT_EYE, LEFT_IRIS), (RIGHT_EYE, RIGHT_IRIS))
 """Lower lid from the outer to the inner corner, upper lid back; and the iris. Left, then right."""
 CLOSURE_FADE = 0.25
 """By which part of a blink the lid without lashes has taken the place of the photograph's."""
-GAZE_FADE = 0.12
+GAZE_FADE = 0.05
 """In half eye widths: by which change of gaze the completed eyeball has."""
 MAX_GAZE = 0.9
 """In half eye widths; beyond it the iris would leave the eye."""

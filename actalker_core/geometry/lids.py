@@ -21,10 +21,12 @@ LINE = 0.34
 """The thickest dark line that is taken for lashes, in half eye widths."""
 LID_LIGHT, MAX_LID_GAIN = 0.92, 1.7
 """How bright a shut lid is against the cheek below it, and how far it is made brighter for that."""
+MIN_LENGTH = 0.3
+"""Seen from the front, lashes are never shorter than this share."""
+TURN = 0.85
+"""The closure from which lashes point down; before it they would hide what the slit shows."""
 SHUT_LASHES = -0.7
 """Lashes of a shut eye hang down, a little shortened."""
-MIN_LENGTH = 0.25
-"""Seen from the front, lashes are never shorter than this share."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,7 @@ class Lid:
             height: (h, w) above the edge of the lid, in centimetres.
             closure: 0 open, lashes point up … 1 shut, they hang down.
         """
-        length = 1 + (SHUT_LASHES - 1) * closure
-        if abs(length) < MIN_LENGTH:
-            length = MIN_LENGTH if length >= 0 else -MIN_LENGTH
-        up = height / length
+        up = height / _lash_length(closure)
         factors = sample_texture(self.lashes, (x - self.left) * self.density, up * self.density)
         # On the other side of the edge there is nothing but the softness of the line itself.
         behind = np.clip(1 + up * self.density / 1.5, 0, 1)[..., None]
@@ -117,6 +116,13 @@ def clean_lid(
     share_box = sample_texture(share, *place) * inside
     share_box[(x < left) | (x > left + columns / density)] = 0
     return Lid(box, skin_box, share_box, lashes, left, density)
+
+
+def _lash_length(closure: float) -> float:
+    """How long lashes look, as a share of those at rest; negative where they point down."""
+    if closure <= TURN:
+        return 1 + (MIN_LENGTH - 1) * closure / TURN
+    return -MIN_LENGTH + (SHUT_LASHES + MIN_LENGTH) * (closure - TURN) / (1 - TURN)
 
 
 def _light_of_bulge(
