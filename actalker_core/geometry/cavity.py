@@ -20,6 +20,14 @@ TOOTH_EDGES_CM = (0.0, 0.43, 0.78, 1.2, 1.62, 2.1)
 """From the middle: incisors, canine, premolars."""
 LIP_LOWER_EDGE_CM = 0.27
 """How far the upper incisors reach below the resting upper lip."""
+TOOTH_TO_SKIN = np.array([1.12, 1.35, 1.5])
+"""How much brighter teeth are than the skin around a mouth, measured on faces that smile. Taken
+from the skin, they stand in the light of the photograph."""
+TONGUE_TO_LIPS = np.array([0.72, 0.5, 0.5])
+GREY_SPREAD = 4
+"""Between the channels: less is a picture without colours."""
+MOUTH_SKIN_POINTS = (164, 167, 393, 92, 322, 165, 391, 186, 410, 206, 426, 216, 436, 18, 200, 83)
+LIP_POINTS = (0, 17, 37, 267, 84, 314)
 MOUTH_CORNERS = (78, 308)
 UPPER_LIP, LOWER_LIP = 13, 14
 
@@ -40,30 +48,40 @@ class Cavity:
 
 
 def measure_cavity(
-    image: NDArray[np.uint8], vertices: Floats, pose: HeadPose, eyes: Sequence[Floats], skin: Floats
+    image: NDArray[np.uint8], vertices: Floats, pose: HeadPose, eyes: Sequence[Floats]
 ) -> Cavity:
-    """Colours that suit a face: teeth as white as its eyes, a tongue as red as its lips.
+    """Colours that suit a face: teeth in the light of the skin around them, a tongue like its lips.
 
     Args:
         image: (H, W, 3).
         vertices: (468, 3) at rest.
         eyes: outlines (n, 2) in the image.
-        skin: (3,) colour of the cheeks.
     """
-    whites = [_white_of(image, outline) for outline in eyes]
-    white = np.mean([w for w in whites if w is not None] or [skin * 1.05], axis=0)
-    # Eye white lies in the shade of the lids: the skin says how bright the light is.
-    brightness = max(white.mean(), 0.92 * skin.max())
-    tooth = brightness * (0.7 + 0.3 * white / max(white.mean(), 1)) * np.array([1.03, 0.99, 0.9])
-    points = to_image(vertices, pose)[[0, 17, 37, 267, 84, 314], :2]
-    places = np.rint(points).astype(int).clip(0, [image.shape[1] - 1, image.shape[0] - 1])
-    lips = image[places[:, 1], places[:, 0]].astype(np.float64).mean(0)
-    grey = image.ndim == 3 and bool((np.ptp(image[places[:, 1], places[:, 0]], axis=1) < 3).all())
-    tongue = lips * (np.array([0.62] * 3) if grey else np.array([0.72, 0.5, 0.5]))
+    points = to_image(vertices, pose)
+    skin = np.median(_colours_at(image, points, MOUTH_SKIN_POINTS), axis=0)
+    lips = _colours_at(image, points, LIP_POINTS).mean(0)
+    is_grey = bool(np.ptp(skin) < GREY_SPREAD)
+    tooth = skin * (np.mean(TOOTH_TO_SKIN) if is_grey else TOOTH_TO_SKIN)
+    whites = [white for outline in eyes if (white := _white_of(image, outline)) is not None]
+    if whites:
+        # Of dark skin teeth differ more; there the white of the eyes says how bright they are.
+        white = np.mean(whites, axis=0)
+        tooth = 0.85 * tooth + 0.15 * white * tooth.mean() / max(white.mean(), 1)
+        tooth *= max(1.0, 0.9 * white.mean() / max(tooth.mean(), 1))
+    tongue = lips * (0.62 if is_grey else TONGUE_TO_LIPS)
     dark = tongue * 0.22
     width = abs(float(vertices[MOUTH_CORNERS[1], 0] - vertices[MOUTH_CORNERS[0], 0]))
-    tooth, tongue, dark = (v.astype(np.float32) for v in (np.clip(tooth, 0, 238), tongue, dark))
+    tooth, tongue, dark = (v.astype(np.float32) for v in (np.clip(tooth, 0, 235), tongue, dark))
     return Cavity(tooth, tongue, dark, float(np.clip(width / 4.6, 0.7, 1.4)))
+
+
+def _colours_at(
+    image: NDArray[np.uint8], points: Floats, places: Sequence[int]
+) -> NDArray[np.float64]:
+    """(n, 3) of an image (H, W, 3) at some vertices (468, 3) of a face in it."""
+    end = np.array([image.shape[1] - 1, image.shape[0] - 1])
+    x, y = np.rint(points[list(places), :2]).astype(int).clip(0, end).T
+    return np.asarray(image[y, x], np.float64)
 
 
 def _white_of(image: NDArray[np.uint8], outline: Floats) -> Floats | None:
@@ -121,11 +139,11 @@ def draw_cavity(
     colour = colour + (teeth - colour) * lower[..., None]
 
     upper_bottom = float(rest[UPPER_LIP, 1]) + LIP_LOWER_EDGE_CM * size
-    scallop = 0.035 * np.abs(np.cos(np.pi * distance / 0.43)) - 0.05 * distance**2
+    scallop = 0.035 * np.abs(np.cos(np.pi * distance / 0.43)) - 0.085 * distance**2
     edge = upper_bottom + scallop
     upper = _edge(edge - y, 2 * blur) * _edge(2.0 - distance, 0.25)
     height = np.clip((edge - y) / 0.75, 0, 1)
-    round_off = np.clip(1 - 0.16 * distance**2, 0.15, 1)
+    round_off = np.clip(1 - 0.2 * distance**2, 0.15, 1)
     light = (0.93 - 0.28 * height) * round_off * _tooth_relief(distance, blur)
     teeth = cavity.tooth * light[..., None]
     colour = colour + (teeth - colour) * upper[..., None]

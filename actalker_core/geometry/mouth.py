@@ -81,7 +81,7 @@ def measure_mouth(image: NDArray[np.uint8], vertices: Floats, pose: HeadPose) ->
         own_mask = blur(opening, max(0.8, 0.04 * float(pose.scale)))
     eyes = [to_image(vertices[list(eye)], pose)[:, :2] for eye in (LEFT_EYE, RIGHT_EYE)]
     skin = skin_colour(image, to_image(vertices, pose))
-    cavity = measure_cavity(image, vertices, pose, eyes, skin)
+    cavity = measure_cavity(image, vertices, pose, eyes)
     depth = float(lips[:, 2].mean()) + 0.5
     return Mouth(depth, outline, own_share, own_mask, box, cavity, skin)
 

@@ -1,16 +1,18 @@
 """What a photograph that moves must keep, whatever it shows."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from helpers.photographs import landmarks_of, make_numbers, make_photograph, mesh, paint_noise
+from helpers.photographs import landmarks_of, make_numbers, make_photograph, mesh, paint_noise, rig
 from helpers.recorded_faces import needs_model
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actalker_core.errors import InputError
-from actalker_core.geometry.mouth import MouthPixels
+from actalker_core.geometry.deform import LIPS
+from actalker_core.geometry.mouth import MouthPixels, lip_gap
 from actalker_core.geometry.numbers import FrameNumbers
 from actalker_core.geometry.photograph import Photograph
 from actalker_core.geometry.planes import PixelBox
@@ -130,6 +132,55 @@ def test_what_is_invented_covers_the_mouth_and_shut_lids(photograph):
 def test_what_is_drawn_out_is_invented(photograph):
     frame = render(photograph, move=(0.6, 0))
     assert (frame.invented_mask == 255).sum() > 200
+
+
+@pytest.mark.parametrize("gap_cm", [0.0, 0.2, 0.7], ids=["shut", "parted", "open"])
+def test_teeth_do_not_pop(gap_cm):
+    """A mouth that opens evenly changes evenly, whatever it showed at rest."""
+    face = mesh()
+    landmarks = landmarks_of(face, (128, 110), 90)
+    scale = 90 / np.ptp(face.vertices[:, 0])
+    for upper, lower in LIP_PAIRS:
+        landmarks[lower, 1] = landmarks[upper, 1] + gap_cm * scale
+    photograph = Photograph(paint_noise(240, 256), landmarks, face, rig())
+    frames = [
+        render(photograph, jawOpen=share).image.astype(float) for share in np.linspace(0, 0.6, 61)
+    ]
+    steps = [np.abs(b - a).mean() for a, b in pairwise(frames)]
+    assert max(steps) < 6 * np.mean(steps)
+
+
+def test_a_blink_closes_evenly(photograph):
+    """The more of a blink, the less is left between the lids."""
+    gaps = []
+    for share in np.linspace(0, 1, 21):
+        vertices = photograph.move(make_numbers(eyeBlink=share))
+        gaps.append(np.mean([vertices[b, 1] - vertices[a, 1] for a, b in LID_PAIRS[0]]))
+    assert (np.diff(gaps) < 0).all()
+    assert gaps[-1] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_smile_is_smiled_only_once():
+    face = mesh()
+    landmarks = landmarks_of(face, (128, 110), 90)
+    numbers = make_numbers(mouthSmile=0.9)
+    changes = []
+    for smile in (0, 0.5, 0.9):
+        blendshapes = make_numbers(mouthSmile=smile).blendshapes
+        photograph = Photograph(paint_noise(240, 256), landmarks, face, rig(), blendshapes)
+        changes.append(np.abs(photograph.move(numbers) - photograph.vertices).max())
+    assert changes[0] > changes[1] > 2 * changes[2]
+
+
+def test_absolute_lips_shut_an_open_mouth():
+    face = mesh()
+    landmarks = landmarks_of(face, (128, 110), 90)
+    for upper, lower in LIP_PAIRS:
+        landmarks[lower, 1] = landmarks[upper, 1] + 4
+    photograph = Photograph(paint_noise(240, 256), landmarks, face, rig())
+    gaps = [lip_gap(photograph.move(FrameNumbers.rest(), lips)) for lips in LIPS]
+    assert gaps[0] > 0.3
+    assert gaps[1] < 0.2 * gaps[0]
 
 
 def test_a_drivers_mouth_shows_the_drivers_pixels(photograph):
