@@ -1,4 +1,4 @@
-"""`python -m actalker_core.training`: train the built-in model, and measure it."""
+"""`python -m actalker_core.training`: train the built-in model and the network of lips."""
 
 import argparse
 import logging
@@ -17,6 +17,7 @@ from ..models.actalker.checkpoint import load, load_built_in
 from ..models.actalker.networks import ACTalker
 from .curriculum import ABLATIONS, STAGES, Curriculum, build_ablations
 from .evaluation import EvaluationCase, Evaluator, Scores, evaluate
+from .lips.command import add_lips
 from .report import format_table, plot_curves, read_scores, replace_section, write_scores
 
 log = logging.getLogger("actalker_core")
@@ -61,6 +62,7 @@ def parser() -> argparse.ArgumentParser:
     ablate.add_argument("--steps", type=int, default=2000, help="of the denoiser (2000)")
     ablate.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
     ablate.set_defaults(run=_ablate)
+    add_lips(add)
     for command in (evaluation, ablate):
         command.add_argument("--cases", type=int, default=4, help="how many (4)")
         command.add_argument("--frames", type=int, default=50, help="of a case (50)")

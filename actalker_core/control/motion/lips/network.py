@@ -78,12 +78,12 @@ class LipStream:
         ]
 
     def step(self, features: Array) -> Array:
-        """Outputs (rows, 6) of the features (rows, c) that follow, `PIECE_ROWS` at a time."""
+        """Outputs (PIECE_ROWS, OUTPUTS) of the features (PIECE_ROWS, FEATURES) that follow."""
         rows = features
         for i, layer in enumerate(self._network.convolutions):
-            context = np.concatenate([self._pasts[i], rows])
-            self._pasts[i] = context[PIECE_ROWS:]
-            taps = [context[j : j + PIECE_ROWS] for j in range(0, layer.reach + 1, layer.dilation)]
+            reached = np.concatenate([self._pasts[i], rows])
+            self._pasts[i] = reached[PIECE_ROWS:]
+            taps = [reached[j : j + PIECE_ROWS] for j in range(0, layer.reach + 1, layer.dilation)]
             result = np.maximum(np.concatenate(taps, axis=1) @ layer.weight + layer.bias, 0)
             rows = result if i == 0 else rows + result
         return np.asarray(rows @ self._network.head + self._network.head_bias, np.float32)

@@ -1,0 +1,1 @@
+"""The network of lips: the speech that it learns from, its training, its measures."""
