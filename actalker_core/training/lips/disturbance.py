@@ -97,8 +97,8 @@ def add_sound(samples: Array, sound: Array, ratio_db: float) -> Array:
     """Samples (t,) and another sound (t,), so many decibels quieter than where they are loud."""
     loud = np.abs(samples) > 0.05 * np.abs(samples).max()
     power = float((samples[loud] ** 2).mean()) if loud.any() else 1e-4
-    other = float((sound**2).mean()) + 1e-12
-    gain = np.sqrt(power / other) * 10 ** (-ratio_db / 20)
+    sound_power = float((sound**2).mean()) + 1e-12
+    gain = np.sqrt(power / sound_power) * 10 ** (-ratio_db / 20)
     return np.asarray(samples + sound * np.float32(gain))
 
 

@@ -70,7 +70,7 @@ class LipScores:
 
 
 def network_reader(network: LipNetwork | None) -> Reader:
-    """What reads lips (rows) with a network, by default the package's own."""
+    """What reads lips (rows, 5) with a network, by default the package's own."""
     return lambda samples: read_lips(Audio(samples[None], RATE_HZ), network=network)
 
 
@@ -79,8 +79,8 @@ def make_cases(
 ) -> list[Case]:
     """Cases of each voice: sentences with pauses; as they are, or as recordings of every day."""
     cases = []
-    spoken = [case for speech in speeches for case in _join_sentences(speech, seconds)]
-    for i, case in enumerate(spoken):
+    sentences = [case for speech in speeches for case in _join_sentences(speech, seconds)]
+    for i, case in enumerate(sentences):
         rng = np.random.default_rng([SEED, i])
         samples = case.samples
         if is_disturbed:
@@ -131,7 +131,7 @@ def make_empty_cases() -> tuple[list[Case], list[Case]]:
 
 
 def measure(cases: Sequence[Case], read: Reader) -> LipScores:
-    """Scores of a reader on cases."""
+    """Scores of a reader on cases, of tracks (rows, 5)."""
     openness, speech_openness, shut = [], [], []
     hits = true = false = 0
     minutes = 0.0
@@ -144,8 +144,8 @@ def measure(cases: Sequence[Case], read: Reader) -> LipScores:
         speech_openness.append(_correlate(track.openness[:rows][speaks], columns[speaks, 0]))
         rests = binary_erosion(~speaks, iterations=SETTLE_ROWS, border_value=1)
         shut.append(track.openness[:rows][rests] < SHUT_OPENNESS)
-        found = count_hits(track.closure[:rows] > 0, columns[:, 3] > TRUE_CLOSURE)
-        hits, true, false = hits + found[0], true + found[1], false + found[2]
+        counts = count_hits(track.closure[:rows] > 0, columns[:, 3] > TRUE_CLOSURE)
+        hits, true, false = hits + counts[0], true + counts[1], false + counts[2]
         minutes += rows * ROW_SECONDS / 60
     return LipScores(
         openness=float(np.nanmean(openness)) if np.isfinite(openness).any() else np.nan,
@@ -159,13 +159,13 @@ def measure(cases: Sequence[Case], read: Reader) -> LipScores:
     )
 
 
-def count_hits(found: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[int, int, int]:
+def count_hits(closures: NDArray[np.bool_], true: NDArray[np.bool_]) -> tuple[int, int, int]:
     """True closures that are found, all true ones, and those found beside no true one.
 
     A closure is a run of rows (rows,); it is found where the middle of another lies within it or
     `TOLERANCE_ROWS` beside it. Each counts for one.
     """
-    middles = [(first + last - 1) / 2 for first, last in _runs(found)]
+    middles = [(first + last - 1) / 2 for first, last in _runs(closures)]
     runs = _runs(true)
     hits = 0
     for first, last in runs:
@@ -192,7 +192,7 @@ def _correlate(a: Array, b: Array) -> float:
 def measure_all(
     folder: Path, readers: Mapping[str, Reader], voices: int | None = None
 ) -> dict[str, dict[str, LipScores]]:
-    """Scores of every reader on all that is held out: by the case's name, then the reader's.
+    """Scores of every reader, of tracks (rows, 5), on all that is held out: by case, then reader.
 
     Args:
         folder: of the corpus. voices: how many of each part; all by default.

@@ -29,7 +29,7 @@ class CausalLayer(nn.Module):
         self.norm = nn.BatchNorm1d(channels, EPSILON, momentum=0.02)
 
     def forward(self, rows: Tensor) -> Tensor:
-        """From b c rows to b c rows."""
+        """From (b, c, rows) to (b, c, rows)."""
         late = F.pad(rows, ((TAPS - 1) * self.dilation, 0))
         return F.relu(self.norm(self.convolution(late)))
 
@@ -54,7 +54,7 @@ class LipTrainee(nn.Module):
         self.head = nn.Conv1d(channels, OUTPUTS, 1)
 
     def forward(self, features: Tensor) -> Tensor:
-        """Outputs (b, OUTPUTS, rows − LOOK_AHEAD_ROWS) of features (b, FEATURES, rows).
+        """Outputs (b, 6, rows − 5) of features (b, 80, rows).
 
         Each stands at the row that it is about, which the network says `LOOK_AHEAD_ROWS` late.
         """

@@ -19,6 +19,8 @@ SOUNDFONTS = (
     Path("/usr/share/sounds/sf2/TimGM6mb.sf2"),
     Path("/usr/share/sounds/sf2/default-GM.sf2"),
 )
+VOICES = (52, 53, 54, 85, 91)
+"""Instruments that sing, and are no music without a mouth."""
 SCALE = (0, 2, 4, 5, 7, 9, 11)
 TICKS = 480
 """Of a MIDI file's quarter note."""
@@ -76,7 +78,8 @@ def _compose(rng: Rng, seconds: float) -> bytes:
     root = int(rng.integers(45, 57))
     events: list[tuple[int, bytes]] = [(0, b"\xff\x51\x03" + beat_us.to_bytes(3, "big"))]
     for channel in range(3):
-        events.append((0, bytes([0xC0 | channel, int(rng.integers(112))])))
+        instrument = int(rng.choice([i for i in range(112) if i not in VOICES]))
+        events.append((0, bytes([0xC0 | channel, instrument])))
     has_part = rng.random(4) < (0.8, 0.7, 0.7, 0.7)
     has_part[int(rng.integers(4))] = True
     degree = 0
@@ -101,10 +104,10 @@ def _compose(rng: Rng, seconds: float) -> bytes:
                 drum = DRUMS[int(rng.integers(len(DRUMS)))]
                 _add_note(events, DRUM_CHANNEL, drum, start + TICKS // 2, 100, 100)
     events.sort(key=lambda event: event[0])
-    track, now = b"", 0
+    track, last_tick = b"", 0
     for tick, message in events:
-        track += _variable_length(tick - now) + message
-        now = tick
+        track += _variable_length(tick - last_tick) + message
+        last_tick = tick
     track += b"\x00\xff\x2f\x00"
     header = b"MThd" + struct.pack(">IHHH", 6, 0, 1, TICKS)
     return header + b"MTrk" + struct.pack(">I", len(track)) + track

@@ -12,7 +12,7 @@ from .takes import TakeMaker
 
 CLOSURE_WEIGHT, TEETH_WEIGHT = 3.0, 2.0
 """How much more a row of a contact counts than one without: contacts are rare."""
-SHAPE_SHARE, CONTACT_SHARE, SILENCE_SHARE = 6.0, 1.0, 0.5
+SHAPE_SHARE, CONTACT_SHARE, SILENCE_SHARE = 6.0, 1.5, 0.8
 """Of the loss's parts."""
 
 
@@ -29,11 +29,11 @@ class LipObjective:
         self._valid_batch: Batch | None = None
 
     def make_batch(self, rng: np.random.Generator) -> Batch:
-        """Features (b, FEATURES, rows) and columns (b, 6, rows)."""
+        """Features (b, 80, rows) and columns (b, 6, rows)."""
         return _make_batch(self._maker, rng, self.config.batch_size)
 
     def compute_loss(self, batch: Batch) -> Tensor:
-        """The loss () of a batch: squared errors of shapes, cross entropies of contacts."""
+        """The loss () of a batch (b, …): squared errors of shapes, cross entropies of contacts."""
         outputs = self.lips(batch["features"])
         columns = batch["columns"][..., : outputs.shape[-1]]
         return sum(self._losses(outputs, columns).values(), torch.zeros(()))

@@ -85,14 +85,14 @@ def _find_formants(frame: Array) -> tuple[float, float]:
     roots = roots[roots.imag > 0.01]
     hz = np.angle(roots) * RATE_HZ / 2 / np.pi
     width_hz = -np.log(np.abs(roots)) * RATE_HZ / np.pi
-    found = np.sort(hz[(width_hz < 500) & (hz > 180) & (hz < 3500)])
-    return (float(found[0]), float(found[1])) if len(found) > 1 else (np.nan, np.nan)
+    peaks_hz = np.sort(hz[(width_hz < 500) & (hz > 180) & (hz < 3500)])
+    return (float(peaks_hz[0]), float(peaks_hz[1])) if len(peaks_hz) > 1 else (np.nan, np.nan)
 
 
 def _fill(column: NDArray[np.float64]) -> NDArray[np.float64]:
     """A column (rows,) with its gaps bridged."""
-    known = np.flatnonzero(np.isfinite(column))
-    return np.interp(np.arange(len(column)), known, column[known])
+    places = np.flatnonzero(np.isfinite(column))
+    return np.interp(np.arange(len(column)), places, column[places])
 
 
 def _place(column: NDArray[np.float64], loud: NDArray[np.bool_]) -> NDArray[np.float64]:

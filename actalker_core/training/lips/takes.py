@@ -27,7 +27,7 @@ SOUNDS, SOUND_SECONDS = 48, 15.0
 """Pieces of music, and of noise, that takes draw from."""
 HUMAN_SHARE = 0.55
 """Of the takes that voices cut out of recordings speak: they are few, and they are what counts."""
-EMPTY_SHARE = 0.12
+EMPTY_SHARE = 0.18
 """Of the takes that nobody speaks in: noise and music alone, over a mouth that is shut."""
 CLEAN_SHARE = 0.35
 WARP_SHARE, MAX_WARP = 0.6, 0.17
@@ -81,7 +81,7 @@ class TakeMaker:
         length = TAKE_ROWS * HOP
         noise = draw_sound(self.noises, length, rng)
         draw = rng.random()
-        if draw < 0.45:
+        if draw < 0.35:
             return np.asarray(noise)
         music = draw_sound(self.music, length, rng)
         if rng.random() < 0.5:  # it begins somewhere, after silence or in the midst of noise
@@ -99,8 +99,8 @@ class TakeMaker:
         if factor != 1.0:
             sound = soxr.resample(sound, RATE_HZ * factor, RATE_HZ, "MQ")
             places = np.minimum((np.arange(TAKE_ROWS) + 0.5) * factor - 0.5, len(track) - 1)
-            known = np.arange(len(track))
-            columns = [np.interp(places, known, column) for column in track.T]
+            rows_of_track = np.arange(len(track))
+            columns = [np.interp(places, rows_of_track, column) for column in track.T]
             track = np.stack(columns, axis=1).astype(np.float32)
         sound = np.pad(sound, (0, max(0, TAKE_ROWS * HOP - len(sound))))
         return sound[: TAKE_ROWS * HOP], track[:TAKE_ROWS]

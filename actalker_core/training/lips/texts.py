@@ -36,9 +36,9 @@ def collect_sentences(language: str) -> tuple[str, ...]:
     What the machine's packages hold decides; each once, in an order that is always the same.
     """
     sentences = {sentence for text in _read_texts(language) for sentence in _split(text)}
-    ordered = sorted(sentences)
-    np.random.default_rng(0).shuffle(ordered)
-    return tuple(ordered)
+    result = sorted(sentences)
+    np.random.default_rng(0).shuffle(result)
+    return tuple(result)
 
 
 def _read_texts(language: str) -> Iterator[str]:

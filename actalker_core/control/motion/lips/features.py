@@ -98,7 +98,7 @@ class Normalisation:
         self._variance = 1.0
 
     def normalise(self, log_mels: Array) -> Array:
-        """Features (rows, FEATURES) of the rows (rows, BANDS) that follow; whole pieces."""
+        """Features (rows, 80) of the log-mels (rows, 40) that follow; whole pieces."""
         pieces = log_mels.reshape(-1, PIECE_ROWS, BANDS)
         features = np.concatenate([pieces, pieces], axis=2)
         means = pieces.mean(1)

@@ -78,12 +78,12 @@ class LipStream:
         ]
 
     def step(self, features: Array) -> Array:
-        """Outputs (PIECE_ROWS, OUTPUTS) of the features (PIECE_ROWS, FEATURES) that follow."""
+        """Outputs (4, 6) of the features (4, 80) that follow: one piece."""
         rows = features
         for i, layer in enumerate(self._network.convolutions):
-            reached = np.concatenate([self._pasts[i], rows])
-            self._pasts[i] = reached[PIECE_ROWS:]
-            taps = [reached[j : j + PIECE_ROWS] for j in range(0, layer.reach + 1, layer.dilation)]
+            sources = np.concatenate([self._pasts[i], rows])
+            self._pasts[i] = sources[PIECE_ROWS:]
+            taps = [sources[j : j + PIECE_ROWS] for j in range(0, layer.reach + 1, layer.dilation)]
             result = np.maximum(np.concatenate(taps, axis=1) @ layer.weight + layer.bias, 0)
             rows = result if i == 0 else rows + result
         return np.asarray(rows @ self._network.head + self._network.head_bias, np.float32)
@@ -131,6 +131,7 @@ def _build(path: Path, weights: dict[str, Array], text: str) -> LipNetwork:
             layer.weight.shape == (layer.taps * before, after) and layer.dilation > 0
             for layer, (before, after) in zip(convolutions, pairwise(channels), strict=True)
         )
+        fits &= len(weights) == 2 * len(convolutions) + 2
         fits &= len(set(channels[1:])) == 1 and network.head.shape == (channels[-1], OUTPUTS)
         fits &= network.head_bias.shape == (OUTPUTS,)
         fits &= all(np.isfinite(values).all() for values in weights.values())

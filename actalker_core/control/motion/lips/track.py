@@ -26,6 +26,8 @@ CLOSURE_BEGIN, CLOSURE_END = 0.5, 0.3
 """How sure the network must be of a closure to begin one, and below what it ends."""
 SILENCE_OPENNESS = 0.08
 """An openness below this is none: lips at rest do not tremble."""
+SURE_SPEECH, SURE_SILENCE = 0.3, 0.8
+"""How sure the network is of silence: below the one lips speak, above the other they rest."""
 MAX_OFFSET_SECONDS = 10.0
 _PIECE_SAMPLES = PIECE_ROWS * HOP
 _FIRST_PAD = (WINDOW - HOP) // 2
@@ -128,7 +130,9 @@ class LipReader:
             self._is_closed = certainty > (CLOSURE_END if self._is_closed else CLOSURE_BEGIN)
             # Within a closure the lips are pressed; outside they are not, however unsure it is.
             closure[i] = min(1.0, certainty / CLOSURE_BEGIN) if self._is_closed else 0.0
-        speech = 1 - silence
+        # Nothing at all in silence, and no trembling while it is unsure.
+        speech = ((SURE_SILENCE - silence) / (SURE_SILENCE - SURE_SPEECH)).clip(0, 1)
+        closure *= speech > 0
         openness *= (1 - closure) * speech
         openness[openness < SILENCE_OPENNESS] = 0
         columns = [openness, width * speech, pucker * speech, closure, teeth_on_lip * speech]

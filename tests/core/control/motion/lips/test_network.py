@@ -29,11 +29,11 @@ def test_the_file_is_small_and_in_the_package() -> None:
 
 def test_pieces_follow_each_other() -> None:
     features = np.random.default_rng(0).normal(size=(3, PIECE_ROWS, FEATURES)).astype(np.float32)
-    stream, other = load_built_in().start(), load_built_in().start()
+    stream, late_stream = load_built_in().start(), load_built_in().start()
     outputs = [stream.step(piece) for piece in features]
     assert outputs[0].shape == (PIECE_ROWS, OUTPUTS)
-    np.testing.assert_array_equal(outputs[0], other.step(features[0]))
-    assert (outputs[1] != other.step(features[2])).any()
+    np.testing.assert_array_equal(outputs[0], late_stream.step(features[0]))
+    assert (outputs[1] != late_stream.step(features[2])).any()
 
 
 def test_damaged_weights_are_refused(tmp_path: Path) -> None:
