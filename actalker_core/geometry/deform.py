@@ -22,7 +22,13 @@ LIPS = ("relative", "absolute")
 MOUTH_CLOSE = NAMES.index("mouthClose")
 FULL = 0.7
 """Up to this sum of what a face does at rest and what it is told to, it does both."""
-SATURATING = np.array([name.startswith(("mouth", "jaw", "cheek")) for name in NAMES])
+SATURATING = np.array(
+    [
+        name.startswith(("mouth", "jaw", "cheek")) and not name.startswith("mouthPucker")
+        for name in NAMES
+    ]
+)
+"""What a face can be full of. Not mouthPucker, which the network sees in full lips at rest."""
 
 
 class Deformation:

@@ -5,6 +5,7 @@ import numpy as np
 from actalker_core.faces import measure
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.geometry.mesh import load_mesh
+from actalker_core.geometry.mouth import MouthPixels
 from actalker_core.geometry.numbers import FrameNumbers
 from actalker_core.geometry.photograph import Photograph
 from actalker_core.geometry.retarget import measure_motion
@@ -81,8 +82,13 @@ def main() -> None:
     )
     motion = measure_motion(driver.landmarks, driver.blendshapes, mesh, rig)
     say(f"{len(motion)} frames; neutral {motion.neutral}; {motion.doubt or 'a neutral face'}")
-    frames = [photograph.render(motion.frame(i)).image for i in range(len(motion))]
-    compare(driver, read_faces(landmarker, frames))
+    pixels = [MouthPixels(*face) for face in zip(driver.frames, driver.landmarks, strict=True)]
+    for title, mouths in (("Its own mouth", [None] * len(motion)), ("The driver's", pixels)):
+        say(title)
+        frames = [
+            photograph.render(motion.frame(i), mouth=mouth).image for i, mouth in enumerate(mouths)
+        ]
+        compare(driver, read_faces(landmarker, frames))
     rest = photograph.render(FrameNumbers.rest()).image.astype(float)
     change = float(np.abs(rest - portrait.frames[0]).mean())
     say(f"   at rest {change:.3f} of 255 (at most {MAX_REST})")
