@@ -67,7 +67,7 @@ def compare(driver: Faces, portrait: Faces) -> None:
         limit = LIMITS.get(name)
         good = limit is None or (r >= limit and SLOPES[0] <= slope <= SLOPES[1])
         say(
-            f"   {name:<16} r {r:5.2f} (at least {limit or '–'})   slope {slope:5.2f}   "
+            f"   {name:<16} r {r:6.3f} (at least {limit or '–'})   slope {slope:5.2f}   "
             f"spread {target.std():7.3f} -> {result.std():7.3f}   {'' if good else 'MISSED'}"
         )
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from actalker_core.errors import FaceError, InputError
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.geometry import rings
+from actalker_core.geometry.deform import Deformation
 from actalker_core.geometry.mesh import FaceMesh
 from actalker_core.geometry.numbers import SHAPES
 from actalker_core.geometry.pose import fit_pose, make_rotation, move_pose, to_head_space, to_image
@@ -60,6 +61,24 @@ def test_numbers_and_detail_are_the_motion_itself(
     change = mouth_scales(rest, mesh) * (rig.displace(motion.blendshapes) + motion.detail)
     skin = np.setdiff1d(np.arange(468), LID_VERTICES)
     assert np.allclose((rest + change)[:, skin], head[:, skin], atol=1e-9)
+
+
+def test_a_driver_on_itself_is_itself(
+    landmarks: np.ndarray, blendshapes: np.ndarray, mesh: FaceMesh, rig: Rig
+) -> None:
+    """Lids by their openings, lips that do not cross, and all else to rounding."""
+    motion = measure_motion(landmarks, blendshapes, mesh, rig)
+    head = to_head_space(landmarks, fit_pose(landmarks, mesh))[:, :468]
+    deformation = Deformation(head[motion.neutral], mesh, rig, None)
+    result = np.stack([deformation.move(motion.frame(i)) for i in range(len(motion))])
+    lips = [i for pair in rings.LIP_PAIRS for i in pair]
+    skin = np.setdiff1d(np.arange(468), [*LID_VERTICES, *lips])
+    assert np.allclose(result[:, skin], head[:, skin], atol=1e-9)
+    assert np.abs(result[:, lips] - head[:, lips]).max() < 0.1
+    width = np.ptp(head[:, LID_VERTICES, 0])
+    assert np.abs(result[:, LID_VERTICES] - head[:, LID_VERTICES]).mean() < 0.02 * width
+    upper, lower = (list(side) for side in zip(*rings.LIP_PAIRS, strict=True))
+    assert (result[:, lower, 1] >= result[:, upper, 1] - 1e-9).all()
 
 
 def test_the_head_is_where_it_was(
