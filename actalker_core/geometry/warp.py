@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .planes import PixelBox
+from .planes import PixelBox, blur
 from .raster import (
     Maps,
     double_areas,
@@ -23,8 +23,11 @@ from .raster import (
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
 
-STRETCH = 2.0
-"""A pixel of the photograph that covers more pixels of a frame than this is smeared: invented."""
+STRETCH, FULL_STRETCH = 1.5, 2.2
+"""How many pixels of a frame one of the photograph covers: from the first on it is drawn out, from
+the second on what is seen is invented."""
+SMEAR_BLUR = 0.007
+"""Of the face's width: smooths the stripes of what is drawn out."""
 MOVE_PX = 1e-3
 """What moves less stays as it is."""
 COARSE_PX = 64
@@ -42,7 +45,7 @@ class WarpMaps:
     Attributes:
         box: of the frame that moves.
         maps: (h, w) twice, x and y in the photograph for each of its pixels.
-        smears: (h, w) 255 where the photograph is drawn out, or does not reach.
+        smears: (h, w) up to 255 where the photograph is drawn out, or does not reach.
     """
 
     box: PixelBox
@@ -102,8 +105,9 @@ class Warp:
             return None
         areas = double_areas(places, self._triangles)
         is_visible = visible_triangles(areas, self._rest_areas)
-        is_smear = np.abs(areas) > STRETCH * np.maximum(np.abs(self._rest_areas), 0.5)
-        smear_table = np.append(is_smear, False).astype(np.uint8) * 255
+        stretch = np.abs(areas) / np.maximum(np.abs(self._rest_areas), 0.5)
+        smear = np.clip((stretch - STRETCH) / (FULL_STRETCH - STRETCH), 0, 1) * 255
+        smear_table = np.append(smear, 0).astype(np.uint8)
 
         count = len(self._rings)
         depths = points[:, 2][self._face].mean(1)
@@ -189,7 +193,9 @@ class Warp:
                 smears[(coordinate < -0.5) | (coordinate > side - 0.5)] = 255
 
     def soften(self, region: Pixels, warp: WarpMaps, face: Floats) -> None:
-        """Smooth, in place, the edge of what hides something behind it, as the jaw does the neck.
+        """Smooth, in place, edges of what hides something behind it, and what is drawn out.
+
+        An edge is where the jaw hides the neck; drawn out is the cheek that turns into view.
 
         Args:
             region: (h, w, 3) of the frame in the box of the maps.
@@ -201,6 +207,7 @@ class Warp:
         if box is None:
             return
         inside = box.inside(warp.box)
+        self._blur_smears(region[inside], warp.smears[inside])
         limit = max(2.5, JUMP_SHARE * self._face_width)
         edges = np.zeros(box.shape, np.uint8)
         for coordinate in warp.maps:
@@ -213,3 +220,13 @@ class Warp:
         patch = region[inside]
         soft = cv2.GaussianBlur(patch, (3, 3), 0.7)
         patch[is_edge] = soft[is_edge]
+
+    def _blur_smears(self, patch: Pixels, smears: Pixels) -> None:
+        """Blur, in place, a patch (h, w, 3) as far as it is drawn out, (h, w)."""
+        left, top, width, height = cv2.boundingRect(smears)
+        if width == 0:
+            return
+        part = patch[top : top + height, left : left + width]
+        share = smears[top : top + height, left : left + width, None] * np.float32(1 / 255)
+        soft = blur(part, max(SMEAR_BLUR * self._face_width, 0.5))
+        part[:] = np.rint(part + (soft - part) * share)
