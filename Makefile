@@ -15,9 +15,11 @@ CLI_VENV ?= .venv-comfy-cli
 
 .PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-acceleration bench-preflight first-image clean
 
+# Your own photograph and speech: make demo PORTRAIT=me.jpg AUDIO=me.wav
 demo: $(VENV)/installed $(LANDMARKER)
-	$(RUN) -m actalker_core demo --out demo
-	@echo "Open demo/demo.mp4"
+	$(RUN) -m actalker_core demo --out demo $(if $(PORTRAIT),--portrait "$(PORTRAIT)") \
+		$(if $(AUDIO),--audio "$(AUDIO)")
+	@echo "Open demo/photograph.mp4$(if $(PORTRAIT)$(AUDIO),, and demo/demo.mp4)"
 
 test: lint test-core test-comfy
 
@@ -46,7 +48,7 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(RUN) -m pip install --quiet --editable ".[bench]"
-	for part in scan layer unet clip memory; do $(RUN) tests/benchmarks $$part || exit 1; done
+	for part in scan layer unet clip memory photograph; do $(RUN) tests/benchmarks $$part || exit 1; done
 
 # Both write a table into docs/performance.md.
 bench-gpu: $(VENV)/installed

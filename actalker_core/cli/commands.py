@@ -20,7 +20,7 @@ from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
 from ..diffusion.guidance import GuidanceInterval
 from ..errors import InputError, quote
-from ..faces import DEFAULT_PATH, Box, Track, download_landmarker, open_finder
+from ..faces import DEFAULT_PATH, Track, download_landmarker, open_finder
 from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
 from ..files.model_folders import find_core_folder
@@ -35,7 +35,7 @@ from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import generate
 from ..models.actalker.plan import VideoPlan, make_monitor_rows, plan_video
 from ..ops.layers import lay_channels_last
-from ..synthetic import demo
+from .engine import NUMBERS
 from .inputs import (
     Reader,
     add_text,
@@ -46,6 +46,8 @@ from .inputs import (
     read_regions,
     read_signals,
 )
+from .motion import check_motion_texts
+from .photographs import MovedReader
 from .progress import Bars
 
 log = logging.getLogger("actalker_core")
@@ -61,10 +63,11 @@ def run_generate(options: argparse.Namespace) -> None:
     """Portrait + signals -> video."""
     check_video_path(options.out, options.fps)
     check_texts(options)
+    check_motion_texts(options)
     model = _load_model(options)
     sampling = _choose_sampling(options, model.config)
     with Bars() as bars:
-        reader = Reader(options, options.fps or model.config.sampling.fps, bars)
+        reader = _make_reader(options, model, bars)
         plan = _plan_video(options, model, reader)
         video = generate(model, plan, **sampling, report=bars.report)
         chunks = bars.report_chunks(video.chunks, video.frames)
@@ -78,10 +81,11 @@ def run_inspect(options: argparse.Namespace) -> None:
     """All that drives a video -> one image, without making the video."""
     check_image_path(options.out)
     check_texts(options)
+    check_motion_texts(options)
     model = _load_model(options)
     _choose_sampling(options, model.config)
     with Bars() as bars:
-        reader = Reader(options, options.fps or model.config.sampling.fps, bars)
+        reader = _make_reader(options, model, bars)
         plan = _plan_video(options, model, reader)
     face = reader.driving_face
     rows = make_monitor_rows(plan, face if isinstance(face, Track) else None)
@@ -89,11 +93,19 @@ def run_inspect(options: argparse.Namespace) -> None:
     log.info("%s: %d frames at %g fps", options.out, plan.frames, plan.fps)
 
 
+def _make_reader(options: argparse.Namespace, model: ACTalker, bars: Bars) -> Reader:
+    """What drives: the media, or the portrait moved by numbers."""
+    reader = MovedReader if options.drive_by == NUMBERS else Reader
+    return reader(options, options.fps or model.config.sampling.fps, bars)
+
+
 def _plan_video(options: argparse.Namespace, model: ACTalker, reader: Reader) -> VideoPlan:
     portrait = draw_portrait(options, reader, model.config.sampling.short_side_px)
     regions = read_regions(options, reader)
     sound = reader.read_sound(options.sound)
-    signals = add_text(options, reader, read_signals(options))
+    signals = read_signals(options)
+    if options.drive_by != NUMBERS:  # there words are numbers too
+        signals = add_text(options, reader, signals)
     signals = encode_media(options, reader, model, signals)
     speech = reader.audio or sound
     return plan_video(
@@ -238,27 +250,6 @@ def run_info(options: argparse.Namespace) -> None:
         f"  {'in all':24}{sum(summary.parameters.values()):>15,} numbers",
     ]
     sys.stdout.write("\n".join(lines) + "\n")
-
-
-def write_demo_media(folder: Path) -> list[str]:
-    """Draw and speak the demo's media; the options of `generate` that use them."""
-    video = folder / "demo.mp4"
-    check_video_path(video)
-    portrait, speech, driving = demo.write_demo(folder)
-    options = {
-        "--portrait": portrait,
-        "--audio": speech,
-        "--driving": driving,
-        "--face-box": _format_box(demo.locate_face()),
-        "--driving-box": _format_box(demo.locate_driving_face()),
-        "--masks": "paper",
-        "--out": video,
-    }
-    return [str(word) for pair in options.items() for word in pair]
-
-
-def _format_box(box: Box) -> str:
-    return ",".join(f"{edge:.0f}" for edge in box)
 
 
 # Options -> values -------------------------------------------------------------------------------

@@ -53,9 +53,14 @@ class Reader:
         return self.read_sound(self.options.audio)
 
     @cached_property
-    def driving(self) -> VideoFrames | None:
-        """The driving video."""
+    def driving(self) -> Iterable[Tensor] | None:
+        """The frames (3, H, W) of the driving video."""
         return self.read_frames(self.options.driving)
+
+    @cached_property
+    def head(self) -> VideoFrames | None:
+        """The video for the head pose alone."""
+        return self.read_frames(self.options.head)
 
     @cached_property
     def driving_face(self) -> Track | Box | None:
@@ -169,7 +174,7 @@ def encode_media(
     options: argparse.Namespace, reader: Reader, encoders: Encoders, signals: Signals
 ) -> Signals:
     """The signals of all media; of a kind that none gives, the one that there is."""
-    head = reader.read_frames(options.head)
+    head = reader.head
     return encode_signals(
         encoders,
         audio=reader.audio,

@@ -26,13 +26,15 @@ class Bars:
             self._bar, self._stage = tqdm(desc=stage, total=total), stage
         self._bar.update(done - self._bar.n)
 
-    def report_chunks(self, chunks: Iterable[Tensor], frames: int) -> Iterator[Tensor]:
+    def report_chunks(
+        self, chunks: Iterable[Tensor], frames: int, stage: str = "Decoding"
+    ) -> Iterator[Tensor]:
         """Chunks (f, 3, H, W) of all frames, reported while they are read."""
         done = 0
         for chunk in chunks:
             yield chunk
             done += len(chunk)
-            self.report("Decoding", done, frames)
+            self.report(stage, done, frames)
 
     def _close(self) -> None:
         if self._bar is not None:

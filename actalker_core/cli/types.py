@@ -7,10 +7,11 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ..control.motion.signal import GROUPS
 from ..errors import quote
 from ..faces import Box
 from ..faces.face import ORDERS
-from ..limits import ASPECT, GUIDANCE, Limits
+from ..limits import AMOUNT, ASPECT, GUIDANCE, Limits
 from ..models.actalker.guidance import Scale
 from ..text import parse_number, parse_whole_number
 
@@ -81,6 +82,15 @@ def parse_face(text: str) -> str:
     if text not in ORDERS and parse_whole_number(text) is None:
         raise _refusal(f"{', '.join(ORDERS)}, or an index from the left", text)
     return text
+
+
+def parse_amount(text: str) -> tuple[str, float]:
+    """`group=strength`."""
+    group, _, number = text.partition("=")
+    value = parse_number(number)
+    if group not in GROUPS or value is None or not AMOUNT.contains(value):
+        raise _refusal(f"{' or '.join(GROUPS)}, = and {AMOUNT.expected}", text)
+    return group, value
 
 
 def parse_place(text: str) -> str:

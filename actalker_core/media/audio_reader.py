@@ -62,6 +62,16 @@ def load_audio(source: Source, seconds: float | None = None) -> Audio:
     return _join(segments, seconds, warnings)
 
 
+def has_audio(source: Source) -> bool:
+    """Whether a file has a sound track, whatever is on it.
+
+    Raises:
+        MediaError: missing or unreadable.
+    """
+    with open_container(source, "video or sound file") as container:
+        return find_audio_stream(container) is not None
+
+
 @dataclass
 class Segment:
     """Sound without a change of rate or channels.

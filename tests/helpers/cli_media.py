@@ -17,7 +17,7 @@ from torch import Tensor
 from actalker_core.cli import main
 
 FACES = ("--face-box", "whole", "--driving-box", "whole")
-SMALL = ("--size", "64", "--steps", "1")
+SMALL = ("--model", "built-in", "--size", "64", "--steps", "1")
 UNGUIDED = ("--appearance-scale", "1", "--audio-scale", "1", "--expression-scale", "1")
 """One of the four passes is enough."""
 BRIEF = ("--frames", "2")

@@ -6,16 +6,20 @@ import pkgutil
 import re
 import runpy
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 from draw_first_image import draw_first_image
+from helpers.hopper import write_hopper
+from helpers.recorded_faces import TASK, needs_model
 from PIL import Image
 
 import actalker_core
 from actalker_core.cli.parser import build_parser
+from actalker_core.faces import DEFAULT_PATH
 from actalker_core.media import read_frames
 from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.synthetic import demo
@@ -329,3 +333,15 @@ def test_the_examples_in_python_run(
     runpy.run_path(str(program))
     assert len(list(read_frames(tmp_path / "video.mp4", 12.5))) == 10
     assert "nothing.png" in capsys.readouterr().out
+
+
+@needs_model
+def test_the_example_of_a_photograph_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / DEFAULT_PATH.parent).mkdir(parents=True)
+    shutil.copy(TASK, DEFAULT_PATH)
+    write_hopper(tmp_path / "me.png")
+    (example,) = blocks(DOCS / "photographs.md", "python")
+    (tmp_path / "example.py").write_text(example, "utf-8")
+    runpy.run_path(str(tmp_path / "example.py"))
+    assert len(list(read_frames(tmp_path / "idle.mp4", 25))) == 10

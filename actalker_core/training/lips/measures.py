@@ -26,7 +26,7 @@ from .takes import PULSE_CODE, REST, set_level
 from .voices import HUMAN_HELD_OUT, LANGUAGES_HELD_OUT
 
 Array = NDArray[np.float32]
-Reader = Callable[[Array], LipTrack]
+LipMethod = Callable[[Array], LipTrack]
 """What reads lips out of samples (t,) at `RATE_HZ`: the network, or a rival."""
 
 SEED = 77
@@ -69,7 +69,7 @@ class LipScores:
     true_per_minute: float
 
 
-def network_reader(network: LipNetwork | None) -> Reader:
+def network_reader(network: LipNetwork | None) -> LipMethod:
     """What reads lips (rows, 5) with a network, by default the package's own."""
     return lambda samples: read_lips(Audio(samples[None], RATE_HZ), network=network)
 
@@ -130,7 +130,7 @@ def make_empty_cases() -> tuple[list[Case], list[Case]]:
     return noises, music
 
 
-def measure(cases: Sequence[Case], read: Reader) -> LipScores:
+def measure(cases: Sequence[Case], read: LipMethod) -> LipScores:
     """Scores of a reader on cases, of tracks (rows, 5)."""
     openness, speech_openness, shut = [], [], []
     hits = true = false = 0
@@ -190,7 +190,7 @@ def _correlate(a: Array, b: Array) -> float:
 
 
 def measure_all(
-    folder: Path, readers: Mapping[str, Reader], voices: int | None = None
+    folder: Path, readers: Mapping[str, LipMethod], voices: int | None = None
 ) -> dict[str, dict[str, LipScores]]:
     """Scores of every reader, of tracks (rows, 5), on all that is held out: by case, then reader.
 

@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 from helpers.cli_media import FPS, read_error, watch
+from helpers.hopper import HOPPER_SIZE, write_hopper
+from helpers.recorded_faces import TASK, needs_model
 from helpers.tiny import TINY
 
 import actalker_core
@@ -17,7 +19,7 @@ from actalker_core.synthetic import demo
 pytestmark = pytest.mark.usefixtures("quick_models")
 
 COMMANDS = (
-    *("generate", "inspect", "signals", "bank", "faces"),
+    *("generate", "animate", "inspect", "signals", "bank", "faces"),
     *("convert", "info", "download", "demo"),
 )
 
@@ -61,16 +63,29 @@ def quick_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(demo, "SECONDS", 0.4)
 
 
+@needs_model
 @pytest.mark.usefixtures("quick_demo")
-def test_demo_makes_its_own_media_and_a_video_of_them(tmp_path: Path) -> None:
+def test_demo_makes_its_own_media_and_two_videos_of_them(tmp_path: Path) -> None:
     folder = tmp_path / "new" / "demo"
-    assert main(["demo", "--out", str(folder)]) == 0
+    assert main(["demo", "--out", str(folder), "--landmarker", str(TASK)]) == 0
     names = {file.name for file in folder.iterdir()}
-    assert names == {"portrait.png", "speech.wav", "driving.mp4", "demo.mp4"}
-    video = watch(folder / "demo.mp4")
-    assert len(video.images) == 5
-    assert video.fps == FPS
-    assert video.audio_seconds == pytest.approx(0.4, abs=1 / FPS)
+    assert names == {"portrait.png", "speech.wav", "driving.mp4", "demo.mp4", "photograph.mp4"}
+    drawing, photograph = watch(folder / "demo.mp4"), watch(folder / "photograph.mp4")
+    assert len(drawing.images) == 5
+    assert drawing.fps == FPS
+    assert drawing.audio_seconds == pytest.approx(0.4, abs=1 / FPS)
+    assert photograph.images.shape == (10, *HOPPER_SIZE, 3)
+    assert photograph.audio_seconds == pytest.approx(0.4, abs=1 / FPS)
+
+
+@needs_model
+@pytest.mark.usefixtures("quick_demo")
+def test_demo_moves_a_photograph_of_ones_own(tmp_path: Path) -> None:
+    portrait = write_hopper(tmp_path / "me.png")
+    request = ["demo", "--out", str(tmp_path / "demo"), "--landmarker", str(TASK)]
+    assert main([*request, "--portrait", str(portrait)]) == 0
+    assert not (tmp_path / "demo" / "demo.mp4").exists()
+    assert watch(tmp_path / "demo" / "photograph.mp4").images.shape == (10, 300, 256, 3)
 
 
 @pytest.mark.usefixtures("quick_demo")

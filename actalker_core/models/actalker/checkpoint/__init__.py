@@ -2,7 +2,7 @@
 
 from .built_in import BUILT_IN, BUILT_IN_PATH, NOTICE, load_built_in
 from .release import convert
-from .single_file import Summary, load, save, summarize
+from .single_file import Summary, find_checkpoint, load, save, summarize
 
 __all__ = [
     "BUILT_IN",
@@ -10,6 +10,7 @@ __all__ = [
     "NOTICE",
     "Summary",
     "convert",
+    "find_checkpoint",
     "load",
     "load_built_in",
     "save",

@@ -3,7 +3,7 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ....errors import ACTalkerError, CheckpointError, InputError, quote
+from ....files.archive import read_format
 from ....files.headers import parse_json
 from ....files.writing import save_tensors
 from ....ops.layers import FUSED_LAYERS
@@ -38,6 +39,15 @@ class Summary:
     size_bytes: int
     parameters: Mapping[str, int]
     dtypes: Mapping[str, int]
+
+
+def find_checkpoint(folders: Iterable[Path]) -> Path | None:
+    """The first converted checkpoint in some folders, which need not be there; None without one."""
+    for folder in folders:
+        for path in sorted(folder.glob("*.safetensors")):
+            if read_format(path) == FORMAT:
+                return path
+    return None
 
 
 def save(
