@@ -48,7 +48,7 @@ lint: $(VENV)/installed
 
 bench: $(VENV)/installed
 	$(RUN) -m pip install --quiet --editable ".[bench]"
-	for part in scan layer unet clip memory photograph; do $(RUN) tests/benchmarks $$part || exit 1; done
+	for part in scan layer unet clip memory photograph animate; do $(RUN) tests/benchmarks $$part || exit 1; done
 
 # Both write a table into docs/performance.md.
 bench-gpu: $(VENV)/installed

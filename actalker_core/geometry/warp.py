@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .planes import PixelBox, blur
+from .planes import PixelBox
 from .raster import (
     Maps,
     double_areas,
@@ -30,7 +30,7 @@ SMEAR_BLUR = 0.007
 """Of the face's width: smooths the stripes of what is drawn out."""
 MOVE_PX = 1e-3
 """What moves less stays as it is."""
-COARSE_PX = 64
+COARSE_PX = 48
 """A grid step in pixels for each this many pixels of the face's width, rounded down to 1, 2, 4 …"""
 FACE_MARGIN = 0.08
 """Around the face, in widths of it, every pixel is worked out: there rings may fold."""
@@ -190,7 +190,8 @@ class Warp:
         sides = self._size[::-1]
         for coordinate, low, high, side in zip(maps, lows, highs, sides, strict=True):
             if low < -0.5 or high > side - 0.5:
-                smears[(coordinate < -0.5) | (coordinate > side - 0.5)] = 255
+                is_inside = cv2.inRange(coordinate, np.array([-0.5]), np.array([side - 0.5]))
+                smears |= ~np.asarray(is_inside, np.uint8)
 
     def soften(self, region: Pixels, warp: WarpMaps, face: Floats) -> None:
         """Smooth, in place, edges of what hides something behind it, and what is drawn out.
@@ -227,6 +228,6 @@ class Warp:
         if width == 0:
             return
         part = patch[top : top + height, left : left + width]
-        share = smears[top : top + height, left : left + width, None] * np.float32(1 / 255)
-        soft = blur(part, max(SMEAR_BLUR * self._face_width, 0.5))
-        part[:] = np.rint(part + (soft - part) * share)
+        share = smears[top : top + height, left : left + width] * np.float32(1 / 255)
+        soft = cv2.GaussianBlur(part, (0, 0), max(SMEAR_BLUR * self._face_width, 0.5))
+        part[:] = cv2.blendLinear(part, soft, 1 - share, share)

@@ -1,101 +1,92 @@
-"""A moved photograph: time of a frame, frames per second from end to end, memory: `make bench`.
+"""What a frame of a moved photograph costs against finding the face in it, and frames per second.
 
-Needs the face landmarker. Frames are 512², of the portrait that matplotlib brings.
+It needs MediaPipe's landmarker; the face is the one of matplotlib's sample portrait.
 """
 
-import resource
-import tempfile
-from collections.abc import Iterable, Iterator
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import cycle
 from pathlib import Path
 
-from helpers.hopper import load_hopper
-from torch import Tensor
+import cv2
+import numpy as np
+import torch
+from helpers.photographs import make_numbers
+from helpers.recorded_faces import TASK
+from matplotlib import cbook
 
-from actalker_core.control.motion.clip import move_by_frames
-from actalker_core.control.motion.idle import move_idly
-from actalker_core.control.motion.mix import mix_motion
-from actalker_core.control.motion.speech import move_by_speech
-from actalker_core.faces import find_face, require_landmarker
 from actalker_core.faces.landmarker import Landmarker
-from actalker_core.geometry.mesh import FaceMesh, load_mesh
+from actalker_core.geometry.mesh import load_mesh
+from actalker_core.geometry.numbers import FrameNumbers
 from actalker_core.geometry.photograph import Photograph
-from actalker_core.media import Audio, VideoFrames, write_video
-from actalker_core.models.photograph.pipeline import animate
-from actalker_core.models.photograph.plan import Driver, plan_photograph
-from actalker_core.models.photograph.portrait import open_photograph
-from actalker_core.synthetic.demo import make_speech
-from benchmarks.harness import median_seconds, say, seconds_of
+from actalker_core.geometry.rig import Rig
+from actalker_core.media import load_image
+from benchmarks.harness import median_seconds, say, table
 
-FPS, SECONDS = 25.0, 10.0
-LONG_FRAMES, WARM_FRAMES = 3000, 300
-"""Of the video whose memory is measured, and until when it may grow."""
-FLAT_BYTES = 30e6
+SIDES_PX = (256, 512, 768, 1024)
+REPEATS = 25
+FPS_SIDE_PX, FPS_FRAMES = 512, 200
 
 
-def draw_talk(photograph: Photograph, speech: Audio, path: Path) -> int:
-    """Speech and idle life, from the sound to the file; the number of frames."""
-    frames = int(speech.seconds * FPS)
-    sources = {
-        "audio": move_by_speech(speech, frames, FPS),
-        "idle": move_idly(frames, FPS, speech=speech),
-    }
-    motion = mix_motion(sources, frames=frames, fps=FPS, audio=speech)
-    video = animate(plan_photograph(photograph, motion, sound=speech))
-    return write_video(path, video.chunks, FPS, video.audio)
+def speech_frame(i: int) -> FrameNumbers:
+    """Everything moves: head, eyes, lids, brows and mouth."""
+    wave = np.sin(np.arange(1, 8) * (0.3 + 0.11 * i))
+    return make_numbers(
+        yaw=8 * wave[0],
+        pitch=5 * wave[1],
+        roll=4 * wave[2],
+        gaze=(0.25 * wave[3], 0.1 * wave[4]),
+        jawOpen=0.35 + 0.3 * wave[5],
+        mouthSmile=0.3,
+        browInnerUp=0.3,
+        eyeBlink=0.5 + 0.5 * wave[6],
+    )
 
 
-def draw_driven(
-    photograph: Photograph, landmarker: Landmarker, mesh: FaceMesh, clip: Path, path: Path
-) -> int:
-    """A driving clip, from its file to the result's; the number of frames."""
-    frames = VideoFrames(clip, FPS)
-    driving = move_by_frames(frames, landmarker, mesh, fps=FPS)
-    landmarks = driving.track.landmarks
-    assert landmarks is not None
-    plan = plan_photograph(photograph, driving.motion, driver=Driver(frames, landmarks))
-    return write_video(path, animate(plan).chunks, FPS)
-
-
-def watch_memory(chunks: Iterable[Tensor], peaks: dict[int, int]) -> Iterator[Tensor]:
-    """The same chunks (f, 3, H, W); notes the peak of memory in bytes after each."""
-    count = 0
-    for chunk in chunks:
-        count += len(chunk)
-        peaks[count] = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        yield chunk
+def square_portrait(side: int) -> np.ndarray:
+    """(side, side, 3) the sample portrait, its face as large as in a common picture."""
+    path = Path(str(cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)))
+    pixels = (load_image(path).permute(1, 2, 0).numpy() * 255).round().astype(np.uint8)
+    crop = np.ascontiguousarray(pixels[20:500, 20:500])
+    return cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def main() -> None:
-    path = require_landmarker()
-    landmarker, mesh = Landmarker(path), load_mesh(path)
-    image = load_hopper()[:, :512]
-    photograph = open_photograph(image, find_face(landmarker, image), landmarker, mesh)
-    motion = move_idly(int(SECONDS * FPS), FPS)
-    numbers = [motion.frame(i) for i in range(50, 75)]
-    times = median_seconds(
-        {
-            "frame": lambda: [photograph.render(n) for n in numbers],
-            "landmarker": lambda: [landmarker.find(image, "whole") for _ in numbers],
-        }
-    )
-    say(f"A frame of 512²: {1000 * times['frame'] / len(numbers):.1f} ms, of one landmarker call")
-    say(f"   {times['frame'] / times['landmarker']:.2f} (target: at most 1)")
-    with tempfile.TemporaryDirectory() as folder:
-        talk, drive = Path(folder, "talk.mp4"), Path(folder, "driven.mp4")
-        speech = make_speech(SECONDS)
-        counts: list[int] = []
-        seconds = seconds_of(lambda: counts.append(draw_talk(photograph, speech, talk)))
-        say(f"Speech and idle, from sound to file: {counts[-1] / seconds:.1f} frames per second")
-        seconds = seconds_of(
-            lambda: counts.append(draw_driven(photograph, landmarker, mesh, talk, drive))
+    """Print a table of ratios, and frames per second with one and two threads."""
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)
+    finder, mesh = Landmarker(TASK), load_mesh(TASK)
+    rig = Rig(mesh)
+    rows = []
+    for side in SIDES_PX:
+        pixels = square_portrait(side)
+        image = torch.from_numpy(pixels).permute(2, 0, 1)
+        (face,) = finder.find(image, "largest")
+        photograph = Photograph(pixels, face.landmarks, mesh, rig)
+        numbers = cycle([speech_frame(i) for i in range(8)])
+        seconds = median_seconds(
+            {
+                "landmarker": lambda image=image, box=face.box: finder.find_near(image, box),
+                "frame": lambda p=photograph, n=numbers: p.render(next(n)),
+                "set up": lambda p=pixels, f=face: Photograph(p, f.landmarks, mesh, rig),
+            },
+            REPEATS,
         )
-        say(f"A driving clip, from file to file: {counts[-1] / seconds:.1f} frames per second")
-        peaks: dict[int, int] = {}
-        plan = plan_photograph(photograph, move_idly(LONG_FRAMES, FPS))
-        write_video(drive, watch_memory(animate(plan).chunks, peaks), FPS)
-        early = max(peak for count, peak in peaks.items() if count <= WARM_FRAMES)
-        growth = max(peaks.values()) - early
-        verdict = "flat" if growth <= FLAT_BYTES else "NOT FLAT"
-        say(f"Memory over {LONG_FRAMES} frames: {verdict}, {growth / 1e6:.1f} MB more than after")
-        say(f"   {WARM_FRAMES}, of {max(peaks.values()) / 1e6:.0f} MB")
-    say()
+        rows.append(
+            (
+                f"{side}²",
+                *(f"{seconds[k] / seconds['landmarker']:.2f}" for k in ("frame", "set up")),
+            )
+        )
+        if side == FPS_SIDE_PX:
+            fps_photograph = photograph
+    say(table(("picture", "a frame, in landmarker calls", "set-up of a portrait"), rows))
+    for threads in (1, 2):
+        with ThreadPoolExecutor(threads) as pool:
+            numbers = [speech_frame(i) for i in range(FPS_FRAMES)]
+            start = time.perf_counter()
+            for _ in pool.map(fps_photograph.render, numbers):
+                pass
+            fps = FPS_FRAMES / (time.perf_counter() - start)
+        say(f"{FPS_SIDE_PX}², {threads} thread(s) of {os.cpu_count()} cores: {fps:.0f} frames/s")
