@@ -22,14 +22,23 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .actalker.talk import Talk
     from .actalker.words import BankOfSignal, ExpressionBank, TextExpression
     from .face.curves import Curve, Gates
+    from .face.motion import MotionFromIdle, MotionFromSpeech, MotionFromVideo, MotionFromWords
+    from .face.motion_edits import EditMotion, LoadMotion, MixMotion, SaveMotion
     from .face.portrait import PasteBack, PreparePortrait
     from .face.regions import RegionMasks
+    from .face.swap import SwapStart
+    from .photograph.animate import AnimatePhoto, MotionToFrames
+    from .photograph.editor import FaceEditor
+    from .photograph.geometry import GeometryImages
 
     return [
-        *(Talk, DemoMedia, LoadModel, ConvertCheckpoint),
+        *(Talk, AnimatePhoto, DemoMedia, LoadModel, ConvertCheckpoint),
         *(PreparePortrait, EncodeIdentity, EncodeAudio, EncodeMotion),
         *(ExpressionBank, BankOfSignal, TextExpression),
         *(EditSignal, MixSignals, SaveSignals, LoadSignals),
+        *(MotionFromVideo, MotionFromSpeech, MotionFromWords, MotionFromIdle),
+        *(FaceEditor, MixMotion, EditMotion, SaveMotion, LoadMotion),
+        *(MotionToFrames, GeometryImages, SwapStart),
         *(RegionMasks, Curve, Gates, SignalMonitor),
         *(Conditioning, Windows, Faster, Preflight, Guider, Sampler),
         *(Decode, PasteBack),

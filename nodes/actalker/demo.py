@@ -1,11 +1,17 @@
 """Something to animate where nothing is at hand."""
 
+import logging
+
 from comfy_api.latest import io
+from torch import Tensor
 
 from ...actalker_core.control.regions import box_mask
-from ...actalker_core.errors import check_choice
+from ...actalker_core.errors import MediaError, check_choice
+from ...actalker_core.media import load_image
 from ...actalker_core.synthetic import demo
 from ..common import convert, sockets
+
+log = logging.getLogger(__name__)
 
 MAX_PERSON = 9999
 MOVEMENTS = {"head and face": (True, True), "head": (True, False), "face": (False, True)}
@@ -42,6 +48,9 @@ class DemoMedia(io.ComfyNode):
                 io.Audio.Output("speech", tooltip="For Encode Audio or Talk."),
                 io.Image.Output("driving_frames", tooltip="For Encode Motion or Talk."),
                 io.Float.Output("driving_fps", tooltip="Frames per second of the clip."),
+                io.Image.Output(
+                    "photograph", tooltip="A real one, of Grace Hopper, for Animate Photo."
+                ),
             ],
             aliases=["example media", "sample portrait", "test speech", "placeholder"],
         )
@@ -59,4 +68,14 @@ class DemoMedia(io.ComfyNode):
             convert.to_audio(demo.make_speech(seconds, seed)),
             convert.to_image(demo.render_driving_frames(seconds, seed, head=head, face=face)),
             demo.FPS,
+            _load_photograph(),
         )
+
+
+def _load_photograph() -> Tensor | None:
+    """IMAGE (1, h, w, 3) of a portrait in the public domain; None where nothing brings it."""
+    try:
+        return convert.to_image(load_image(demo.find_photograph())[None])
+    except MediaError as error:  # the drawn portrait does without
+        log.warning("%s", error)
+        return None

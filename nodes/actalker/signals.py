@@ -179,7 +179,7 @@ class SaveSignals(io.ComfyNode):
         pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
         signals = make_signals(audio_signal, expression_signal, pose_signal)
-        path = files.new_signals_path(filename_prefix)
+        path = files.new_recording_path(filename_prefix)
         save_signals(path, signals)
         return io.NodeOutput(str(path), ui=show(cls, f"Saved: {path.name}"))
 
@@ -196,7 +196,7 @@ class LoadSignals(io.ComfyNode):
             [
                 io.Combo.Input(
                     "signals_file",
-                    options=files.list_signals(),
+                    options=files.list_recordings(files.SIGNALS),
                     tooltip="A .safetensors of the input folder, or of the output folder.",
                 )
             ],
@@ -206,14 +206,12 @@ class LoadSignals(io.ComfyNode):
 
     @classmethod
     def fingerprint_inputs(cls, signals_file: str | None) -> str:
-        """A file that was replaced is read again; of a linked name ComfyUI tells nothing here."""
-        if signals_file is None:
-            return files.NO_FILE
-        return files.read_stamp(files.signals_path(signals_file))
+        """A file that was replaced is read again."""
+        return files.read_recording_stamp(files.SIGNALS, signals_file)
 
     @classmethod
     def execute(cls, signals_file: str) -> io.NodeOutput:
-        return output(load_signals(files.signals_path(signals_file)))
+        return output(load_signals(files.recording_path(files.SIGNALS, signals_file)))
 
 
 class SignalMonitor(io.ComfyNode):

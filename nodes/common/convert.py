@@ -2,13 +2,14 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...actalker_core.control.curves import Curve, DrawnCurve
@@ -95,6 +96,35 @@ def _numbers(values: Any, what: str, expected: str) -> Tensor:
 def to_image(frames: Tensor) -> Tensor:
     """(b, 3, h, w) -> (b, h, w, 3) on the CPU."""
     return frames.movedim(1, -1).float().cpu().contiguous()
+
+
+def to_bytes(image: Tensor) -> NDArray[np.uint8]:
+    """(3, h, w) in 0…1 -> (h, w, 3) in 0…255, as geometry and files have it."""
+    pixels = image.movedim(0, -1).mul(255).round().clamp(0, 255).byte()
+    return np.ascontiguousarray(pixels.cpu().numpy())
+
+
+def collect_images(
+    rows: Iterable[Sequence[NDArray[np.uint8]]],
+    count: int,
+    show: Callable[[NDArray[np.uint8], int], None],
+) -> list[Tensor]:
+    """Images and masks frame by frame -> IMAGE (f, h, w, 3) and MASK (f, h, w), one of each column.
+
+    Each frame is written where it stays, so that a long clip is never in memory twice.
+
+    Args:
+        rows: (h, w, 3) and (h, w) in 0…255, of one size each.
+        count: of rows.
+        show: called with the first image of a row and the number of rows done.
+    """
+    results: list[Tensor] = []
+    for i, row in enumerate(rows):
+        results = results or [torch.empty(count, *image.shape) for image in row]
+        for result, image in zip(results, row, strict=True):
+            result[i].copy_(torch.from_numpy(image)).div_(255)
+        show(row[0], i + 1)
+    return results
 
 
 def read_frames(

@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import folder_paths
 
 from ...actalker_core.errors import InputError, MediaError, quote
 from ...actalker_core.faces import FaceFinder, open_finder, require_landmarker
+from ...actalker_core.faces.landmarker import Landmarker
 from ...actalker_core.faces.landmarker_file import find_landmarker
 from ...actalker_core.files.archive import format_name, read_format
 from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
+from ...actalker_core.geometry.mesh import FaceMesh, load_mesh
 from ...actalker_core.text import check_text
 from .progress import Bar
 
@@ -22,13 +25,31 @@ KIND, HOST_CHECKPOINTS = "actalker", "checkpoints"
 CHECKPOINTS = {".safetensors"}
 NO_FILE = "none"
 OUTPUT_MARK = " [output]"
-SIGNALS_FORMAT = format_name("signals")
 NUMBER_SUFFIX = "_00001_.safetensors"
 """What `get_save_image_path` lets a prefix be followed by."""
 Identity = tuple[int, int]
 """Device and number of a folder, by which it is known again whatever link leads there."""
 MAX_FOLDERS = 10_000
 """Links to folders may multiply what is below them without end."""
+
+
+@dataclass(frozen=True)
+class Recording:
+    """A kind of file that one node writes and another reads.
+
+    Attributes:
+        format: in the file's metadata.
+        label: what it holds, for errors.
+        writer: name of the node that writes it.
+    """
+
+    format: str
+    label: str
+    writer: str
+
+
+SIGNALS = Recording(format_name("signals"), "Signals", "Save Signals")
+MOTION = Recording(format_name("motion"), "Motion", "Save Motion")
 
 
 def register_folder() -> None:
@@ -150,18 +171,18 @@ def new_model_path(name: str) -> Path:
     return root.joinpath(*split_name("File name", file_name, FORBIDDEN_IN_NEW_NAMES))
 
 
-def list_signals() -> list[str]:
-    """What LoadSignals offers: files of the input folder, then of the output folder."""
+def list_recordings(kind: Recording) -> list[str]:
+    """What a loader offers: files of the input folder, then of the output folder."""
     inside = {"": folder_paths.get_input_directory(), OUTPUT_MARK: _output()}
     return [
         name + mark
         for mark, folder in inside.items()
         for name in _names_below(Path(folder))
-        if _is(Path(folder, name), SIGNALS_FORMAT)
+        if _is(Path(folder, name), kind.format)
     ] or [NO_FILE]
 
 
-def signals_path(name: str) -> Path:
+def recording_path(kind: Recording, name: str) -> Path:
     """The full path of a file of the input folder, or of the output folder if it is marked so.
 
     Raises:
@@ -172,16 +193,21 @@ def signals_path(name: str) -> Path:
     root = _output() if is_output else folder_paths.get_input_directory()
     folder = "output" if is_output else "input"
     plain_name = name.removesuffix(OUTPUT_MARK) if is_output else name
-    path = _find_below(Path(root), split_name(f"Signals of the {folder} folder", plain_name))
+    path = _find_below(Path(root), split_name(f"{kind.label} of the {folder} folder", plain_name))
     if path is None or path.suffix != ".safetensors":
         raise MediaError(
             f"{quote(name)}: expected a .safetensors in ComfyUI's {folder} folder. Choose one of "
-            "the list; Save Signals writes them."
+            f"the list; {kind.writer} writes them."
         )
     return path
 
 
-def new_signals_path(prefix: str) -> Path:
+def read_recording_stamp(kind: Recording, name: str | None) -> str:
+    """Tells whether a file was replaced; of a linked name, None, ComfyUI tells nothing."""
+    return NO_FILE if name is None else read_stamp(recording_path(kind, name))
+
+
+def new_recording_path(prefix: str) -> Path:
     """A new numbered file in the output folder.
 
     Raises:
@@ -220,7 +246,17 @@ def open_face_finder() -> FaceFinder:
     path = find_landmarker(folders)
     if path is None:
         return open_finder(folders=folders, report=Bar().report)
-    return _open_finder_at(path, read_stamp(path))
+    return _open_landmarker_at(path, read_stamp(path))
+
+
+def open_landmarker() -> Landmarker:
+    """What finds landmarks: MediaPipe's landmarker, fetched if it is missing.
+
+    Raises:
+        CheckpointError: the file is missing and cannot be fetched.
+    """
+    path = landmarker_path()
+    return _open_landmarker_at(path, read_stamp(path))
 
 
 def landmarker_path() -> Path:
@@ -238,5 +274,20 @@ def _landmarker_folders() -> list[Path]:
 
 
 @lru_cache(maxsize=1)
-def _open_finder_at(path: Path, stamp: str) -> FaceFinder:
-    return open_finder(path)
+def _open_landmarker_at(path: Path, stamp: str) -> Landmarker:
+    return Landmarker(path)
+
+
+def open_face_mesh() -> FaceMesh:
+    """The mesh of the landmarker's own file.
+
+    Raises:
+        CheckpointError: the file is missing and cannot be fetched.
+    """
+    path = landmarker_path()
+    return _load_mesh_at(path, read_stamp(path))
+
+
+@lru_cache(maxsize=1)
+def _load_mesh_at(path: Path, stamp: str) -> FaceMesh:
+    return load_mesh(path)

@@ -2,6 +2,12 @@
 
 import comfy.model_management
 import comfy.utils
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+PREVIEW_PX = 512
+"""The longer side of what is shown while a node runs."""
 
 
 class Bar:
@@ -19,6 +25,12 @@ class Bar:
     def count(self, done: int, total: int | None = None) -> None:
         """The same where there is one stage only."""
         self.report("", done, total)
+
+    def show(self, image: NDArray[np.uint8], done: int) -> None:
+        """Show an image (H, W, 3) that is done on the node, and how many are."""
+        stop_if_cancelled()
+        preview = ("JPEG", Image.fromarray(image), PREVIEW_PX)
+        self._bar.update_absolute(done, None, preview)
 
 
 def stop_if_cancelled() -> None:

@@ -21,6 +21,10 @@ Track = io.Custom("ACTALKER_TRACK")
 Curve = io.Custom("ACTALKER_CURVE")
 Gates = io.Custom("ACTALKER_GATES")
 Bank = io.Custom("ACTALKER_BANK")
+Motion = io.Custom("ACTALKER_MOTION")
+
+DEFAULT_FPS = 25.0
+"""Of motion that no model and no clip decides."""
 
 
 def schema(
@@ -114,6 +118,27 @@ def own_input(
 def fps_input(id: str, tooltip: str) -> Any:
     """Frames per second of the video."""
     return own_input(id, limits.FPS, tooltip, 0.01)
+
+
+def motion_fps_input() -> io.Float.Input:
+    """Frames per second of motion that is made from no clip."""
+    return io.Float.Input(
+        "motion_fps",
+        default=DEFAULT_FPS,
+        **limits.FPS.widget,
+        step=0.01,
+        tooltip="Frames per second of the motion; another rate is resampled where it is shown.",
+    )
+
+
+def seconds_input(tooltip: str) -> io.Float.Input:
+    """How long something lasts."""
+    return fraction_input("seconds", 4.0, limits.SECONDS.minimum, limits.SECONDS.maximum, tooltip)
+
+
+def max_frames_input(tooltip: str) -> io.Int.Input:
+    """At most so many frames; 0 for all."""
+    return io.Int.Input("max_frames", default=0, min=0, max=limits.FRAMES.maximum, tooltip=tooltip)
 
 
 def short_side_input(tooltip: str) -> Any:

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import torch
 from comfy_api.latest import io
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ...actalker_core import limits
@@ -22,12 +24,13 @@ from ...actalker_core.faces.portrait import (
 from ...actalker_core.text import check_text
 from ..common import convert, sockets
 from ..common.defaults import ModelOwner, get_face_scale, require_owner, to_option
-from ..common.files import open_face_finder
+from ..common.files import open_face_finder, open_landmarker
 from ..common.node_text import warn
 from ..common.progress import Bar
 
 INDEX, WHOLE_IMAGE = "index", "whole picture"
-FACE_CHOICES = (*ORDERS, INDEX, WHOLE_IMAGE)
+LANDMARK_CHOICES = (*ORDERS, INDEX)
+FACE_CHOICES = (*LANDMARK_CHOICES, WHOLE_IMAGE)
 PASTED_AT_ONCE = 8
 
 
@@ -39,13 +42,17 @@ FACE_TOOLTIP = (
 
 def face_inputs(tooltip: str = FACE_TOOLTIP) -> list[Any]:
     """Which face is meant."""
+    return _choice_inputs(FACE_CHOICES, tooltip)
+
+
+def landmark_face_inputs(tooltip: str) -> list[Any]:
+    """Which face is meant where it has to be found, as its landmarks are needed."""
+    return _choice_inputs(LANDMARK_CHOICES, tooltip)
+
+
+def _choice_inputs(choices: tuple[str, ...], tooltip: str) -> list[Any]:
     return [
-        io.Combo.Input(
-            "face",
-            options=list(FACE_CHOICES),
-            default=ORDERS[0],
-            tooltip=tooltip,
-        ),
+        io.Combo.Input("face", options=list(choices), default=ORDERS[0], tooltip=tooltip),
         io.Int.Input(
             "face_index", default=0, min=0, max=99, tooltip="For index: counted from the left."
         ),
@@ -156,6 +163,32 @@ def find_portrait_face(image: Tensor, face: str, index: int) -> Face:
     """
     manual = manual_face(image, face, None, "")
     return manual or find_face(open_face_finder(), image, face_choice(face, index), "image")
+
+
+def check_landmark_face(face: str, index: int) -> str:
+    """What the two widgets mean where landmarks are needed.
+
+    Raises:
+        InputError: an unknown choice.
+    """
+    check_choice("face", face, LANDMARK_CHOICES)
+    return face_choice(face, index)
+
+
+def find_landmarks(image: Tensor, face: str, index: int, name: str) -> NDArray[np.float32]:
+    """The landmarks (478, 3) of the face of an image (3, h, w) that is meant.
+
+    Args:
+        name: of the image, for errors: `portrait`.
+
+    Raises:
+        CheckpointError: MediaPipe's landmarker is missing and cannot be fetched.
+        FaceError: no face is found. InputError: an unknown choice.
+    """
+    choice = check_landmark_face(face, index)
+    landmarks = find_face(open_landmarker(), image, choice, name).landmarks
+    assert landmarks is not None  # the landmarker finds no face without them
+    return landmarks
 
 
 def face_choice(face: str, index: int) -> str:

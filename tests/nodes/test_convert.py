@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy, image, speech
+from helpers.node_files import list_signal_files
 
 CASES = Path(__file__).parents[1] / "data" / "cases"
 RATES = (24.0, 25.0, 30000 / 1001, 30.0, 60.0)
@@ -419,7 +420,7 @@ def test_what_is_listed_is_found(files: Any, models_folder: Path) -> None:
 
 
 def test_lists_name_nothing_twice(comfy: Comfy, files: Any) -> None:
-    for names in (list_checkpoints(comfy), files.list_folders(), files.list_signals()):
+    for names in (list_checkpoints(comfy), files.list_folders(), list_signal_files(comfy)):
         assert len(names) == len(set(names))
 
 
@@ -438,11 +439,11 @@ def test_a_new_name_gets_its_ending_once(files: Any, models_folder: Path) -> Non
 
 
 def test_new_signals_never_replace_others(files: Any, comfy: Comfy) -> None:
-    first = files.new_signals_path("convert/kept")
+    first = files.new_recording_path("convert/kept")
     assert first.is_relative_to(comfy.base / "output")
     first.parent.mkdir(parents=True, exist_ok=True)
     first.write_bytes(b"")
-    assert files.new_signals_path("convert/kept") != first
+    assert files.new_recording_path("convert/kept") != first
     first.unlink()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy
+from helpers.node_files import list_signal_files
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
 
@@ -71,7 +72,7 @@ def test_linked_signals_are_listed_and_load(comfy: Comfy, disk: Path, mark: str)
     (folder / "shelf").symlink_to(disk)
     try:
         for name in (f"link.safetensors{mark}", f"shelf/said.safetensors{mark}"):
-            assert name in comfy.node_module("common.files").list_signals()
+            assert name in list_signal_files(comfy)
             assert len(comfy.call("LoadSignals", signals_file=name)[1]) == 9
     finally:
         (folder / "link.safetensors").unlink()

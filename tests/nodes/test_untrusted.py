@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import REPOSITORY, Comfy
+from helpers.node_files import list_signal_files
 
 CASES = REPOSITORY / "tests" / "data" / "cases"
 HOSTILE_MODELS = ("cfg_no_channels", "cfg_hang_layers")
@@ -44,7 +45,7 @@ def test_files_that_cannot_be_read_are_not_listed(comfy: Comfy, content: bytes) 
         path.write_bytes(content)
     try:
         checkpoints = comfy.node_module("actalker.load").list_checkpoints()
-        names = checkpoints + comfy.node_module("common.files").list_signals()
+        names = checkpoints + list_signal_files(comfy)
         assert not any("odd" in name for name in names)
     finally:
         for path in paths:

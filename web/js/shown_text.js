@@ -5,7 +5,7 @@ import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 
 const SHOWING = [
-    "ACTalker_ConvertCheckpoint", "ACTalker_Preflight", "ACTalker_SaveSignals",
+    "ACTalker_ConvertCheckpoint", "ACTalker_Preflight", "ACTalker_SaveSignals", "ACTalker_SaveMotion",
     "ACTalker_Talk", "ACTalker_PreparePortrait", "ACTalker_Conditioning", // these only warnings
     "ACTalker_Windows", "ACTalker_Guider", "ACTalker_Sampler",
 ];

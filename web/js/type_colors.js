@@ -13,6 +13,7 @@ const COLORS = {
     ACTALKER_CURVE: "#ff08b3",
     ACTALKER_GATES: "#a9519c",
     ACTALKER_BANK: "#ac17fe",
+    ACTALKER_MOTION: "#d8909c",
 };
 // A wire has the type of the input that it enters, which may be one of several.
 const SEVERAL = { "ACTALKER_CURVE,CURVE": COLORS.ACTALKER_CURVE };

@@ -110,6 +110,21 @@ def move_by_hand(values: Mapping[str, float]) -> MotionSignal:
     return _add_effects(courses, 1, 1.0, "by hand")
 
 
+def parse_numbers(text: str) -> dict[str, float]:
+    """`smile=0.5 yaw=-10` as values for `move_by_hand`; a blank text is none.
+
+    Raises:
+        InputError: says which part cannot be read and where it stands.
+    """
+    span = Span.from_text("Numbers", text)
+    values: dict[str, float] = {}
+    for name, key, word in _parse_numbers(span.split(r"[\s,]+"), 0.0, "linear"):
+        if name in values:
+            raise word.error("each number once")
+        values[name] = key.value
+    return values
+
+
 def move_by_text(text: str, frames: int, fps: float) -> MotionSignal:
     """Numbers as they are written, at once or over time.
 

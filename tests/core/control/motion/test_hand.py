@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from actalker_core.control.motion.columns import COLUMNS
 from actalker_core.control.motion.groups import find_moving_groups
-from actalker_core.control.motion.hand import CONTROLS, move_by_hand, move_by_text
+from actalker_core.control.motion.hand import CONTROLS, move_by_hand, move_by_text, parse_numbers
 from actalker_core.control.motion.signal import MotionSignal
 from actalker_core.errors import InputError
 
@@ -74,6 +74,14 @@ def test_a_text_at_once_is_the_same_as_the_numbers() -> None:
     still = move_by_hand({"smile": 0.5, "yaw": -10}).sample(3, 25.0)
     for name, track in signal.tracks.items():
         assert torch.equal(track, still.tracks[name])
+
+
+def test_numbers_in_words_are_values_by_name() -> None:
+    assert parse_numbers("smile=0.5, yaw=-10  anger=1") == {"smile": 0.5, "yaw": -10, "anger": 1}
+    assert parse_numbers("  ") == {}
+    for text, expected in (("smile=3", "-2 to 2"), ("grin=1", "one of"), ("yaw=1 yaw=2", "once")):
+        with pytest.raises(InputError, match=expected):
+            parse_numbers(text)
 
 
 def test_each_number_moves_between_the_times_that_name_it() -> None:

@@ -1,0 +1,1 @@
+"""Nodes that move a photograph, which need no weights."""

@@ -1,0 +1,306 @@
+"""A photograph that moves: the whole trip in one box, and motion shown on a face."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ...actalker_core import limits
+from ...actalker_core.control.motion.groups import parse_motion_edit
+from ...actalker_core.control.motion.idle import IdleAmounts, move_idly
+from ...actalker_core.control.motion.mix import choose_owners, mix_motion, parse_mix
+from ...actalker_core.control.motion.signal import MotionSignal
+from ...actalker_core.control.motion.speech import move_by_speech
+from ...actalker_core.control.motion.words import move_by_words
+from ...actalker_core.control.words.prompt import parse_prompt
+from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.media import Audio
+from ...actalker_core.models.photograph.pipeline import render_frames
+from ...actalker_core.models.photograph.plan import (
+    MOUTHS,
+    Driver,
+    PhotographPlan,
+    plan_photograph,
+)
+from ...actalker_core.text import check_text
+from ..common import convert, sockets
+from ..common.defaults import to_option
+from ..common.progress import Bar
+from ..face.motion import check_motion, count_frames, lips_input, measure_clip
+from ..face.portrait import landmark_face_inputs
+from .portrait import open_portrait
+
+EXTENSIONS = ("ping-pong", "loop", "hold")
+"""Edits that make a motion as long as the video."""
+
+
+class AnimatePhoto(io.ComfyNode):
+    """A photograph, and what moves it -> frames, sound, fps, motion."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            "Animate Photo",
+            "start",
+            "Moves a photograph at once, without any weights: by speech, a driving clip, words, "
+            "numbers, or by itself. Start here.",
+            [
+                io.Image.Input("portrait_image", tooltip="The photograph; the first of a batch."),
+                io.String.Input(
+                    "text",
+                    default="",
+                    multiline=True,
+                    tooltip="Expressions in words: joy, or over time: 0s: neutral; 2s: joyful. "
+                    "Empty: none.",
+                ),
+                sockets.fraction_input(
+                    "idle",
+                    1.0,
+                    limits.IDLE_AMOUNT.minimum,
+                    limits.IDLE_AMOUNT.maximum,
+                    "Blinks, breath, sway and gaze where nothing else moves the face. 0 is off.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    **limits.SEED.widget,
+                    control_after_generate=True,
+                    tooltip="Of idle life: the same seed gives the same video.",
+                ),
+                sockets.seconds_input("How long, without audio, clip and motion to say so."),
+                sockets.own_input(
+                    "fps",
+                    limits.FPS,
+                    "Frames per second of the video.",
+                    0.01,
+                    meaning=f"the clip's, else {sockets.DEFAULT_FPS:g}",
+                ),
+                sockets.max_frames_input("At most so many frames. 0 is all."),
+                io.Combo.Input(
+                    "extend",
+                    options=list(EXTENSIONS),
+                    tooltip="What a clip or a motion does that is shorter than the speech: go "
+                    "forth and back, loop, or hold.",
+                ),
+                lips_input(),
+                io.Combo.Input(
+                    "mouth",
+                    options=list(MOUTHS),
+                    tooltip="What is seen between the lips. own: the photograph's teeth, or made "
+                    "up ones. driver: those of the clip. auto: the clip's where it moves the lips.",
+                ),
+                io.String.Input(
+                    "mix",
+                    default="",
+                    tooltip="Who moves what, if not as usual: mouth: audio + words 0.5; head: "
+                    "clip. Groups are mouth, eyes, brows, cheeks, head, gaze; sources are audio, "
+                    "clip, words, numbers, idle.",
+                ),
+                io.Float.Input(
+                    "offset_ms",
+                    default=0.0,
+                    **limits.LIP_OFFSET_MS.widget,
+                    step=10.0,
+                    tooltip="Lips later than the sound by so many milliseconds, earlier below 0.",
+                ),
+                *landmark_face_inputs(
+                    "Which face of the photograph; in the clip the largest is followed."
+                ),
+                sockets.driving_fps_input(),
+                io.Audio.Input("audio", optional=True, tooltip="Speech, for the lips."),
+                sockets.frames_input(
+                    "driving_frames",
+                    "A clip for expression, head and gaze: IMAGE of any loader, or VIDEO.",
+                    optional=True,
+                ),
+                sockets.Motion.Input(
+                    "motion", optional=True, tooltip="More numbers, which are added to all others."
+                ),
+                io.Mask.Input(
+                    "region_mask",
+                    optional=True,
+                    tooltip="Where the photograph may change, in white.",
+                ),
+            ],
+            [
+                io.Image.Output("frames", tooltip="Of the photograph's size, for Create Video."),
+                io.Mask.Output(
+                    "invented_mask",
+                    tooltip="Pixels that the photograph does not show: mouth, lids, background.",
+                ),
+                io.Audio.Output("trimmed_audio", tooltip="As long as the frames."),
+                io.Float.Output("video_fps", tooltip="For Create Video."),
+                sockets.Motion.Output(
+                    "video_motion", tooltip="All that moved it, for Geometry Images or Save Motion."
+                ),
+            ],
+            aliases=[
+                "lip sync",
+                "talking head",
+                "talking avatar",
+                "audio driven",
+                "portrait animation",
+                "animate portrait",
+                "face reenactment",
+                "photo to video",
+                "live portrait",
+            ],
+            advanced=[
+                *("extend", "lips", "mouth", "mix", "offset_ms", "face_index"),
+                *("frames_per_second", "max_frames"),
+            ],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        portrait_image: Tensor,
+        text: str,
+        idle: float,
+        seed: int,
+        seconds: float,
+        fps: float,
+        max_frames: int,
+        extend: str,
+        lips: str,
+        mouth: str,
+        mix: str,
+        offset_ms: float,
+        face: str,
+        face_index: int,
+        frames_per_second: float,
+        audio: dict[str, Any] | None = None,
+        driving_frames: object = None,
+        motion: MotionSignal | None = None,
+        region_mask: Tensor | None = None,
+    ) -> io.NodeOutput:
+        """The first image of (b, h, w, c), where the mask (f, h, w) lets it move."""
+        check_choice("extend", extend, EXTENSIONS)
+        moments = parse_prompt(text) if check_text("Text", text).strip() else None
+        parse_mix(mix)
+        masks = convert.from_mask(region_mask)
+        photograph, _ = open_portrait(portrait_image, face, face_index)
+        sound = None if audio is None else convert.from_audio(audio, "Animate Photo")
+        rate = to_option(fps, limits.FPS)
+        sources: dict[str, MotionSignal] = {}
+        driver = None
+        if driving_frames is not None:
+            clip = convert.read_frames(driving_frames, frames_per_second, rate, max_frames or None)
+            rate = rate or clip.fps
+            driving = measure_clip(clip, lips=lips)
+            sources["clip"], landmarks = driving.motion, driving.track.landmarks
+            driver = None if landmarks is None else Driver(clip.images, landmarks)
+        rate = rate or sockets.DEFAULT_FPS
+        if motion is not None:
+            sources["numbers"] = check_motion(motion, "Animate Photo, motion")
+        count = _count_frames(sound, sources, seconds, rate)
+        count = min(count, max_frames or count)
+        for name, signal in sources.items():
+            if signal.seconds < count / rate:
+                sources[name] = parse_motion_edit(f"{extend}={count / rate!r}")(signal)
+        if sound is not None:
+            sources["audio"] = move_by_speech(sound, count, rate, offset_ms=offset_ms)
+        if moments is not None:
+            sources["words"] = move_by_words(moments, seconds=count / rate, rate_hz=rate)
+        if idle:
+            amounts = IdleAmounts(*[idle] * 5)
+            sources["idle"] = move_idly(count, rate, seed=seed, amounts=amounts, speech=sound)
+        if not sources:
+            raise InputError(
+                "Animate Photo: expected something that moves the photograph, got nothing. Connect "
+                "audio, driving_frames or motion, write a text, or set idle above 0."
+            )
+        plan = plan_photograph(
+            photograph,
+            mix_motion(sources, mix, frames=count, fps=rate, audio=sound),
+            fps=rate,
+            lips=lips,
+            mouth=mouth,
+            driver=driver,
+            drives_mouth=_owns_mouth("clip", mix, sources),
+            mask=None if masks is None else masks[0, 0],
+            sound=sound,
+        )
+        sound_out = None if plan.sound is None else convert.to_audio(plan.sound)
+        return io.NodeOutput(*render(plan), sound_out, rate, plan.motion)
+
+
+def _count_frames(
+    sound: Audio | None, sources: Mapping[str, MotionSignal], seconds: float, fps: float
+) -> int:
+    """Of the video: as long as the speech, else as the longest motion, else as asked for."""
+    if sound is not None:
+        seconds = sound.seconds
+    elif sources:
+        seconds = max(signal.seconds for signal in sources.values())
+    return count_frames(seconds, fps)
+
+
+def _owns_mouth(name: str, mix: str, sources: Mapping[str, MotionSignal]) -> bool:
+    """Whether the lips are those of a source, and not another's that lies over it."""
+    owners = {**choose_owners(sources), **parse_mix(mix, sources)}
+    names = [layer.source for layer in owners["mouth"] if not layer.is_added]
+    return names[-1:] == [name]
+
+
+def render(plan: PhotographPlan) -> list[Tensor]:
+    """IMAGE (f, H, W, 3) and MASK (f, H, W) of a plan, shown while they are drawn."""
+    rows = ((frame.image, frame.invented_mask) for frame in render_frames(plan))
+    return convert.collect_images(rows, plan.frames, Bar(plan.frames).show)
+
+
+class MotionToFrames(io.ComfyNode):
+    """Motion on a photograph -> frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return sockets.schema(
+            "Motion To Frames",
+            "photograph",
+            "Shows a motion on a photograph, just as it is. Its frames are a driving clip too: "
+            "Encode Motion reads them, so that numbers drive a diffusion model.",
+            [
+                io.Image.Input("portrait_image", tooltip="The photograph; the first of a batch."),
+                sockets.Motion.Input("motion", tooltip="What the face does."),
+                sockets.own_input(
+                    "fps",
+                    limits.FPS,
+                    "Frames per second of the frames.",
+                    0.01,
+                    meaning="those of the motion",
+                ),
+                sockets.max_frames_input("At most so many frames. 0 is all of the motion."),
+                lips_input(),
+                *landmark_face_inputs("Which face of the photograph."),
+            ],
+            [
+                io.Image.Output("frames", tooltip="For Encode Motion or Create Video."),
+                io.Mask.Output(
+                    "invented_mask", tooltip="Pixels that the photograph does not show."
+                ),
+                io.Float.Output("frames_per_second", tooltip="Of the frames, for Encode Motion."),
+            ],
+            aliases=["render motion", "driving clip", "drive by numbers", "blendshapes to video"],
+            advanced=["max_frames", "lips", "face_index"],
+        )
+
+    @classmethod
+    def execute(
+        cls,
+        portrait_image: Tensor,
+        motion: MotionSignal,
+        fps: float,
+        max_frames: int,
+        lips: str,
+        face: str,
+        face_index: int,
+    ) -> io.NodeOutput:
+        """On the first image of (b, h, w, c)."""
+        checked_motion = check_motion(motion, "Motion To Frames")
+        rate = to_option(fps, limits.FPS) or checked_motion.rate_hz
+        photograph, _ = open_portrait(portrait_image, face, face_index)
+        plan = plan_photograph(
+            photograph, checked_motion, fps=rate, max_frames=max_frames or None, lips=lips
+        )
+        return io.NodeOutput(*render(plan), rate)
