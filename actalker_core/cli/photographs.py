@@ -56,7 +56,12 @@ class MovedReader(Reader):
     @cached_property
     def plan(self) -> PhotographPlan:
         """How the portrait moves."""
-        return plan_animation(self.options, PhotographReader(self.options, self.fps, self.bars))
+        return plan_animation(self.options, self.photograph_reader)
+
+    @cached_property
+    def photograph_reader(self) -> PhotographReader:
+        """What moves the portrait."""
+        return PhotographReader(self.options, self.fps, self.bars)
 
     @cached_property
     def driving(self) -> MovedFrames:
@@ -66,7 +71,7 @@ class MovedReader(Reader):
     @cached_property
     def driving_face(self) -> Track:
         """The portrait's face in them."""
-        return trace_face(self.plan)
+        return trace_face(self.plan, self.photograph_reader.portrait_face.box)
 
     @cached_property
     def head(self) -> None:

@@ -13,9 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...faces import Track
+from ...faces import Box, Track
 from ...faces.face import to_pixels
-from ...faces.landmarker import landmarks_box
 from ...geometry.mouth import MouthPixels
 from ...geometry.photograph import RenderedFrame
 from ...geometry.pose import move_pose, to_image
@@ -79,9 +78,15 @@ class MovedFrames:
             yield torch.from_numpy(frame.image).movedim(-1, 0)
 
 
-def trace_face(plan: PhotographPlan) -> Track:
-    """Where the face of a moved photograph is in each frame; without landmarks, as nobody looks."""
+def trace_face(plan: PhotographPlan, face: Box) -> Track:
+    """Where the face of a moved photograph is in each frame; without landmarks, as nobody looks.
+
+    Args:
+        face: its box in the photograph, which may be drawn by hand and hold more than landmarks do.
+    """
     photograph, boxes = plan.photograph, []
+    rest = _box_of(to_image(photograph.vertices, photograph.pose))
+    margins = (np.array(face) - rest) / np.tile(rest[2:] - rest[:2], 2)
     for i in range(plan.frames):
         numbers = plan.motion.frame(i)
         pose = move_pose(
@@ -91,11 +96,16 @@ def trace_face(plan: PhotographPlan) -> Track:
             numbers.scale,
             photograph.face_width,
         )
-        points = to_image(photograph.move(numbers, plan.lips), pose)
-        boxes.append(landmarks_box(points.astype(np.float32)))
+        box = _box_of(to_image(photograph.move(numbers, plan.lips), pose))
+        boxes.append(box + margins * np.tile(box[2:] - box[:2], 2))
     size = photograph.image.shape[0], photograph.image.shape[1]
     confidence = np.ones(plan.frames, np.float32)
     return Track(np.array(boxes, np.float32), None, confidence, size)
+
+
+def _box_of(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(468, 3) -> (4,) the box around them."""
+    return np.concatenate([points[:, :2].min(0), points[:, :2].max(0)])
 
 
 def _render(plan: PhotographPlan, index: int, mouth: MouthPixels | None) -> RenderedFrame:

@@ -141,7 +141,10 @@ def test_moved_frames_are_a_clip_that_is_read_again(photograph: Photograph) -> N
 def test_the_traced_face_goes_where_the_head_goes(photograph: Photograph) -> None:
     motion = nod(5)
     motion.translation[:, 0] = torch.linspace(0, 0.2, 5)
-    track = trace_face(plan_photograph(photograph, motion))
+    plan = plan_photograph(photograph, motion)
+    face = (40.0, 20.0, 140.0, 150.0)
+    track = trace_face(plan, face)
+    assert track.boxes[0] == pytest.approx(face, abs=0.5)
     centres = (track.boxes[:, 0] + track.boxes[:, 2]) / 2
     assert np.all(np.diff(centres) > 0)
     assert centres[-1] - centres[0] > 0.15 * photograph.face_width
