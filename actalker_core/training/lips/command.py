@@ -47,8 +47,10 @@ def add_lips(add: Callable[..., argparse.ArgumentParser]) -> None:
     export.set_defaults(run=_export)
     measures = actions("measure", help="measure it on voices and languages that it never heard")
     measures.add_argument("--model", type=Path, default=WEIGHTS, help="(the package's own)")
-    measures.add_argument("--voices", type=int, help="of each part (all)")
-    measures.add_argument("--rivals", nargs="*", default=[], help=f"of {', '.join(RIVALS)}")
+    measures.add_argument("--seconds", type=float, default=math.inf, help="of each case (all)")
+    measures.add_argument(
+        "--readers", nargs="+", default=["network"], help=f"of network, {', '.join(RIVALS)}"
+    )
     measures.add_argument("--page", type=Path, action="append", default=[], help="gets the table")
     measures.set_defaults(run=_measure)
     for action in (corpus, train, export, measures):
@@ -78,11 +80,11 @@ def _export(options: argparse.Namespace) -> None:
 
 
 def _measure(options: argparse.Namespace) -> None:
-    for name in options.rivals:
-        check_choice("rival", name, tuple(RIVALS))
-    readers = {"network": network_reader(load_network(options.model))}
-    readers |= {name: RIVALS[name] for name in options.rivals}
-    table = format_scores(measure_all(options.folder / "corpus", readers, options.voices))
+    choices = {"network": network_reader(load_network(options.model)), **RIVALS}
+    for name in options.readers:
+        check_choice("reader", name, choices)
+    readers = {name: choices[name] for name in options.readers}
+    table = format_scores(measure_all(options.folder / "corpus", readers, options.seconds))
     sys.stdout.write(table + "\n")
     for page in options.page:
         replace_section(page, "lips", table)

@@ -14,6 +14,7 @@ from ...control.motion.lips.features import HOP, RATE_HZ
 from ...errors import InputError
 from ...media.audio import resample
 from .articulation import Phone, move_lips
+from .babble import babble
 from .espeak import Espeak
 from .festival import FESTIVAL_VOICES, speak_festival, speak_flite
 from .texts import collect_sentences
@@ -88,6 +89,8 @@ def _write_voice(voice: CorpusVoice, path: Path) -> None:
 
 
 def _say(voice: CorpusVoice, rng: np.random.Generator) -> Iterator[Saying]:
+    if voice.synthesiser == "babble":
+        yield from babble(rng)
     sentences = list(collect_sentences(voice.texts))
     rng.shuffle(sentences)
     if voice.synthesiser == "espeak":

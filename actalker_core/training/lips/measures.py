@@ -37,7 +37,7 @@ TOLERANCE_ROWS = 4
 TRUE_CLOSURE = 0.5
 MAX_SECONDS, HUMAN_SECONDS = 38.0, 240.0
 """Of a case; and what the one person says, in several."""
-EMPTY_SOUNDS, EMPTY_SECONDS = 24, 20.0
+EMPTY_SOUNDS, EMPTY_SECONDS = 16, 20.0
 COLUMNS = {
     "openness r": ("openness", "{:.2f}"),
     "in speech": ("speech_openness", "{:.2f}"),
@@ -190,30 +190,42 @@ def _correlate(a: Array, b: Array) -> float:
 
 
 def measure_all(
-    folder: Path, readers: Mapping[str, LipMethod], voices: int | None = None
+    folder: Path, readers: Mapping[str, LipMethod], seconds: float = np.inf
 ) -> dict[str, dict[str, LipScores]]:
     """Scores of every reader, of tracks (rows, 5), on all that is held out: by case, then reader.
 
     Args:
-        folder: of the corpus. voices: how many of each part; all by default.
+        folder: of the corpus. seconds: how much of each case, about, from all over it.
 
     Raises:
         InputError: the corpus has no such speech.
     """
-    cases: dict[str, list[Case]] = {}
-    synthetic = read_corpus(folder, [LANGUAGES_HELD_OUT])[:voices]
-    human = read_corpus(folder, [HUMAN_HELD_OUT])[:voices]
-    cases["unseen languages, clean"] = make_cases(synthetic, False)
-    cases["unseen languages, disturbed"] = make_cases(synthetic, True)
-    for speech in human:
+    synthetic = read_corpus(folder, [LANGUAGES_HELD_OUT])
+    cases: dict[str, list[Case]] = {
+        "unseen languages, clean": make_cases(synthetic, False),
+        "unseen languages, disturbed": make_cases(synthetic, True),
+    }
+    for speech in read_corpus(folder, [HUMAN_HELD_OUT]):
         name = f"unseen person, {speech.voice.synthesiser}"
         cases[f"{name}, clean"] = make_cases([speech], False, HUMAN_SECONDS)
         cases[f"{name}, disturbed"] = make_cases([speech], True, HUMAN_SECONDS)
     cases["noise"], cases["music"] = make_empty_cases()
     return {
-        name: {reader: measure(group, read) for reader, read in readers.items()}
+        name: {
+            reader: measure(choose_cases(group, seconds), read) for reader, read in readers.items()
+        }
         for name, group in cases.items()
     }
+
+
+def choose_cases(cases: Sequence[Case], seconds: float) -> list[Case]:
+    """Some of the cases, evenly from all of them, that last about so long together; one at least.
+
+    Their samples (t,) stay as they are.
+    """
+    total = sum(len(case.columns) for case in cases) * ROW_SECONDS
+    count = min(len(cases), max(1, round(len(cases) * min(seconds / total, 1))))
+    return [cases[i * len(cases) // count] for i in range(count)]
 
 
 def format_scores(scores: Mapping[str, Mapping[str, LipScores]]) -> str:

@@ -40,10 +40,11 @@ PULSE_CODE = np.float32(1 / 32768)
 
 @dataclass(frozen=True)
 class Take:
-    """Features (rows, FEATURES) and the mouth's columns (rows, 6)."""
+    """Features (rows, 80) and the mouth's columns (rows, 6); whether a person's voice says it."""
 
     features: Array
     columns: Array
+    is_human: bool
 
 
 class TakeMaker:
@@ -64,17 +65,19 @@ class TakeMaker:
     def make_take(self, rng: Rng) -> Take:
         """A take of `TAKE_ROWS` rows."""
         level_db = rng.uniform(MIN_LEVEL_DB, MAX_LEVEL_DB)
+        is_human = False
         if rng.random() < EMPTY_SHARE:
             samples = self._make_empty(rng)
             level_db = rng.uniform(MIN_NOISE_LEVEL_DB, MAX_LEVEL_DB)
             columns = np.zeros((TAKE_ROWS, 6), np.float32)
             columns[:, 5] = 1
         else:
-            samples, columns = self._speak(rng)
+            is_human = bool(self._human) and rng.random() < HUMAN_SHARE
+            samples, columns = self._speak(rng, is_human)
             if rng.random() > CLEAN_SHARE:
                 samples = disturb(samples, rng, self.noises, self.music)
         samples = set_level(samples, level_db)
-        return Take(make_features(samples), columns)
+        return Take(make_features(samples), columns, is_human)
 
     def _make_empty(self, rng: Rng) -> Array:
         """Noise, music or both: (t,)."""
@@ -88,9 +91,8 @@ class TakeMaker:
             music[: int(rng.integers(length // 2))] = 0
         return add_sound(music, noise, rng.uniform(5, 50))
 
-    def _speak(self, rng: Rng) -> tuple[Array, Array]:
+    def _speak(self, rng: Rng, is_human: bool) -> tuple[Array, Array]:
         """Samples (t,) and columns (rows, 6) of one voice with pauses."""
-        is_human = bool(self._human) and rng.random() < HUMAN_SHARE
         voices = self._human if is_human or not self._synthetic else self._synthetic
         speech = voices[int(rng.integers(len(voices)))]
         factor = np.exp(rng.uniform(-MAX_WARP, MAX_WARP)) if rng.random() < WARP_SHARE else 1.0

@@ -29,6 +29,7 @@ sandro shelby steph2 travis victor whisper zac
 VARIANTS = tuple(_VARIANT_NAMES.split())
 UNSEEN_VARIANTS = ("f4", "m7", "Gene", "linda", "klatt4", "Alicia", "steph", "edward2")
 VARIANTS_OF_A_LANGUAGE = 6
+BABBLE_VOICES = 24
 FLITE_SENTENCES = {"kal": "en", "kal16": "en", "awb": "en", "rms": "en"}
 FESTIVAL_SENTENCES = {
     "ked": "en", "lp": "it", "pc": "it", "dita": "cs", "krb": "cs", "machac": "cs", "ph": "cs",
@@ -43,7 +44,8 @@ class CorpusVoice:
 
     Attributes:
         part: `TRAINING` or what it is held out for.
-        synthesiser: `espeak`, `flite` or `festival`. voice: what that calls it.
+        synthesiser: `espeak`, `flite`, `festival` or the pack's own `babble`.
+        voice: what that calls it.
         texts: the language of its sentences. seconds: how long it speaks.
         seed: of its sentences, rate and pitch.
     """
@@ -58,7 +60,7 @@ class CorpusVoice:
     @property
     def is_human(self) -> bool:
         """Whether it is cut out of recordings of a person."""
-        return self.synthesiser != "espeak"
+        return self.synthesiser in ("flite", "festival")
 
     @property
     def name(self) -> str:
@@ -72,6 +74,8 @@ def list_voices() -> Iterator[CorpusVoice]:
         yield CorpusVoice(TRAINING, "flite", voice, texts, 1500, seed)
     for seed, (voice, texts) in enumerate(FESTIVAL_SENTENCES.items()):
         yield CorpusVoice(TRAINING, "festival", voice, texts, 1500, seed)
+    for seed in range(BABBLE_VOICES):
+        yield CorpusVoice(TRAINING, "babble", "any", "en", 25, seed)
     yield CorpusVoice(HUMAN_HELD_OUT, "flite", "slt", "en", 600, 100)
     yield CorpusVoice(HUMAN_HELD_OUT, "festival", "slt_hts", "en", 300, 101)
     rng = np.random.default_rng(1)

@@ -11,6 +11,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
@@ -72,19 +73,29 @@ class LipStream:
 
     def __init__(self, network: LipNetwork) -> None:
         self._network = network
+        # Of each layer the rows that it reads, the newest last; and the taps as a view of them, so
+        # that a step gathers them all at once.
         self._pasts = [
-            np.zeros((layer.reach, len(layer.weight) // layer.taps), np.float32)
+            np.zeros((layer.reach + PIECE_ROWS, len(layer.weight) // layer.taps), np.float32)
             for layer in network.convolutions
+        ]
+        self._taps = [
+            sliding_window_view(past, layer.reach + 1, axis=0)[..., :: layer.dilation].swapaxes(
+                1, 2
+            )
+            for past, layer in zip(self._pasts, network.convolutions, strict=True)
         ]
 
     def step(self, features: Array) -> Array:
         """Outputs (4, 6) of the features (4, 80) that follow: one piece."""
         rows = features
         for i, layer in enumerate(self._network.convolutions):
-            sources = np.concatenate([self._pasts[i], rows])
-            self._pasts[i] = sources[PIECE_ROWS:]
-            taps = [sources[j : j + PIECE_ROWS] for j in range(0, layer.reach + 1, layer.dilation)]
-            result = np.maximum(np.concatenate(taps, axis=1) @ layer.weight + layer.bias, 0)
+            past = self._pasts[i]
+            past[:-PIECE_ROWS] = past[PIECE_ROWS:]
+            past[-PIECE_ROWS:] = rows
+            result = self._taps[i].reshape(PIECE_ROWS, -1) @ layer.weight
+            result += layer.bias
+            np.maximum(result, 0, out=result)
             rows = result if i == 0 else rows + result
         return np.asarray(rows @ self._network.head + self._network.head_bias, np.float32)
 

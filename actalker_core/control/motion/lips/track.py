@@ -22,7 +22,7 @@ from .network import LOOK_AHEAD_ROWS, LipNetwork, load_built_in
 
 Array = NDArray[np.float32]
 
-CLOSURE_BEGIN, CLOSURE_END = 0.5, 0.3
+CLOSURE_BEGIN, CLOSURE_END = 0.55, 0.17
 """How sure the network must be of a closure to begin one, and below what it ends."""
 SILENCE_OPENNESS = 0.08
 """An openness below this is none: lips at rest do not tremble."""
