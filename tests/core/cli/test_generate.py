@@ -200,7 +200,7 @@ def test_recorded_media(tmp_path: Path) -> None:
     request = [word for name, file in files.items() for word in (name, str(REAL_MEDIA / file))]
     request += ["--landmarker", str(REAL_MEDIA.parent / "models" / "face_landmarker.task")]
     options = ["--frames", "50", "--size", "128", "--steps", "1", "--out", str(tmp_path / "o.mp4")]
-    assert main(["generate", *request, *options, *UNGUIDED]) == 0
+    assert main(["generate", "--model", "built-in", *request, *options, *UNGUIDED]) == 0
     video = watch(tmp_path / "o.mp4")
     assert video.images.shape[0] == 50
     assert min(video.images.shape[1:3]) == 128
