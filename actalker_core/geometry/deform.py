@@ -14,7 +14,7 @@ from .lips import close_lips
 from .mesh import FaceMesh
 from .mouth import lip_gap, part_lips
 from .numbers import FrameNumbers
-from .rig import JAW_OPEN, Rig, lid_openings, mouth_scales
+from .rig import JAW_OPEN, Rig, lid_openings, limit_gaze, mouth_scales
 
 Floats = NDArray[np.floating]
 
@@ -71,8 +71,8 @@ class Deformation:
         if lips == "absolute":
             vertices = vertices + self._shutting
         vertices = close_lips(vertices, float(numbers.blendshapes[MOUTH_CLOSE]))
-        left, right = lid_openings(numbers.blendshapes).tolist()
-        return move_lids(part_lips(vertices), (left, right))
+        openings = lid_openings(numbers.blendshapes, numbers.gaze)
+        return move_lids(part_lips(vertices), openings, limit_gaze(numbers.gaze)[1::2])
 
     def saturate(self, blendshapes: NDArray[np.floating]) -> Floats:
         """(52,) changes from rest -> (52,) what is left to do: a smiling face smiles only once."""

@@ -5,6 +5,8 @@ completed once per portrait, in the plane of the eye; a frame then puts the iris
 the lids where they are, and the lashes at their edge.
 """
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +28,12 @@ CLOSURE_FADE = 0.25
 """By which part of a blink the lid without lashes has taken the place of the photograph's."""
 GAZE_FADE = 0.05
 """In half eye widths: by which change of gaze the completed eyeball has."""
-MAX_GAZE = 0.9
-"""In half eye widths; beyond it the iris would leave the eye."""
 LOWER_LID_SHARE = 0.14
 """How far the lower lid comes up to meet the upper one, as a share of the opening."""
+LOWER_LID_LOOK = 0.2
+"""Share of the iris's way up or down that the middle of the lower lid goes along."""
+LID_BEND = np.sin(np.pi * np.arange(1, 8) / 8)
+"""How far each vertex between the corners of an eye goes with the middle of its lid."""
 MAX_OPENING = 1.6
 """Of the opening at rest."""
 SHADOW, SHADOW_CM = 0.35, 0.22
@@ -84,19 +88,26 @@ def project_to_plane(vertices: Floats, pose: HeadPose, plane: HeadPlane) -> Floa
     return plane.from_image(np.asarray(pixels))
 
 
-def move_lids(vertices: Floats, openings: tuple[float, float]) -> Floats:
+def move_lids(vertices: Floats, openings: Floats, looks: Floats) -> Floats:
     """(468, 3) -> (468, 3) with the lids at shares of their opening: 0 shut, 1 as they are.
 
     The lids meet near the lower one, as real ones do; a share of 0 leaves no gap at all.
+
+    Args:
+        openings: (2,) of the left and the right eye.
+        looks: (2,) how far they look up, in half eye widths; the lower lids go along.
     """
     result = vertices.copy()
-    for (outline, _), opening in zip(OUTLINES, openings, strict=True):
+    for (outline, _), opening, look in zip(OUTLINES, openings, looks, strict=True):
         lower, upper = list(outline[1:8]), list(outline[15:8:-1])
         gap = vertices[upper] - vertices[lower]
         share = float(np.clip(opening, 0, MAX_OPENING))
         base = vertices[lower] + gap * (LOWER_LID_SHARE * max(1 - share, 0))
+        half_width = float(np.linalg.norm(vertices[outline[0]] - vertices[outline[8]])) / 2
+        # The corners stay; between them the lid bends.
+        base[:, 1] -= LOWER_LID_LOOK * half_width * float(look) * LID_BEND
         result[lower] = base
-        result[upper] = base + gap * share if share < 1 else vertices[lower] + gap * share
+        result[upper] = base + gap * share
     return np.asarray(result)
 
 
@@ -106,7 +117,7 @@ def draw_eye(
     eye: Eye,
     lids: Floats,
     pose: HeadPose,
-    gaze: tuple[float, float],
+    gaze: Sequence[float],
     closure: float,
     opening_change: float,
     warp: WarpMaps | None,
@@ -121,7 +132,7 @@ def draw_eye(
         opening_change: how far the lids are from rest, in openings.
         warp: from where the frame was sampled; None for its own places.
     """
-    strength = _smooth(np.hypot(*gaze) / GAZE_FADE)
+    strength = _smooth(math.hypot(*gaze) / GAZE_FADE)
     lid_strength = _smooth(closure / CLOSURE_FADE)
     presence = max(strength, _smooth(abs(opening_change) / 0.1))
     if presence <= 0:
@@ -168,10 +179,10 @@ def curve(points: Floats, x: NDArray[np.floating]) -> NDArray[np.float32]:
 
 
 def _draw_eyeball(
-    eye: Eye, x: Floats, y: Floats, gaze: tuple[float, float], strength: float
+    eye: Eye, x: Floats, y: Floats, gaze: Sequence[float], strength: float
 ) -> NDArray[np.float32]:
     """(h, w, 3) the eyeball at places of its plane (h, w)."""
-    right, up = np.clip(gaze, -MAX_GAZE, MAX_GAZE) * eye.half_width
+    right, up = (eye.half_width * look for look in gaze)
     ball = eye.eyeball
     still = ball.sample(ball.rest, x, y)
     if strength <= 0:

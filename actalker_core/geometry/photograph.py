@@ -15,7 +15,7 @@ from .numbers import FrameNumbers
 from .planes import PixelBox
 from .pose import HeadPose, check_landmarks, fit_pose, move_pose, to_head_space, to_image
 from .raster import sample_image
-from .rig import Rig, lid_openings
+from .rig import Rig, lid_openings, limit_gaze
 from .warp import Warp, WarpMaps
 
 Floats = NDArray[np.floating]
@@ -153,9 +153,9 @@ class Photograph:
         numbers: FrameNumbers,
         warp: WarpMaps | None,
     ) -> None:
-        openings = lid_openings(numbers.blendshapes).tolist()
-        for i, (eye, opening) in enumerate(zip(self._eyes, openings, strict=True)):
-            gaze = float(numbers.gaze[2 * i]), float(numbers.gaze[2 * i + 1])
+        openings = lid_openings(numbers.blendshapes, numbers.gaze).tolist()
+        gazes = limit_gaze(numbers.gaze).reshape(2, 2).tolist()
+        for eye, opening, gaze in zip(self._eyes, openings, gazes, strict=True):
             closure = float(np.clip(1 - opening, 0, 1))
             lids = vertices[list(eye.outline)]
             draw_eye(frame, invented_mask, eye, lids, pose, gaze, closure, opening - 1, warp)

@@ -19,7 +19,16 @@ from .lips import close_lips
 from .mesh import VERTEX_COUNT, Array, FaceMesh
 from .numbers import FrameNumbers
 from .pose import check_landmarks, fit_pose, measure_change, to_head_space
-from .rig import BLINKS, SQUINT_OPENING, SQUINTS, WIDE_OPENING, WIDES, Rig, mouth_scales
+from .rig import (
+    BLINKS,
+    SQUINT_OPENING,
+    SQUINTS,
+    WIDE_OPENING,
+    WIDES,
+    Rig,
+    look_factors,
+    mouth_scales,
+)
 
 LIPS = ("relative", "absolute")
 """Whether lips count from where the neutral frame has them, or from shut ones."""
@@ -115,7 +124,8 @@ def measure_motion(
     # How far the lips are apart is measured; mouthClose would shut them once more.
     numbers[:, [0, NAMES.index("mouthClose")]] = 0
     _write_looks(numbers, gaze)
-    _write_lids(numbers, _measure_openings(head, neutral))
+    # Lids follow the gaze by themselves; only what they do beyond that is blink or wide.
+    _write_lids(numbers, _measure_openings(head, neutral) / look_factors(gaze))
     rest = head[neutral, :VERTEX_COUNT]
     motion = head[:, :VERTEX_COUNT] - rest
     if lips == "absolute":
@@ -195,7 +205,7 @@ def _measure_gaze(points: Array, neutral: int) -> Array:
 
 
 def _write_lids(numbers: Array, openings: Array) -> None:
-    """Blinks and wide eyes (f, 52) that `lid_openings` turns into these openings (f, 2)."""
+    """Blinks and wide eyes (f, 52) that open level eyes so far (f, 2); see `lid_openings`."""
     rest = 1 - SQUINT_OPENING * numbers[:, SQUINTS]
     numbers[:, WIDES] = np.clip((openings - rest) / WIDE_OPENING, 0, 1)
     numbers[:, BLINKS] = np.maximum(rest - openings, 0)

@@ -2,7 +2,8 @@
 
 Each shape moves handles by hand-made offsets; `make_basis` carries the rest of the face along. They
 are told in the words of faces: outwards from the middle, up, out of the face. Lids and irises do
-not move here: lids go by shares of their opening, which `lid_openings` gives, and irises by gaze.
+not move here: lids go by shares of their opening, which `lid_openings` gives, and follow the gaze,
+which the irises go by.
 Nor does mouthClose, a share of the gap between the lips; see `lips.close_lips`.
 """
 
@@ -28,6 +29,16 @@ MOUTH_POWER = 0.5
 """Half way between the width of the mouth and that of the face: small mouths open as words do."""
 WIDE_OPENING, SQUINT_OPENING = 0.35, 0.25
 """Shares of an eye's opening that eyeWide adds to it and eyeSquint takes off."""
+MAX_LOOKS = (0.75, 0.5)
+"""In half eye widths, how far an iris goes aside, and up or down, however far it is told to."""
+LOOK_POWER = 4
+"""How sharply a gaze bends there; half of the way to it is nearly as it is told."""
+LOOK_OPENING = 0.8
+"""Share of an eye's opening by which a gaze of 1 up would open it more, and one down less.
+
+With `eyes.LOWER_LID_LOOK` the upper lid goes about 60 % of the iris's way, as people's do, so that
+no white shows above an iris that the photograph does not show there.
+"""
 
 
 class Rig:
@@ -73,14 +84,30 @@ class Rig:
         return np.asarray(motion + (1 - np.cos(angle)) * backward + np.sin(angle) * downward)
 
 
-def lid_openings(blendshapes: NDArray[np.floating]) -> Array:
-    """Blendshapes (…, 52) -> the openings of the left and the right eye (…, 2).
+def lid_openings(blendshapes: NDArray[np.floating], gaze: NDArray[np.floating]) -> Array:
+    """Blendshapes (…, 52) and gaze (…, 4) -> the openings of the left and the right eye (…, 2).
 
     0 is shut, 1 as at rest.
     """
     numbers = np.asarray(blendshapes, np.float64)
     change = WIDE_OPENING * numbers[..., WIDES] - SQUINT_OPENING * numbers[..., SQUINTS]
-    return np.asarray(np.maximum(1 - numbers[..., BLINKS] + change, 0))
+    openings = np.maximum(1 - numbers[..., BLINKS] + change, 0)
+    return np.asarray(openings * look_factors(gaze))
+
+
+def look_factors(gaze: NDArray[np.floating]) -> Array:
+    """Gaze (…, 4) -> how much more the left and the right eye are open for it (…, 2).
+
+    A factor, so that a blink shuts an eye wherever it looks.
+    """
+    return np.asarray(1 + LOOK_OPENING * limit_gaze(gaze)[..., 1::2])
+
+
+def limit_gaze(gaze: NDArray[np.floating]) -> Array:
+    """Gaze (…, 4) as far as eyes go, so that no iris leaves its eye."""
+    looks = np.asarray(gaze, np.float64) / np.tile(MAX_LOOKS, 2)
+    bend = (1 + np.abs(looks) ** LOOK_POWER) ** (1 / LOOK_POWER)
+    return np.asarray(looks / bend * np.tile(MAX_LOOKS, 2))
 
 
 def mouth_scales(vertices: NDArray[np.floating], mesh: FaceMesh) -> Array:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from actalker_core.errors import InputError
+from actalker_core.geometry import rings
 from actalker_core.geometry.deform import LIPS
 from actalker_core.geometry.mouth import MouthPixels, lip_gap
 from actalker_core.geometry.numbers import FrameNumbers
@@ -158,6 +159,18 @@ def test_a_blink_closes_evenly(photograph):
         gaps.append(np.mean([vertices[b, 1] - vertices[a, 1] for a, b in LID_PAIRS[0]]))
     assert (np.diff(gaps) < 0).all()
     assert gaps[-1] == pytest.approx(0, abs=1e-9)
+
+
+@pytest.mark.parametrize("up", [-0.4, -0.2, 0.2, 0.4])
+def test_lids_go_along_with_an_iris(photograph, up):
+    """The upper one about 60 % of its way, the lower one less, and corners not at all."""
+    half_width = np.ptp(photograph.vertices[list(rings.LEFT_EYE), 0]) / 2
+    change = photograph.move(make_numbers(gaze=(0, up))) - photograph.vertices
+    upper, lower = LID_PAIRS[0][3]
+    lid, lower_lid = (-change[vertex, 1] / (up * half_width) for vertex in (upper, lower))
+    assert 0.45 < lid < 0.75
+    assert 0.1 < lower_lid < 0.3
+    assert not change[list(rings.EYE_CORNERS[0])].any()
 
 
 def test_a_smile_is_smiled_only_once():

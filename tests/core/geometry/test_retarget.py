@@ -145,8 +145,10 @@ def test_a_turn_of_the_head_is_no_expression(
     assert np.allclose(motion.scale[1], 1.2)
     assert np.allclose(motion.detail, 0, atol=1e-9)
     # Irises are read in the image, where those of a turned head are elsewhere between their lids.
-    muscles = [i for i, name in enumerate(NAMES) if not name.startswith("eyeLook")]
+    lids = ("eyeLook", "eyeBlink", "eyeWide")
+    muscles = [i for i, name in enumerate(NAMES) if not name.startswith(lids)]
     assert np.allclose(motion.blendshapes[:, muscles], 0, atol=1e-6)
+    assert np.allclose(lid_openings(motion.blendshapes, motion.gaze), 1)
 
 
 @pytest.mark.parametrize(("share", "expected"), [(SHUT_RATIO, 0), (1, 1), (0.1, 0), (0.635, 0.5)])
@@ -163,7 +165,8 @@ def test_lids_go_by_their_ratio(
     numbers = blendshapes[[0, 0]].copy()
     numbers[1, [i for i, name in enumerate(NAMES) if name.startswith("eyeSquint")]] += 0.3
     motion = measure_motion(frames, numbers, mesh, rig, 0)
-    assert lid_openings(motion.blendshapes[1]) == pytest.approx(expected, abs=1e-6)
+    openings = lid_openings(motion.blendshapes[1], motion.gaze[1])
+    assert openings == pytest.approx(expected, abs=1e-6)
     assert np.abs(motion.detail[1, LID_VERTICES]).max() < 0.05
 
 

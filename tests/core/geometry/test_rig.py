@@ -10,10 +10,11 @@ from actalker_core.errors import InputError
 from actalker_core.faces.blendshapes import NAMES
 from actalker_core.geometry import rings
 from actalker_core.geometry.mesh import FaceMesh
-from actalker_core.geometry.rig import JAW_OPEN, Rig, lid_openings
+from actalker_core.geometry.rig import JAW_OPEN, MAX_LOOKS, Rig, lid_openings, limit_gaze
 
 NUMBERS = arrays(np.float64, len(NAMES), elements=st.floats(-1, 1))
 OPPOSITES = {"Left": "Right", "Right": "Left"}
+AHEAD = np.zeros(4)
 CORNER, OTHER_CORNER = rings.MOUTH_CORNERS[1], rings.MOUTH_CORNERS[0]
 UPPER_LIP, LOWER_LIP, CHIN = 13, 14, 152
 
@@ -41,7 +42,7 @@ def mirror_name(name: str) -> str:
 def test_no_number_moves_nothing(rig: Rig) -> None:
     assert not rig.displace(np.zeros(52)).any()
     assert not rig.displace(np.zeros((4, 52))).any()
-    assert lid_openings(np.zeros(52)).tolist() == [1, 1]
+    assert lid_openings(np.zeros(52), AHEAD).tolist() == [1, 1]
 
 
 @pytest.mark.parametrize("name", NAMES[1:])
@@ -120,11 +121,32 @@ def test_shut_lips_stay_shut(rig: Rig, shape: str) -> None:
 
 
 def test_openings_of_the_eyes() -> None:
-    assert lid_openings(numbers_of(eyeBlink=1.0)).tolist() == [0, 0]
-    assert lid_openings(numbers_of(eyeBlinkLeft=0.5)).tolist() == [0.5, 1]
-    assert (lid_openings(numbers_of(eyeWide=1.0)) > 1).all()
-    assert (lid_openings(numbers_of(eyeSquint=1.0)) < 1).all()
-    assert (lid_openings(numbers_of(eyeBlink=1.0, eyeSquint=1.0)) == 0).all()
+    def openings(**shapes: float) -> np.ndarray:
+        return lid_openings(numbers_of(**shapes), AHEAD)
+
+    assert openings(eyeBlink=1.0).tolist() == [0, 0]
+    assert openings(eyeBlinkLeft=0.5).tolist() == [0.5, 1]
+    assert (openings(eyeWide=1.0) > 1).all()
+    assert (openings(eyeSquint=1.0) < 1).all()
+    assert (openings(eyeBlink=1.0, eyeSquint=1.0) == 0).all()
+
+
+def test_lids_follow_the_gaze_and_a_blink_shuts_them_anywhere() -> None:
+    looks = np.array([[0, -9, 0, 9], [0, -0.3, 0, 0.3], [0.7, 0, -0.7, 0]])
+    far, near, aside = lid_openings(np.zeros(52), looks)
+    assert 0.4 < far[0] < near[0] < 1 < near[1] < far[1] < 1.5
+    assert aside.tolist() == [1, 1]
+    assert not lid_openings(numbers_of(eyeBlink=1.0), looks).any()
+
+
+def test_a_gaze_stays_in_the_eye() -> None:
+    courses = np.linspace(-3, 3, 61)[:, None] * np.ones(4)
+    limits = limit_gaze(courses)
+    assert (np.diff(limits, axis=0) > 0).all()
+    assert (np.abs(limits) <= np.tile(MAX_LOOKS, 2)).all()
+    small = np.abs(courses) <= np.tile(MAX_LOOKS, 2) / 2
+    assert np.allclose(limits[small], courses[small], rtol=0.02)
+    assert np.allclose(limit_gaze(-courses), -limits)
 
 
 @pytest.mark.parametrize("wrong", [np.zeros(51), np.full(52, np.nan), np.full(52, np.inf)])
