@@ -158,7 +158,7 @@ def clamp_curve(curve: Tensor, lowest: float = 0.0, highest: float = 1.0) -> Ten
 # As text -----------------------------------------------------------------------------------------
 
 
-def parse_curve(text: str, frames: int, fps: float, audio: Audio | None = None) -> Tensor:
+def parse_curve(text: str | Span, frames: int, fps: float, audio: Audio | None = None) -> Tensor:
     """A gate written as text -> (f,) in 0…1.
 
     A term is a strength (`0.5`), one number per frame (`0 0 1 1`), keys (`0:1, 2.5s:0 hold,
@@ -167,12 +167,13 @@ def parse_curve(text: str, frames: int, fps: float, audio: Audio | None = None) 
     may stand before a term; terms are multiplied by `*`.
 
     Args:
+        text: a complete one, or the part of a longer one.
         audio: the sound that `envelope` follows.
 
     Raises:
         InputError: says which part cannot be read and where it stands.
     """
-    span = Span.from_text("Gate", text)
+    span = text if isinstance(text, Span) else Span.from_text("Gate", text)
     products = text.count("*")
     if products >= MAX_TERMS:
         raise span.error(f"at most {MAX_TERMS} curves joined by *")
@@ -256,7 +257,7 @@ def report_experimental(name: str, gate: Tensor) -> None:
         )
 
 
-def check_curve(text: str) -> None:
+def check_curve(text: str | Span) -> None:
     """Refuse a gate that cannot be read, before there is anything to gate.
 
     Raises:

@@ -12,9 +12,12 @@ from ...errors import InputError, check_choice
 from ...faces.blendshapes import NAMES
 from ...geometry.groups import GROUP_BLENDSHAPES
 from ..edits import EDITS, EditFunction, split_edit
-from .signal import GROUPS, MotionSignal
+from .signal import GROUPS, WIDTHS, MotionSignal
 
 HEAD_TRACKS = ("rotation_degrees", "translation", "head_scale")
+
+CHUNK_FRAMES = 256
+"""Frames whose detail is added up at once."""
 
 MotionEdit = Callable[[MotionSignal], MotionSignal]
 
@@ -111,13 +114,13 @@ def mix_groups(
 
 
 def join_groups(parts: Mapping[str, MotionSignal]) -> MotionSignal:
-    """Each group of its own motion; all have as many frames, and all or none of them detail.
+    """Each group of its own motion; all have as many frames, and none of them detail.
 
     Args:
         parts: one motion for each of `GROUPS`.
     """
     first = parts[GROUPS[0]]
-    rest = first.to_rest().with_detail_of(first)
+    rest = first.to_rest()
     changes: dict[str, Any] = {name: torch.zeros_like(track) for name, track in rest.tracks.items()}
     for group, part in parts.items():
         shares = spread_gates(part, {group: torch.ones(())})
@@ -125,6 +128,38 @@ def join_groups(parts: Mapping[str, MotionSignal]) -> MotionSignal:
             changes[name] += share * (part.tracks[name] - rest.tracks[name])
     tracks = {name: rest.tracks[name] + change for name, change in changes.items()}
     return replace(first, **tracks)
+
+
+def add_details(
+    motions: Mapping[str, MotionSignal], shares: Mapping[str, Mapping[str, Tensor]]
+) -> dict[str, Any]:
+    """The sum of what motions show beyond their blendshapes, as tracks; none if none shows any.
+
+    Args:
+        motions: of f frames each, by the name of their source.
+        shares: group -> source -> (f, 1) how much of the source's detail the group has.
+    """
+    sources = {
+        name: motion
+        for name, motion in motions.items()
+        if motion.detail is not None and any(name in owners for owners in shares.values())
+    }
+    if not sources:
+        return {}
+    frames = len(next(iter(sources.values())))
+    total = torch.zeros(frames, WIDTHS["detail"])
+    for name, motion in sources.items():
+        assert motion.detail is not None  # see above
+        assert motion.detail_weights is not None  # a signal has both or neither
+        weights = motion.detail_weights.repeat_interleave(3, dim=1)
+        none = torch.zeros(frames, 1)
+        strengths = torch.cat([shares[group].get(name, none) for group in GROUPS], dim=1)
+        for start in range(0, frames, CHUNK_FRAMES):
+            chunk = slice(start, start + CHUNK_FRAMES)
+            total[chunk] += motion.detail[chunk] * (strengths[chunk] @ weights)
+    first = next(iter(sources.values())).detail_weights
+    assert first is not None
+    return {"detail": total, "detail_weights": first}
 
 
 def gate_groups(

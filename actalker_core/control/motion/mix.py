@@ -20,7 +20,7 @@ from ...media import Audio
 from ..curves import Curve, DrawnCurve, check_curve, parse_curve
 from ..grammar import Span
 from ..signals import mix_values
-from .groups import find_moving_groups, fit_frames, join_groups
+from .groups import add_details, find_moving_groups, fit_frames, join_groups
 from .signal import GROUPS, MotionSignal
 
 log = logging.getLogger(__name__)
@@ -88,32 +88,40 @@ def mix_motion(
     owners = {**choose_owners(sources), **parse_mix(text, sources)}
     _report_silent_sources(owners, sources)
     motions = {name: fit_frames(motion, frames, fps) for name, motion in sources.items()}
-    rest = MotionSignal.rest(frames, fps)
-    for motion in motions.values():
-        rest = rest.with_detail_of(motion)
-    motions = {name: motion.with_detail_of(rest) for name, motion in motions.items()}
+    # Detail is most of the numbers, and all that is done to it is linear: it is added up at the end
+    # by how much of it each source owns, so that it is held once and not once a group.
+    plain_motions = {name: motion.without_detail() for name, motion in motions.items()}
     strengths = {name: gate.sample(frames, fps) for name, gate in (gates or {}).items()}
+    rest = MotionSignal.rest(frames, fps)
+    shares: dict[str, dict[str, Tensor]] = {}
 
     def lay(group: str) -> MotionSignal:
         motion, speech = rest, torch.zeros(frames, 1)
+        own_shares: dict[str, Tensor] = {}
         for layer in owners[group]:
-            source = motions[layer.source]
+            source = plain_motions[layer.source]
             gate = parse_curve(layer.gate, frames, fps, audio)
             gate = (gate * strengths.get(layer.source, 1.0))[:, None]
+            share = gate
             if layer.is_added:
                 motion = _add_change(motion, source, gate, speech)
+                share = gate * (1 - speech)
             else:
                 motion = motion.mix_columns(source, dict.fromkeys(motion.tracks, gate))
                 speech = speech * (1 - gate)
+                own_shares = {name: old * (1 - gate) for name, old in own_shares.items()}
+            own_shares[layer.source] = own_shares.get(layer.source, torch.zeros(())) + share
             if layer.source == "audio" and group == "mouth":
                 speech = torch.maximum(speech, gate)
+        shares[group] = own_shares
         return motion
 
     mix = join_groups({group: lay(group) for group in GROUPS})
     shapes = mix.blendshapes.clamp(BLENDSHAPE.minimum, BLENDSHAPE.maximum)
     names = [name for name in SOURCES if name in sources]
     source = " + ".join(sources[name].source for name in names) or rest.source
-    return replace(mix, blendshapes=shapes, source=source)
+    detail = add_details(motions, shares)
+    return replace(mix, blendshapes=shapes, source=source, **detail)
 
 
 def choose_owners(sources: Mapping[str, MotionSignal]) -> dict[str, tuple[Layer, ...]]:
@@ -186,7 +194,8 @@ def _parse_layers(span: Span, sources: Collection[str]) -> Iterator[Layer]:
                 raise name.error(" or ".join([*sources, NO_SOURCE]))
             gate = term.remove_prefix(name.text)
             assert gate is not None  # the term begins with that word
-            check_curve(gate.text or "1")
+            if gate.text:
+                check_curve(gate)
             yield Layer(name.text, gate.text or "1", is_added=i > 0)
 
 

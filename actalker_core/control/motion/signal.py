@@ -164,6 +164,10 @@ class MotionSignal(DrivingSignal):
         zeros = torch.zeros(len(self), WIDTHS["detail"])
         return replace(self, detail=zeros, detail_weights=target.detail_weights)
 
+    def without_detail(self) -> "MotionSignal":
+        """The same motion as far as the blendshapes tell it."""
+        return self if self.detail is None else replace(self, detail=None, detail_weights=None)
+
     def mix_columns(
         self, target: "MotionSignal", shares: Mapping[str, Tensor], source: str | None = None
     ) -> "MotionSignal":

@@ -1,6 +1,7 @@
 """Mixes: each group is its owner's, gates act over time, and texts say who owns what."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ from helpers.edits import EXPECTED_GOT, quick
 from helpers.motions import motion
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from actalker_core.control.curves import Curve
 from actalker_core.control.motion.columns import COLUMNS, build_motion
@@ -137,6 +139,41 @@ def test_sources_of_any_rate_and_length_are_laid_over_the_frames() -> None:
     assert value(result, "jawOpen", 12) == pytest.approx(0.48, abs=1e-3)
 
 
+def test_detail_is_what_each_source_owns_of_it() -> None:
+    clip, numbers = motion(with_detail=True), motion(seed=3, with_detail=True)
+    assert clip.detail is not None
+    assert numbers.detail is not None
+    total = mix("all: clip 0.5 + numbers 0.25", clip=clip, numbers=numbers)
+    torch.testing.assert_close(total.detail, clip.detail / 2 + numbers.detail / 4)
+    over = mix("all: numbers 0.25 over clip", clip=clip, numbers=numbers)
+    torch.testing.assert_close(over.detail, clip.detail * 0.75 + numbers.detail / 4)
+    assert mix("all: idle", clip=clip, idle=motion(seed=5)).detail is None
+
+
+def test_a_mix_holds_detail_once_more() -> None:
+    """Whatever else it makes of it are pieces of a few frames."""
+    clip, audio = motion(2000, FPS, with_detail=True), motion(2000, FPS, seed=2)
+    assert clip.detail is not None
+    with TensorSizes() as sizes:
+        mix_motion({"clip": clip, "audio": audio}, frames=2000, fps=FPS)
+    assert sorted(sizes.bytes)[-1] == clip.detail.nbytes
+    assert sorted(sizes.bytes)[-2] < clip.detail.nbytes / 5
+
+
+class TensorSizes(TorchDispatchMode):
+    """Lists how large each tensor is that PyTorch makes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes: list[int] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, torch.Tensor):
+            self.bytes.append(result.nbytes)
+        return result
+
+
 # As text -----------------------------------------------------------------------------------------
 
 
@@ -193,9 +230,18 @@ def test_a_mix_that_cannot_be_read_says_where(text: str, character: int) -> None
         parse_mix(text)
 
 
-@pytest.mark.parametrize("text", ["mouth: clip 2", "mouth: clip x", "mouth: clip 0:0 0:1"])
-def test_a_gate_of_a_mix_is_a_gate(text: str) -> None:
-    with pytest.raises(InputError, match=r"(?s)Gate .*expected .* at character"):
+@pytest.mark.parametrize(
+    ("text", "character"),
+    [
+        ("mouth: clip 2", 13),
+        ("mouth: clip x", 13),
+        ("mouth: clip 0:0 0:1", 17),
+        ("head: clip; mouth: clip 0:0, 1s:3", 33),
+        ("mouth: audio over clip invert 7", 31),
+    ],
+)
+def test_a_gate_that_cannot_be_read_says_where_in_the_mix(text: str, character: int) -> None:
+    with pytest.raises(InputError, match=rf"(?s)Mix .*expected .* at character {character}, got"):
         parse_mix(text)
 
 
