@@ -26,8 +26,11 @@ CLOSURE_BEGIN, CLOSURE_END = 0.55, 0.17
 """How sure the network must be of a closure to begin one, and below what it ends."""
 SILENCE_OPENNESS = 0.08
 """An openness below this is none: lips at rest do not tremble."""
-SURE_SPEECH, SURE_SILENCE = 0.3, 0.8
-"""How sure the network is of silence: below the one lips speak, above the other they rest."""
+SPEECH_RISE, SPEECH_FALL = 0.5, 0.25
+"""Share of a step, per row, by which the certainty of speech follows the network's: it doubts for a
+row or two where a vowel is held, and lips would tremble."""
+REST_CERTAINTY, SPEECH_CERTAINTY = 0.25, 0.6
+"""How sure it is of speech: below the one lips rest, above the other they speak."""
 MAX_OFFSET_SECONDS = 10.0
 _PIECE_SAMPLES = PIECE_ROWS * HOP
 _FIRST_PAD = (WINDOW - HOP) // 2
@@ -90,6 +93,7 @@ class LipReader:
         self._samples = np.zeros(_FIRST_PAD, np.float32)
         self._rows_to_drop = LOOK_AHEAD_ROWS
         self._is_closed = False
+        self._certainty = 0.0
 
     def push(self, samples: Array) -> LipTrack:
         """The rows that are ready after samples (t,) more, at `features.RATE_HZ`; maybe none.
@@ -111,13 +115,13 @@ class LipReader:
         while len(self._samples) - first >= WINDOW + _PIECE_SAMPLES - HOP:
             piece = self._samples[first : first + WINDOW + _PIECE_SAMPLES - HOP]
             features = self._normalisation.normalise(measure_log_mels(piece))
-            pieces.append(self._decode(self._stream.step(features)))
+            outputs = self._stream.step(features)
+            late = min(self._rows_to_drop, PIECE_ROWS)
+            self._rows_to_drop -= late
+            pieces.append(self._decode(outputs[late:]))
             first += _PIECE_SAMPLES
         self._samples = self._samples[first:]
-        columns = np.concatenate([np.zeros((0, 5), np.float32), *pieces])
-        late = min(self._rows_to_drop, len(columns))
-        self._rows_to_drop -= late
-        return LipTrack.of_columns(columns[late:])
+        return LipTrack.of_columns(np.concatenate([np.zeros((0, 5), np.float32), *pieces]))
 
     def finish(self) -> LipTrack:
         """The rows that still wait, as if silence followed; more than the sound's own by a few."""
@@ -126,12 +130,17 @@ class LipReader:
     def _decode(self, outputs: Array) -> Array:
         """Columns (rows, 5) of a track out of outputs (rows, OUTPUTS)."""
         openness, width, pucker, closure, teeth_on_lip, silence = _squash(outputs)
+        speech = np.empty_like(silence)
         for i, certainty in enumerate(closure.tolist()):
             self._is_closed = certainty > (CLOSURE_END if self._is_closed else CLOSURE_BEGIN)
             # Within a closure the lips are pressed; outside they are not, however unsure it is.
             closure[i] = min(1.0, certainty / CLOSURE_BEGIN) if self._is_closed else 0.0
-        # Nothing at all in silence, and no trembling while it is unsure.
-        speech = ((SURE_SILENCE - silence) / (SURE_SILENCE - SURE_SPEECH)).clip(0, 1)
+            step = 1 - float(silence[i]) - self._certainty
+            self._certainty += step * (SPEECH_RISE if step > 0 else SPEECH_FALL)
+            speech[i] = self._certainty
+        # Nothing at all in silence.
+        speech = (speech - REST_CERTAINTY) / (SPEECH_CERTAINTY - REST_CERTAINTY)
+        speech = speech.clip(0, 1)
         closure *= speech > 0
         openness *= (1 - closure) * speech
         openness[openness < SILENCE_OPENNESS] = 0

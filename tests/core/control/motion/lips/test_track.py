@@ -106,7 +106,8 @@ def test_an_m_between_vowels_shuts_the_lips_and_an_n_does_not() -> None:
             samples = synthesize_speech([*script, (SILENCE, 0.4)], 2.2, voice, rng).samples
             count += int(closures_per_minute(read_lips(sound(samples))) * 2.2 / 60 + 0.5)
         counts[name] = count
-    assert counts["m"] > counts["n"]
+    assert counts["m"] >= 8
+    assert counts["n"] == 0
 
 
 @pytest.mark.parametrize("gain", [0.02, 0.1, 3.0])
