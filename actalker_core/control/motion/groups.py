@@ -152,8 +152,8 @@ def add_details(
         assert motion.detail is not None  # see above
         assert motion.detail_weights is not None  # a signal has both or neither
         weights = motion.detail_weights.repeat_interleave(3, dim=1)
-        none = torch.zeros(frames, 1)
-        strengths = torch.cat([shares[group].get(name, none) for group in GROUPS], dim=1)
+        zeros = torch.zeros(frames, 1)
+        strengths = torch.cat([shares[group].get(name, zeros) for group in GROUPS], dim=1)
         for start in range(0, frames, CHUNK_FRAMES):
             chunk = slice(start, start + CHUNK_FRAMES)
             total[chunk] += motion.detail[chunk] * (strengths[chunk] @ weights)

@@ -11,8 +11,10 @@ from actalker_core.control.motion.columns import COLUMNS
 from actalker_core.control.motion.groups import find_moving_groups
 from actalker_core.control.motion.lips.track import LipTrack
 from actalker_core.control.motion.signal import MotionSignal
-from actalker_core.control.motion.speech import move_by_lips
+from actalker_core.control.motion.speech import move_by_lips, move_by_speech
 from actalker_core.errors import InputError
+from actalker_core.media import Audio
+from actalker_core.synthetic.speech import RATE_HZ, random_speech
 
 FPS = 25.0
 LIPS = ("openness", "width", "pucker", "closure", "teeth_on_lip")
@@ -110,3 +112,34 @@ def test_numbers_have_limits(numbers: dict[str, float]) -> None:
 
 def test_the_same_lips_are_the_same_motion() -> None:
     assert torch.equal(move(openness=0.4).blendshapes, move(openness=0.4).blendshapes)
+
+
+# From sound --------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def spoken() -> tuple[Audio, np.ndarray]:
+    """Four seconds of made speech after one of silence; how open its mouth is in each frame."""
+    speech = random_speech(np.random.default_rng(4), 4.0)
+    samples = np.concatenate([np.zeros(RATE_HZ), speech.samples]).astype(np.float32)
+    opening = speech.interpolate_mouth(np.arange(100) / FPS)[:, 0]
+    return Audio(samples[None], RATE_HZ), np.concatenate([np.zeros(25), opening])
+
+
+def test_a_sound_opens_the_mouth_when_it_speaks(spoken: tuple[Audio, np.ndarray]) -> None:
+    audio, opening = spoken
+    jaw = move_by_speech(audio, 125, FPS).blendshapes[:, COLUMNS["jawOpen"][1]].numpy()
+    assert jaw[:22].max() < 0.02
+    assert jaw[25:].max() > 0.1
+    assert np.corrcoef(jaw, opening)[0, 1] > 0.5
+
+
+def test_an_offset_moves_the_lips_later(spoken: tuple[Audio, np.ndarray]) -> None:
+    audio, _ = spoken
+    now, later = (move_by_speech(audio, 125, FPS, offset_ms=ms).blendshapes for ms in (0, 200))
+    torch.testing.assert_close(later[10:120], now[5:115], atol=0.02, rtol=0)
+
+
+def test_frames_after_the_sound_are_at_rest(spoken: tuple[Audio, np.ndarray]) -> None:
+    audio, _ = spoken
+    assert not move_by_speech(audio, 200, FPS).blendshapes[140:].any()

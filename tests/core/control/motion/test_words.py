@@ -1,14 +1,17 @@
 """Words become the numbers of their preset, over time."""
 
+from pathlib import Path
+
 import pytest
 import torch
-from helpers.banks import StubClip
+from helpers.banks import StubClip, write_clip
 
 from actalker_core.control.motion.columns import COLUMNS
 from actalker_core.control.motion.expressions import EXPRESSIONS
 from actalker_core.control.motion.groups import find_moving_groups
 from actalker_core.control.motion.signal import MotionSignal
 from actalker_core.control.motion.words import make_expression_bank, move_by_words
+from actalker_core.control.words.clip import CLIPEncoder
 from actalker_core.control.words.presets import PRESETS, SYNONYMS
 from actalker_core.control.words.prompt import parse_prompt
 from actalker_core.errors import InputError
@@ -80,3 +83,20 @@ def test_by_clip_any_text_is_a_mix_of_captions() -> None:
     )
     strongest = max(EXPRESSIONS["joy"], key=lambda name: EXPRESSIONS["joy"][name])
     assert numbers(result, 0)[strongest] == pytest.approx(EXPRESSIONS["joy"][strongest], rel=0.1)
+
+
+def test_a_folder_of_clip_matches_any_text(tmp_path: Path) -> None:
+    """Its weights are made up: which expression it finds is chance, that it is one is not."""
+    clip = CLIPEncoder(write_clip(tmp_path))
+    signal = move_by_words(parse_prompt("0s: zebra; 1s: rain"), seconds=2, rate_hz=FPS, clip=clip)
+    assert len(signal) == 20
+    assert set(find_moving_groups(signal)) <= {"mouth", "eyes", "brows", "cheeks"}
+    highest = max(value for preset in EXPRESSIONS.values() for value in preset.values())
+    assert 0 < signal.blendshapes.abs().max() <= highest + 1e-5
+    # A caption is nearest to itself.
+    bank = make_expression_bank()
+    for name, caption in list(zip(bank.names, bank.captions, strict=True))[1:4]:
+        result = move_by_words(parse_prompt(caption), seconds=1, rate_hz=FPS, clip=clip)
+        expected = torch.tensor([EXPRESSIONS[name].get(column, 0.0) for column in COLUMNS])
+        values = torch.tensor([numbers(result, 0).get(column, 0.0) for column in COLUMNS])
+        assert torch.cosine_similarity(values, expected, dim=0) > 0.5
