@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ...errors import check_choice
+from ...geometry.retarget import LOOK_RANGE
 from ...limits import (
     FPS,
     FRAMES,
@@ -51,6 +52,16 @@ def _make_wink(side: str) -> dict[str, float]:
     return {name + side: value for name, value in zip(names, (1.0, 0.6, 0.35, 0.2), strict=True)}
 
 
+def _make_look(name: str) -> dict[str, float]:
+    """An eyeLook… of ARKit with the gaze that it stands for, as irises go by gaze."""
+    side = "left" if name.endswith("Left") else "right"
+    if "Up" in name or "Down" in name:
+        return {name: 1.0, f"{side}_gaze_y": LOOK_RANGE if "Up" in name else -LOOK_RANGE}
+    # Out is the picture's right for the left eye, and its left for the right one.
+    is_right = ("Out" in name) == (side == "left")
+    return {name: 1.0, f"{side}_gaze_x": LOOK_RANGE if is_right else -LOOK_RANGE}
+
+
 CONTROLS: dict[str, Control] = {
     **{name: Control(HAND_DEGREES, {name: 1.0}) for name in ROTATIONS},
     "move_x": Control(HAND_SHIFT, {"right": 1.0}),
@@ -87,7 +98,7 @@ CONTROLS: dict[str, Control] = {
     "pucker": Control(HAND, {"mouthPucker": 1.0}),
     **{name: Control(HAND, effects) for name, effects in EXPRESSIONS.items() if effects},
     **{
-        name: Control(HAND, {name: 1.0})
+        name: Control(HAND, _make_look(name) if name.startswith("eyeLook") else {name: 1.0})
         for name, (track, _) in COLUMNS.items()
         if track == "blendshapes"
     },

@@ -129,7 +129,7 @@ def choose_owners(sources: Mapping[str, MotionSignal]) -> dict[str, tuple[Layer,
 
     The audio owns the mouth over the clip, the clip the rest. Without a clip, words own what they
     express and join the mouth of speech. Numbers are added to all of them. Idle life has the groups
-    that neither clip nor numbers own.
+    that neither clip nor numbers own; it goes on to blink where numbers move no lids.
     """
     moves = {
         name: GROUPS if name == "clip" else find_moving_groups(motion)
@@ -142,11 +142,18 @@ def choose_owners(sources: Mapping[str, MotionSignal]) -> dict[str, tuple[Layer,
             layers.append(Layer("audio"))
         fillers = ["words", "numbers"] if "clip" not in sources else ["numbers"]
         joins = [name for name in fillers if group in moves.get(name, ())]
-        if "clip" not in sources and "numbers" not in joins and group in moves.get("idle", ()):
+        is_by_numbers = "numbers" in joins and (group != "eyes" or _has_blinks(sources["numbers"]))
+        if "clip" not in sources and not is_by_numbers and group in moves.get("idle", ()):
             joins.append("idle")
         layers += [Layer(name, is_added=bool(layers) or i > 0) for i, name in enumerate(joins)]
         owners[group] = tuple(layers)
     return owners
+
+
+def _has_blinks(motion: MotionSignal) -> bool:
+    """Whether it opens or shuts lids; a smile only narrows them."""
+    lids = [i for i, name in enumerate(NAMES) if name.startswith(("eyeBlink", "eyeWide"))]
+    return bool(motion.blendshapes[:, lids].any())
 
 
 def parse_mix(text: str, sources: Collection[str] = SOURCES) -> dict[str, tuple[Layer, ...]]:

@@ -150,3 +150,21 @@ def test_numbers_that_no_hand_can_set(values: dict[str, float]) -> None:
 
 def test_no_number_is_rest() -> None:
     assert is_same(move_by_hand({}), MotionSignal.rest(1, 1.0, "by hand"))
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "sign"),
+    [
+        ("eyeLookUpLeft", "left_gaze_y", 1),
+        ("eyeLookDownRight", "right_gaze_y", -1),
+        ("eyeLookOutLeft", "left_gaze_x", 1),
+        ("eyeLookInLeft", "left_gaze_x", -1),
+        ("eyeLookOutRight", "right_gaze_x", -1),
+        ("eyeLookInRight", "right_gaze_x", 1),
+    ],
+)
+def test_a_look_of_arkit_turns_the_eye(name: str, column: str, sign: int) -> None:
+    track, index = COLUMNS[column]
+    result = move_by_hand({name: 1.0}).tracks[track][0]
+    assert result[index] == pytest.approx(0.6 * sign)
+    assert result.count_nonzero() == 1

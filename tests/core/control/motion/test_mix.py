@@ -124,6 +124,13 @@ def test_numbers_are_added_and_switch_idle_life_off() -> None:
     assert_group_of(idle, motion(), "gaze")
 
 
+def test_idle_life_blinks_on_under_a_smile_and_not_under_a_blink_by_hand() -> None:
+    idle = motion()
+    smiles, blinks = (move_by_hand({name: 0.5}) for name in ("smile", "blink"))
+    assert Layer("idle", is_added=True) in choose_owners({"idle": idle, "numbers": smiles})["eyes"]
+    assert choose_owners({"idle": idle, "numbers": blinks})["eyes"] == (Layer("numbers"),)
+
+
 def test_the_sum_of_blinks_is_a_blink() -> None:
     result = mix("eyes: idle + numbers", idle=motion(), numbers=move_by_hand({"blink": 1.0}))
     assert value(result, "eyeBlinkLeft") == 1
