@@ -12,7 +12,7 @@ from ...actalker_core.control.motion.speech import move_by_speech
 from ...actalker_core.control.motion.words import move_by_words
 from ...actalker_core.control.words.clip import CLIPEncoder
 from ...actalker_core.control.words.prompt import parse_prompt
-from ...actalker_core.errors import InputError
+from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.geometry.deform import LIPS
 from ..common import convert, files, sockets
 from ..common.defaults import to_option
@@ -127,6 +127,7 @@ class MotionFromVideo(io.ComfyNode):
     ) -> io.NodeOutput:
         """Follow the face, then measure it."""
         choice = check_landmark_face(face, face_index)
+        check_choice("lips", lips, LIPS)
         clip = convert.read_frames(
             frames, frames_per_second, to_option(motion_fps, limits.FPS), max_frames or None
         )

@@ -18,6 +18,7 @@ from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.media import Audio
 from ...actalker_core.models.photograph.pipeline import render_frames
 from ...actalker_core.models.photograph.plan import (
+    LIPS,
     MOUTHS,
     Driver,
     PhotographPlan,
@@ -176,7 +177,12 @@ class AnimatePhoto(io.ComfyNode):
         region_mask: Tensor | None = None,
     ) -> io.NodeOutput:
         """The first image of (b, h, w, c), where the mask (f, h, w) lets it move."""
-        check_choice("extend", extend, EXTENSIONS)
+        for name, value, choices in (
+            ("extend", extend, EXTENSIONS),
+            ("lips", lips, LIPS),
+            ("mouth", mouth, MOUTHS),
+        ):
+            check_choice(name, value, choices)
         moments = parse_prompt(text) if check_text("Text", text).strip() else None
         parse_mix(mix)
         masks = convert.from_mask(region_mask)
@@ -298,6 +304,7 @@ class MotionToFrames(io.ComfyNode):
     ) -> io.NodeOutput:
         """On the first image of (b, h, w, c)."""
         checked_motion = check_motion(motion, "Motion To Frames")
+        check_choice("lips", lips, LIPS)
         rate = to_option(fps, limits.FPS) or checked_motion.rate_hz
         photograph, _ = open_portrait(portrait_image, face, face_index)
         plan = plan_photograph(

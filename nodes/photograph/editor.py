@@ -4,7 +4,8 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ...actalker_core.control.motion.hand import CONTROLS, move_by_hand, parse_numbers
-from ...actalker_core.models.photograph.plan import plan_photograph
+from ...actalker_core.errors import check_choice
+from ...actalker_core.models.photograph.plan import LIPS, plan_photograph
 from ..common import sockets
 from ..face.motion import lips_input, motion_output
 from ..face.portrait import landmark_face_inputs
@@ -87,6 +88,7 @@ class FaceEditor(io.ComfyNode):
         **numbers: float,
     ) -> io.NodeOutput:
         """One frame of the first image of (b, h, w, c)."""
+        check_choice("lips", lips, LIPS)
         motion = move_by_hand({**numbers, **parse_numbers(more_numbers)})
         photograph, _ = open_portrait(portrait_image, face, face_index)
         plan = plan_photograph(photograph, motion, fps=motion.rate_hz, lips=lips)

@@ -17,7 +17,7 @@ from ...actalker_core.limits import SHORT_SIDE_PX
 from ..common import convert, files, sockets
 from ..common.progress import Bar
 from ..face.motion import check_motion
-from ..face.portrait import landmark_face_inputs
+from ..face.portrait import check_landmark_face, landmark_face_inputs
 from .portrait import open_portrait
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -93,6 +93,7 @@ class GeometryImages(io.ComfyNode):
     ) -> io.NodeOutput:
         """On the first image of (b, h, w, c), or on the canonical face."""
         check_choice("attribute", attribute, ATTRIBUTES)
+        check_landmark_face(face, face_index)
         mesh = files.open_face_mesh()
         landmarks: NDArray[np.floating]
         if portrait_image is None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy, image, speech
+from helpers.node_motion import usable_motion
 
 SURROGATE = "a\ud800b"
 NO_TEXTS = [None, 5, 1.5, ["a", 1], {"a": [1]}, True]
@@ -43,6 +44,7 @@ def usable(comfy: Comfy, models: Any, portrait: Any) -> dict[str, dict[str, Any]
         "EditSignal": {"expression_signal": motion[0]},
         "Windows": {"model": model},
         "DemoMedia": {},
+        **usable_motion(comfy),
     }
 
 
@@ -57,6 +59,11 @@ TEXTS = [
     ("RegionMasks", "expression_region"),
     ("SaveSignals", "filename_prefix"),
     ("ConvertCheckpoint", "file_name"),
+    ("AnimatePhoto", "text"),
+    ("AnimatePhoto", "mix"),
+    ("MotionFromWords", "text"),
+    ("FaceEditor", "more_numbers"),
+    ("SaveMotion", "filename_prefix"),
 ]
 CHOICES = [
     ("LoadSignals", "signals_file"),
@@ -76,6 +83,10 @@ CHOICES = [
     ("PreparePortrait", "face"),
     ("Windows", "mode"),
     ("DemoMedia", "movement"),
+    ("EditMotion", "group"),
+    ("EditMotion", "edit"),
+    ("LoadMotion", "motion_file"),
+    ("GeometryImages", "attribute"),
 ]
 
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.host import Comfy, image, speech
+from helpers.node_motion import usable_motion
 from helpers.node_refusals import FULL
 
 
@@ -87,4 +88,5 @@ def usable(
         "Windows": {"model": things["model"]},
         "Sampler": sample_inputs | {"latent": clip[1], "steps": 1},
         "DemoMedia": {},
+        **usable_motion(comfy),
     }

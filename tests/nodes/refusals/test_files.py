@@ -41,6 +41,15 @@ def choices() -> list[tuple[str, str]]:
         ("Sampler", "sampler_name"),
         ("Sampler", "scheduler"),
         ("DemoMedia", "movement"),
+        *(("AnimatePhoto", key) for key in ("extend", "lips", "mouth", "face")),
+        *(("MotionFromClip", key) for key in ("face", "lips")),
+        ("MotionFromWords", "clip_folder"),
+        *(("FaceEditor", key) for key in ("lips", "face")),
+        *(("EditMotion", key) for key in ("group", "edit")),
+        ("LoadMotion", "motion_file"),
+        *(("MotionToFrames", key) for key in ("lips", "face")),
+        *(("GeometryImages", key) for key in ("attribute", "face")),
+        ("SwapStart", "face"),
     ]
 
 
