@@ -56,11 +56,11 @@ def test_words_become_motion_in_time(comfy: Comfy) -> None:
 
 
 def test_idle_life_is_that_of_its_seed_and_as_long_as_the_speech(comfy: Comfy) -> None:
-    first, again, other = (
+    first, again, third = (
         comfy.call("MotionFromIdle", seconds=2.0, seed=seed)[0] for seed in (1, 1, 2)
     )
     assert torch.equal(first.rotation_degrees, again.rotation_degrees)
-    assert not torch.equal(first.rotation_degrees, other.rotation_degrees)
+    assert not torch.equal(first.rotation_degrees, third.rotation_degrees)
     assert len(comfy.call("MotionFromIdle", seconds=9.0, audio=speech(1.0))[0]) == 25
     off = dict.fromkeys(("blinks", "breath", "sway", "gaze", "stress"), 0.0)
     still = comfy.call("MotionFromIdle", **off)[0]
@@ -212,36 +212,36 @@ class TestPhotographs:
         assert mask.shape == (2, 64, 96)
         rest = comfy.call("GeometryImages", attribute=attribute, width=96, height=64)[0]
         assert not torch.equal(images[:1], rest)
-        own = comfy.call("GeometryImages", attribute=attribute, portrait_image=media["photograph"])[
-            0
-        ]
-        assert own.shape == media["photograph"].shape
+        drawing = comfy.call(
+            "GeometryImages", attribute=attribute, portrait_image=media["photograph"]
+        )[0]
+        assert drawing.shape == media["photograph"].shape
 
     def test_a_swap_stays_inside_its_mask(self, comfy: Comfy, media: Any) -> None:
         target = media["photograph"].flip(2)
-        images, inpaint, invented = comfy.call(
+        images, inpaint_mask, invented_mask = comfy.call(
             "SwapStart", source_image=media["photograph"], target_frames=target
         )
-        outside = inpaint[0] == 0
+        outside = inpaint_mask[0] == 0
         torch.testing.assert_close(images[0][outside], target[0][outside], atol=0.003, rtol=0)
-        assert (invented <= inpaint).all()
-        assert 0.01 < inpaint.mean() < 0.5
+        assert (invented_mask <= inpaint_mask).all()
+        assert 0.01 < inpaint_mask.mean() < 0.5
 
     def test_cancelling_stops_between_frames(self, comfy: Comfy, node: Any) -> None:
         graph = photograph_graph(node)
         management = __import__("comfy.model_management", fromlist=["x"])
-        seen: list[int] = []
+        reports: list[int] = []
 
         def cancel(name: str, done: int, total: int) -> None:
             if name == "frames":
-                seen.append(done)
+                reports.append(done)
                 management.interrupt_current_processing()
 
         with comfy.report_progress(cancel):
             run = comfy.queue(deepcopy(graph))
         management.interrupt_current_processing(False)
         assert not run.success
-        assert len(seen) <= 2
+        assert len(reports) <= 2
 
     def test_nothing_is_computed_twice_and_a_curve_only_what_follows(
         self, comfy: Comfy, node: Any
