@@ -138,13 +138,14 @@ def test_nothing_beyond_head_eyes_gaze_and_brows_moves() -> None:
 # Stress ------------------------------------------------------------------------------------------
 
 
-def syllables(*levels: float, rate_hz: int = 16_000) -> Audio:
-    """A quarter of a second each, with pauses between them."""
+def syllables(*levels: float, rate_hz: int = 16_000, hz: tuple[float, ...] = ()) -> Audio:
+    """A quarter of a second each, with pauses between them, at 150 Hz if nothing else is said."""
     time = np.arange(rate_hz // 4) / rate_hz
-    tone = np.sin(2 * np.pi * 150 * time) * np.hanning(len(time))
-    return Audio(
-        np.concatenate([level * tone for level in levels])[None].astype(np.float32), rate_hz
-    )
+    tones = [
+        level * np.sin(2 * np.pi * pitch * time) * np.hanning(len(time))
+        for level, pitch in zip(levels, hz or (150.0,) * len(levels), strict=True)
+    ]
+    return Audio(np.concatenate(tones)[None].astype(np.float32), rate_hz)
 
 
 PLAIN = (0.2,) * 12
@@ -155,6 +156,17 @@ def test_a_loud_syllable_is_a_stress() -> None:
     assert len(stresses) == 1
     assert stresses[0, 0] == pytest.approx(12.5 / 4, abs=0.05)
     assert stresses[0, 1] > 0.5
+
+
+@pytest.mark.parametrize(("usual", "high"), [(100.0, 130.0), (200.0, 270.0)])
+def test_a_higher_syllable_is_a_stress_and_a_lower_one_none(usual: float, high: float) -> None:
+    levels = (*PLAIN, 0.2, *PLAIN)
+    hz = (usual,) * len(PLAIN)
+    stresses = find_stresses(syllables(*levels, hz=(*hz, high, *hz)))
+    assert len(stresses) == 1
+    assert stresses[0, 0] == pytest.approx(12.5 / 4, abs=0.05)
+    assert stresses[0, 1] > 0.5
+    assert len(find_stresses(syllables(*levels, hz=(*hz, usual / 1.3, *hz)))) == 0
 
 
 def test_even_speech_silence_and_steady_noise_have_none() -> None:

@@ -118,7 +118,7 @@ def test_the_same_lips_are_the_same_motion() -> None:
 
 
 @pytest.fixture(scope="module")
-def spoken() -> tuple[Audio, np.ndarray]:
+def babble() -> tuple[Audio, np.ndarray]:
     """Four seconds of made speech after one of silence; how open its mouth is in each frame."""
     speech = random_speech(np.random.default_rng(4), 4.0)
     samples = np.concatenate([np.zeros(RATE_HZ), speech.samples]).astype(np.float32)
@@ -126,20 +126,20 @@ def spoken() -> tuple[Audio, np.ndarray]:
     return Audio(samples[None], RATE_HZ), np.concatenate([np.zeros(25), opening])
 
 
-def test_a_sound_opens_the_mouth_when_it_speaks(spoken: tuple[Audio, np.ndarray]) -> None:
-    audio, opening = spoken
+def test_a_sound_opens_the_mouth_when_it_speaks(babble: tuple[Audio, np.ndarray]) -> None:
+    audio, opening = babble
     jaw = move_by_speech(audio, 125, FPS).blendshapes[:, COLUMNS["jawOpen"][1]].numpy()
     assert jaw[:22].max() < 0.02
     assert jaw[25:].max() > 0.1
     assert np.corrcoef(jaw, opening)[0, 1] > 0.5
 
 
-def test_an_offset_moves_the_lips_later(spoken: tuple[Audio, np.ndarray]) -> None:
-    audio, _ = spoken
-    now, later = (move_by_speech(audio, 125, FPS, offset_ms=ms).blendshapes for ms in (0, 200))
-    torch.testing.assert_close(later[10:120], now[5:115], atol=0.02, rtol=0)
+def test_an_offset_moves_the_lips_later(babble: tuple[Audio, np.ndarray]) -> None:
+    audio, _ = babble
+    early, late = (move_by_speech(audio, 125, FPS, offset_ms=ms).blendshapes for ms in (0, 200))
+    torch.testing.assert_close(late[10:120], early[5:115], atol=0.02, rtol=0)
 
 
-def test_frames_after_the_sound_are_at_rest(spoken: tuple[Audio, np.ndarray]) -> None:
-    audio, _ = spoken
+def test_frames_after_the_sound_are_at_rest(babble: tuple[Audio, np.ndarray]) -> None:
+    audio, _ = babble
     assert not move_by_speech(audio, 200, FPS).blendshapes[140:].any()
