@@ -21,6 +21,7 @@ INSTALLATION_CHOICES = (
     "folder",
     "clip_folder",
     "signals_file",
+    "motion_file",
 )
 """Options that are ComfyUI's own, or the files that lie in its folders."""
 NEWER_OPTIONS = ("advanced",)
