@@ -52,13 +52,21 @@ class ModelOwner(Protocol):
 Owner = TypeVar("Owner", bound=ModelOwner)
 
 
-def to_option(value: Number, bounds: Limits, default: int = MODEL_DEFAULT) -> Number | None:
+def to_option(
+    value: Number,
+    bounds: Limits,
+    default: int = MODEL_DEFAULT,
+    meaning: str = "the model's own",
+) -> Number | None:
     """A number that was typed; None, as the core has it, where it is left to the model.
+
+    Args:
+        meaning: of the default, for the error, where no model decides.
 
     Raises:
         InputError: it is neither that nor within its limits.
     """
-    return None if value == default else bounds.check(value, f"{default} for the model's own")
+    return None if value == default else bounds.check(value, f"{default} for {meaning}")
 
 
 def require_owner(encoders: Owner | None, node: str, widget: str) -> Owner:

@@ -128,9 +128,8 @@ class MotionFromVideo(io.ComfyNode):
         """Follow the face, then measure it."""
         choice = check_landmark_face(face, face_index)
         check_choice("lips", lips, LIPS)
-        clip = convert.read_frames(
-            frames, frames_per_second, to_option(motion_fps, limits.FPS), max_frames or None
-        )
+        rate = to_option(motion_fps, limits.FPS, meaning="the clip's")
+        clip = convert.read_frames(frames, frames_per_second, rate, max_frames or None)
         neutral = None if neutral_seconds == AUTOMATIC else neutral_seconds
         motion = measure_clip(clip, choice, neutral, lips).motion
         return io.NodeOutput(motion, len(motion))

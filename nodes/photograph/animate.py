@@ -188,7 +188,7 @@ class AnimatePhoto(io.ComfyNode):
         masks = convert.from_mask(region_mask)
         photograph, _ = open_portrait(portrait_image, face, face_index)
         sound = None if audio is None else convert.from_audio(audio, "Animate Photo")
-        rate = to_option(fps, limits.FPS)
+        rate = to_option(fps, limits.FPS, meaning="the clip's")
         sources: dict[str, MotionSignal] = {}
         driver = None
         if driving_frames is not None:
@@ -305,7 +305,7 @@ class MotionToFrames(io.ComfyNode):
         """On the first image of (b, h, w, c)."""
         checked_motion = check_motion(motion, "Motion To Frames")
         check_choice("lips", lips, LIPS)
-        rate = to_option(fps, limits.FPS) or checked_motion.rate_hz
+        rate = to_option(fps, limits.FPS, meaning="the motion's") or checked_motion.rate_hz
         photograph, _ = open_portrait(portrait_image, face, face_index)
         plan = plan_photograph(
             photograph, checked_motion, fps=rate, max_frames=max_frames or None, lips=lips

@@ -46,6 +46,8 @@ OWN_NUMBERS = {
     *("window_frames", "shift_frames", "frames_per_chunk"),
     *(key for _, key in SCALE_WIDGETS),
 }
+MODEL_FREE = (("AnimatePhoto", "fps"), ("MotionToFrames", "fps"))
+"""Numbers of nodes without a model, whose 0 is that of the clip or the motion."""
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +153,8 @@ def test_these_are_all_numbers_that_a_model_has_of_its_own(comfy: Comfy) -> None
         for options in more
         if key in OWN_NUMBERS
     }
-    assert defaults == {key: -1 if key[1] == "shift_frames" else 0 for key in WIDGETS}
+    expected = {key: -1 if key[1] == "shift_frames" else 0 for key in WIDGETS}
+    assert defaults == expected | dict.fromkeys(MODEL_FREE, 0)
 
 
 @pytest.mark.parametrize(("node", "key"), WIDGETS)
