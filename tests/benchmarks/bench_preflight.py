@@ -51,7 +51,7 @@ class Bench:
     def condition(self, kind: VideoKind) -> dict[str, Any]:
         """CONDITIONING and the latent to begin with."""
         call = self.comfy.call
-        image, face, sound, frames, _ = call("DemoMedia", seconds=kind.seconds)
+        image, face, sound, frames = call("DemoMedia", seconds=kind.seconds)[:4]
         portrait = call("PreparePortrait", image=image, face_mask=face, short_side_px=128)[0]
         motion = call("EncodeMotion", encoders=self.encoders, frames=frames, face=FACE)
         signals = {

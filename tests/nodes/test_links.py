@@ -85,11 +85,11 @@ def test_a_linked_landmarker_is_found(
     (disk / "task").write_bytes(b"x")
     (models_folder / "face_landmarker.task").symlink_to(disk / "task")
     files, paths = comfy.node_module("common.files"), []
-    files._open_finder_at.cache_clear()
-    monkeypatch.setattr(files, "open_finder", lambda path=None, **_: paths.append(path))
+    files._open_landmarker_at.cache_clear()
+    monkeypatch.setattr(files, "Landmarker", paths.append)
     files.open_face_finder()
     assert paths == [models_folder / "face_landmarker.task"]
-    files._open_finder_at.cache_clear()
+    files._open_landmarker_at.cache_clear()
 
 
 def read_refusal(comfy: Comfy, name: str) -> str:
