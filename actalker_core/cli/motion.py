@@ -15,7 +15,7 @@ from ..control.motion.groups import (
 )
 from ..control.motion.hand import move_by_text
 from ..control.motion.idle import move_idly
-from ..control.motion.mix import choose_owners, mix_motion, parse_mix
+from ..control.motion.mix import find_top_source, mix_motion, parse_mix
 from ..control.motion.signal import GROUPS, MotionSignal, load_motion
 from ..control.motion.speech import move_by_speech
 from ..control.motion.words import move_by_words
@@ -119,9 +119,7 @@ def _mix(
     amounts |= {group: torch.tensor(amount) for group, amount in options.amount}
     if options.amount:
         signal = mix_groups(signal.to_rest(), signal, amounts)
-    owners = {**choose_owners(sources), **parse_mix(options.mix, sources)}
-    covers = [layer.source for layer in owners["mouth"] if not layer.is_added]
-    return Motion(signal, covers[-1] if covers else "")
+    return Motion(signal, find_top_source("mouth", sources, options.mix))
 
 
 def _read_clips(reader: PhotographReader) -> dict[str, MotionSignal]:

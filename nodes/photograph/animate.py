@@ -9,7 +9,7 @@ from torch import Tensor
 from ...actalker_core import limits
 from ...actalker_core.control.motion.groups import parse_motion_edit
 from ...actalker_core.control.motion.idle import IdleAmounts, move_idly
-from ...actalker_core.control.motion.mix import choose_owners, mix_motion, parse_mix
+from ...actalker_core.control.motion.mix import find_top_source, mix_motion, parse_mix
 from ...actalker_core.control.motion.signal import MotionSignal
 from ...actalker_core.control.motion.speech import move_by_speech
 from ...actalker_core.control.motion.words import move_by_words
@@ -224,7 +224,7 @@ class AnimatePhoto(io.ComfyNode):
             lips=lips,
             mouth=mouth,
             driver=driver,
-            drives_mouth=_owns_mouth("clip", mix, sources),
+            drives_mouth=find_top_source("mouth", sources, mix) == "clip",
             mask=None if masks is None else masks[0, 0],
             sound=sound,
         )
@@ -241,13 +241,6 @@ def _count_frames(
     elif sources:
         seconds = max(signal.seconds for signal in sources.values())
     return count_frames(seconds, fps)
-
-
-def _owns_mouth(name: str, mix: str, sources: Mapping[str, MotionSignal]) -> bool:
-    """Whether the lips are those of a source, and not another's that lies over it."""
-    owners = {**choose_owners(sources), **parse_mix(mix, sources)}
-    names = [layer.source for layer in owners["mouth"] if not layer.is_added]
-    return names[-1:] == [name]
 
 
 def render(plan: PhotographPlan) -> list[Tensor]:

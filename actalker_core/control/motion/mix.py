@@ -85,7 +85,7 @@ def mix_motion(
         check_choice("Source of motion", name, SOURCES)
     FRAMES.check(frames)
     FPS.check(fps)
-    owners = {**choose_owners(sources), **parse_mix(text, sources)}
+    owners = _read_owners(sources, text)
     _report_silent_sources(owners, sources)
     motions = {name: fit_frames(motion, frames, fps) for name, motion in sources.items()}
     # Detail is most of the numbers, and all that is done to it is linear: it is added up at the end
@@ -122,6 +122,26 @@ def mix_motion(
     source = " + ".join(sources[name].source for name in names) or rest.source
     detail = add_details(motions, shares)
     return replace(mix, blendshapes=shapes, source=source, **detail)
+
+
+def find_top_source(group: str, sources: Mapping[str, MotionSignal], text: str = "") -> str:
+    """The source whose motion of a group lies over all others', or "" where nobody owns it.
+
+    What is added to a group, as emotion is to the mouth, does not own it.
+
+    Args:
+        sources, text: as of `mix_motion`.
+
+    Raises:
+        InputError: a text that cannot be read.
+    """
+    layers = _read_owners(sources, text)[group]
+    return next((layer.source for layer in reversed(layers) if not layer.is_added), "")
+
+
+def _read_owners(sources: Mapping[str, MotionSignal], text: str) -> dict[str, tuple[Layer, ...]]:
+    """The owners of all groups: the usual ones, but for the groups that a text names."""
+    return {**choose_owners(sources), **parse_mix(text, sources)}
 
 
 def choose_owners(sources: Mapping[str, MotionSignal]) -> dict[str, tuple[Layer, ...]]:

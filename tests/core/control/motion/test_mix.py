@@ -21,6 +21,7 @@ from actalker_core.control.motion.mix import (
     SOURCES,
     Layer,
     choose_owners,
+    find_top_source,
     mix_motion,
     parse_mix,
 )
@@ -272,3 +273,18 @@ def test_any_text_is_a_mix_or_an_input_error(text: str) -> None:
     except InputError as error:
         result = str(error)
     assert "at character" in result if isinstance(result, str) else set(result) <= set(GROUPS)
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("", "audio"),
+        ("mouth: clip", "clip"),
+        ("mouth: audio over clip + words", "audio"),
+        ("mouth: clip + words 0.5", "clip"),
+        ("mouth: none", ""),
+    ],
+)
+def test_the_mouth_is_the_top_source_s_and_not_what_is_added_to_it(text: str, source: str) -> None:
+    sources = {name: speech() for name in ("audio", "clip", "words")}
+    assert find_top_source("mouth", sources, text) == source
