@@ -29,8 +29,14 @@ SUBPIXEL_BITS = 4
 FACE_PX = 43.0
 """Half the width of an average face."""
 CENTRE = (64.0, 62.0)
+BROW_PX = 2.8
+"""Thickness of an average brow."""
 NECK = 0.5
 """How far below its centre a head rolls about, in halves of the face's width."""
+
+SIDE_SIGNS = {"right": -1, "left": 1}
+"""The identity's right is on the image's left."""
+EYE_Y, BROW_Y, NOSE_Y, MOUTH_Y = -0.16, -0.52, 0.30, 0.68
 
 MOUTH_INSIDE: Colour = (70, 14, 30)
 SCLERA: Colour = (246, 244, 240)
@@ -51,19 +57,22 @@ class Head:
 
     def project_surface(self, points: Array) -> Array:
         """(points, 2): x and y on the face -> (points, 2) in the image, in pixels."""
-        radius_2 = 1.15 - points[:, 0] ** 2 - (points[:, 1] / self.identity.height) ** 2
-        z = 0.79 * np.sqrt(np.maximum(radius_2, 0))
-        return self._project(points, z)
+        return self.project_points(self.raise_points(points))
 
     def project_points(self, points: Array) -> Array:
         """(points, 3): x, y and z -> (points, 2) in the image, in pixels."""
-        return self._project(points[:, :2], points[:, 2])
+        return self.place_points(points)[:, :2]
 
-    def _project(self, points: Array, z: Array) -> Array:
-        x, y = points[:, :1] * self.identity.width, points[:, 1:]
-        axes = FACE_PX * self._rotation[:2]
-        points_px: Array = self._centre + x * axes[:, 0] + y * axes[:, 1] + z[:, None] * axes[:, 2]
-        return points_px
+    def raise_points(self, points: Array) -> Array:
+        """(points, 2): x and y on the face -> (points, 3), with z."""
+        radius_2 = 1.15 - points[:, 0] ** 2 - (points[:, 1] / self.identity.height) ** 2
+        return np.column_stack([points, 0.79 * np.sqrt(np.maximum(radius_2, 0))])
+
+    def place_points(self, points: Array) -> Array:
+        """(points, 3): x, y and z -> (points, 3) in the image: x, y, and z towards the viewer."""
+        points_px = FACE_PX * (points * (self.identity.width, 1, 1)) @ self._rotation.T
+        points_px[:, :2] += self._centre
+        return np.asarray(points_px)
 
 
 def _rotation_matrix(yaw: float, pitch: float, roll: float) -> Array:
@@ -141,6 +150,34 @@ def eye_outline(x: float, y: float, width: float, height: float) -> Array:
     return np.concatenate([upper, lower])
 
 
+def eye_opening(identity: Identity, state: FaceState, side: str) -> tuple[float, float, float]:
+    """How far an eye is open, half its width and its height above the middle."""
+    openness = state.eye_right if side == "right" else state.eye_left
+    size = 0.25 * identity.eye_size
+    return openness, size, size * max(openness - 0.12 * max(state.smile, 0), 0.0) + 0.004
+
+
+def iris_centre(identity: Identity, state: FaceState, side: str) -> tuple[float, float]:
+    """Its x and y in the face's coordinates."""
+    return SIDE_SIGNS[side] * identity.eye_gap + 0.1 * state.gaze_x, EYE_Y - 0.08 * state.gaze_y
+
+
+def iris_radius(identity: Identity) -> float:
+    """In the face's coordinates."""
+    return 0.14 * identity.eye_size
+
+
+def brow_line(identity: Identity, state: FaceState, side: str) -> Array:
+    """The middle (9, 2) of a brow, from the image's left."""
+    sign = SIDE_SIGNS[side]
+    t = linspace(-1, 1, 9)
+    x = sign * (identity.eye_gap + 0.02) + 0.24 * t
+    inner = -sign * t  # 1 at the nose
+    y = BROW_Y - 0.14 * state.brows + 0.05 * t**2
+    y = y + 0.09 * np.clip(-state.brows, 0, 1) * inner - 0.05 * np.clip(state.brows, 0, 1) * inner
+    return np.stack([x, y], axis=1)
+
+
 # Drawing -----------------------------------------------------------------------------------------
 
 
@@ -158,11 +195,6 @@ class Rendering:
     face_box: Box
     mouth_box: Box
     landmarks: dict[str, Array]
-
-
-SIDE_SIGNS = {"right": -1, "left": 1}
-"""The identity's right is on the image's left."""
-EYE_Y, BROW_Y, NOSE_Y, MOUTH_Y = -0.16, -0.52, 0.30, 0.68
 
 
 def render_face(identity: Identity, state: FaceState) -> Rendering:
@@ -257,24 +289,23 @@ def _draw_face(canvas: Canvas, head: Head) -> None:
 
 
 def _draw_eye(canvas: Canvas, head: Head, state: FaceState, side: str) -> Array:
-    identity, sign = head.identity, SIDE_SIGNS[side]
-    openness = state.eye_right if side == "right" else state.eye_left
-    x, width = sign * identity.eye_gap, 0.25 * identity.eye_size
-    height = 0.25 * identity.eye_size * max(openness - 0.12 * max(state.smile, 0), 0.0) + 0.004
+    identity = head.identity
+    openness, width, height = eye_opening(identity, state, side)
+    x = SIDE_SIGNS[side] * identity.eye_gap
     shape = eye_outline(x, EYE_Y, width, height)
     points = head.project_surface(shape)
     lid = head.project_surface(eye_outline(x, EYE_Y, 1.16 * width, height + 0.05))
     canvas.fill(lid, _darken(identity.skin, 0.14))
     if openness > 0.06:
         canvas.fill(points, SCLERA)
-        _draw_iris(canvas, head, shape, (x + 0.1 * state.gaze_x, EYE_Y - 0.08 * state.gaze_y))
+        _draw_iris(canvas, head, shape, iris_centre(identity, state, side))
     canvas.line(head.project_surface(shape[:16]), _darken(identity.hair, 0.5), 1.1)
     return points
 
 
 def _draw_iris(canvas: Canvas, head: Head, opening: Array, centre: tuple[float, float]) -> None:
     """Iris, pupil and glint, clipped to the eye's opening."""
-    size = 0.14 * head.identity.eye_size
+    size = iris_radius(head.identity)
     for radius, colour in ((size, head.identity.iris), (0.52 * size, PUPIL)):
         disc = ellipse_outline(*centre, radius, radius * 1.05, 24)
         low, high = opening[:, 1].min() + 0.01, opening[:, 1].max() - 0.006
@@ -288,14 +319,9 @@ def _draw_iris(canvas: Canvas, head: Head, opening: Array, centre: tuple[float, 
 
 
 def _draw_brow(canvas: Canvas, head: Head, state: FaceState, side: str) -> Array:
-    identity, sign = head.identity, SIDE_SIGNS[side]
-    t = linspace(-1, 1, 9)
-    x = sign * (identity.eye_gap + 0.02) + 0.24 * t
-    inner = -sign * t  # 1 at the nose
-    y = BROW_Y - 0.14 * state.brows + 0.05 * t**2
-    y = y + 0.09 * np.clip(-state.brows, 0, 1) * inner - 0.05 * np.clip(state.brows, 0, 1) * inner
-    points = head.project_surface(np.stack([x, y], axis=1))
-    canvas.line(points, _darken(identity.hair, 0.25), 2.8 * identity.brow)
+    identity = head.identity
+    points = head.project_surface(brow_line(identity, state, side))
+    canvas.line(points, _darken(identity.hair, 0.25), BROW_PX * identity.brow)
     return points
 
 
