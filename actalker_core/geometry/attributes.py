@@ -19,7 +19,7 @@ from ..errors import check_choice
 from ..faces import topology
 from .mesh import FaceMesh
 from .pose import check_landmarks
-from .raster import SUBPIXEL_BITS, Ids, draw_ids, fit_affine_maps, make_sample_maps
+from .raster import Ids, draw_ids, fill_outlines, fit_affine_maps, make_sample_maps
 from .rings import INNER_LIPS
 from .segments import SEGMENTS, segment_triangles
 
@@ -267,11 +267,7 @@ def draw_face_mask(landmarks: Floats, mesh: FaceMesh, shape: Shape) -> Image:
     Raises:
         InputError: landmarks that no face has.
     """
-    points = check_landmarks(landmarks)
-    mask = np.zeros(shape, np.uint8)
-    outline = np.rint(points[list(topology.OVAL), :2] * (1 << SUBPIXEL_BITS)).astype(np.int32)
-    cv2.fillPoly(mask, [outline], (255,), cv2.LINE_8, SUBPIXEL_BITS)
-    return mask
+    return fill_outlines([topology.OVAL], check_landmarks(landmarks), shape)
 
 
 def _enlarge(drawing: Drawing, times: int) -> Drawing:

@@ -16,14 +16,23 @@ from .pose import HeadPose, to_image
 
 Floats = NDArray[np.floating]
 
-TOOTH_EDGES_CM = (0.0, 0.43, 0.78, 1.2, 1.62, 2.1)
-"""From the middle: incisors, canine, premolars."""
+TOOTH_EDGES_CM = np.array([0.0, 0.84, 1.46, 1.98, 2.38, 2.7], np.float32)
+"""From the middle: two incisors, canine, premolars, as seen from the front of their arch."""
+TOOTH_LENGTH_CM = 0.95
+"""Of an upper tooth; above it there are gums."""
+HIDDEN_LENGTH_CM = 0.45
+"""The same where the photograph shows the teeth, whose lower ends are farther down."""
+MAX_TOOTH = 235
 LIP_LOWER_EDGE_CM = 0.27
 """How far the upper incisors reach below the resting upper lip."""
 TOOTH_TO_SKIN = np.array([1.12, 1.35, 1.5])
 """How much brighter teeth are than the skin around a mouth, measured on faces that smile. Taken
 from the skin, they stand in the light of the photograph."""
 TONGUE_TO_LIPS = np.array([0.72, 0.5, 0.5])
+TOOTH_SHADE = 0.55
+"""Of the shade of the lips, that falls on teeth, which stand right behind them."""
+LOWER_TOOTH_SHARE = 1.4
+"""How much wider upper teeth are than lower ones."""
 GREY_SPREAD = 4
 """Between the channels: less is a picture without colours."""
 MOUTH_SKIN_POINTS = (164, 167, 393, 92, 322, 165, 391, 186, 410, 206, 426, 216, 436, 18, 200, 83)
@@ -71,7 +80,10 @@ def measure_cavity(
     tongue = lips * (0.62 if is_grey else TONGUE_TO_LIPS)
     dark = tongue * 0.22
     width = abs(float(vertices[MOUTH_CORNERS[1], 0] - vertices[MOUTH_CORNERS[0], 0]))
-    tooth, tongue, dark = (v.astype(np.float32) for v in (np.clip(tooth, 0, 235), tongue, dark))
+    # Bluer than white no teeth are, and all channels of bright ones give way alike.
+    tooth = np.minimum.accumulate(tooth)
+    tooth = tooth * min(MAX_TOOTH / max(float(tooth.max()), 1), 1)
+    tooth, tongue, dark = (v.astype(np.float32) for v in (tooth, tongue, dark))
     return Cavity(tooth, tongue, dark, float(np.clip(width / 4.6, 0.7, 1.4)))
 
 
@@ -103,6 +115,7 @@ def draw_cavity(
     rest: Floats,
     opening: NDArray[np.float32],
     scale: float,
+    own_share: float = 0.0,
 ) -> NDArray[np.float32]:
     """(h, w, 3) the inside of a mouth.
 
@@ -111,6 +124,7 @@ def draw_cavity(
         vertices, rest: (468, 3) now and at rest.
         opening: (h, w) in 0…1 how far each pixel lies between the lips.
         scale: pixels in a centimetre.
+        own_share: 0…1 how far the photograph's own upper teeth will lie over the made up ones.
     """
     size = cavity.size
     middle = float(vertices[list(MOUTH_CORNERS), 0].mean())
@@ -132,26 +146,30 @@ def draw_cavity(
     flesh = cavity.tongue * ((0.55 + 0.4 * body) * groove)[..., None]
     colour = colour + (flesh - colour) * tongue[..., None]
 
+    # The lips take the light away from what lies behind, and less of it from the teeth.
+    open_share = np.clip(gap / 0.9, 0, 1)
+    shade = ((0.62 - 0.24 * open_share) * rim)[..., None]
+    colour = colour * (1 - shade)
+    tooth = cavity.tooth * (1 - TOOTH_SHADE * shade)
+
     lower_top = low - 0.2 + 0.05 * distance**2
-    lower = _edge(y - lower_top, 2 * blur) * _edge(1.35 - distance, 0.4)
+    lower = _edge(y - lower_top, 2 * blur) * _edge(1.75 - distance, 0.5)
     lower = lower * np.clip((gap - 0.75) / 0.6, 0, 1) * 0.75
-    teeth = cavity.tooth * (0.6 * _tooth_relief(distance * 1.35, blur))[..., None]
+    teeth = tooth * (0.6 * _tooth_relief(distance * LOWER_TOOTH_SHARE, blur))[..., None]
     colour = colour + (teeth - colour) * lower[..., None]
 
     upper_bottom = float(rest[UPPER_LIP, 1]) + LIP_LOWER_EDGE_CM * size
-    scallop = 0.035 * np.abs(np.cos(np.pi * distance / 0.43)) - 0.085 * distance**2
-    edge = upper_bottom + scallop
-    upper = _edge(edge - y, 2 * blur) * _edge(2.0 - distance, 0.25)
-    height = np.clip((edge - y) / 0.75, 0, 1)
-    round_off = np.clip(1 - 0.2 * distance**2, 0.15, 1)
-    light = (0.93 - 0.28 * height) * round_off * _tooth_relief(distance, blur)
-    teeth = cavity.tooth * light[..., None]
-    colour = colour + (teeth - colour) * upper[..., None]
-
-    # The lips take the light away from all of it.
-    open_share = np.clip(gap / 0.9, 0, 1)
-    shade = 1 - (0.62 - 0.24 * open_share) * rim
-    return np.asarray(colour * shade[..., None], np.float32)
+    edge = upper_bottom - 0.05 * distance**2 - 0.05 * _nearness_to_gap(distance, 0.12)
+    upper = _edge(edge - y, 2 * blur) * _edge(TOOTH_EDGES_CM[-1] - distance, 0.3)
+    length = TOOTH_LENGTH_CM + (HIDDEN_LENGTH_CM - TOOTH_LENGTH_CM) * own_share
+    height = (edge - y) / length
+    round_off = np.clip(1 - 0.09 * distance**2, 0.15, 1)
+    light = (0.97 - 0.2 * np.clip(height, 0, 1)) * round_off
+    gums = _edge(height - 1, 0.2)[..., None]
+    teeth = tooth * (light * _tooth_relief(distance, blur))[..., None]
+    flesh = cavity.tongue * (round_off[..., None] * (1 - TOOTH_SHADE * shade))
+    teeth = teeth + (flesh - teeth) * gums
+    return np.asarray(colour + (teeth - colour) * upper[..., None], np.float32)
 
 
 def _nearness_to_rim(opening: NDArray[np.float32], scale: float) -> NDArray[np.float32]:
@@ -163,12 +181,13 @@ def _nearness_to_rim(opening: NDArray[np.float32], scale: float) -> NDArray[np.f
 
 def _tooth_relief(distance: Floats, blur: float) -> Floats:
     """(h, w) brightness of a row of teeth, darker where two of them meet."""
-    edges = np.array(TOOTH_EDGES_CM, np.float32)
-    gaps = np.abs(distance[..., None] - edges[1:]).min(-1)
-    middle = np.where(distance < 0.2, distance, 9)
-    gaps = np.minimum(gaps, middle)
-    width = max(0.03, blur)
-    return np.asarray(1 - 0.2 * np.exp(-((gaps / width) ** 2)))
+    return 1 - 0.2 * _nearness_to_gap(distance, max(0.03, blur))
+
+
+def _nearness_to_gap(distance: Floats, width: float) -> Floats:
+    """(h, w) 1 where two teeth meet, 0 a few widths beside; distances are from the middle."""
+    gaps = np.abs(distance[..., None] - TOOTH_EDGES_CM).min(-1)
+    return np.asarray(np.exp(-((gaps / width) ** 2)))
 
 
 def _edge(distance: Floats, softness: float) -> Floats:

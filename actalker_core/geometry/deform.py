@@ -22,6 +22,8 @@ LIPS = ("relative", "absolute")
 MOUTH_CLOSE = NAMES.index("mouthClose")
 FULL = 0.7
 """Up to this sum of what a face does at rest and what it is told to, it does both."""
+STILL_CM = 0.1
+"""Motion of less than this says nothing about how much of a detail is left."""
 SATURATING = np.array(
     [
         name.startswith(("mouth", "jaw", "cheek")) and not name.startswith("mouthPucker")
@@ -66,7 +68,8 @@ class Deformation:
         shapes = self.saturate(numbers.blendshapes)
         motion = self._rig.displace(shapes)
         if numbers.detail is not None:
-            motion = motion + numbers.detail
+            full_motion = self._rig.displace(numbers.blendshapes)
+            motion = motion + numbers.detail * _share_left(motion, full_motion)
         vertices: Floats = self._rest + self._scales * motion
         if lips == "absolute":
             vertices = vertices + self._shutting
@@ -79,6 +82,16 @@ class Deformation:
         rest, sums = self._rest_shapes, self._rest_shapes + blendshapes
         change = _compress(sums) - _compress(rest)
         return np.asarray(np.where(rest > 0, change, blendshapes), np.float64)
+
+
+def _share_left(motion: Floats, full_motion: Floats) -> Floats:
+    """(468, 1) in 0…1 how much of the motion that was asked for is left (468, 3).
+
+    What a clip shows beyond its blendshapes is part of the same smile: a face that has no smile
+    left to do has none of its detail left either.
+    """
+    left_cm, full_cm = (np.linalg.norm(v, axis=1, keepdims=True) for v in (motion, full_motion))
+    return np.asarray(np.clip((left_cm + STILL_CM) / (full_cm + STILL_CM), 0, 1), np.float64)
 
 
 def _compress(x: Floats) -> Floats:

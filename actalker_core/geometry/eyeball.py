@@ -59,6 +59,7 @@ def complete_eyeball(
     disc: Floats,
     half_width: float,
     scale: float,
+    rim: float,
 ) -> Eyeball:
     """The eyeball in an image (H, W, 3).
 
@@ -67,6 +68,7 @@ def complete_eyeball(
         disc: (5, 2) centre and rim of the iris.
         half_width: of the eye, in centimetres.
         scale: pixels of the image in a centimetre.
+        rim: how far the lids lie outside of what the eye shows, in centimetres.
     """
     density = max(16.0, DENSITY * scale)
     density = min(density, 200 / half_width)
@@ -82,7 +84,7 @@ def complete_eyeball(
     order = np.argsort(upper[:, 0])
     top = np.interp(x, upper[order, 0], upper[order, 1])
     # Lashes and the wet rim of the lids are no part of the eyeball.
-    margin = np.minimum(0.1, 0.2 * np.maximum(bottom - top, 0))
+    margin = np.minimum(0.1, 0.2 * np.maximum(bottom - top, 0)) + rim
     inside = (y > top + margin) & (y < bottom - margin) & (bottom - top > 0.1 * half_width)
     centre = disc[0]
     radius = max(float(np.linalg.norm(disc[1:] - centre, axis=1).mean()), 0.15 * half_width)

@@ -36,6 +36,8 @@ LID_BEND = np.sin(np.pi * np.arange(1, 8) / 8)
 """How far each vertex between the corners of an eye goes with the middle of its lid."""
 MAX_OPENING = 1.6
 """Of the opening at rest."""
+TALL = 0.95
+"""In half eye widths: eyes that are taller at rest open less, those twice as tall no further."""
 SHADOW, SHADOW_CM = 0.35, 0.22
 """How much darker the eyeball is right under the upper lid, and how deep that reaches."""
 
@@ -49,6 +51,7 @@ class Eye:
         depth: of its plane, in centimetres of the head.
         corners: (16, 2) the lids at rest in that plane.
         half_width: from the middle to a corner, in centimetres.
+        rim: how far the lids lie outside of what the eye shows at rest, in centimetres.
         eyeball: without lids.
         lid: the upper one, without lashes, and the lashes.
     """
@@ -57,18 +60,30 @@ class Eye:
     depth: float
     corners: Floats
     half_width: float
+    rim: float
     eyeball: Eyeball
     lid: Lid
 
 
-def complete_eyes(image: NDArray[np.uint8], vertices: Floats, pose: HeadPose) -> tuple[Eye, Eye]:
-    """The left and the right eye of an image (H, W, 3), with its landmarks (478, 3) in the head."""
-    left, right = (_complete_eye(image, vertices, pose, *outline) for outline in OUTLINES)
+def complete_eyes(
+    image: NDArray[np.uint8], vertices: Floats, pose: HeadPose, rim: float = 0.0
+) -> tuple[Eye, Eye]:
+    """The left and the right eye of an image (H, W, 3), with its landmarks (478, 3) in the head.
+
+    Args:
+        rim: how far the outlines lie outside of what the eyes show, in centimetres.
+    """
+    left, right = (_complete_eye(image, vertices, pose, rim, *outline) for outline in OUTLINES)
     return left, right
 
 
 def _complete_eye(
-    image: NDArray[np.uint8], vertices: Floats, pose: HeadPose, outline: tuple[int, ...], iris: int
+    image: NDArray[np.uint8],
+    vertices: Floats,
+    pose: HeadPose,
+    rim: float,
+    outline: tuple[int, ...],
+    iris: int,
 ) -> Eye:
     lids = vertices[list(outline)]
     depth = float(lids[:, 2].mean())
@@ -77,9 +92,9 @@ def _complete_eye(
     half_width = max(float(np.linalg.norm(corners[0] - corners[8])) / 2, 1e-3)
     disc = project_to_plane(vertices[iris : iris + 5], pose, plane)
     scale = float(pose.scale)
-    eyeball = complete_eyeball(image, plane, corners, disc, half_width, scale)
+    eyeball = complete_eyeball(image, plane, corners, disc, half_width, scale, rim)
     lid = clean_lid(image, plane, corners, half_width, scale)
-    return Eye(outline, depth, corners, half_width, eyeball, lid)
+    return Eye(outline, depth, corners, half_width, rim, eyeball, lid)
 
 
 def project_to_plane(vertices: Floats, pose: HeadPose, plane: HeadPlane) -> Floats:
@@ -101,9 +116,12 @@ def move_lids(vertices: Floats, openings: Floats, looks: Floats) -> Floats:
     for (outline, _), opening, look in zip(OUTLINES, openings, looks, strict=True):
         lower, upper = list(outline[1:8]), list(outline[15:8:-1])
         gap = vertices[upper] - vertices[lower]
-        share = float(np.clip(opening, 0, MAX_OPENING))
-        base = vertices[lower] + gap * (LOWER_LID_SHARE * max(1 - share, 0))
         half_width = float(np.linalg.norm(vertices[outline[0]] - vertices[outline[8]])) / 2
+        share = float(np.clip(opening, 0, MAX_OPENING))
+        if share > 1:
+            tallness = float(np.linalg.norm(gap, axis=1).max()) / max(half_width, 1e-6)
+            share = 1 + (share - 1) * float(np.clip(2 - tallness / TALL, 0, 1))
+        base = vertices[lower] + gap * (LOWER_LID_SHARE * max(1 - share, 0))
         # The corners stay; between them the lid bends.
         base[:, 1] -= LOWER_LID_LOOK * half_width * float(look) * LID_BEND
         result[lower] = base
@@ -139,7 +157,7 @@ def draw_eye(
         return
     plane, scale = HeadPlane.at_depth(pose, eye.depth), float(pose.scale)
     corners = project_to_plane(lids, pose, plane)
-    outline = plane.to_image(corners)
+    opening = _take_off_rim(corners, eye)
     rim = plane.to_image(np.concatenate([corners, eye.corners]))
     box = PixelBox.around(rim, 0.6 * eye.half_width * scale + 2, frame.shape[:2])
     if box is None:
@@ -149,9 +167,9 @@ def draw_eye(
         patch = _smooth_lid(patch, eye.lid, lid_strength, warp.crop(box))
     x, y = plane.pixel_grid(box)
     upper = curve(corners[UPPER], x)
-    alpha = blur(draw_polygon(outline, box), 0.6)
+    alpha = blur(draw_polygon(plane.to_image(opening), box), 0.6)
     # Of a shut eye the outline is a line, which would still be drawn.
-    opening_px = float(np.abs(corners[1:8, 1] - corners[15:8:-1, 1]).max()) * scale
+    opening_px = float(np.abs(opening[1:8, 1] - opening[15:8:-1, 1]).max()) * scale
     alpha = alpha * np.float32(presence * _smooth((opening_px - 0.4) / 1.2))
     ball = _draw_eyeball(eye, x, y, gaze, strength)
     ball *= _shade(y - upper) / _shade(y - curve(eye.corners[UPPER], x))
@@ -176,6 +194,22 @@ def curve(points: Floats, x: NDArray[np.floating]) -> NDArray[np.float32]:
     """(h, w) the y of a line through points (n, 2) at each x (h, w); level beyond its ends."""
     order = np.argsort(points[:, 0])
     return np.asarray(np.interp(x, points[order, 0], points[order, 1]), np.float32)
+
+
+def _take_off_rim(corners: Floats, eye: Eye) -> Floats:
+    """(16, 2) lids in the plane of an eye -> the outline of what it shows between them."""
+    if eye.rim <= 0:
+        return corners
+    result = corners.copy()
+    lower, upper = corners[1:8], corners[15:8:-1]
+    gaps = np.abs(eye.corners[1:8, 1:] - eye.corners[15:8:-1, 1:])
+    # The rim gets thinner as the lids close, as all does that lies between them.
+    shares = np.minimum(eye.rim / np.maximum(gaps, 1e-3), 0.5)
+    result[1:8] = lower + (upper - lower) * shares
+    result[15:8:-1] = upper + (lower - upper) * shares
+    inwards = (corners[8] - corners[0]) * min(eye.rim / (2 * eye.half_width), 0.5)
+    result[[0, 8]] = corners[[0, 8]] + [inwards, -inwards]
+    return np.asarray(result)
 
 
 def _draw_eyeball(

@@ -19,7 +19,7 @@ BAND = 0.5
 """How far above its edge a lid is cleaned, in half eye widths."""
 LINE = 0.34
 """The thickest dark line that is taken for lashes, in half eye widths."""
-LID_LIGHT, MAX_LID_GAIN = 0.92, 1.7
+LID_LIGHT, MAX_LID_GAIN = 1.0, 1.7
 """How bright a shut lid is against the cheek below it, and how far it is made brighter for that."""
 MIN_LENGTH = 0.3
 """Seen from the front, lashes are never shorter than this share."""

@@ -150,7 +150,14 @@ def draw_mouth(
         plane = HeadPlane.at_depth(pose, mouth.depth)
         x, y = plane.pixel_grid(box)
         inside = draw_cavity(
-            mouth.cavity, x, y, vertices, rest, alpha / strength, float(pose.scale)
+            mouth.cavity,
+            x,
+            y,
+            vertices,
+            rest,
+            alpha / strength,
+            float(pose.scale),
+            mouth.own_share,
         )
         if mouth.own_share > 0:
             # Little opened, the corners are still those of the photograph, drawn out.

@@ -7,8 +7,10 @@ from numpy.typing import NDArray
 
 from ..errors import InputError
 from .deform import Deformation
+from .drawn_eyes import RIM_PX, fit_drawn_eyes
 from .extension import extend_face
 from .eyes import complete_eyes, draw_eye
+from .folds import draw_folds, shade_folds
 from .mesh import VERTEX_COUNT, FaceMesh
 from .mouth import MouthPixels, draw_mouth, measure_mouth
 from .numbers import FrameNumbers
@@ -77,7 +79,9 @@ class Photograph:
         points = check_landmarks(landmarks)
         self.image = np.ascontiguousarray(image)
         self.pose: HeadPose = fit_pose(points, mesh)
-        head = to_head_space(points, self.pose)
+        outline_points = fit_drawn_eyes(self.image, points)
+        rim = 0.0 if outline_points is points else RIM_PX / float(self.pose.scale)
+        head = to_head_space(outline_points, self.pose)
         self.vertices: Floats = head[:VERTEX_COUNT]
         self.face_width = float(np.ptp(points[:, 0]))
         size = image.shape[:2]
@@ -93,7 +97,8 @@ class Photograph:
         )
         rig = Rig(mesh) if rig is None else rig
         self._deformation = Deformation(self.vertices, mesh, rig, blendshapes)
-        self._eyes = complete_eyes(self.image, head, self.pose)
+        self._folds = shade_folds(self.vertices, self.pose, size)
+        self._eyes = complete_eyes(self.image, head, self.pose, rim)
         mouth = measure_mouth(self.image, self.vertices, self.pose)
         self._mouth = mouth if own_teeth else replace(mouth, own_share=0.0)
 
@@ -126,6 +131,8 @@ class Photograph:
             region[:] = sample_image(self.image, warp.maps)
             self._warp.soften(region, warp, face[:, :2])
             invented_mask[warp.box.slices] = warp.smears
+            shapes = self._deformation.saturate(numbers.blendshapes)
+            draw_folds(frame, self._folds, shapes, face[:, :2], float(pose.scale), warp)
         self._draw_eyes(frame, invented_mask, vertices, pose, numbers, warp)
         draw_mouth(
             frame,

@@ -4,6 +4,8 @@ Letters: n points, t triangles, h w pixels. Points are x right, y down in pixels
 has whole coordinates.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -126,3 +128,14 @@ def sample_image(
     """(h, w, 3) the image (H, W, 3) at each place of the maps (h, w), between pixels linearly."""
     colours = cv2.remap(image, maps[0], maps[1], cv2.INTER_LINEAR, borderMode=border)
     return np.asarray(colours, np.uint8)
+
+
+def fill_outlines(
+    outlines: Sequence[Sequence[int]], points: Floats, shape: tuple[int, int]
+) -> NDArray[np.uint8]:
+    """(H, W) 255 inside closed outlines of points (n, 2) or (n, 3), 0 elsewhere."""
+    mask = np.zeros(shape, np.uint8)
+    for outline in outlines:
+        corners = np.rint(points[list(outline), :2] * (1 << SUBPIXEL_BITS)).astype(np.int32)
+        cv2.fillPoly(mask, [corners], (255,), cv2.LINE_8, SUBPIXEL_BITS)
+    return mask

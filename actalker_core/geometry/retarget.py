@@ -252,5 +252,5 @@ def _doubt_neutral(blendshapes: Array, neutral: int) -> str:
         return ""
     return (
         f"The calmest frame, {neutral}, is no neutral face ({', '.join(strong)}), and motion "
-        "counts from it. Give a neutral frame, or take absolute lips."
+        "counts from it. Say at which second it is neutral, or take absolute lips."
     )

@@ -25,8 +25,8 @@ BLINKS, WIDES, SQUINTS = (
 MOUTH_NEAR_CM, MOUTH_FAR_CM = 2.8, 5.3
 """Motion scales with the mouth's width up to there, and not at all from there on."""
 MOUTH_SCALES = (0.6, 1.6)
-MOUTH_POWER = 0.5
-"""Half way between the width of the mouth and that of the face: small mouths open as words do."""
+MOUTH_POWER = 0.25
+"""Nearer to the width of the face, whose muscles pull, than to that of the mouth."""
 WIDE_OPENING, SQUINT_OPENING = 0.35, 0.25
 """Shares of an eye's opening that eyeWide adds to it and eyeSquint takes off."""
 MAX_LOOKS = (0.75, 0.5)

@@ -4,7 +4,6 @@ Pasted skin carries the source's highlights and covers fringes of hair, so it is
 inpainting starts from, never a result.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -16,9 +15,9 @@ from .mesh import FaceMesh
 from .pose import check_landmarks
 from .raster import (
     MIN_AREA_PX,
-    SUBPIXEL_BITS,
     double_areas,
     draw_ids,
+    fill_outlines,
     fit_affine_maps,
     make_sample_maps,
     sample_image,
@@ -80,8 +79,8 @@ def start_swap(
     rim_px = max(RIM_SHARE * height_px, 1.0)
 
     skin, is_shown = _move_skin(source, origin, points, mesh, shape)
-    face = _fill([topology.OVAL], points, shape)
-    openings = _fill([*EYES, INNER_LIPS], points, shape)
+    face = fill_outlines([topology.OVAL], points, shape)
+    openings = fill_outlines([*EYES, INNER_LIPS], points, shape)
     is_inner = _erode(face, rim_px) > 0
     texture = _light_as(skin, target, is_shown & is_inner, LIGHT_SHARE * height_px)
 
@@ -134,15 +133,6 @@ def _light_as(
 def _size(points: Floats) -> float:
     """Height of a face in pixels, by which two are compared."""
     return float(np.linalg.norm(points[topology.FOREHEAD] - points[topology.CHIN]))
-
-
-def _fill(outlines: Sequence[Sequence[int]], points: Floats, shape: tuple[int, int]) -> Mask:
-    """(H, W) 255 inside closed outlines of landmarks."""
-    mask = np.zeros(shape, np.uint8)
-    for outline in outlines:
-        corners = np.rint(points[list(outline), :2] * (1 << SUBPIXEL_BITS)).astype(np.int32)
-        cv2.fillPoly(mask, [corners], (255,), cv2.LINE_8, SUBPIXEL_BITS)
-    return mask
 
 
 def _erode(mask: Mask, radius_px: float) -> Mask:

@@ -1,12 +1,9 @@
 """The trip from a plan to frames: a few are drawn at a time, in order, while they are read."""
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice, repeat
-from typing import TypeVar
 
 import numpy as np
 import torch
@@ -19,15 +16,11 @@ from ...geometry.mouth import MouthPixels
 from ...geometry.photograph import RenderedFrame
 from ...geometry.pose import move_pose, to_image
 from ...media import Audio
+from ...parallel import map_in_order, read_ahead
 from .plan import PhotographPlan
 
 MAX_THREADS = 4
 """More wait for each other: a frame is drawn in a few large steps that need memory's speed."""
-MAX_CHUNK_FRAMES, CHUNK_BYTES = 16, 32_000_000
-"""How many frames are handed on at a time, and what they take at most if it is more than one."""
-
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -35,7 +28,8 @@ class AnimatedVideo:
     """The result; its frames are drawn while they are read.
 
     Attributes:
-        chunks: (f, 3, H, W) uint8, of the photograph's size. frames: how many there are in all.
+        chunks: (1, 3, H, W) uint8, of the photograph's size: each frame as soon as it is drawn, so
+            that the next ones are drawn while it is encoded. frames: how many there are in all.
         fps: frames per second.
         audio: as long as the frames, or None.
     """
@@ -48,8 +42,9 @@ class AnimatedVideo:
 
 def animate(plan: PhotographPlan, *, threads: int | None = None) -> AnimatedVideo:
     """Move a photograph as planned by `plan_photograph`; see `render_frames`."""
-    frames = (frame.image for frame in render_frames(plan, threads=threads))
-    return AnimatedVideo(_collect_chunks(frames), plan.frames, plan.fps, plan.sound)
+    frames = render_frames(plan, threads=threads)
+    chunks = (_to_tensor(frame)[None] for frame in frames)
+    return AnimatedVideo(chunks, plan.frames, plan.fps, plan.sound)
 
 
 def render_frames(plan: PhotographPlan, *, threads: int | None = None) -> Iterator[RenderedFrame]:
@@ -61,7 +56,7 @@ def render_frames(plan: PhotographPlan, *, threads: int | None = None) -> Iterat
     """
     count = threads or min(os.cpu_count() or 1, MAX_THREADS)
     frames = zip(range(plan.frames), _read_mouths(plan), strict=False)
-    yield from _map_in_order(lambda item: _render(plan, *item), frames, count)
+    yield from map_in_order(lambda item: _render(plan, *item), frames, count)
 
 
 @dataclass(frozen=True)
@@ -75,7 +70,7 @@ class MovedFrames:
 
     def __iter__(self) -> Iterator[Tensor]:
         for frame in render_frames(self.plan):
-            yield torch.from_numpy(frame.image).movedim(-1, 0)
+            yield _to_tensor(frame)
 
 
 def trace_face(plan: PhotographPlan, face: Box) -> Track:
@@ -125,42 +120,17 @@ def _mask_frame(
     return frame
 
 
+def _to_tensor(frame: RenderedFrame) -> Tensor:
+    """(3, H, W) uint8, a view: nothing is copied."""
+    return torch.from_numpy(frame.image).movedim(-1, 0)
+
+
 def _read_mouths(plan: PhotographPlan) -> Iterator[MouthPixels | None]:
     """The driver's frame for each frame of the video, without end where there is no driver."""
     if plan.driver is None:
         yield from repeat(None)
         return
-    frames = islice(plan.driver.frames, plan.frames)
+    frames = read_ahead(islice(plan.driver.frames, plan.frames))
     for frame, landmarks in zip(frames, plan.driver.landmarks, strict=False):
         yield MouthPixels(to_pixels(frame), landmarks)
     yield from repeat(None)  # a file that changed since it was measured ends earlier
-
-
-def _collect_chunks(frames: Iterable[NDArray[np.uint8]]) -> Iterator[Tensor]:
-    """(H, W, 3) each -> (f, 3, H, W), as views: nothing is copied but into the chunk."""
-    reader = iter(frames)
-    for first in reader:
-        count = max(min(MAX_CHUNK_FRAMES, CHUNK_BYTES // first.nbytes), 1)
-        chunk = np.stack([first, *islice(reader, count - 1)])
-        yield torch.from_numpy(chunk).movedim(-1, 1)
-
-
-def _map_in_order(
-    work: Callable[[Item], Result], items: Iterable[Item], threads: int
-) -> Iterator[Result]:
-    """The results in the order of the items, of which no more are begun than can be drawn soon.
-
-    Threads serve, as OpenCV and NumPy let go of Python's lock in their large steps.
-    """
-    pending: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(threads, "photograph") as pool:
-        try:
-            for item in items:
-                pending.append(pool.submit(work, item))
-                if len(pending) > threads:
-                    yield pending.popleft().result()
-            while pending:
-                yield pending.popleft().result()
-        finally:  # whoever reads may stop early
-            for future in pending:
-                future.cancel()

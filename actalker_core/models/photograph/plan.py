@@ -34,7 +34,7 @@ class Driver:
     """A clip whose mouth may be shown.
 
     Attributes:
-        frames: (3, h, w) each, uint8 or in 0…1, at the video's rate; read once, one at a time.
+        frames: (3, h, w) each, uint8 or in 0…1, at the video's rate; read once, one ahead.
         landmarks: (f, 478, 3) of the face in them.
     """
 

@@ -1,6 +1,7 @@
 """What a photograph that moves must keep, whatever it shows."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -271,3 +272,21 @@ def test_what_is_no_photograph_is_refused():
         Photograph(image, landmarks * np.nan, face)
     with pytest.raises(InputError, match="Lips"):
         Photograph(image, landmarks, face).render(FrameNumbers.rest(), lips="open")
+
+
+def test_what_a_clip_shows_beyond_its_blendshapes_saturates_too():
+    """A smiling photograph does not smile twice by the detail of a smile either."""
+    face = mesh()
+    landmarks = landmarks_of(face, (128, 110), 90)
+    smile = make_numbers(mouthSmile=0.9)
+    detail = 0.5 * rig().displace(smile.blendshapes)
+    changes = []
+    for at_rest in (0, 0.9):
+        blendshapes = make_numbers(mouthSmile=at_rest).blendshapes
+        photograph = Photograph(paint_noise(240, 256), landmarks, face, rig(), blendshapes)
+        plain, with_detail = (
+            photograph.move(replace(smile, detail=value)) for value in (None, detail)
+        )
+        changes.append(np.abs(with_detail - plain).max())
+    assert changes[0] > 0.3
+    assert changes[1] < 0.5 * changes[0]

@@ -1,6 +1,8 @@
 """Frames come in order, lazily, and touch nothing that they need not."""
 
+import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +12,11 @@ from helpers.hopper import FPS, load_hopper, nod
 from helpers.recorded_faces import needs_model
 from torch import Tensor
 
+from actalker_core.control.motion.columns import build_motion
 from actalker_core.control.motion.signal import MotionSignal
-from actalker_core.geometry.photograph import Photograph
+from actalker_core.geometry.photograph import Photograph, RenderedFrame
 from actalker_core.geometry.pose import to_image
+from actalker_core.geometry.rings import MOUTH_CORNERS
 from actalker_core.media import write_video
 from actalker_core.models.photograph import pipeline
 from actalker_core.models.photograph.pipeline import (
@@ -21,7 +25,9 @@ from actalker_core.models.photograph.pipeline import (
     render_frames,
     trace_face,
 )
-from actalker_core.models.photograph.plan import Driver, plan_photograph
+from actalker_core.models.photograph.plan import Driver, PhotographPlan, plan_photograph
+
+from .conftest import Open
 
 pytestmark = needs_model
 
@@ -31,7 +37,7 @@ def test_at_rest_it_is_the_photograph(photograph: Photograph) -> None:
     for frame in render_frames(plan):
         difference = np.abs(frame.image.astype(int) - photograph.image)
         assert difference.mean() <= 0.1
-    assert [chunk.dtype for chunk in animate(plan).chunks] == [torch.uint8]
+    assert [chunk.dtype for chunk in animate(plan).chunks] == [torch.uint8] * 2
 
 
 def test_any_number_of_threads_draws_the_same_frames_in_order(photograph: Photograph) -> None:
@@ -47,7 +53,7 @@ def test_any_number_of_threads_draws_the_same_frames_in_order(photograph: Photog
 
 
 def test_outside_the_reach_of_the_head_every_pixel_stays(photograph: Photograph) -> None:
-    (chunk,) = animate(plan_photograph(photograph, nod(4))).chunks
+    chunk = torch.cat(list(animate(plan_photograph(photograph, nod(4))).chunks))
     still = torch.from_numpy(photograph.image).movedim(-1, 0).expand(4, -1, -1, -1).clone()
     rows, columns = photograph.box.slices
     outside = chunk.clone()
@@ -111,19 +117,59 @@ def test_an_error_while_drawing_reaches_the_reader(
         list(render_frames(plan_photograph(photograph, nod())))
 
 
-def test_chunks_hold_few_large_frames(
-    photograph: Photograph, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
+@pytest.mark.parametrize("place", ["drawing", "reading the driver", "counting"])
+def test_what_is_stopped_leaves_neither_file_nor_thread(
+    photograph: Photograph,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    error: type[BaseException],
+    place: str,
 ) -> None:
-    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 3 * photograph.image.nbytes)
-    sizes = [len(chunk) for chunk in animate(plan_photograph(photograph, nod(8))).chunks]
-    assert sizes == [3, 3, 2]
-    monkeypatch.setattr(pipeline, "CHUNK_BYTES", 1)
-    assert [len(c) for c in animate(plan_photograph(photograph, nod(2))).chunks] == [1, 1]
+    draw = pipeline._render
+
+    def fail(name: str, number: int) -> None:
+        if name == place and number == 6:
+            raise error
+
+    def render(plan: PhotographPlan, index: int, *driver: object) -> RenderedFrame:
+        fail("drawing", index)
+        return draw(plan, index, *driver)
+
+    def read() -> Iterator[Tensor]:
+        for i in range(40):
+            fail("reading the driver", i)
+            yield load_hopper(0.5)
+
+    def count(chunks: Iterator[Tensor]) -> Iterator[Tensor]:
+        for i, chunk in enumerate(chunks):
+            fail("counting", i)
+            yield chunk
+
+    monkeypatch.setattr(pipeline, "_render", render)
+    landmarks = np.broadcast_to(trace_landmarks(photograph), (40, 478, 3))
+    plan = plan_photograph(photograph, nod(40), driver=Driver(read(), landmarks))
+    video = animate(plan)
+    with pytest.raises(error):
+        write_video(tmp_path / "out.mp4", count(video.chunks), FPS)
+    video.chunks.close()
+    assert not list(tmp_path.iterdir())
+    assert not [t for t in threading.enumerate() if t.name.startswith("actalker")]
+
+
+def test_each_frame_is_handed_on_as_it_was_drawn_without_a_copy(photograph: Photograph) -> None:
+    plan = plan_photograph(photograph, nod(4))
+    expected = [frame.image for frame in render_frames(plan)]
+    height, width = photograph.image.shape[:2]
+    for chunk, image in zip(animate(plan).chunks, expected, strict=True):
+        assert chunk.shape == (1, 3, height, width)
+        assert chunk[0].movedim(0, -1).is_contiguous()
+        assert np.array_equal(chunk[0].movedim(0, -1), image)
 
 
 def test_a_video_of_bytes_is_that_of_numbers(photograph: Photograph, tmp_path: Path) -> None:
     """What the encoder is given is the same; PNG keeps every bit of it."""
-    (chunk,) = animate(plan_photograph(photograph, nod(2))).chunks
+    chunk = torch.cat(list(animate(plan_photograph(photograph, nod(2))).chunks))
     for name, frames in (("a", chunk), ("b", chunk.float() / 255)):
         assert write_video(tmp_path / name / "%d.png", [frames], FPS) == 2
     for i in (1, 2):
@@ -150,3 +196,27 @@ def test_the_traced_face_goes_where_the_head_goes(photograph: Photograph) -> Non
     assert centres[-1] - centres[0] > 0.15 * photograph.face_width
     assert track.size == photograph.image.shape[:2]
     assert not track.gaps
+
+
+def test_a_smiling_source_saturates_and_its_teeth_do_not_pop(
+    photograph: Photograph, open_image: Open
+) -> None:
+    """Its corners go no farther than a smile goes, and frames follow each other evenly."""
+    smile = build_motion(
+        {"mouthSmileLeft": torch.ones(1), "mouthSmileRight": torch.ones(1)}, FPS, "test"
+    )
+    (frame,) = render_frames(plan_photograph(photograph, smile))
+    smiling = open_image(torch.from_numpy(frame.image).movedim(-1, 0).float() / 255)
+    course = torch.linspace(0, 1, 13)
+    smile = build_motion(
+        {"mouthSmileLeft": course, "mouthSmileRight": course, "jawOpen": 0.3 * course}, FPS, "test"
+    )
+    widths = [
+        np.linalg.norm(np.diff(source.move(smile.frame(12))[list(MOUTH_CORNERS)], axis=0))
+        / np.linalg.norm(np.diff(source.vertices[list(MOUTH_CORNERS)], axis=0))
+        for source in (photograph, smiling)
+    ]
+    assert 1 <= widths[1] < 1 + 0.6 * (widths[0] - 1)
+    images = [f.image.astype(float) for f in render_frames(plan_photograph(smiling, smile))]
+    steps = [np.abs(b - a).mean() for a, b in pairwise(images)]
+    assert max(steps) < 3 * np.mean(steps)
