@@ -1,6 +1,6 @@
 """A driving video -> motion: one face followed through its frames, measured against its rest.
 
-Frames are read one at a time and only landmarks are kept, so that a long clip needs little memory.
+Few frames are read at a time and only landmarks are kept, so that a long clip needs little memory.
 The pixels of the driver's mouth are no motion; who wants them reads the clip again with the track.
 """
 
@@ -61,7 +61,7 @@ def move_by_frames(
     Frames without the face are filled from their neighbours; a warning counts them.
 
     Args:
-        frames: (3, H, W) uint8 or in 0…1, read one at a time.
+        frames: (3, H, W) uint8 or in 0…1, read a few ahead.
         mesh: the canonical face of the landmarker's file.
         fps: of the frames.
         choice: which face in the first frame that shows any; see `faces.choose_face`.

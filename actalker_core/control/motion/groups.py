@@ -12,12 +12,13 @@ from ...errors import InputError, check_choice
 from ...faces.blendshapes import NAMES
 from ...geometry.groups import GROUP_BLENDSHAPES
 from ..edits import EDITS, EditFunction, split_edit
+from ..signals import mix_values
 from .signal import GROUPS, WIDTHS, MotionSignal
 
 HEAD_TRACKS = ("rotation_degrees", "translation", "head_scale")
 
 CHUNK_FRAMES = 256
-"""Frames whose detail is added up at once."""
+"""Frames whose numbers are mixed or added up at once."""
 
 MotionEdit = Callable[[MotionSignal], MotionSignal]
 
@@ -110,7 +111,20 @@ def mix_groups(
             )
     target = fit_frames(target, len(motion), motion.rate_hz).with_detail_of(motion)
     motion = motion.with_detail_of(target)
-    return motion.mix_columns(target, spread_gates(motion, gates))
+    tracks: dict[str, Any] = {
+        name: torch.empty_like(track) for name, track in motion.tracks.items()
+    }
+    # Detail has 1,404 numbers in a frame, so that a few copies of all of it would be gigabytes.
+    for start in range(0, len(motion), CHUNK_FRAMES):
+        chunk = slice(start, start + CHUNK_FRAMES)
+        shares = spread_gates(
+            motion, {group: g if g.numel() == 1 else g[chunk] for group, g in gates.items()}
+        )
+        for name, track in motion.tracks.items():
+            tracks[name][chunk] = mix_values(
+                track[chunk], target.tracks[name][chunk], shares[name], motion.space_of(name)
+            )
+    return replace(motion, **tracks)
 
 
 def join_groups(parts: Mapping[str, MotionSignal]) -> MotionSignal:
@@ -198,9 +212,14 @@ def parse_motion_edit(text: str) -> MotionEdit:
         InputError: says which part cannot be read and where it stands.
     """
     group, name, values = split_edit(text, "group", GROUPS)
+    return make_motion_edit(name, values, group)
+
+
+def make_motion_edit(name: str, values: tuple[float, ...], group: str | None = None) -> MotionEdit:
+    """An edit of `control.edits.EDITS` with as many numbers as it takes, of one group or of all."""
     function, _, _ = EDITS[name]
     edit: MotionEdit = partial(_call_edit, function, values)
-    return partial(edit_groups, edit=edit, groups=(group,) if group else GROUPS)
+    return partial(edit_groups, edit=edit, groups=GROUPS if group is None else (group,))
 
 
 def _call_edit(

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import Tensor
@@ -148,14 +149,45 @@ def move_by_text(text: str, frames: int, fps: float) -> MotionSignal:
     """
     FRAMES.check(frames)
     FPS.check(fps)
+    courses = {
+        name: interpolate_keys(points, frames, fps)
+        for name, points in _read_keys(text, fps).items()
+    }
+    return _add_effects(courses, frames, fps, f"by hand: {text.strip()}")
+
+
+def move_by_keys(text: str, fps: float) -> MotionSignal:
+    """The same, from 0 up to the frame of the last time that is written.
+
+    Raises:
+        InputError: see `move_by_text`; a last time of too many frames.
+    """
+    return move_by_text(text, count_key_frames(text, fps), fps)
+
+
+def count_key_frames(text: str, fps: float) -> int:
+    """How many `move_by_keys` makes.
+
+    Raises:
+        InputError: see `move_by_keys`.
+    """
+    seconds = max(key.seconds for keys in _read_keys(text, FPS.check(fps)).values() for key in keys)
+    return FRAMES.check(int(seconds * fps + ROUNDING_SECONDS) + 1)
+
+
+def _read_keys(text: str, fps: float) -> dict[str, list[Key]]:
+    """The keys of each number.
+
+    Raises:
+        InputError: see `move_by_text`.
+    """
     keys: dict[str, list[Key]] = {}
     for name, key, span in _parse_keys(text, fps):
         points = keys.setdefault(name, [])
         if any(abs(key.seconds - point.seconds) < ROUNDING_SECONDS for point in points):
             raise span.error("each number once at a time")
         points.append(key)
-    courses = {name: interpolate_keys(points, frames, fps) for name, points in keys.items()}
-    return _add_effects(courses, frames, fps, f"by hand: {text.strip()}")
+    return keys
 
 
 def _add_effects(
@@ -193,14 +225,17 @@ def _parse_keys(text: str, fps: float) -> Iterator[tuple[str, Key, Span]]:
         ease = words.pop().text if words and words[-1].text in EASES else "linear"
         if not words:
             raise rest.error("numbers after the time, such as smile=0.5")
+        for before, word in pairwise(words):
+            if ":" in word.text:
+                gap = Span(word.kind, word.source, before.end, rest.end)
+                raise gap.error("a semicolon before the next time")
         yield from _parse_numbers(words, time.parse_seconds(fps), ease)
 
 
 def _parse_numbers(words: list[Span], seconds: float, ease: str) -> Iterator[tuple[str, Key, Span]]:
     for word in words:
         name, number = word.partition("=", "name=number, such as smile=0.5")
-        if name.text not in CONTROLS:
-            raise name.error(f"one of {', '.join(SHORT_NAMES)}, or a blendshape of ARKit")
+        name.check_word(CONTROLS, f"one of {', '.join(SHORT_NAMES)}, or a blendshape of ARKit")
         value = number.parse_number()
         limits = CONTROLS[name.text].limits
         if not limits.contains(value):

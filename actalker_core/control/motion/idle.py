@@ -150,6 +150,12 @@ def _smooth_step(share: Array) -> Array:
     return np.asarray(share * share * (3 - 2 * share))
 
 
+def _find_span(times: Array, start: float, end: float) -> slice:
+    """The frames from one second to another: what happens there is worked out for no others."""
+    first, last = np.searchsorted(times, (start, end), "right")
+    return slice(int(first), int(last))
+
+
 def _draw_interval(
     random: np.random.Generator, median: float, spread: float, limits: tuple[float, float]
 ) -> float:
@@ -181,9 +187,10 @@ def _blink(random: np.random.Generator, times: Array) -> Courses:
         if start > times[-1]:
             break
         shut_end = start + closing + SHUT_SECONDS
-        fall = _smooth_step((times - start) / closing)
-        rise = _smooth_step((times - shut_end) / opening)
-        lids = np.maximum(lids, fall - rise)
+        span = _find_span(times, start, shut_end + opening)
+        fall = _smooth_step((times[span] - start) / closing)
+        rise = _smooth_step((times[span] - shut_end) / opening)
+        lids[span] = np.maximum(lids[span], fall - rise)
     return {"eyeBlinkLeft": lids, "eyeBlinkRight": lids}
 
 
@@ -204,9 +211,11 @@ def _look(random: np.random.Generator, times: Array, yaw: Array, pitch: Array) -
     for start, next_x, next_y in _draw_saccades(random):
         if start > times[-1]:
             break
-        jump = _smooth_step((times - start) / SACCADE_DURATION_SECONDS)
-        x += (next_x - last_x) * jump
-        y += (next_y - last_y) * jump
+        # They are there until the next jump, which no interval lets begin within this one.
+        span = _find_span(times, start, start + SACCADE_SECONDS[1])
+        jump = _smooth_step((times[span] - start) / SACCADE_DURATION_SECONDS)
+        x[span] = last_x + (next_x - last_x) * jump
+        y[span] = last_y + (next_y - last_y) * jump
         last_x, last_y = next_x, next_y
     x = x - EYE_TURN * np.sin(np.radians(yaw))
     y = y - EYE_TURN * np.sin(np.radians(pitch))
@@ -250,9 +259,11 @@ def _stress(stresses: Array, times: Array) -> Courses:
     """Nods, and for the strongest raises of the brows, at stresses (n, 2): second and strength."""
     nods, raises = np.zeros(len(times)), np.zeros(len(times))
     for second, strength in stresses:
-        nods += strength * _bump((times - second) / NOD_SECONDS)
+        span = _find_span(times, second - BROW_SECONDS, second + BROW_SECONDS)
+        nods[span] += strength * _bump((times[span] - second) / NOD_SECONDS)
         if strength > BROW_STRESS:
-            raises = np.maximum(raises, strength * _bump((times - second) / BROW_SECONDS))
+            bump = strength * _bump((times[span] - second) / BROW_SECONDS)
+            raises[span] = np.maximum(raises[span], bump)
     brows: Mapping[str, Array] = {name: size * raises for name, size in BROWS.items()}
     return {"pitch": -NOD_DEGREES * nods, **brows}
 

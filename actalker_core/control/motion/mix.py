@@ -5,9 +5,9 @@ outside its groups are left out of a source. Source: Hong et al., arXiv 2504.025
 """
 
 import logging
-import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 SOURCES = ("audio", "clip", "words", "numbers", "idle")
 """Speech, a driving clip, words, numbers by hand or from a file, idle life."""
 ALL_GROUPS, NO_SOURCE = "all", "none"
+GROUP_NAMES = (*GROUPS, ALL_GROUPS)
 MAX_PARTS = 1000
 """Of a written mix."""
 
@@ -196,42 +197,45 @@ def parse_mix(text: str, sources: Collection[str] = SOURCES) -> dict[str, tuple[
     owners: dict[str, tuple[Layer, ...]] = {}
     for part in span.split(r"[;\n]"):
         names, rest = part.partition(":", "group: source, such as mouth: audio")
+        _check_end(rest)
         layers = tuple(_parse_layers(rest, sources))
         groups = names.split(r"[\s,]+")
         if not groups:
-            raise names.error(" or ".join((*GROUPS, ALL_GROUPS)))
+            raise names.error(" or ".join(GROUP_NAMES))
         for group in groups:
-            if group.text not in (*GROUPS, ALL_GROUPS):
-                raise group.error(" or ".join((*GROUPS, ALL_GROUPS)))
-            if group.text in owners:
+            if group.check_word(GROUP_NAMES) in owners:
                 raise group.error("each group once")
             owners[group.text] = layers
     everywhere = owners.pop(ALL_GROUPS, None)
     return owners if everywhere is None else {group: everywhere for group in GROUPS} | owners
 
 
+def _check_end(span: Span) -> None:
+    """Refuse sources that the groups of the next part follow without a semicolon."""
+    words = span.split(r"[\s,]+")
+    for before, word in pairwise(words):
+        if word.text.partition(":")[0] in GROUP_NAMES:
+            gap = Span(span.kind, span.source, before.end, span.end)
+            raise gap.error("a semicolon before the next group")
+
+
 def _parse_layers(span: Span, sources: Collection[str]) -> Iterator[Layer]:
     """The layers of a group, the lowest first: what is written last lies below."""
     if span.text == NO_SOURCE:
         return
-    for stack in reversed(_split(span, r"\bover\b", "over")):
-        for i, term in enumerate(_split(stack, r"\+", "+")):
-            name, *_ = term.split(r"\s+")
-            if name.text not in sources:
-                raise name.error(" or ".join([*sources, NO_SOURCE]))
+    expected = " or ".join([*sources, NO_SOURCE])
+    for stack in reversed(span.split_strictly(r"\bover\b", expected)):
+        for i, term in enumerate(stack.split_strictly(r"\+", expected)):
+            name, *words = term.split(r"\s+")
+            name.check_word(sources, expected)
+            if words and words[0].text in SOURCES:
+                gap = Span(term.kind, term.source, name.end, term.end)
+                raise gap.error("+ or over before the next source")
             gate = term.remove_prefix(name.text)
             assert gate is not None  # the term begins with that word
             if gate.text:
                 check_curve(gate)
             yield Layer(name.text, gate.text or "1", is_added=i > 0)
-
-
-def _split(span: Span, separator: str, word: str) -> list[Span]:
-    """The parts between separators, none of which may be empty."""
-    parts = span.split(separator)
-    if len(parts) <= len(re.findall(separator, span.text)):
-        raise span.error(f"a source on each side of {word}" if parts else "a source")
-    return parts
 
 
 def _report_silent_sources(owners: Owners, sources: Collection[str]) -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,9 +16,11 @@ from ...errors import InputError
 from ...media.audio import resample
 from .articulation import Phone, move_lips
 from .babble import babble
-from .espeak import Espeak
+from .espeak import OWN_VARIANT, Espeak, link_data
 from .festival import FESTIVAL_VOICES, speak_festival, speak_flite
+from .recordings import speak_librivox
 from .texts import collect_sentences
+from .variants import draw_variant
 from .voices import CorpusVoice, list_voices
 
 log = logging.getLogger("actalker_core")
@@ -50,6 +53,8 @@ def make_corpus(folder: Path, minutes: float) -> bool:
     deadline = time.monotonic() + 60 * minutes
     folder.mkdir(parents=True, exist_ok=True)
     context = multiprocessing.get_context("fork")
+    # What the first call imports takes longer than a voice does: no process does it again.
+    resample(np.zeros(HOP, np.float32), 2 * RATE_HZ, RATE_HZ)
     for voice in list_voices():
         path = folder / f"{voice.name}.npz"
         if path.is_file():
@@ -91,14 +96,14 @@ def _write_voice(voice: CorpusVoice, path: Path) -> None:
 def _say(voice: CorpusVoice, rng: np.random.Generator) -> Iterator[Saying]:
     if voice.synthesiser == "babble":
         yield from babble(rng)
+        return
+    if voice.synthesiser == "recording":
+        yield from speak_librivox()
+        return
     sentences = list(collect_sentences(voice.texts))
     rng.shuffle(sentences)
     if voice.synthesiser == "espeak":
-        rate, pitch, pitch_range = rng.integers((110, 20, 25), (240, 85, 85)).tolist()
-        espeak = Espeak(voice.voice, rate, pitch, pitch_range)
-        for sentence in sentences:
-            samples, phones = espeak.speak(sentence)
-            yield samples, espeak.rate_hz, phones
+        yield from _say_by_espeak(voice, sentences, rng)
         return
     for first in range(0, len(sentences), BATCH):
         stretch = float(np.exp(rng.uniform(np.log(MIN_STRETCH), np.log(MAX_STRETCH))))
@@ -107,6 +112,21 @@ def _say(voice: CorpusVoice, rng: np.random.Generator) -> Iterator[Saying]:
             yield from speak_flite(voice.voice, batch, stretch)
         else:
             yield from speak_festival(FESTIVAL_VOICES[voice.voice], batch, stretch)
+
+
+def _say_by_espeak(
+    voice: CorpusVoice, sentences: Sequence[str], rng: np.random.Generator
+) -> Iterator[Saying]:
+    rate, pitch, pitch_range = rng.integers((110, 20, 25), (240, 85, 85)).tolist()
+    with TemporaryDirectory() as name:
+        data = None
+        if voice.voice.endswith(f"+{OWN_VARIANT}"):
+            data = Path(name)
+            link_data(data, draw_variant(rng))
+        espeak = Espeak(voice.voice, rate, pitch, pitch_range, data)
+        for sentence in sentences:
+            samples, phones = espeak.speak(sentence)
+            yield samples, espeak.rate_hz, phones
 
 
 def read_corpus(folder: Path, parts: Sequence[str]) -> list[VoiceSpeech]:

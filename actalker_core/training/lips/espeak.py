@@ -7,6 +7,7 @@ voice in a process of its own.
 import ctypes
 from collections.abc import Iterable
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,9 @@ CLOSURE_SECONDS, BURST_SECONDS = 0.045, 0.005
 STOP_SHARE = 0.7
 """Of a b that its lips are shut."""
 PULSE_CODE = np.float32(1 / 32768)
+DATA, VARIANTS = "espeak-ng-data", "voices/!v"
+"""Folders: of the library's data, and of the variants in it."""
+OWN_VARIANT = "drawn"
 
 
 class _Event(ctypes.Structure):
@@ -52,21 +56,24 @@ class Espeak:
     """The synthesiser with one voice, for the rest of this process.
 
     Args:
-        voice: a language and a variant, such as `de+f2`.
+        voice: a language, and maybe a variant, such as `de+f2`.
         rate: words per minute. pitch, pitch_range: 0…100, both 50 as it comes.
+        data: a folder made by `link_data`, whose variant the voice then may name.
 
     Raises:
         InputError: the library or the voice is not there.
     """
 
-    def __init__(self, voice: str, rate: int = 175, pitch: int = 50, pitch_range: int = 50) -> None:
-        try:
-            self._library = ctypes.CDLL(LIBRARY)
-        except OSError as error:
-            raise InputError(f"{LIBRARY}: cannot be loaded. Install espeak-ng.") from error
-        self.rate_hz = self._library.espeak_Initialize(
-            RETRIEVAL, 200, None, PHONEME_EVENTS | IPA_NAMES
-        )
+    def __init__(
+        self,
+        voice: str,
+        rate: int = 175,
+        pitch: int = 50,
+        pitch_range: int = 50,
+        data: Path | None = None,
+    ) -> None:
+        self._library = _load_library()
+        self.rate_hz = _initialize(self._library, data)
         if self._library.espeak_SetVoiceByName(voice.encode()):
             raise InputError(f"espeak-ng: expected one of its voices, got '{voice}'.")
         for parameter, value in ((RATE, rate), (PITCH, pitch), (RANGE, pitch_range)):
@@ -96,6 +103,50 @@ class Espeak:
                 self._events.append((events[i].audio_position / 1000, name))
             i += 1
         return 0
+
+
+def link_data(folder: Path, variant: str) -> None:
+    """Make a folder the library's data, by links, with a variant more: `OWN_VARIANT`.
+
+    Args:
+        variant: the text of its file.
+
+    Raises:
+        InputError: the library is not there.
+    """
+    library = _load_library()
+    _initialize(library, None)
+    path = ctypes.c_char_p()
+    library.espeak_Info.restype = ctypes.c_char_p
+    library.espeak_Info(ctypes.byref(path))
+    library.espeak_Terminate()
+    data = Path((path.value or b"").decode())
+    _link_entries(data, folder / DATA, data / VARIANTS)
+    (folder / DATA / VARIANTS / OWN_VARIANT).write_text(variant, "utf-8")
+
+
+def _link_entries(source: Path, target: Path, inner: Path) -> None:
+    """A folder of links to all that another holds; those on the way to an inner one are folders."""
+    target.mkdir()
+    for path in source.iterdir():
+        if path in (inner, *inner.parents):
+            _link_entries(path, target / path.name, inner)
+        else:
+            (target / path.name).symlink_to(path)
+
+
+def _load_library() -> ctypes.CDLL:
+    try:
+        return ctypes.CDLL(LIBRARY)
+    except OSError as error:
+        raise InputError(f"{LIBRARY}: cannot be loaded. Install espeak-ng.") from error
+
+
+def _initialize(library: ctypes.CDLL, folder: Path | None) -> int:
+    """Start the library with the data in a folder, or its own; samples per second."""
+    path = None if folder is None else str(folder).encode()
+    options = PHONEME_EVENTS | IPA_NAMES
+    return int(library.espeak_Initialize(RETRIEVAL, 200, path, options))
 
 
 def phones_of_events(events: Iterable[tuple[float, str]], seconds: float) -> list[Phone]:

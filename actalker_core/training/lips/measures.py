@@ -9,7 +9,6 @@ false, true  closures per minute: those of the track beside no true one; and the
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,10 @@ from ...control.motion.lips import LipTrack, read_lips
 from ...control.motion.lips.features import HOP, RATE_HZ, ROW_SECONDS
 from ...control.motion.lips.network import LipNetwork
 from ...media.audio import Audio
-from .corpus import VoiceSpeech, read_corpus
+from .corpus import VoiceSpeech
 from .disturbance import disturb
 from .noises import make_noise, synthesize_music
 from .takes import PULSE_CODE, REST, set_level
-from .voices import HUMAN_HELD_OUT, LANGUAGES_HELD_OUT
 
 Array = NDArray[np.float32]
 LipMethod = Callable[[Array], LipTrack]
@@ -190,25 +188,24 @@ def _correlate(a: Array, b: Array) -> float:
 
 
 def measure_all(
-    folder: Path, readers: Mapping[str, LipMethod], seconds: float = np.inf
+    speeches: Sequence[VoiceSpeech], readers: Mapping[str, LipMethod], seconds: float = np.inf
 ) -> dict[str, dict[str, LipScores]]:
-    """Scores of every reader, of tracks (rows, 5), on all that is held out: by case, then reader.
+    """Scores of every reader, of tracks (rows, 5), on speech, noise and music: by case and reader.
 
     Args:
-        folder: of the corpus. seconds: how much of each case, about, from all over it.
-
-    Raises:
-        InputError: the corpus has no such speech.
+        speeches: of voices that were not learnt from; those of people are cases of their own.
+        seconds: how much of each case, about, from all over it.
     """
-    synthetic = read_corpus(folder, [LANGUAGES_HELD_OUT])
+    synthetic = [speech for speech in speeches if not speech.voice.is_human]
     cases: dict[str, list[Case]] = {
         "unseen languages, clean": make_cases(synthetic, False),
         "unseen languages, disturbed": make_cases(synthetic, True),
     }
-    for speech in read_corpus(folder, [HUMAN_HELD_OUT]):
-        name = f"unseen person, {speech.voice.synthesiser}"
-        cases[f"{name}, clean"] = make_cases([speech], False, HUMAN_SECONDS)
-        cases[f"{name}, disturbed"] = make_cases([speech], True, HUMAN_SECONDS)
+    for speech in speeches:
+        if speech.voice.is_human:
+            name = f"unseen person, {speech.voice.synthesiser}"
+            cases[f"{name}, clean"] = make_cases([speech], False, HUMAN_SECONDS)
+            cases[f"{name}, disturbed"] = make_cases([speech], True, HUMAN_SECONDS)
     cases["noise"], cases["music"] = make_empty_cases()
     return {
         name: {

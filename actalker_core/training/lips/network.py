@@ -12,7 +12,7 @@ from ...control.motion.lips.network import FORMAT, LOOK_AHEAD_ROWS, OUTPUTS
 from ...errors import CheckpointError
 from ...files.writing import save_tensors
 
-CHANNELS = 96
+CHANNELS = 128
 TAPS = 3
 DILATIONS = (1, 1, 1, 2, 2, 4, 8, 16, 32, 64)
 """Of each layer; together they reach back for 2.6 s, enough to tell music from speech."""

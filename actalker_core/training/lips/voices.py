@@ -5,16 +5,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-TRAINING, LANGUAGES_HELD_OUT, HUMAN_HELD_OUT = "training", "languages", "human"
-"""Parts of the corpus: what is learnt from; unseen languages by unseen variants of espeak-ng; and
-an unseen person."""
+from .espeak import OWN_VARIANT
+
+TRAINING, VALIDATION = "training", "validation"
+LANGUAGES_HELD_OUT, HUMAN_HELD_OUT = "languages", "human"
+"""Parts of the corpus: what is learnt from; other languages, variants of espeak-ng and a man, by
+whom thresholds and steps are chosen; and what is measured at the end alone: unseen languages by
+unseen variants, and an unseen woman."""
 
 LANGUAGES = {
     "en-us": "en", "en": "en", "en-gb-scotland": "en", "en-us-nyc": "en", "es": "es",
     "es-419": "es", "fr": "fr", "fr-be": "fr", "de": "de", "it": "it", "pl": "pl", "cs": "cs",
-    "ru": "ru", "uk": "uk", "hu": "hu", "fi": "fi", "nl": "nl", "da": "da", "nb": "nb",
+    "ru": "ru", "hu": "hu", "fi": "fi", "nl": "nl", "da": "da", "nb": "nb",
     "bg": "bg", "sr": "sr", "vi": "vi", "pt": "pt_BR", "sk": "cs", "ca": "es", "la": "it",
-    "eo": "it", "sw": "id", "af": "nl", "et": "fi", "lt": "pl", "sq": "it",
+    "eo": "it", "sw": "id", "af": "nl", "lt": "pl",
 }  # fmt: skip
 """Languages of espeak-ng to learn from, and whose sentences they say; some have none and say those
 of a language that is spelt alike."""
@@ -26,16 +30,19 @@ david ed edward f1 f2 f3 f5 grandma grandpa iven iven3 john klatt klatt2 klatt3 
 m2 m3 m4 m5 m6 m8 marcelo max michel miguel norbert pablo paul pedro quincy rob robert
 sandro shelby steph2 travis victor whisper zac
 """
-VARIANTS = tuple(_VARIANT_NAMES.split())
+VALIDATION_LANGUAGES = {"uk": "uk", "et": "fi", "sq": "it"}
+VALIDATION_VARIANTS = ("f5", "m8", "Mike", "klatt6", "grandma", "iven3", OWN_VARIANT, OWN_VARIANT)
+VARIANTS = tuple(name for name in _VARIANT_NAMES.split() if name not in VALIDATION_VARIANTS)
 UNSEEN_VARIANTS = ("f4", "m7", "Gene", "linda", "klatt4", "Alicia", "steph", "edward2")
-VARIANTS_OF_A_LANGUAGE = 6
+VARIANTS_OF_A_LANGUAGE, DRAWN_OF_A_LANGUAGE = 6, 10
 BABBLE_VOICES = 24
 FLITE_SENTENCES = {"kal": "en", "kal16": "en", "awb": "en", "rms": "en"}
 FESTIVAL_SENTENCES = {
-    "ked": "en", "lp": "it", "pc": "it", "dita": "cs", "krb": "cs", "machac": "cs", "ph": "cs",
+    "ked": "en", "lp": "it", "pc": "it", "dita": "cs", "krb": "cs", "machac": "cs",
     "lj": "fi", "mv": "fi", "nsh": "ru", "ona": "es",
 }  # fmt: skip
 """Voices of people, and the language of what they say."""
+VALIDATION_SENTENCES = {"ph": "cs"}
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class CorpusVoice:
 
     Attributes:
         part: `TRAINING` or what it is held out for.
-        synthesiser: `espeak`, `flite`, `festival` or the pack's own `babble`.
+        synthesiser: `espeak`, `flite`, `festival`, the pack's own `babble`, or none: `recording`.
         voice: what that calls it.
         texts: the language of its sentences. seconds: how long it speaks.
         seed: of its sentences, rate and pitch.
@@ -59,8 +66,8 @@ class CorpusVoice:
 
     @property
     def is_human(self) -> bool:
-        """Whether it is cut out of recordings of a person."""
-        return self.synthesiser in ("flite", "festival")
+        """Whether it is a person's, or cut out of recordings of one."""
+        return self.synthesiser in ("flite", "festival", "recording")
 
     @property
     def name(self) -> str:
@@ -76,16 +83,28 @@ def list_voices() -> Iterator[CorpusVoice]:
         yield CorpusVoice(TRAINING, "festival", voice, texts, 1500, seed)
     for seed in range(BABBLE_VOICES):
         yield CorpusVoice(TRAINING, "babble", "any", "en", 25, seed)
+    for seed, (voice, texts) in enumerate(VALIDATION_SENTENCES.items()):
+        yield CorpusVoice(VALIDATION, "festival", voice, texts, 300, seed)
     yield CorpusVoice(HUMAN_HELD_OUT, "flite", "slt", "en", 600, 100)
     yield CorpusVoice(HUMAN_HELD_OUT, "festival", "slt_hts", "en", 300, 101)
+    yield CorpusVoice(HUMAN_HELD_OUT, "recording", "librivox", "en", 60, 102)
+    yield from _list_espeak()
+
+
+def _list_espeak() -> Iterator[CorpusVoice]:
     rng = np.random.default_rng(1)
-    for language, texts in UNSEEN_LANGUAGES.items():
-        for variant in UNSEEN_VARIANTS:
-            seed = int(rng.integers(1 << 30))
-            voice = f"{language}+{variant}"
-            yield CorpusVoice(LANGUAGES_HELD_OUT, "espeak", voice, texts, 40, seed)
-    for round_ in range(VARIANTS_OF_A_LANGUAGE):
+    for part, languages, variants in (
+        (LANGUAGES_HELD_OUT, UNSEEN_LANGUAGES, UNSEEN_VARIANTS),
+        (VALIDATION, VALIDATION_LANGUAGES, VALIDATION_VARIANTS),
+    ):
+        for language, texts in languages.items():
+            for variant in variants:
+                seed = int(rng.integers(1 << 30))
+                yield CorpusVoice(part, "espeak", f"{language}+{variant}", texts, 40, seed)
+    for round_ in range(VARIANTS_OF_A_LANGUAGE + DRAWN_OF_A_LANGUAGE):
         for language, texts in LANGUAGES.items():
             variant = VARIANTS[int(rng.integers(len(VARIANTS)))]
+            if round_ >= VARIANTS_OF_A_LANGUAGE:
+                variant = OWN_VARIANT
             seed = int(rng.integers(1 << 30)) + round_
-            yield CorpusVoice(TRAINING, "espeak", f"{language}+{variant}", texts, 45, seed)
+            yield CorpusVoice(TRAINING, "espeak", f"{language}+{variant}", texts, 40, seed)

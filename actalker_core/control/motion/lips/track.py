@@ -22,14 +22,14 @@ from .network import LOOK_AHEAD_ROWS, LipNetwork, load_built_in
 
 Array = NDArray[np.float32]
 
-CLOSURE_BEGIN, CLOSURE_END = 0.55, 0.17
+CLOSURE_BEGIN, CLOSURE_END = 0.72, 0.17
 """How sure the network must be of a closure to begin one, and below what it ends."""
 SILENCE_OPENNESS = 0.08
 """An openness below this is none: lips at rest do not tremble."""
 SPEECH_RISE, SPEECH_FALL = 0.6, 0.35
 """Share of a step, per row, by which the certainty of speech follows the network's: it doubts for a
 row or two where a vowel is held, and lips would tremble."""
-REST_CERTAINTY, SPEECH_CERTAINTY = 0.35, 0.7
+REST_CERTAINTY, SPEECH_CERTAINTY = 0.55, 0.85
 """How sure it is of speech: below the one lips rest, above the other they speak."""
 MAX_OFFSET_SECONDS = 10.0
 _PIECE_SAMPLES = PIECE_ROWS * HOP

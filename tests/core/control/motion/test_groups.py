@@ -10,6 +10,7 @@ from helpers.signals import is_same
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actalker_core.control.motion import groups
 from actalker_core.control.motion.groups import (
     edit_groups,
     find_moving_groups,
@@ -119,7 +120,7 @@ def test_a_written_edit_of_everything() -> None:
 
 @pytest.mark.parametrize(
     ("text", "character"),
-    [("nose.smooth=1", 1), ("mouth.soften=1", 7), ("mouth.trim=1", 12), ("smooth", 1)],
+    [("nose.smooth=1", 1), ("mouth.soften=1", 7), ("mouth.trim=1", 13), ("smooth", 1)],
 )
 def test_an_edit_that_cannot_be_read_says_where(text: str, character: int) -> None:
     with pytest.raises(InputError, match=rf"(?s)Edit .*expected .* at character {character}, got"):
@@ -135,3 +136,12 @@ def test_groups_that_there_are_not(groups: list[str]) -> None:
 def test_a_gate_of_another_length_is_refused() -> None:
     with pytest.raises(InputError, match=EXPECTED_GOT):
         gate_groups(motion(40), torch.ones(39))
+
+
+@pytest.mark.parametrize("frames", [1, 3, 40])
+def test_pieces_change_nothing(frames: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = motion(frames, with_detail=True), motion(frames, seed=5)
+    gates = {"mouth": torch.linspace(0, 1, frames), "head": torch.tensor(0.3)}
+    expected = mix_groups(first, second, gates)
+    monkeypatch.setattr(groups, "CHUNK_FRAMES", 3)
+    assert is_same(mix_groups(first, second, gates), expected)

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from actalker_core.control.motion.columns import COLUMNS
 from actalker_core.control.motion.groups import find_moving_groups
-from actalker_core.control.motion.hand import CONTROLS, move_by_hand, move_by_text, parse_numbers
+from actalker_core.control.motion.hand import (
+    CONTROLS,
+    count_key_frames,
+    move_by_hand,
+    move_by_keys,
+    move_by_text,
+    parse_numbers,
+)
 from actalker_core.control.motion.signal import MotionSignal
 from actalker_core.errors import InputError
 
@@ -168,3 +175,43 @@ def test_a_look_of_arkit_turns_the_eye(name: str, column: str, sign: int) -> Non
     result = move_by_hand({name: 1.0}).tracks[track][0]
     assert result[index] == pytest.approx(0.6 * sign)
     assert result.count_nonzero() == 1
+
+
+NUMBERS = st.fixed_dictionaries(
+    {},
+    optional={
+        "yaw": st.integers(-30, 30),
+        "smile": st.sampled_from([-1, 0.25, 1]),
+        "scale": st.just(1.5),
+    },
+).filter(bool)
+
+
+@quick
+@given(
+    st.dictionaries(st.integers(0, 40), NUMBERS, min_size=1, max_size=4),
+    st.sampled_from(["", " linear", " hold", " ease"]),
+)
+def test_keys_are_reached_and_end_the_motion(keys: dict[int, dict[str, float]], ease: str) -> None:
+    text = "; ".join(
+        f"{frame / 25:g}s: " + " ".join(f"{name}={value}" for name, value in numbers.items()) + ease
+        for frame, numbers in keys.items()
+    )
+    motion = move_by_keys(text, 25.0)
+    assert len(motion) == count_key_frames(text, 25.0) == max(keys) + 1
+    longer = move_by_text(text, len(motion) + 5, 25.0)
+    for name, track in motion.tracks.items():
+        assert torch.equal(longer.tracks[name][: len(motion)], track)
+        assert torch.equal(longer.tracks[name][len(motion)], track[-1])
+    for frame, numbers in keys.items():
+        if "yaw" in numbers:
+            assert course(motion, "yaw")[frame] == numbers["yaw"]
+
+
+def test_keys_without_a_time_are_one_frame() -> None:
+    assert len(move_by_keys("smile=0.5", 25.0)) == 1
+
+
+def test_keys_for_days_are_refused() -> None:
+    with pytest.raises(InputError, match=EXPECTED_GOT):
+        move_by_keys("0s: smile=1; 1e7s: smile=0", 25.0)

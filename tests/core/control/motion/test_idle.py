@@ -8,6 +8,7 @@ from helpers.signals import is_same
 from hypothesis import given
 from hypothesis import strategies as st
 
+from actalker_core.control.motion import idle
 from actalker_core.control.motion.groups import find_moving_groups
 from actalker_core.control.motion.idle import IdleAmounts, move_idly
 from actalker_core.control.motion.signal import MotionSignal
@@ -205,3 +206,22 @@ def test_amounts_have_limits(amount: float) -> None:
 def test_a_seed_has_limits() -> None:
     with pytest.raises(InputError, match=EXPECTED_GOT):
         move_idly(3, 25.0, seed=-1)
+
+
+def test_a_minute_of_a_long_life_costs_no_more_than_one_of_a_short(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    counts: list[int] = []
+    step = idle._smooth_step
+
+    def count(share: np.ndarray) -> np.ndarray:
+        counts.append(len(share))
+        return step(share)
+
+    monkeypatch.setattr(idle, "_smooth_step", count)
+    costs = []
+    for frames in (3_000, 30_000):
+        counts.clear()
+        move_idly(frames, 25.0)
+        costs.append(sum(counts))
+    assert costs[1] < 15 * costs[0]

@@ -125,6 +125,17 @@ def test_numbers_are_added_and_switch_idle_life_off() -> None:
     assert_group_of(idle, motion(), "gaze")
 
 
+def test_a_yaw_by_hand_stops_the_sway_of_the_whole_head_unless_a_text_adds_it() -> None:
+    idle, numbers = move_idly(FRAMES, FPS), move_by_hand({"yaw": 10.0})
+    still = mix(idle=idle, numbers=numbers)
+    assert_group_of(still, numbers.sample(FRAMES, FPS), "head")
+    sum_of_motion = mix("head: numbers + idle", idle=idle, numbers=numbers)
+    assert_group_of(sum_of_motion, still, "eyes", "brows", "gaze")
+    turn = torch.tensor([0.0, 10.0, 0.0])
+    torch.testing.assert_close(sum_of_motion.rotation_degrees, idle.rotation_degrees + turn)
+    torch.testing.assert_close(sum_of_motion.translation, idle.translation)
+
+
 def test_idle_life_blinks_on_under_a_smile_and_not_under_a_blink_by_hand() -> None:
     idle = motion()
     smiles, blinks = (move_by_hand({name: 0.5}) for name in ("smile", "blink"))
@@ -226,9 +237,9 @@ def test_all_is_every_group_that_no_other_part_names() -> None:
         ("mouth: ear", 8),
         ("mouth: clip; mouth: audio", 14),
         (": clip", 1),
-        ("mouth: clip +", 8),
+        ("mouth: clip +", 14),
         ("mouth: over clip", 8),
-        ("mouth: clip over over audio", 8),
+        ("mouth: clip over over audio", 18),
         ("mouth, nose: clip", 8),
         ("mouth: clip + zebra 0.5", 15),
     ],
@@ -243,7 +254,7 @@ def test_a_mix_that_cannot_be_read_says_where(text: str, character: int) -> None
     [
         ("mouth: clip 2", 13),
         ("mouth: clip x", 13),
-        ("mouth: clip 0:0 0:1", 17),
+        ("mouth: clip 0:0 0:1", 16),
         ("head: clip; mouth: clip 0:0, 1s:3", 33),
         ("mouth: audio over clip invert 7", 31),
     ],
