@@ -177,9 +177,7 @@ def parse_curve(text: str | Span, frames: int, fps: float, audio: Audio | None =
     products = text.count("*")
     if products >= MAX_TERMS:
         raise span.error(f"at most {MAX_TERMS} curves joined by *")
-    terms = span.split(r"\*")
-    if len(terms) <= products:
-        raise span.error("a strength, keys or envelope on each side of *")
+    terms = span.split_strictly(r"\*", "a strength, keys or envelope")
     curves = (_parse_term(term, frames, fps, audio) for term in terms)
     return clamp_curve(multiply_curves(*curves))
 
@@ -245,10 +243,10 @@ class DrawnCurve:
 
 
 def report_experimental(name: str, gate: Tensor) -> None:
-    """Log where a gate (f,) holds values that were never trained."""
+    """Warn where a gate (f,) holds values that were never trained."""
     count = int(((gate > 0) & (gate < 1)).sum())
     if count:
-        log.info(
+        log.warning(
             "The %s gate is between 0 and 1 in %d of %d frames, which was never trained: "
             "experimental.",
             name,
@@ -307,10 +305,13 @@ def _parse_keys(term: Span, fps: float) -> list[Key]:
 def _parse_key(part: Span, fps: float) -> Key:
     time, rest = part.partition(":", "time:strength, such as 2.5:0 or 40f:1 hold")
     value, *ease = rest.split(r"\s+") or [rest]
+    if ease and ":" in ease[0].text:
+        gap = Span(part.kind, part.source, value.end, ease[0].end)
+        raise gap.error("a comma before the next key")
     for word in ease[1:]:
         raise word.error("a comma before the next key")
-    if ease and ease[0].text not in EASES:
-        raise ease[0].error(" or ".join(EASES))
+    for word in ease:
+        word.check_word(EASES)
     return Key(time.parse_seconds(fps), _parse_strength(value), ease[0].text if ease else "linear")
 
 
@@ -328,8 +329,7 @@ def _parse_options(words: Span) -> dict[str, float]:
     options = {}
     for word in words.split(r"\s+"):
         name, value = word.partition("=", expected)
-        if name.text not in names:
-            raise name.error(expected)
+        name.check_word(names, expected)
         limit = 1.0 if name.text == "threshold" else math.inf
         if not 0 <= value.parse_number() < limit:
             raise value.error("0 or more" if limit > 1 else "a threshold from 0 to below 1")

@@ -1,12 +1,13 @@
 """Edits of signals as a person writes them: `pose.smooth=0.3`, `trim=1:4`."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ..errors import InputError
 from .curves import Curve, DrawnCurve
 from .grammar import Span
-from .signals import KINDS, DrivingSignal, Signals
+from .signals import KINDS, MAX_SMOOTHING_SECONDS, DrivingSignal, Signals
 
 EditFunction = Callable[..., DrivingSignal]
 
@@ -43,6 +44,8 @@ class Edit:
         Raises:
             InputError: there is no signal of that kind, or it cannot use the values.
         """
+        # A signal counts in samples: half a sample before its start is its start to it.
+        check_values(self.name, self.values)
         function, _, _ = EDITS[self.name]
         return signals.edit(lambda signal: function(signal, *self.values), self.kind)
 
@@ -63,6 +66,28 @@ def blend_signals(first: Signals, second: Signals, curve: Curve | DrawnCurve) ->
 
     kinds = [kind for kind in first.present if kind in second.present]
     return Signals(**{**second.present, **first.present, **{kind: blend(kind) for kind in kinds}})
+
+
+def check_values(edit: str, values: Sequence[float]) -> None:
+    """Refuse numbers of an edit (a key of `EDITS`) that no signal can use, however long it is.
+
+    Raises:
+        InputError: says what they may be.
+    """
+    first, last = values[0], values[-1]
+    is_right, expected = {
+        "trim": (0 <= first < last, "a start of 0 or more and an end after it"),
+        "resample": (first > 0, "a rate above 0 Hz"),
+        "scale": (last >= 0, "a neutral time of 0 or more"),
+        "smooth": (
+            0 <= first <= MAX_SMOOTHING_SECONDS,
+            f"a time from 0 to {MAX_SMOOTHING_SECONDS:g} s",
+        ),
+        **dict.fromkeys(("loop", "ping-pong", "hold"), (first > 0, "a duration above 0 s")),
+    }.get(edit, (True, ""))
+    if not is_right:
+        got = " and ".join(f"{value:g}" for value in values)
+        raise InputError(f"Edit {edit}: expected {expected}, got {got}. Change the numbers.")
 
 
 def parse_edit(text: str) -> Edit:
@@ -89,13 +114,6 @@ def split_edit(
     kind = None
     if "." in name.text:
         part, name = name.partition(".", f"{owner}.edit")
-        if part.text not in owners:
-            raise part.error(" or ".join(owners))
-        kind = part.text
-    if name.text not in EDITS:
-        raise name.error(" or ".join(EDITS))
-    _, count, meaning = EDITS[name.text]
-    numbers = value.split(":")
-    if len(numbers) != count or value.text.count(":") != count - 1:
-        raise value.error(meaning)
-    return kind, name.text, tuple(number.parse_number() for number in numbers)
+        kind = part.check_word(owners)
+    _, _, meaning = EDITS[name.check_word(EDITS)]
+    return kind, name.text, value.parse_numbers(":", meaning.split(":"))

@@ -14,13 +14,37 @@ from ..errors import InputError
 from ..faces import Track, measure
 from ..media import Audio
 
-COLOURS = {"audio": "tab:blue", "expression": "tab:orange"}
+COLOURS = {"audio": "#ff8a5c", "expression": "#5ccf5c"}
+"""Those of the page's timelines."""
+ANGLES = {"pitch": "#7aa2f7", "yaw": "#e0af68", "roll": "#bb9af7"}
+SIDES = {"left eye": "#7aa2f7", "right eye": "#e0af68"}
+MOUTH_COLOUR, GAP_COLOUR = "#ff7b9c", "#7d8294"
+GROUND, INK, FAINT = "#17181c", "#d5d7de", "#3a3d47"
+"""As dark as the page."""
 THUMBNAILS = 8
 THUMBNAIL_PX = 320
 PORTRAIT_BRIGHTNESS, MASK_OPACITY = 0.75, 0.45
 """Of thumbnails, so that colours show on light skin and the face through them."""
-WIDTH_INCHES, ROW_INCHES, DPI = 12.0, 1.7, 100
+WIDTH_INCHES, ROW_INCHES, DPI = 6.4, 0.95, 200
+"""Letters are as large as the page's on a node of 500 pixels, and sharp on one of twice that."""
+FONT_POINTS = 9.0
 WAVEFORM_POINTS = 4000
+STYLE: Any = {
+    "font.size": FONT_POINTS,
+    "axes.titlesize": FONT_POINTS,
+    "axes.labelsize": FONT_POINTS,
+    "figure.facecolor": GROUND,
+    "axes.facecolor": GROUND,
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.4,
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +77,7 @@ def draw_monitor(rows: MonitorRows) -> Tensor:
     Raises:
         InputError: no frames.
     """
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -60,18 +85,20 @@ def draw_monitor(rows: MonitorRows) -> Tensor:
         raise InputError(
             f"Monitor: expected at least one frame, got {rows.frames}. Give longer signals."
         )
-    panels = [(_draw_masks, 1.6), (_draw_audio, 1.0), (_draw_gates, 0.8)]
+    panels = [(_draw_masks, 1.8), (_draw_audio, 1.4)]
     panels += [(_draw_rotation, 1.2)] * (rows.rotation_degrees is not None)
     has_landmarks = rows.track is not None and rows.track.landmarks is not None
     panels += [(_draw_head, 1.2), (_draw_eyes, 1.2), (_draw_mouth, 1.0)] * has_landmarks
     heights = [height for _, height in panels]
-    figure = Figure((WIDTH_INCHES, ROW_INCHES * sum(heights)), DPI, layout="constrained")
-    canvas: Any = FigureCanvasAgg(figure)
-    axes = np.atleast_1d(figure.subplots(len(panels), 1, height_ratios=heights))
-    for axis, (draw, _) in zip(axes, panels, strict=True):
-        draw(axis, rows)
-    _share_frames(list(axes[1:]), rows)
-    canvas.draw()
+    with rc_context(STYLE):
+        size = (WIDTH_INCHES, ROW_INCHES * sum(heights))
+        figure = Figure(size, DPI, layout="constrained")
+        canvas: Any = FigureCanvasAgg(figure)
+        axes = np.atleast_1d(figure.subplots(len(panels), 1, height_ratios=heights))
+        for axis, (draw, _) in zip(axes, panels, strict=True):
+            draw(axis, rows)
+        _share_frames(list(axes[1:]), rows)
+        canvas.draw()
     pixels = np.asarray(canvas.buffer_rgba())[..., :3].copy()
     return torch.from_numpy(pixels).permute(2, 0, 1).float() / 255
 
@@ -80,9 +107,11 @@ def _share_frames(axes: Sequence[Any], rows: MonitorRows) -> None:
     """All rows below the thumbnails have one axis of frames, with seconds above it."""
     for axis in axes:
         axis.set_xlim(-0.5, rows.frames - 0.5)
-        axis.grid(alpha=0.3)
+        axis.grid(visible=True)
+        axis.set_axisbelow(True)
         axis.tick_params(labelbottom=axis is axes[-1])
-    axes[-1].set_xlabel(f"frame (at {rows.fps:g} fps)")
+        axis.spines["top"].set_visible(axis is axes[0])
+    axes[-1].set_xlabel(f"frame, at {rows.fps:g} a second")
     seconds_axis = axes[0].secondary_xaxis(
         "top", functions=(lambda frame: frame / rows.fps, lambda s: s * rows.fps)
     )
@@ -94,10 +123,21 @@ def _draw_masks(axis: Any, rows: MonitorRows) -> None:
     thumbnails = [_draw_thumbnail(rows, frame) for frame in frames]
     axis.imshow(np.concatenate(thumbnails, axis=1))
     width = thumbnails[0].shape[1]
-    labels = ["regions" if len(frames) == 1 else f"frame {frame}" for frame in frames]
+    labels = ["" if len(frames) == 1 else f"{frame}" for frame in frames]
     axis.set_xticks([width * (i + 0.5) for i in range(len(frames))], labels)
+    axis.tick_params(length=0)
     axis.set_yticks([])
-    axis.set_title("blue: audio · orange: expression · both where they overlap", fontsize="small")
+    for spine in axis.spines.values():
+        spine.set_visible(False)
+    for name, offset, side in (("audio", -8, "right"), ("expression", 8, "left")):
+        axis.annotate(
+            *(f"{name}: region, gate", (0.5, 1.0), (offset, 4)),
+            xycoords="axes fraction",
+            textcoords="offset points",
+            color=COLOURS[name],
+            ha=side,
+            va="bottom",
+        )
 
 
 def choose_thumbnail_frames(rows: MonitorRows) -> list[int]:
@@ -124,63 +164,73 @@ def _draw_thumbnail(rows: MonitorRows, frame: int) -> NDArray[np.float32]:
 
 
 def _draw_audio(axis: Any, rows: MonitorRows) -> None:
-    axis.set_ylabel("audio")
-    axis.set_ylim(-1, 1)
-    if rows.audio is None:
-        axis.text(0.5, 0.5, "no audio", transform=axis.transAxes, ha="center", va="center")
-        return
-    wave = rows.audio.trim(rows.frames / rows.fps).samples.mean(0)
-    edges = np.linspace(0, len(wave), min(WAVEFORM_POINTS, len(wave)), endpoint=False).astype(int)
-    frames = edges / rows.audio.rate_hz * rows.fps - 0.5  # frame 0 is drawn from -0.5 to 0.5
-    low, high = np.minimum.reduceat(wave, edges), np.maximum.reduceat(wave, edges)
-    axis.fill_between(frames, low, high, color=COLOURS["audio"], linewidth=0.3)
-
-
-def _draw_gates(axis: Any, rows: MonitorRows) -> None:
-    for name, gate in rows.gates.items():
-        edges = np.arange(rows.frames + 1) - 0.5
-        axis.stairs(gate.cpu(), edges, baseline=None, color=COLOURS[name], label=name)
-    axis.set_ylim(-0.05, 1.05)
-    axis.set_ylabel("gates")
-    _add_legend(axis)
+    """The waveform, and the gates over it: shut at the bottom, open at the top."""
+    if rows.audio is not None:
+        wave = rows.audio.trim(rows.frames / rows.fps).samples.mean(0)
+        points = min(WAVEFORM_POINTS, len(wave))
+        edges = np.linspace(0, len(wave), points, endpoint=False).astype(int)
+        frames = edges / rows.audio.rate_hz * rows.fps - 0.5  # frame 0 is drawn from -0.5 to 0.5
+        low, high = np.minimum.reduceat(wave, edges), np.maximum.reduceat(wave, edges)
+        axis.fill_between(*(frames, 0.5 + low / 2, 0.5 + high / 2), color=GAP_COLOUR, linewidth=0.3)
+    frame_edges = np.arange(rows.frames + 1) - 0.5
+    for (name, gate), style in zip(rows.gates.items(), ("-", "--"), strict=False):
+        axis.stairs(
+            *(gate.cpu(), frame_edges),
+            baseline=None,
+            color=COLOURS[name],
+            linewidth=1.8,
+            linestyle=style,
+        )
+    axis.set_ylim(-0.06, 1.06)
+    axis.set_yticks([0, 0.5, 1])
+    axis.set_ylabel("sound, gates" if rows.audio is not None else "gates, no sound")
 
 
 def _draw_rotation(axis: Any, rows: MonitorRows) -> None:
     assert rows.rotation_degrees is not None
-    for i, values in enumerate(rows.rotation_degrees.T, start=1):
-        axis.plot(values.cpu(), label=f"angle {i}")
-    axis.set_ylabel("head rotation\n(model, degrees)")
+    for (name, colour), values in zip(ANGLES.items(), rows.rotation_degrees.T, strict=True):
+        axis.plot(values.cpu(), label=name, color=colour)
+    axis.set_ylabel("head\n(model), °")
     _add_legend(axis)
 
 
 def _draw_head(axis: Any, rows: MonitorRows) -> None:
     rotation = measure.head_rotation_degrees(_landmarks(rows))
-    for name, values in zip(("pitch", "yaw", "roll"), rotation.T, strict=True):
-        axis.plot(values, label=name)
+    for (name, colour), values in zip(ANGLES.items(), rotation.T, strict=True):
+        axis.plot(values, label=name, color=colour)
     _mark_gaps(axis, rows)
-    axis.set_ylabel("driving head\n(landmarks, degrees)")
+    axis.set_ylabel("head\n(clip), °")
     _add_legend(axis)
 
 
 def _draw_eyes(axis: Any, rows: MonitorRows) -> None:
-    left, right = measure.eye_openness(_landmarks(rows)).T
-    axis.plot(left, label="left eye")
-    axis.plot(right, label="right eye")
+    openness = measure.eye_openness(_landmarks(rows))
+    for (name, colour), values in zip(SIDES.items(), openness.T, strict=True):
+        axis.plot(values, label=name, color=colour)
     _mark_gaps(axis, rows)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel("eye openness\n(height/width)")
+    axis.set_ylabel("eyes\nopen")
     _add_legend(axis)
 
 
 def _draw_mouth(axis: Any, rows: MonitorRows) -> None:
-    axis.plot(measure.mouth_openness(_landmarks(rows)), color="tab:red")
+    axis.plot(measure.mouth_openness(_landmarks(rows)), color=MOUTH_COLOUR)
     _mark_gaps(axis, rows)
     axis.set_ylim(bottom=0)
-    axis.set_ylabel("mouth openness\n(gap/eye distance)")
+    axis.set_ylabel("mouth\nopen")
 
 
 def _add_legend(axis: Any) -> None:
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
+    axis.legend(
+        loc="lower right",
+        bbox_to_anchor=(1, 1),
+        ncols=3,
+        frameon=False,
+        borderpad=0,
+        borderaxespad=0.1,
+        handlelength=1.4,
+        columnspacing=1.2,
+    )
 
 
 def _landmarks(rows: MonitorRows) -> NDArray[np.float32]:
@@ -192,4 +242,4 @@ def _landmarks(rows: MonitorRows) -> NDArray[np.float32]:
 def _mark_gaps(axis: Any, rows: MonitorRows) -> None:
     assert rows.track is not None
     for frame in rows.track.gaps:
-        axis.axvspan(frame - 0.5, frame + 0.5, color="tab:grey", alpha=0.3)
+        axis.axvspan(frame - 0.5, frame + 0.5, color=GAP_COLOUR, alpha=0.35)

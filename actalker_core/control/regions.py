@@ -162,15 +162,17 @@ def parse_region(text: str) -> tuple[list[str], list[str]]:
         InputError: says which part is unknown.
     """
     span = Span.from_text("Region", text)
-    names, signs = span.split(r"[-+&]"), re.findall(r"[-+&]", text)
-    if len(names) != len(signs) + 1:
-        raise span.error("parts joined by + (and), - (without) or & (where both)")
-    if len(names) > MAX_PARTS:
+    signs = re.findall(r"[-+&]", text)
+    if len(signs) >= MAX_PARTS:
         raise span.error(f"at most {MAX_PARTS} parts")
-    for name in names:
-        if name.text not in PARTS:
-            raise name.error(" or ".join(PARTS))
-    return [name.text for name in names], signs
+    parts = span.split_strictly(r"[-+&]", " or ".join(PARTS))
+    for part in parts:
+        name = re.compile(rf"(?:{'|'.join(PARTS)})\b").match(part.source, part.start, part.end)
+        if name and name.end() < part.end:
+            rest = Span(part.kind, part.source, name.end(), part.end)
+            raise rest.error("+ (and), - (without) or & (where both)")
+        part.check_word(PARTS)
+    return [part.text for part in parts], signs
 
 
 def _list_faces(faces: Face | Sequence[Face]) -> Sequence[Face]:

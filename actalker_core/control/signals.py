@@ -33,9 +33,13 @@ ROUNDING_STEPS = 1e-6
 """A position nearer to a sample than this share of a step is that sample."""
 
 
-def max_samples(size: int) -> int:
-    """How many samples of so many float32 numbers a signal may have: what a file may hold."""
-    return min(MAX_SAMPLES, MAX_BYTES // (4 * max(size, 1)))
+def max_samples(size: int, rate_hz: float = math.inf) -> int:
+    """How many samples of so many float32 numbers a signal may have: what a file may hold.
+
+    Args:
+        rate_hz: at which they last `MAX_SECONDS` at most.
+    """
+    return int(min(MAX_SAMPLES, MAX_BYTES // (4 * max(size, 1)), rate_hz * MAX_SECONDS))
 
 
 @dataclass(frozen=True)
@@ -237,13 +241,14 @@ class DrivingSignal:
 
     def _to_count(self, seconds: float) -> int:
         """A duration in samples, at least one."""
-        count, max_count = self._to_steps(seconds), max_samples(self._sample_size)
-        if not 1 <= count <= max_count:
+        count = seconds * self.rate_hz
+        max_count = max_samples(self._sample_size, self.rate_hz)
+        if not 0.5 < count <= max_count:
             raise InputError(
                 f"Duration: expected {1 / self.rate_hz:g} s (one value) to "
                 f"{max_count / self.rate_hz:g} s, got {seconds:g} s. Choose another duration."
             )
-        return count
+        return round(count)
 
     @property
     def _sample_size(self) -> int:

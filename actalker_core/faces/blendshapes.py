@@ -87,7 +87,10 @@ class Blendshapes:
     def _linear(self, x: Array, name: str) -> Array:
         kernel = self._weights[f"{name}/Conv2D"]  # out 1 1 in
         bias = self._weights[f"{name}/BiasAdd/ReadVariableOp"]
-        return np.asarray(x @ kernel.reshape(len(kernel), -1).T + bias, np.float32)
+        # One large product: of many small ones NumPy's threads would mostly wait for each other.
+        rows = x.reshape(-1, x.shape[-1]) @ kernel.reshape(len(kernel), -1).T
+        rows += bias
+        return np.asarray(rows.reshape(*x.shape[:-1], len(kernel)), np.float32)
 
     def _normalise(self, x: Array, name: str) -> Array:
         """Layer norm over the channels, with a scale and no shift."""

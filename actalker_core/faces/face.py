@@ -1,7 +1,9 @@
 """What is known about a face, and which of several is meant."""
 
+import logging
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -14,6 +16,8 @@ from ..text import parse_whole_number
 from .box import Box, box_area, box_centre, is_same_face
 
 Array = NDArray[np.float32]
+
+log = logging.getLogger(__name__)
 
 FULL_SEARCH_FRAMES = 25
 """Until a face is found, small ones are looked for only every so many frames: it takes long."""
@@ -45,7 +49,7 @@ ones only; "largest" goes on until no larger face can be missing; "all" finds th
 
 
 class FaceFinder(Protocol):
-    """Something that finds faces."""
+    """Something that finds faces, in several threads at once if it is asked to."""
 
     def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
         """The faces of an image (3, H, W), uint8 or in 0…1, each once, the largest first."""
@@ -68,8 +72,8 @@ def choose_face(faces: Sequence[Face], choice: str, size: tuple[int, int], name:
     """
     if not faces:
         raise FaceError(
-            f"No face is found in the {name} of {size[1]}x{size[0]} pixels. Give its box "
-            "(x0,y0,x1,y1), which also serves drawn and stylised faces, or choose another file."
+            f"No face is found in the {name} of {size[1]}x{size[0]} pixels. Choose a picture "
+            "that shows it larger, brighter or from the front."
         )
     from_left = sort_faces(faces)
     index = parse_whole_number(choice)
@@ -96,9 +100,20 @@ def choose_face(faces: Sequence[Face], choice: str, size: tuple[int, int], name:
 def find_face(
     finder: FaceFinder, image: Tensor, choice: str = LARGEST, name: str = "image"
 ) -> Face:
-    """One face of an image (3, H, W), uint8 or in 0…1; `choose_face` has the choices and errors."""
+    """One face of an image (3, H, W), uint8 or in 0…1; `choose_face` has the choices and errors.
+
+    Where nobody chose among several, a line of the log says so.
+    """
     size = (int(image.shape[1]), int(image.shape[2]))
-    return choose_face(finder.find(image, choose_depth(choice)), choice, size, name)
+    faces = finder.find(image, choose_depth(choice))
+    face = choose_face(faces, choice, size, name)
+    if choice == LARGEST and len(faces) > 1:
+        log.info(
+            "The %s shows %d faces or more; the largest is taken. Choose another with left, "
+            "right, centre or an index.",
+            *(name, len(faces)),
+        )
+    return face
 
 
 def choose_depth(choice: str) -> SearchDepth:
@@ -154,23 +169,23 @@ def face_in_box(image: Tensor, box: Box, finder: FaceFinder | None) -> Face:
 
 
 def box_of_mask(mask: Tensor, size: tuple[int, int]) -> Box:
-    """The box around the white of a mask (H, W) in 0…1.
+    """The box around the white of a mask (H, W) in 0…1, in pixels of its image.
 
     Args:
-        size: height and width of the image that it was drawn over.
+        size: height and width of the image; a mask of another size is meant to cover it.
 
     Raises:
-        InputError: another size, or nothing white.
+        InputError: nothing is white.
     """
     rows, columns = (mask > 0.5).any(1).nonzero(), (mask > 0.5).any(0).nonzero()
-    if tuple(mask.shape) != size or not len(rows):
+    if not len(rows):
         raise InputError(
-            f"Face mask: expected {size[1]}x{size[0]} pixels with the face in white, got "
-            f"{mask.shape[1]}x{mask.shape[0]}{'' if len(rows) else ' without any white'}. Draw "
-            "it over the image itself."
+            f"Face mask: expected the face in white over an image of {size[1]}x{size[0]} pixels, "
+            f"got {mask.shape[1]}x{mask.shape[0]} without any white. Draw it over the image."
         )
+    sx, sy = size[1] / mask.shape[1], size[0] / mask.shape[0]
     x0, x1 = float(columns.min()), float(columns.max()) + 1
-    return x0, float(rows.min()), x1, float(rows.max()) + 1
+    return x0 * sx, float(rows.min()) * sy, x1 * sx, (float(rows.max()) + 1) * sy
 
 
 def find_in_frame(finder: FaceFinder, frame: Tensor, number: int, choice: str) -> list[Face]:
@@ -196,5 +211,18 @@ def find_first_face(finder: FaceFinder, frames: Iterable[Tensor], choice: str, n
         if faces:
             return choose_face(faces, choice, (int(frame.shape[1]), int(frame.shape[2])), name)
     raise FaceError(
-        f"No face is found in the {name}. Give its box (x0,y0,x1,y1), or choose another clip."
+        f"No face is found in the {name}. Choose a clip that shows it larger, brighter or from the "
+        "front."
     )
+
+
+@contextmanager
+def advise(advice: str) -> Iterator[None]:
+    """Add to the error of a face that is not found what its asker could be given instead of it.
+
+    Who looks for faces does not know whether there is an input for a box.
+    """
+    try:
+        yield
+    except FaceError as error:
+        raise FaceError(f"{error} {advice}") from error

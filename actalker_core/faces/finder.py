@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import cv2
@@ -36,6 +37,7 @@ class HaarFinder:
         opencv: Any = cv2
         file = os.path.join(opencv.data.haarcascades, HAAR_FILE)
         self._cascade = opencv.CascadeClassifier(file)
+        self._lock = Lock()
 
     @staticmethod
     def is_available() -> bool:
@@ -52,9 +54,10 @@ class HaarFinder:
     def _detect(self, grey: NDArray[Any], min_share: float) -> list[Face]:
         """The faces of such a share of the image's shorter side, and larger ones."""
         min_px = max(int(min(grey.shape) * min_share), MIN_PX)
-        rectangles = self._cascade.detectMultiScale(
-            grey, SCALE_STEP, MIN_NEIGHBOURS, minSize=(min_px, min_px)
-        )
+        with self._lock:  # a cascade keeps its images for the next size
+            rectangles = self._cascade.detectMultiScale(
+                grey, SCALE_STEP, MIN_NEIGHBOURS, minSize=(min_px, min_px)
+            )
         boxes = (
             (float(x), float(y), float(x + width), float(y + height))
             for x, y, width, height in rectangles
@@ -95,7 +98,7 @@ def open_finder(
                 error,
             )
             return HaarFinder()
-        raise FaceError(f"{error} Or give the box of the face.") from error
+        raise FaceError(str(error)) from error
     return Landmarker(known_path)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import compress, islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from threading import local
 from typing import Any
 
 import cv2
@@ -85,8 +86,21 @@ class Detection:
         return float(np.arctan2(left[1] - right[1], left[0] - right[0]))
 
 
+class Networks(local):
+    """The networks of one thread: OpenCV keeps the values of a pass in them.
+
+    Each thread that uses the same object gets networks of its own, made of the same files.
+
+    Attributes:
+        detector, mesh: what OpenCV makes of the contents of two TFLite files.
+    """
+
+    def __init__(self, detector: bytes, mesh: bytes) -> None:
+        self.detector, self.mesh = _read_network(detector), _read_network(mesh)
+
+
 class Landmarker:
-    """Finds faces with landmarks.
+    """Finds faces with landmarks, in several threads at once if it is asked to.
 
     Args:
         path: MediaPipe's `face_landmarker.task`.
@@ -103,7 +117,7 @@ class Landmarker:
         detector, mesh, blendshapes = read_networks(path)
         self._anchors = _make_anchors()
         try:
-            self._detector, self._mesh = _read_network(detector), _read_network(mesh)
+            self._networks = Networks(detector, mesh)
         except cv2.error as error:
             raise CheckpointError(
                 f"{path}: expected an OpenCV that reads TFLite files, got {cv2.__version__}. "
@@ -163,8 +177,9 @@ class Landmarker:
         part, _ = _rotate_and_crop(pixels, tile, 0.0, DETECTOR_PX, cv2.BORDER_CONSTANT)
         if int(part.max()) - int(part.min()) < MIN_CONTRAST:
             return
-        self._detector.setInput(cv2.dnn.blobFromImage(part, 1 / 127.5, mean=(127.5,) * 3))
-        logits, offsets = self._detector.forward(["classificators", "regressors"])
+        network = self._networks.detector
+        network.setInput(cv2.dnn.blobFromImage(part, 1 / 127.5, mean=(127.5,) * 3))
+        logits, offsets = network.forward(["classificators", "regressors"])
         scores = 1 / (1 + np.exp(-logits.ravel().clip(-80, 80)))
         # All points but the size, which is the second, count from the anchor's centre.
         points = offsets.reshape(-1, 8, 2) / DETECTOR_PX
@@ -187,8 +202,9 @@ class Landmarker:
         part, to_image = _rotate_and_crop(
             pixels, square_box(box), tilt, MESH_PX, cv2.BORDER_REPLICATE
         )
-        self._mesh.setInput(cv2.dnn.blobFromImage(part, 1 / 255))
-        presence, points = self._mesh.forward(["Identity_1", "Identity"])
+        network = self._networks.mesh
+        network.setInput(cv2.dnn.blobFromImage(part, 1 / 255))
+        presence, points = network.forward(["Identity_1", "Identity"])
         score = float(1 / (1 + np.exp(-presence.item())))
         if score < MIN_CONFIDENCE:
             return None

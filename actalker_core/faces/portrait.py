@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import InputError, quote
@@ -20,6 +21,8 @@ SIDE_MULTIPLE_PX = 64
 MIN_SIDE_PX = 16
 """Smaller images show no face."""
 DEFAULT_FEATHER_PX = 16
+ASPECT_TOLERANCE = 0.01
+"""By so much may the ratios of sides differ that are meant to be one."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,20 @@ class Crop:
             return replace(face, box=box)
         shift, scale = np.array([(left, top, 0), (sx, sy, sx)], np.float32)
         return replace(face, box=box, landmarks=(face.landmarks - shift) * scale)
+
+    def place(self, shares: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Points (n, 2), shares of the image's width and height, in the portrait's pixels."""
+        (left, top, right, bottom), (height, width) = self.box, self.shape
+        source = np.array(self.source_shape[::-1])
+        scale = np.array([width / (right - left), height / (bottom - top)])
+        return np.asarray((shares * source - (left, top)) * scale, np.float64)
+
+    def unplace(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The shares (n, 2) of the image that `place` puts at points (n, 2) of the portrait."""
+        (left, top, right, bottom), (height, width) = self.box, self.shape
+        source = np.array(self.source_shape[::-1])
+        scale = np.array([(right - left) / width, (bottom - top) / height])
+        return np.asarray((points * scale + (left, top)) / source, np.float64)
 
     def cut(self, images: Tensor) -> Tensor:
         """The portrait's part of (b, c, H, W) of the image's size, at the portrait's size."""
@@ -94,6 +111,29 @@ def prepare_portrait(
     Args:
         image: (3, H, W) in 0…1; (1, H, W) is taken as grey, a fourth channel is dropped.
         face: the face in it; it moves along.
+        short_side_px, expand, aspect: see `plan_crop`.
+
+    Raises:
+        InputError: values that cannot be met, or a face outside the image.
+    """
+    image = to_rgb(image)
+    size = int(image.shape[1]), int(image.shape[2])
+    crop = plan_crop(face, size, short_side_px, expand=expand, aspect=aspect)
+    return Portrait(crop.cut(image[None])[0].clamp(0, 1), crop.to_portrait(face), crop)
+
+
+def plan_crop(
+    face: Face,
+    size: tuple[int, int],
+    short_side_px: int,
+    *,
+    expand: float | None = None,
+    aspect: float | None = None,
+) -> Crop:
+    """Where a portrait is cut out of an image, and its size; both sides are multiples of 64.
+
+    Args:
+        face: in the image. size: height and width of the image.
         short_side_px: a multiple of 64.
         expand: cut the face box enlarged so many times; None keeps the whole image.
         aspect: width to height; None takes that of the image, or 1 where the face is cut out.
@@ -103,9 +143,8 @@ def prepare_portrait(
     Raises:
         InputError: values that cannot be met, or a face outside the image.
     """
-    image = to_rgb(image)
     _check_options(short_side_px, expand, aspect)
-    height, width = int(image.shape[1]), int(image.shape[2])
+    height, width = size
     check_box(face.box, width, height, "portrait")
     if min(height, width) < MIN_SIDE_PX:
         raise InputError(
@@ -119,9 +158,7 @@ def prepare_portrait(
         # The smallest size of this aspect that holds the enlarged box.
         max_size = max(x1 - x0, (y1 - y0) * ratio), max(y1 - y0, (x1 - x0) / ratio)
     shape = _portrait_shape(aspect or max_size[0] / max_size[1], short_side_px)
-    box = _crop_box(face, max_size, shape, (height, width))
-    crop = Crop(box, (height, width), shape)
-    return Portrait(crop.cut(image[None])[0].clamp(0, 1), crop.to_portrait(face), crop)
+    return Crop(_crop_box(face, max_size, shape, size), size, shape)
 
 
 def to_rgb(image: Tensor) -> Tensor:
@@ -140,13 +177,22 @@ def to_rgb(image: Tensor) -> Tensor:
     return image[:3].expand(3, -1, -1).nan_to_num(0.0).clamp(0, 1)
 
 
-def _check_options(short_side_px: int, expand: float | None, aspect: float | None) -> None:
-    if not SHORT_SIDE_PX.contains(short_side_px) or short_side_px % SIDE_MULTIPLE_PX:
+def check_short_side(pixels: int) -> None:
+    """Refuse a short side that no portrait can have.
+
+    Raises:
+        InputError: no multiple of 64, or outside its limits.
+    """
+    if not SHORT_SIDE_PX.contains(pixels) or pixels % SIDE_MULTIPLE_PX:
         raise InputError(
             f"Size: expected a multiple of {SIDE_MULTIPLE_PX} pixels from "
-            f"{SHORT_SIDE_PX.minimum} to {SHORT_SIDE_PX.maximum}, got {quote(short_side_px)}. "
+            f"{SHORT_SIDE_PX.minimum} to {SHORT_SIDE_PX.maximum}, got {quote(pixels)}. "
             "Choose one."
         )
+
+
+def _check_options(short_side_px: int, expand: float | None, aspect: float | None) -> None:
+    check_short_side(short_side_px)
     if expand is not None:
         EXPAND.check(expand)
     if aspect is not None:
@@ -203,25 +249,46 @@ def resize_mask(mask: Tensor, crop: Crop) -> Tensor:
     """Masks drawn over the image or over the portrait, at the portrait's size.
 
     Args:
-        mask: (f, 1, H, W) in 0…1. Where both have one size, it is drawn over the image.
+        mask: (f, 1, H, W) in 0…1. Of another size than both, it is scaled bilinearly, as ComfyUI's
+            own nodes do: over the portrait where it has its aspect and not the image's, else over
+            the image.
 
     Returns:
         (f, 1, H', W') in steps of 1/255, so that ones stay ones.
 
     Raises:
-        InputError: the mask has neither size.
+        InputError: a mask of another size without any white, which is what loaders give where
+            nothing was drawn.
     """
-    shape = tuple(mask.shape[2:])
-    if shape == crop.source_shape:
-        return (crop.cut(mask.float()).clamp(0, 1) * 255).round() / 255
-    if shape == crop.shape:
+    shape = (int(mask.shape[2]), int(mask.shape[3]))
+    if shape == crop.shape != crop.source_shape:
         return mask
-    (height, width), (portrait_h, portrait_w) = crop.source_shape, crop.shape
-    raise InputError(
-        f"A mask must have the size of the portrait: expected {width}x{height} (or "
-        f"{portrait_w}x{portrait_h} as it is animated), got {mask.shape[3]}x{mask.shape[2]}. Draw "
-        "it over the portrait itself."
-    )
+    if shape != crop.source_shape and not bool(mask.any()):
+        (height, width), (portrait_h, portrait_w) = crop.source_shape, crop.shape
+        raise InputError(
+            f"Mask: expected white somewhere over the image of {width}x{height} (or over the "
+            f"portrait of {portrait_w}x{portrait_h}), got {shape[1]}x{shape[0]} without any. Draw "
+            "where it acts, or disconnect it."
+        )
+    if _has_aspect(shape, crop.shape) and not _has_aspect(shape, crop.source_shape):
+        return _round_mask(_scale_mask(mask.float(), crop.shape))
+    frames = [crop.cut(_scale_mask(frame, crop.source_shape)) for frame in mask.float().split(1)]
+    return _round_mask(torch.cat(frames))
+
+
+def _has_aspect(shape: tuple[int, int], target: tuple[int, int]) -> bool:
+    """Whether two heights and widths have one ratio, as nearly as whole pixels allow."""
+    return abs(shape[0] * target[1] / (shape[1] * target[0]) - 1) <= ASPECT_TOLERANCE
+
+
+def _scale_mask(mask: Tensor, shape: tuple[int, int]) -> Tensor:
+    if tuple(mask.shape[2:]) == shape:
+        return mask
+    return F.interpolate(mask, shape, mode="bilinear", align_corners=False)
+
+
+def _round_mask(mask: Tensor) -> Tensor:
+    return (mask.clamp(0, 1) * 255).round() / 255
 
 
 def feather_mask(shape: tuple[int, int], feather_px: int) -> Tensor:

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..errors import FaceError
+from ..parallel import map_in_order, read_ahead
 from .box import box_centre, longer_side
 from .cuts import Thumbnails, find_cuts, make_thumbnails
 from .face import Array, Face, FaceFinder, choose_face, find_in_frame
 
 log = logging.getLogger(__name__)
 
+THREADS = 2
+"""In which faces are looked for; each step of the networks uses more cores by itself."""
 MAX_CUTS_IN_WARNING = 20
 MAX_STEP, MAX_STEP_PER_GAP_FRAME = 0.6, 0.05
 """A face further than so many sides of its box from where it was is somebody else's; the longer it
@@ -66,7 +69,7 @@ def track_face(
     """Follow one face through a clip; a warning names the frames where it cuts to another person.
 
     Args:
-        frames: (3, H, W) uint8 or in 0…1, read one at a time.
+        frames: (3, H, W) uint8 or in 0…1, read a few ahead.
         choice: which face in the first frame that shows any; see `choose_face`.
         name: of the clip, for errors and warnings.
         on_frame: called with the number of frames done.
@@ -77,27 +80,18 @@ def track_face(
     """
     faces: list[Face | None] = []
     thumbnails: list[Thumbnails] = []
-    last: Face | None = None
-    gap_frames = 0
     size = (0, 0)
-    for i, frame in enumerate(frames):
+    for frame, face in _follow(finder, read_ahead(frames), choice, name):
         size = (int(frame.shape[1]), int(frame.shape[2]))
-        if last is not None:
-            face = _find_next(finder, frame, last, gap_frames)
-        else:
-            candidates = find_in_frame(finder, frame, i, choice)
-            face = choose_face(candidates, choice, size, name) if candidates else None
         faces.append(face)
         thumbnails.append(make_thumbnails(frame, face))
-        gap_frames = 0 if face else gap_frames + 1
-        last = face or last
         if on_frame is not None:
-            on_frame(i + 1)
-    if last is None:
+            on_frame(len(faces))
+    if not any(faces):
         count = f"{len(faces)} frames" if faces else "no frames"
         raise FaceError(
-            f"No face is found in the {name} ({count}). Give its box (x0,y0,x1,y1), or choose "
-            "another clip."
+            f"No face is found in the {name} ({count}). Choose a clip that shows it larger, "
+            "brighter or from the front."
         )
     _warn_of_cuts(find_cuts(thumbnails), fps, name)
     track = _fill_gaps(faces, size)
@@ -105,13 +99,36 @@ def track_face(
     return track
 
 
-def _find_next(finder: FaceFinder, frame: Tensor, last: Face, gap_frames: int) -> Face | None:
-    """The nearest face, looked for in the whole frame first and then where it was.
+def _follow(
+    finder: FaceFinder, frames: Iterator[Tensor], choice: str, name: str
+) -> Iterator[tuple[Tensor, Face | None]]:
+    """Each frame (3, H, W) with the chosen face in it, if it is found."""
+    last: Face | None = None
+    for i, frame in enumerate(frames):
+        candidates = find_in_frame(finder, frame, i, choice)
+        size = (int(frame.shape[1]), int(frame.shape[2]))
+        last = choose_face(candidates, choice, size, name) if candidates else None
+        yield frame, last
+        if last is not None:
+            break
+    gap_frames = 0
+    # What a glance shows does not depend on the frames before, so several are taken at once.
+    for frame, faces in map_in_order(lambda f: (f, finder.find(f, "whole")), frames, THREADS):
+        assert last is not None  # else no frame is left
+        face = _find_next(finder, frame, faces, last, gap_frames)
+        gap_frames = 0 if face else gap_frames + 1
+        last = face or last
+        yield frame, face
+
+
+def _find_next(
+    finder: FaceFinder, frame: Tensor, faces: list[Face], last: Face, gap_frames: int
+) -> Face | None:
+    """The nearest face, of those that a glance at the whole frame shows, else looked for there.
 
     Nearness alone tells whose face it is, as no network here recognises people.
     """
     max_step = MAX_STEP + MAX_STEP_PER_GAP_FRAME * gap_frames
-    faces = finder.find(frame, "whole")
     if not any(_measure_step(face, last) <= max_step for face in faces):
         near = finder.find_near(frame, last.box)
         faces = [] if near is None else [near]

@@ -9,11 +9,16 @@ from torch import Tensor
 
 from ...errors import InputError
 from ...limits import FPS, STRENGTH
-from ..grammar import Span
+from ..grammar import Span, find_similar
 from ..signals import ExpressionSignal, max_samples
 from .bank import NEUTRAL, Bank
-from .matchers import Matcher
+from .matchers import Matcher, find_preset
+from .presets import PRESETS, SYNONYMS
 
+NEXT_TIME = re.compile(r"(?<![\s,])[\s,]+[0-9.]+s?\s*:")
+"""A comma or a space before a time, where a semicolon has to be."""
+MAX_GUESSES = 5
+"""So many unknown words at most are compared with the known ones."""
 MAX_MOMENTS = 1000
 """Of a prompt; each is looked for in the bank."""
 
@@ -32,6 +37,29 @@ def parse_prompt(text: str) -> list[Moment]:
     Raises:
         InputError: says which part cannot be read and where it stands.
     """
+    moments = (Moment(seconds, words.text) for seconds, words in _read_moments(text).items())
+    return sorted(moments, key=lambda moment: moment.seconds)
+
+
+def check_emotions(text: str) -> None:
+    """Refuse a prompt that says anything but what `PRESETS` know, as no CLIP tells what it means.
+
+    Raises:
+        InputError: says which words are unknown, or cannot be read, and where they stand.
+    """
+    vocabulary = [word for name in PRESETS for word in (name, *SYNONYMS.get(name, ()))]
+    for words in _read_moments(text).values():
+        try:
+            find_preset(words.text)
+        except InputError:
+            parts = words.text.split(maxsplit=MAX_GUESSES)[:MAX_GUESSES]
+            similar = [word for part in parts for word in find_similar(part, vocabulary)]
+            expected = f"{', '.join(PRESETS)}, or a synonym, as there is no CLIP,"
+            raise words.error(expected, similar[:2]) from None
+
+
+def _read_moments(text: str) -> dict[float, Span]:
+    """The words at each time of a prompt."""
     span = Span.from_text("Prompt", text)
     if text.count(";") + text.count("\n") > MAX_MOMENTS:
         raise span.error(f"at most {MAX_MOMENTS:,} moments")
@@ -39,19 +67,39 @@ def parse_prompt(text: str) -> list[Moment]:
     if not parts:
         raise span.error("a text, such as joyful")
     if len(parts) == 1 and ":" not in parts[0].text:
-        return [Moment(0.0, parts[0].text)]
-    moments: dict[float, Moment] = {}
+        return {0.0: parts[0]}
+    moments: dict[float, Span] = {}
     for part in parts:
         time, words = part.partition(":", "time: text, such as 2s: joyful")
         if not words.text:
             raise words.error("a text after the time")
-        if re.search(r",\s*[0-9.]+s?\s*:", words.text):
-            raise words.error("a semicolon before the next time")
+        gap = NEXT_TIME.search(words.source, words.start, words.end)
+        if gap:
+            rest = Span(words.kind, words.source, gap.start(), words.end)
+            raise rest.error("a semicolon before the next time")
         seconds = time.parse_seconds(fps=None)
         if seconds in moments:
             raise time.error("each time once")
-        moments[seconds] = Moment(seconds, words.text)
-    return sorted(moments.values(), key=lambda moment: moment.seconds)
+        moments[seconds] = words
+    return moments
+
+
+def check_duration(seconds: float, rate_hz: float, size: int = 1) -> None:
+    """Refuse a signal with no value, or with more than a file may hold.
+
+    Args:
+        size: numbers of each value.
+
+    Raises:
+        InputError: such a duration, or a rate outside its limits.
+    """
+    FPS.check(rate_hz)
+    max_count = max_samples(size, rate_hz)
+    if not 0.5 < seconds * rate_hz <= max_count:
+        raise InputError(
+            f"Text: expected {1 / rate_hz:g} s (one value) to {max_count / rate_hz:g} s, got "
+            f"{seconds:g} s. Choose another duration."
+        )
 
 
 def express_words(
@@ -76,13 +124,7 @@ def express_words(
             a number outside its `limits`.
     """
     STRENGTH.check(strength)
-    FPS.check(rate_hz)
-    max_count = max_samples(bank.features.shape[1])
-    if not 0.5 < seconds * rate_hz <= max_count:
-        raise InputError(
-            f"Text: expected {1 / rate_hz:g} s (one value) to {max_count / rate_hz:g} s, got "
-            f"{seconds:g} s. Choose another duration."
-        )
+    check_duration(seconds, rate_hz, bank.features.shape[1])
     neutral = bank.features[bank.neutral_index]
     targets = [_features(bank, matcher, moment.text) for moment in prompt]
     values = torch.stack([neutral + strength * (target - neutral) for target in targets])

@@ -6,10 +6,10 @@ import pytest
 import torch
 from helpers.edits import EXPECTED_GOT, quick
 from helpers.signals import is_same, make_signals, pose
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from actalker_core.control.edits import EDITS, Edit, parse_edit
+from actalker_core.control.edits import EDITS, Edit, check_values, parse_edit
 from actalker_core.control.signals import Signals
 from actalker_core.errors import InputError
 
@@ -67,7 +67,7 @@ def test_a_signal_that_is_not_there_cannot_be_edited(kind: str) -> None:
         ("smooth = a", 10),
         ("  smooth=nan", 10),
         ("smooth=1e999", 8),
-        ("smooth=1:2", 8),
+        ("smooth=1:2", 9),
         ("soften=1", 1),
         ("pose.soften=1", 6),
         ("pose . soften = 1", 8),
@@ -75,12 +75,12 @@ def test_a_signal_that_is_not_there_cannot_be_edited(kind: str) -> None:
         ("nose.smooth=1", 1),
         (" .smooth=1", 2),
         ("pose.audio.smooth=1", 6),
-        ("trim=1", 6),
+        ("trim=1", 7),
         ("trim=1:b", 8),
         ("trim=1: b c", 9),
-        ("trim=1:2:3", 6),
+        ("trim=1:2:3", 9),
         ("pose.trim=1:2x", 13),
-        ("scale=0.5", 7),
+        ("scale=0.5", 10),
     ],
 )
 def test_an_edit_that_cannot_be_read_says_where(text: str, character: int) -> None:
@@ -134,3 +134,38 @@ def test_the_widest_smoothing_is_refused_or_done() -> None:
     for seconds in ("1e9", "1e300", "1e308"):
         with contextlib.suppress(InputError):
             assert parse_edit(f"smooth={seconds}")(make_signals()).present
+
+
+@pytest.mark.parametrize(
+    ("edit", "values"),
+    [
+        ("trim", (-1.0, 2.0)),
+        ("trim", (2.0, 2.0)),
+        ("resample", (0.0,)),
+        ("loop", (0.0,)),
+        ("ping-pong", (-1.0,)),
+        ("hold", (-0.5,)),
+        ("scale", (1.0, -0.1)),
+        ("smooth", (-0.1,)),
+        ("smooth", (601.0,)),
+    ],
+)
+def test_what_no_signal_can_use_is_refused_before_there_is_one(
+    edit: str, values: tuple[float, ...]
+) -> None:
+    with pytest.raises(InputError, match=EXPECTED_GOT):
+        check_values(edit, values)
+    with pytest.raises(InputError):
+        Edit(None, edit, values)(make_signals())
+
+
+@quick
+@example("trim", -1 / 128, 1.0)
+@given(st.sampled_from(sorted(EDITS)), st.floats(-2, 3), st.floats(0, 3))
+def test_a_refused_edit_is_one_that_a_signal_refuses(edit: str, a: float, b: float) -> None:
+    values = (a, b)[: EDITS[edit][1]]
+    try:
+        check_values(edit, values)
+    except InputError:
+        with pytest.raises(InputError):
+            Edit(None, edit, values)(make_signals())

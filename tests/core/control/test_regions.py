@@ -136,10 +136,7 @@ def test_the_order_of_operations_matters() -> None:
         "lips & |Mouth - eyes",
         "|ears-face",
         "face&upper+ |left eye",
-        "|face mouth",
         "face-|0.5+|x",
-        "|lips,eyes",
-        "|lips*eyes",
     ],
 )
 def test_an_unknown_part_is_shown_where_it_stands(marked_text: str) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 from actalker_core.errors import FaceError, InputError
 from actalker_core.faces import Face, SearchDepth, choose_face, find_face
 from actalker_core.faces.face import (
+    advise,
     box_of_mask,
     choose_depth,
     distinct_faces,
@@ -105,12 +106,19 @@ def test_a_mask_becomes_the_box_around_its_white(x: int, y: int, width: int, hei
     assert box_of_mask(mask, (HEIGHT, WIDTH)) == expected
 
 
-@pytest.mark.parametrize(
-    "mask", [torch.zeros(60, 80), torch.ones(80, 60), torch.ones(61, 80), torch.zeros(0, 0)]
-)
-def test_a_mask_of_nothing_or_of_another_size_is_refused(mask: Tensor) -> None:
-    with pytest.raises(InputError, match="80x60"):
-        box_of_mask(mask, (HEIGHT, WIDTH))
+@settings(deadline=None)
+@given(st.integers(0, 79), st.integers(0, 59), st.integers(1, 80), st.integers(1, 60))
+def test_a_mask_of_another_size_covers_the_image(x: int, y: int, width: int, height: int) -> None:
+    mask = torch.zeros(HEIGHT, WIDTH)
+    mask[y : y + height, x : x + width] = 1
+    x0, y0, x1, y1 = box_of_mask(mask, (HEIGHT, WIDTH))
+    assert box_of_mask(mask, (3 * HEIGHT, 2 * WIDTH)) == (2 * x0, 3 * y0, 2 * x1, 3 * y1)
+
+
+@pytest.mark.parametrize("size", [(60, 80), (64, 64), (0, 0)])
+def test_a_mask_of_nothing_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(InputError, match=f"80x60.*got {size[1]}x{size[0]} without any white"):
+        box_of_mask(torch.zeros(size), (HEIGHT, WIDTH))
 
 
 def test_the_first_face_is_that_of_the_first_frame_with_one() -> None:
@@ -167,3 +175,12 @@ def test_the_first_face_may_be_small_and_come_late() -> None:
 def test_no_first_face_names_the_clip(frames: int) -> None:
     with pytest.raises(FaceError, match="head clip"):
         find_first_face(Script({}), greys(frames), "left", "head clip")
+
+
+def test_only_who_has_another_way_tells_of_it() -> None:
+    with pytest.raises(FaceError) as refusal:
+        find_face(Script({}), greys(1)[0])
+    assert "box" not in str(refusal.value)
+    with pytest.raises(FaceError) as advice, advise("Or give --face-box."):
+        find_face(Script({}), greys(1)[0])
+    assert str(advice.value) == f"{refusal.value} Or give --face-box."

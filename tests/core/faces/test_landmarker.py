@@ -1,6 +1,7 @@
 """The landmarker, held against MediaPipe and against images that show the same in another way."""
 
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
 import cv2
@@ -432,3 +433,14 @@ def test_the_chosen_of_two_real_faces_is_followed(landmarker: Landmarker, portra
     assert track.gaps == [1]
     right = choose_face(landmarker.find(image), "right", (384, 768), "portrait")
     assert np.allclose(track.boxes, right.box, atol=0.05 * eyes_px(right.landmarks))
+
+
+@needs_portrait
+def test_several_threads_find_what_one_finds(landmarker: Landmarker, portrait: Tensor) -> None:
+    shades = [(portrait * (0.5 + 0.05 * i)).clamp(0, 1) for i in range(8)]
+    alone = [landmarker.find(image, "whole") for image in shades]
+    with ThreadPoolExecutor(4) as pool:
+        pool_faces = list(pool.map(lambda image: landmarker.find(image, "whole"), shades))
+    for (face,), (expected,) in zip(pool_faces, alone, strict=True):
+        assert face.box == expected.box
+        assert np.array_equal(face.landmarks, expected.landmarks)

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+import torch.nn.functional as F
 from helpers.portraits import (
     SEEDS,
     TALL,
@@ -17,7 +18,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from actalker_core.errors import InputError
-from actalker_core.faces.portrait import Crop, feather_mask, paste_back, resize_mask
+from actalker_core.faces.portrait import Crop, feather_mask, resize_mask
 
 # Masks -------------------------------------------------------------------------------------------
 
@@ -54,16 +55,48 @@ def test_masks_over_the_portrait_are_taken_as_they_are(case: PortraitCase, seed:
     assert torch.equal(resize_mask(source, crop), source)
 
 
-@pytest.mark.parametrize("size", [(64, 128), (120, 200), (128, 65), (1, 1), (400, 240), (256, 128)])
-def test_masks_of_other_sizes_are_refused(size: tuple[int, int]) -> None:
-    with pytest.raises(InputError, match=rf"expected 120x200.*64x128.*got {size[1]}x{size[0]}"):
-        resize_mask(torch.ones(1, 1, *size), TALL)
-    with pytest.raises(InputError, match=rf"got {size[1]}x{size[0]}"):
-        list(
-            paste_back(
-                iter([make_frames(TALL)]), make_original(TALL), TALL, 4, torch.ones(1, 1, *size)
-            )
-        )
+@quick
+@given(portraits(), SEEDS, st.integers(1, 200), st.integers(1, 200))
+def test_masks_of_other_sizes_are_scaled_as_those_of_comfyui(
+    case: PortraitCase, seed: int, height: int, width: int
+) -> None:
+    """Over the image, unless they have the portrait's aspect alone."""
+    crop = case[2].crop
+    assume((height, width) != crop.shape)
+    source = noise(seed, 2, 1, height, width)
+    aspects = [h / w for h, w in ((height, width), crop.shape, crop.source_shape)]
+    is_portrait, is_image = (abs(aspects[0] / aspect - 1) <= 0.01 for aspect in aspects[1:])
+    if is_portrait and not is_image:
+        expected = F.interpolate(source, crop.shape, mode="bilinear")
+    else:
+        expected = crop.cut(F.interpolate(source, crop.source_shape, mode="bilinear")).clamp(0, 1)
+    assert (resize_mask(source, crop) - expected).abs().max() <= 0.5 / 255 + 1e-6
+
+
+@pytest.mark.parametrize("scale", [0.5, 3])
+def test_a_scaled_mask_lies_where_it_was_drawn(scale: float) -> None:
+    over_image, over_portrait = torch.zeros(1, 1, 200, 120), torch.zeros(1, 1, 128, 64)
+    over_image[..., 20:84, 10:42] = 1  # a quarter of the crop of TALL
+    over_portrait[..., :64, :32] = 1
+    for source in (over_image, over_portrait):
+        larger = F.interpolate(source, scale_factor=scale, mode="nearest")
+        difference = (resize_mask(larger, TALL) - over_portrait).abs()
+        assert difference.mean() < 0.02
+
+
+@pytest.mark.parametrize("size", [(64, 64), (128, 65), (1, 1), (400, 240)])
+def test_an_empty_mask_of_another_size_is_refused(size: tuple[int, int]) -> None:
+    """Load Image gives 64x64 where nothing was drawn."""
+    message = rf"over the image of 120x200.*64x128.*got {size[1]}x{size[0]} without any"
+    with pytest.raises(InputError, match=message):
+        resize_mask(torch.zeros(1, 1, *size), TALL)
+    with pytest.raises(InputError, match=message):
+        paste([make_frames(TALL)], make_original(TALL), TALL, 4, torch.zeros(1, 1, *size))
+
+
+@pytest.mark.parametrize("size", [(200, 120), (128, 64)])
+def test_an_empty_mask_of_the_right_size_shuts_a_region(size: tuple[int, int]) -> None:
+    assert not resize_mask(torch.zeros(1, 1, *size), TALL).any()
 
 
 def test_a_mask_of_both_sizes_means_one_thing() -> None:

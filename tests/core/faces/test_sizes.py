@@ -220,7 +220,7 @@ def test_an_even_image_is_not_searched(
         def setInput(self, _: object) -> None:  # noqa: N802
             raise AssertionError("searched")
 
-    monkeypatch.setattr(landmarker, "_detector", UnusedNetwork())
+    monkeypatch.setattr(landmarker._networks, "detector", UnusedNetwork())
     image = torch.full((3, 1080, 1920), 10, dtype=torch.uint8)
     assert landmarker.find(image) == []
 

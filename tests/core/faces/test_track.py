@@ -2,6 +2,7 @@
 
 import logging
 import re
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from actalker_core.errors import FaceError, InputError
-from actalker_core.faces import Face, Track, track_face
+from actalker_core.faces import Face, Track, track, track_face
+from actalker_core.faces.face import SearchDepth
 
 
 def lefts(track: Track) -> list[float]:
@@ -157,13 +159,54 @@ def test_a_clip_refuses_a_choice_that_cannot_be_met(choice: str, error: type[Exc
         track_face(Script({1: [face_at(10), face_at(50)]}), greys(3), choice)
 
 
-def test_frames_are_read_one_at_a_time() -> None:
+def test_only_a_few_frames_are_read_ahead() -> None:
     done: list[int] = []
 
     def frames() -> Iterator[Tensor]:
-        for i, image in enumerate(greys(6)):
-            assert done == list(range(1, i + 1))
+        for i, image in enumerate(greys(30)):
+            assert i - len(done) <= track.THREADS + 2
             yield image
 
     track_face(Script({0: [face_at(10)]}), frames(), on_frame=done.append)
-    assert done == [1, 2, 3, 4, 5, 6]
+    assert done == list(range(1, 31))
+
+
+def test_no_thread_changes_what_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Frames take their time at random, so that glances end in another order than they begin."""
+
+    class Sleepy(Script):
+        def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+            time.sleep(float(np.random.default_rng().uniform(0, 0.004)))
+            return super().find(image, depth)
+
+    faces = {i: [face_at(10 + i)] for i in range(30) if i % 7}
+    tracks = []
+    for threads in (1, 2, 4):
+        monkeypatch.setattr(track, "THREADS", threads)
+        tracks.append(track_face(Sleepy(faces), greys(30)))
+    for next_track in tracks[1:]:
+        assert np.array_equal(next_track.boxes, tracks[0].boxes)
+        assert np.array_equal(next_track.landmarks, tracks[0].landmarks)
+        assert np.array_equal(next_track.confidence, tracks[0].confidence)
+
+
+def test_whoever_counts_frames_may_cancel() -> None:
+    def cancel(done: int) -> None:
+        if done == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        track_face(Script({0: [face_at(10)]}), greys(30), on_frame=cancel)
+
+
+def test_an_error_of_the_finder_is_raised() -> None:
+    class BrokenFinder(Script):
+        def find(self, image: Tensor, depth: SearchDepth = "all") -> list[Face]:
+            if int(image[0, 0, 0]) == 5:
+                raise FaceError("broken")
+            return super().find(image, depth)
+
+    done: list[int] = []
+    with pytest.raises(FaceError, match="broken"):
+        track_face(BrokenFinder({0: [face_at(10)]}), greys(30), on_frame=done.append)
+    assert done == [1, 2, 3, 4, 5]

@@ -123,6 +123,18 @@ def test_a_duration_holds_at_least_one_value_and_ends(seconds: float) -> None:
         express_words(parse_prompt("sad"), bank, NameMatcher(bank), seconds=seconds, rate_hz=FPS)
 
 
+def test_the_longest_duration_that_an_error_names_is_taken() -> None:
+    """A day, as for every signal, though a file could hold more."""
+    bank = named_bank()
+    with pytest.raises(InputError, match=r"Text: expected 1 s \(one value\) to 86400 s"):
+        express_words(parse_prompt("sad"), bank, NameMatcher(bank), seconds=86_401, rate_hz=1)
+    signal = express_words(parse_prompt("sad"), bank, NameMatcher(bank), seconds=86_400, rate_hz=1)
+    assert signal.seconds == 86_400
+    with pytest.raises(InputError, match=r"Duration: expected 1 s \(one value\) to 86400 s"):
+        signal.hold(500_000)
+    assert signal.hold(86_400).seconds == 86_400
+
+
 @pytest.mark.parametrize("strength", [float("nan"), float("inf")])
 def test_a_strength_is_a_finite_number(strength: float) -> None:
     with pytest.raises(InputError):
@@ -163,7 +175,7 @@ def test_words_may_have_colons() -> None:
         *("0s:^", "0s: joyful; 2s:^", "0s: joyful; 2s:^; 3s: sad"),
         *("^x: joyful", "  ^x: joyful", "0s: neutral; ^2x: joyful", "^: joyful", "^s: joyful"),
         *("^-1s: joyful", "^nans: joyful", "^infs: joyful", "^40f: joyful", "0: sad; ^1e999: sad"),
-        *("0s: ^neutral, 1s: joyful", "0: ^wide smile, 2.5 : sad"),
+        *("0s: neutral^, 1s: joyful", "0: wide smile^ 2.5 : sad"),
         *("1s: joyful; ^1.0: sad", "2s: a; 1s: b;  ^2s: c", "0s: a; ^-0s: b"),
     ],
 )
