@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from typing import Generic, Protocol
 
 import torch
@@ -42,6 +42,8 @@ class Progress:
 
 Callback = Callable[[Progress], bool | None]
 """Called after each step; returning False cancels."""
+OnWindow = Callable[[int, int, int, Sequence[int], Tensor], None]
+"""See `Guided`."""
 
 
 @torch.inference_mode()
@@ -102,12 +104,15 @@ class Guided(Generic[PassT]):
         steps: in all.
         cache: (frames, c, h, w) what guidance added to each frame when it was last computed; None
             before that.
+        on_window: called after each window with its step, how many windows of that are done and
+            how many there are, its frames, and the clean latents (f, c, h, w) expected there.
     """
 
     guidance: PlansPasses[PassT]
     interval: GuidanceInterval
     steps: int
     cache: Tensor | None = None
+    on_window: OnWindow | None = None
 
     def __call__(
         self,
@@ -126,6 +131,7 @@ class Guided(Generic[PassT]):
             NotFiniteError: they are NaN or infinite; says since when.
         """
         computes = self.interval.computes(step, sigma, self.cache is not None)
+        done = count(1)
 
         def predict(x: Tensor, frames: Sequence[int]) -> Tensor:
             """(f, 2, c, h, w) guided and unguided, or (f, 1, c, h, w) the latter."""
@@ -133,7 +139,10 @@ class Guided(Generic[PassT]):
             run = guided if computes else unguided
             passes = dict(zip(run, denoiser(x, sigma, frames, list(run)), strict=True))
             plans = (guided, unguided) if computes else (unguided,)
-            return torch.stack([sum_passes(passes, plan) for plan in plans], dim=1)
+            predictions = torch.stack([sum_passes(passes, plan) for plan in plans], dim=1)
+            if self.on_window is not None:
+                self.on_window(step, next(done), len(windows), frames, predictions[:, 0])
+            return predictions
 
         x0, *unguided = average_windows(x, windows, predict).unbind(1)
         if unguided:

@@ -1,4 +1,4 @@
-"""`python -m actalker_core.training`: train the built-in model and the network of lips."""
+"""`python -m actalker_core.training`: train the networks that the pack ships."""
 
 import argparse
 import logging
@@ -19,6 +19,7 @@ from .curriculum import ABLATIONS, STAGES, Curriculum, build_ablations
 from .evaluation import EvaluationCase, Evaluator, Scores, evaluate
 from .lips.command import add_lips
 from .report import format_table, plot_curves, read_scores, replace_section, write_scores
+from .tgdm.command import add_tgdm
 
 log = logging.getLogger("actalker_core")
 
@@ -63,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     ablate.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
     ablate.set_defaults(run=_ablate)
     add_lips(add)
+    add_tgdm(add)
     for command in (evaluation, ablate):
         command.add_argument("--cases", type=int, default=4, help="how many (4)")
         command.add_argument("--frames", type=int, default=50, help="of a case (50)")

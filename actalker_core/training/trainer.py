@@ -63,7 +63,10 @@ class Objective(Protocol):
 
     name: str
     config: TrainConfig
-    network: nn.Module
+
+    @property
+    def network(self) -> nn.Module:
+        """Every weight that learns."""
 
     def make_batch(self, rng: np.random.Generator) -> Batch:
         """The batch of one step, fields (b, …) on the CPU; `rng` alone decides it."""

@@ -23,6 +23,7 @@ from .guidance import Guidance
 from .memory import passes_that_fit
 from .networks import ACTalker
 from .plan import VideoPlan
+from .portrait import check_portrait
 from .vae import decode_frames
 
 
@@ -56,8 +57,19 @@ def generate(
     interval: GuidanceInterval | None = None,
     passes_at_once: int | None = None,
     report: Report = report_nothing,
+    allow_photograph: bool = False,
 ) -> GeneratedVideo:
-    """Animate a portrait as planned by `plan_video`; arguments and errors of `sample_latents`."""
+    """Animate a portrait as planned by `plan_video`; arguments and errors of `sample_latents`.
+
+    Args:
+        allow_photograph: let the built-in model make noise of a photograph.
+
+    Raises:
+        InputError: the built-in model is given a photograph; see `check_portrait`.
+    """
+    if not allow_photograph:
+        way_around = "To see the noise, pass allow_photograph=True."
+        check_portrait(model.config, plan.portrait, way_around)
     image_latent, identity = encode_portrait(model, plan.portrait)
     conditioning = condition(model, plan, image_latent, identity)
     latents = sample_latents(

@@ -18,6 +18,9 @@ from .config import SamplingConfig
 
 log = logging.getLogger(__name__)
 
+UNSEEN_S = 0.5
+"""A signal that is longer than the video by so much is worth a word."""
+
 Gate = str | curves.Curve | curves.DrawnCurve
 """Strength of a signal over time: a curve, or its text (see `curves.parse_curve`)."""
 
@@ -195,8 +198,23 @@ def _count_frames(signals: Signals, fps: float, max_frames: int | None) -> int:
         raise InputError(
             f"The {shortest} signal is shorter than one frame at {fps:g} fps. Give a longer one."
         )
-    log.info("The clip has %d frames: the %s signal ends there.", counts[shortest], shortest)
+    _tell_end(counts, shortest, fps)
     return counts[shortest]
+
+
+def _tell_end(counts: dict[str, int], shortest: str, fps: float) -> None:
+    """Say which signal ends the video; warn where that leaves out what another one has."""
+    frames = counts[shortest]
+    log.info("The clip has %d frames: the %s signal ends there.", frames, shortest)
+    longest = max(counts, key=lambda name: counts[name])
+    if counts[longest] - frames > UNSEEN_S * fps:
+        log.warning(
+            "The video ends with the %s signal after %.2f s; the %s signal lasts %.2f s. %s",
+            *(shortest, frames / fps, longest, counts[longest] / fps),
+            "Give longer audio to use more of it."
+            if shortest == "audio"
+            else "Choose what the clip does then (extend), or give a longer one.",
+        )
 
 
 def _lay_gate(gate: Gate, sound: Audio | None, frames: int, fps: float) -> Tensor:
