@@ -69,6 +69,10 @@ LONGEST_TO_SHORTEST = 3.0
 """A longer image is cut to this, around the face."""
 ASPECT = Limits("Aspect", 1 / LONGEST_TO_SHORTEST, LONGEST_TO_SHORTEST)
 GROW_PX = Limits("Grow", -256, 256, integer=True)
+IMAGE_SHARE = Limits("Share of the image", -1.0, 2.0)
+"""Of its width or height; what is drawn may reach beyond it."""
+BRUSH_RADIUS = Limits("Radius of the brush", 0.0005, 0.5)
+"""As a share of the image's width."""
 FEATHER_PX = Limits("Feather", 0, 512, integer=True)
 SEED = Limits("The seed", 0, 2**64 - 1, integer=True)
 STEPS = Limits("Steps", 1, 1000, integer=True)
@@ -86,6 +90,7 @@ LIP_OFFSET_MS = Limits("Offset of the lips in milliseconds", -2000.0, 2000.0)
 IDLE_AMOUNT = Limits("Amount of idle life", 0.0, 3.0)
 TEMPERATURE = Limits("Temperature", 1e-30, 1e30)
 SECONDS = Limits("Seconds", 0.05, 36_000.0)
+NEUTRAL_SECONDS = Limits("Neutral time", 0.0, SECONDS.maximum)
 GUIDANCE = Limits("Guidance", 0.0, 30.0)
 SIGMA = Limits("Noise level", 0.0, 1000.0)
 REUSE_STEPS = Limits("Steps that share guidance", 1, 100, integer=True)

@@ -61,9 +61,15 @@ def add_model(parser: argparse.ArgumentParser, *, with_photograph: bool = False)
     if with_photograph:
         text = f"converted .safetensors, {BUILT_IN}, or {PHOTOGRAPH}, which needs none (a converted"
         add("--model", type=types.parse_place, help=f"{text} one that is there, else {PHOTOGRAPH})")
+        add(
+            "--allow-photograph",
+            action="store_true",
+            help=f"let {BUILT_IN}, which knows drawn faces alone, make noise of a photograph",
+        )
     else:
         text = f"converted .safetensors, or {BUILT_IN} ({BUILT_IN})"
         add("--model", type=types.parse_place, default=BUILT_IN, help=text)
+        parser.set_defaults(allow_photograph=True)  # as no frame is made of it
     add("--device", default="auto", help="auto, cpu or cuda (auto)")
     add(
         "--dtype",

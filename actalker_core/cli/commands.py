@@ -34,6 +34,7 @@ from ..models.actalker.load import load_model
 from ..models.actalker.networks import ACTalker
 from ..models.actalker.pipeline import generate
 from ..models.actalker.plan import VideoPlan, make_monitor_rows, plan_video
+from ..models.actalker.portrait import check_portrait
 from ..ops.layers import lay_channels_last
 from .engine import NUMBERS
 from .inputs import (
@@ -69,7 +70,8 @@ def run_generate(options: argparse.Namespace) -> None:
     with Bars() as bars:
         reader = _make_reader(options, model, bars)
         plan = _plan_video(options, model, reader)
-        video = generate(model, plan, **sampling, report=bars.report)
+        # A photograph is refused where the plan is made, before signals are encoded.
+        video = generate(model, plan, **sampling, report=bars.report, allow_photograph=True)
         chunks = bars.report_chunks(video.chunks, video.frames)
         if options.paste_back:
             chunks = paste_back(chunks, reader.portrait_image, video.crop, options.feather_px)
@@ -101,6 +103,9 @@ def _make_reader(options: argparse.Namespace, model: ACTalker, bars: Bars) -> Re
 
 def _plan_video(options: argparse.Namespace, model: ACTalker, reader: Reader) -> VideoPlan:
     portrait = draw_portrait(options, reader, model.config.sampling.short_side_px)
+    if not options.allow_photograph:
+        way_around = "To see the noise, add --allow-photograph."
+        check_portrait(model.config, portrait, way_around, lambda: reader.optional_finder)
     regions = read_regions(options, reader)
     sound = reader.read_sound(options.sound)
     signals = read_signals(options)

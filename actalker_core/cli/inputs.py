@@ -21,7 +21,7 @@ from ..control.words.prompt import express_words, parse_prompt
 from ..errors import FaceError, InputError
 from ..faces import Box, Face, FaceFinder, Track, find_face, open_finder, track_face
 from ..faces.box import check_box, image_box
-from ..faces.face import box_of_mask, face_in_box, find_first_face
+from ..faces.face import advise, box_of_mask, face_in_box, find_first_face
 from ..faces.portrait import Portrait, prepare_portrait
 from ..media import Audio, VideoFrames, load_audio, load_image
 from ..models.actalker.encode import encode_signals
@@ -34,6 +34,8 @@ from .types import WHOLE_IMAGE
 log = logging.getLogger(__name__)
 
 VIDEOS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".gif", ".m4v")
+
+PORTRAIT_ADVICE = "Or give --face-box or --face-mask, which also serve drawn and stylised faces."
 
 
 class Reader:
@@ -68,14 +70,17 @@ class Reader:
         box: Box | None = self.options.driving_box
         if box is not None or self.driving is None:
             return None if box == WHOLE_IMAGE else box
-        return self.track_face(self.driving, "driving clip")
+        with advise("Or give --driving-box around it."):
+            return self.track_face(self.driving, "driving clip")
 
     def head_box(self, frames: VideoFrames) -> Box | None:
         """Boxed by hand, else found in the first frame that shows a face; None for whole ones."""
         box: Box | None = self.options.head_box
         if box is not None:
             return None if box == WHOLE_IMAGE else box
-        return find_first_face(self.finder, frames, self.options.driving_face, "head clip").box
+        with advise("Or give --head-box around it."):
+            choice = self.options.driving_face
+            return find_first_face(self.finder, frames, choice, "head clip").box
 
     def read_frames(self, path: Path | None) -> VideoFrames | None:
         """A video at the frame rate of the result."""
@@ -113,7 +118,8 @@ class Reader:
             return face_in_box(
                 image, check_box(box, width, height, "portrait"), self.optional_finder
             )
-        return find_face(self.finder, image, options.face, "portrait")
+        with advise(PORTRAIT_ADVICE):
+            return find_face(self.finder, image, options.face, "portrait")
 
     def track_face(self, frames: Iterable[Tensor], source: str) -> Track:
         """One face through a video's frames (3, H, W)."""

@@ -66,7 +66,7 @@ def add_motion(parser: argparse.ArgumentParser) -> None:
     )
     add(
         "--neutral",
-        type=types.number_parser(limits.SECONDS),
+        type=types.number_parser(limits.NEUTRAL_SECONDS),
         help="second of the driving clip at which the face is at rest (found)",
     )
     add(

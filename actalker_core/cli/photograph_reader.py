@@ -12,14 +12,14 @@ from ..control.regions import draw_region, grow_mask
 from ..errors import MediaError
 from ..faces import Box, Face, SearchDepth, open_landmarker
 from ..faces.box import check_box, image_box
-from ..faces.face import box_of_mask, face_in_box, find_face
+from ..faces.face import advise, box_of_mask, face_in_box, find_face
 from ..faces.landmarker import Landmarker
 from ..geometry.mesh import FaceMesh, load_mesh
 from ..geometry.photograph import Photograph
 from ..media import Audio, has_audio, load_image
 from ..models.photograph.plan import PROCEDURAL, Driver
 from ..models.photograph.portrait import fit_image, open_photograph
-from .inputs import Reader
+from .inputs import PORTRAIT_ADVICE, Reader
 from .types import WHOLE_IMAGE
 
 log = logging.getLogger(__name__)
@@ -63,7 +63,8 @@ class PhotographReader(Reader):
         if box is None and options.face_mask is not None:
             box = box_of_mask(load_image(options.face_mask).mean(0), (height, width))
         if box is None:
-            return find_face(self.finder, image, options.face, "portrait")
+            with advise(PORTRAIT_ADVICE):
+                return find_face(self.finder, image, options.face, "portrait")
         box = image_box(width, height) if box == WHOLE_IMAGE else box
         return face_in_box(image, check_box(box, width, height, "portrait"), self.finder)
 
@@ -115,17 +116,18 @@ class PhotographReader(Reader):
         if frames is None:
             return None
         max_frames = options.frames
-        return move_by_frames(
-            islice(frames, max_frames),
-            self.finder if box is None else BoxLandmarker(self.finder.path, box),
-            self.mesh,
-            fps=self.fps,
-            choice=options.driving_face,
-            neutral_seconds=options.neutral,
-            lips=options.lips,
-            name=name,
-            on_frame=lambda done: self.bars.report("Finding faces", done, max_frames),
-        )
+        with advise(f"Or give --{name.split()[0]}-box around it."):
+            return move_by_frames(
+                islice(frames, max_frames),
+                self.finder if box is None else BoxLandmarker(self.finder.path, box),
+                self.mesh,
+                fps=self.fps,
+                choice=options.driving_face,
+                neutral_seconds=options.neutral,
+                lips=options.lips,
+                name=name,
+                on_frame=lambda done: self.bars.report("Finding faces", done, max_frames),
+            )
 
 
 class BoxLandmarker(Landmarker):

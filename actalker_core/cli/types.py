@@ -7,8 +7,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from ..control import boxes
 from ..control.motion.signal import GROUPS
-from ..errors import quote
+from ..errors import InputError, quote
 from ..faces import Box
 from ..faces.face import ORDERS
 from ..limits import AMOUNT, ASPECT, GUIDANCE, Limits
@@ -23,15 +24,10 @@ def parse_box(text: str) -> Box:
     """`x0,y0,x1,y1` in pixels, or `whole`."""
     if text == "whole":
         return WHOLE_IMAGE
-    edges = [parse_number(edge.strip()) for edge in text[:MAX_BOX_LENGTH].split(",")]
-    if len(edges) != 4 or None in edges or len(text) > MAX_BOX_LENGTH:
-        raise _refusal("x0,y0,x1,y1 in pixels, or whole", text)
-    x0, y0, x1, y1 = (edge for edge in edges if edge is not None)
-    return x0, y0, x1, y1
-
-
-MAX_BOX_LENGTH = 200
-"""Characters."""
+    try:
+        return boxes.parse_box(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(f"{error} Or write whole.") from error
 
 
 def parse_scale(text: str) -> Scale:

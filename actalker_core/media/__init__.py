@@ -3,7 +3,7 @@
 from .audio import Audio, as_float
 from .audio_reader import has_audio, load_audio
 from .images import check_image_path, load_image, save_image
-from .video_reader import VideoFrames, read_frames, read_nominal_fps
+from .video_reader import VideoFrames, read_frames, read_nominal_fps, read_nominal_seconds
 from .video_writer import check_video_path, write_video
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "load_image",
     "read_frames",
     "read_nominal_fps",
+    "read_nominal_seconds",
     "save_image",
     "write_video",
 ]

@@ -2,9 +2,10 @@
 
 import logging
 from dataclasses import dataclass
+from math import ceil
 
-import librosa
 import numpy as np
+import soxr
 import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
@@ -120,6 +121,10 @@ def _measure_peak(samples: NDArray[np.float32]) -> float:
 
 
 def resample(samples: NDArray[np.float32], rate_hz: int, new_rate_hz: int) -> NDArray[np.float32]:
-    """(…, t) at another rate, by librosa's default filter."""
-    output = librosa.resample(samples, orig_sr=rate_hz, target_sr=new_rate_hz)
-    return np.ascontiguousarray(output, dtype=np.float32)
+    """(…, t) at another rate, by the high quality filter of the SoX resampler."""
+    length = ceil(samples.shape[-1] * (new_rate_hz / rate_hz))
+    output = np.zeros((*samples.shape[:-1], length), np.float32)
+    for place in np.ndindex(*samples.shape[:-1]):
+        channel = soxr.resample(samples[place], rate_hz, new_rate_hz)[:length]
+        output[place][: len(channel)] = channel
+    return output

@@ -25,19 +25,19 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".webp")
 """What `save_image` writes, by the end of the name."""
 
 
-def load_image(path: Path) -> Tensor:
+def load_image(path: Path, max_pixels: int = MAX_IMAGE_PIXELS) -> Tensor:
     """An image of any kind as (3, h, w) float32 RGB in 0…1; transparency is dropped.
 
     Raises:
-        MediaError: missing, not an image, or of an absurd size.
+        MediaError: missing, not an image, or of more pixels.
     """
     require_file(path, "image")
     content = _read_content(path)
     # Before anything is decoded: a file of a few bytes may claim pixels for any memory.
     size = read_image_size(content)
-    if size is not None and size[0] * size[1] > MAX_IMAGE_PIXELS:
+    if size is not None and size[0] * size[1] > max_pixels:
         raise MediaError(
-            f"{path}: expected an image of up to {MAX_IMAGE_PIXELS / 1e6:.0f} million pixels, "
+            f"{path}: expected an image of up to {max_pixels / 1e6:.0f} million pixels, "
             f"got one that claims {size[0]} × {size[1]}. Scale it down."
         )
     rgb = None if size is None else _decode(path, content)

@@ -47,7 +47,10 @@ class AudioCodec:
     rate_hz: int | None = None
 
 
-H264 = VideoCodec("libx264", {"crf": "16", "preset": "medium"})
+H264 = VideoCodec("libx264", {"crf": "14", "preset": "veryfast"})
+"""As good as `medium` at 16 in half of its time, so that it keeps up with a moved photograph: SSIM
+.9883 against .9890 of a portrait with grain, .9900 against .9897 of a filmed face. Files are a
+fifth to a quarter larger."""
 VP9 = VideoCodec("libvpx-vp9", {"crf": "20", "b": "0", "cpu-used": "3", "row-mt": "1"})
 AAC = AudioCodec("aac", 192_000)
 OPUS = AudioCodec("libopus", 160_000, 48_000)

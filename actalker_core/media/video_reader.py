@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import av
 from torch import Tensor
 
 from ..errors import MediaError
@@ -94,6 +95,19 @@ def read_nominal_fps(source: Source) -> float:
         return webp.read_nominal_fps(source)
     with open_container(source, "video") as container:
         return 1 / nominal_frame_seconds(container, require_video_stream(container, source))
+
+
+def read_nominal_seconds(source: Source) -> float | None:
+    """How long a video says it lasts, for a bar of progress; None where it says nothing.
+
+    Raises:
+        MediaError: missing, unreadable or without frames.
+    """
+    if webp.is_animated(source):
+        return None
+    with open_container(source, "video") as container:
+        require_video_stream(container, source)
+        return None if container.duration is None else container.duration / av.time_base
 
 
 def find_first_frame_seconds(source: Source) -> float | None:

@@ -24,11 +24,13 @@ from helpers.cli_media import (
     write_speech,
 )
 from helpers.formula import fill_weights
+from helpers.recorded_faces import TASK
 from helpers.tiny import TINY, tiny_model
 from safetensors.torch import save_file
 from torch import Tensor
 
 from actalker_core.cli import commands, main
+from actalker_core.geometry.mesh import FaceMesh, load_mesh
 from actalker_core.media import write_video
 from actalker_core.models.actalker.checkpoint import built_in, convert, save
 from actalker_core.models.actalker.networks import ACTalker
@@ -159,6 +161,14 @@ def checkpoint(release_template: Path, tmp_path_factory: pytest.TempPathFactory)
     out = tmp_path_factory.mktemp("converted") / "tiny.safetensors"
     convert(release_template, out, torch.float32, config=TINY)
     return out
+
+
+@pytest.fixture(scope="session")
+def mesh() -> FaceMesh:
+    """The canonical face."""
+    if not TASK.is_file():
+        pytest.skip("no face_landmarker.task in shared/")
+    return load_mesh(TASK)
 
 
 # The command line ---------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import wave
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,13 +12,20 @@ import pytest
 import torch
 from helpers.cli_media import Media, read_error, watch, write_speech
 from helpers.hopper import load_hopper, write_hopper
+from helpers.photographs import make_numbers
 from helpers.recorded_faces import TASK, needs_model
 
 from actalker_core.cli import main
 from actalker_core.control.motion.signal import load_motion
+from actalker_core.faces import find_face
+from actalker_core.faces.blendshapes import NAMES
+from actalker_core.faces.landmarker import Landmarker
 from actalker_core.files import model_folders
+from actalker_core.geometry.mesh import load_mesh
+from actalker_core.geometry.photograph import Photograph
 from actalker_core.media import Audio, write_video
 from actalker_core.models.actalker.checkpoint import built_in
+from actalker_core.models.photograph.portrait import open_photograph
 
 pytestmark = [needs_model, pytest.mark.usefixtures("quick_models")]
 
@@ -39,6 +47,13 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     sound = Audio(np.random.default_rng(0).normal(0, 0.1, (1, 3840)).astype(np.float32), 16_000)
     write_video(path / "driving.mp4", [clip], 25, sound)
     return path
+
+
+@pytest.fixture(scope="module")
+def photograph() -> Photograph:
+    """The person of me.png, to be moved without the command line."""
+    image, landmarker = load_hopper(0.5), Landmarker(TASK)
+    return open_photograph(image, find_face(landmarker, image), landmarker, load_mesh(TASK))
 
 
 @pytest.fixture
@@ -176,6 +191,79 @@ def test_a_clip_without_a_face_is_refused(
 ) -> None:
     message = refuse(folder, tmp_path, caplog, "--driving", media["driving.mp4"])
     assert "No face is found in the driving clip" in message
+
+
+def test_of_several_faces_the_largest_moves_and_the_log_says_so(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    image = cv2.imread(str(folder / "me.png"))
+    small = cv2.resize(image, None, fx=0.6, fy=0.6, interpolation=cv2.INTER_AREA)
+    group = np.full((image.shape[0], image.shape[1] + small.shape[1], 3), 128, np.uint8)
+    group[: small.shape[0], : small.shape[1]] = small
+    group[:, small.shape[1] :] = image
+    path, out = tmp_path / "group.png", tmp_path / "frames" / "%d.png"
+    cv2.imwrite(str(path), group)
+    request = ["animate", "--portrait", str(path), "--landmarker", str(TASK)]
+    with caplog.at_level(logging.INFO):
+        assert main([*request, "--hand", "yaw=8", "--frames", "1", "--out", str(out)]) == 0
+    assert "2 faces" in caplog.text
+    assert "largest is taken" in caplog.text
+    (frame,) = (cv2.imread(str(path)) for path in out.parent.iterdir())
+    change = np.abs(frame.astype(int) - group)
+    eyes = np.s_[70:150]
+    assert change[eyes, small.shape[1] + 60 : small.shape[1] + 160].mean() > 5
+    assert change[40:100, 30:90].mean() < 1
+
+
+def write_clip(path: Path, faces: list[np.ndarray]) -> None:
+    """Pictures (h, w, 3) as a clip."""
+    write_video(path, [torch.from_numpy(np.stack(faces)).movedim(-1, 1)], 25)
+
+
+def test_a_clip_that_always_smiles_is_told_and_leaves_the_smile_to_the_photograph(
+    photograph: Photograph, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its calmest frame is no neutral face, so a warning says what to give."""
+    smiles = [photograph.render(make_numbers(mouthSmile=s)).image for s in (0.8, 0.9, 1.0)]
+    clip, numbers = tmp_path / "smiles.mp4", tmp_path / "n.safetensors"
+    write_clip(clip, [smiles[i] for i in (0, 1, 2, 1)])
+    request = ["animate", "--portrait", str(folder / "me.png"), "--landmarker", str(TASK)]
+    request += ["--driving", str(clip), "--save-numbers", str(numbers)]
+    with caplog.at_level(logging.WARNING):
+        assert main([*request, "--out", str(tmp_path / "o.mp4")]) == 0
+    assert "is no neutral face (mouthSmile" in caplog.text
+    assert "Say at which second it is neutral" in caplog.text
+    smile = load_motion(numbers).blendshapes[:, 44:46].mean(1)
+    assert (smile >= -0.02).all()
+
+
+def make_noise(samples: int) -> np.ndarray:
+    return 0.1 * np.random.default_rng(0).standard_normal(samples)
+
+
+def make_music(samples: int) -> np.ndarray:
+    """A chord that goes on and a beat."""
+    t = np.arange(samples) / 16_000
+    chord = sum(np.sin(2 * np.pi * f * t) for f in (220, 277, 330, 440))
+    beat = np.exp(-20 * (t % 0.5)) * np.sin(2 * np.pi * 60 * t)
+    return np.asarray(0.08 * chord + 0.3 * beat)
+
+
+@pytest.mark.parametrize("make_sound", [make_noise, make_music, np.zeros])
+def test_what_is_no_speech_leaves_the_mouth_shut(
+    folder: Path, tmp_path: Path, make_sound: Callable[[int], np.ndarray]
+) -> None:
+    sound, numbers = tmp_path / "s.wav", tmp_path / "n.safetensors"
+    with wave.open(str(sound), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes((make_sound(32_000) * 32767).clip(-32767, 32767).astype("<i2").tobytes())
+    request = ["animate", "--portrait", str(folder / "me.png"), "--landmarker", str(TASK)]
+    request += ["--audio", str(sound), "--fps", "12.5", "--save-numbers", str(numbers)]
+    assert main([*request, "--out", str(tmp_path / "o.mp4")]) == 0
+    jaw = load_motion(numbers).blendshapes[:, NAMES.index("jawOpen")]
+    assert (jaw < 0.1).float().mean() >= 0.9
 
 
 @pytest.mark.parametrize("kind", ["damaged", "foreign", "missing", "of signals"])

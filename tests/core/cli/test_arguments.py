@@ -56,6 +56,10 @@ def test_argparse_s_own_complaints_are_printable_too(
         assert "z" * (MAX_QUOTE_LENGTH + 2) not in line
 
 
+def test_the_first_moment_of_a_clip_may_be_the_neutral_one() -> None:
+    assert parse("--neutral", "0").neutral == 0
+
+
 def test_each_option_takes_the_core_s_limits(capsys: pytest.CaptureFixture[str]) -> None:
     for option, limit in {
         "--frames": limits.FRAMES,

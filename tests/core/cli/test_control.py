@@ -282,7 +282,7 @@ def test_inspect_draws_what_drives(media: Media, tmp_path: Path) -> None:
     request = request_of(media, tmp_path / "plan.png", "audio driving", faces=())[1:]
     assert main(["inspect", *request, "--audio-gate", "envelope"]) == 0
     picture = cv2.imread(str(tmp_path / "plan.png"))
-    assert picture.shape[1] == 1200
+    assert picture.shape[1] > 1000
     assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 20
 
 

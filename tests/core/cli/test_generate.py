@@ -9,16 +9,22 @@ from helpers.cli_media import (
     BRIEF,
     DRIVING_FRAMES,
     FPS,
+    SMALL,
     UNGUIDED,
     Animate,
     Media,
     Video,
+    read_error,
     same_frames,
     watch,
 )
+from helpers.recorded_faces import TASK, needs_model
+from helpers.tiny import TINY
 
-from actalker_core.cli import main
+from actalker_core.cli import commands, main
+from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.unet.unet import UNet
+from actalker_core.synthetic.demo import find_photograph
 
 pytestmark = pytest.mark.usefixtures("quick_models")
 
@@ -206,3 +212,38 @@ def test_recorded_media(tmp_path: Path) -> None:
     assert min(video.images.shape[1:3]) == 128
     assert video.fps == FPS
     assert video.audio_seconds == pytest.approx(4, abs=1 / FPS)
+
+
+@pytest.mark.parametrize("face", ["178,80,345,290", pytest.param("whole", marks=needs_model)])
+def test_a_photograph_is_refused_before_anything_is_encoded(
+    face: str,
+    media: Media,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def encode(*_: object, **__: object) -> None:
+        raise AssertionError("encodes what will be refused")
+
+    monkeypatch.setitem(VARIANTS, "built-in", TINY)
+    monkeypatch.setattr(commands, "encode_media", encode)
+    request = ["generate", "--portrait", str(find_photograph()), "--face-box", face, *SMALL]
+    request += ["--audio", media["speech.wav"], "--driving", media["driving.mp4"]]
+    request += ["--landmarker", str(TASK)] if face == "whole" else []
+    assert "Animate Photo" in read_error([*request, "--out", str(tmp_path / "o.mp4")], caplog)
+
+
+def test_a_photograph_is_refused_by_the_built_in_model_and_the_way_out_is_named(
+    media: Media,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(VARIANTS, "built-in", TINY)
+    request = ["generate", "--portrait", str(find_photograph()), "--face-box", "178,80,345,290"]
+    request += ["--audio", media["speech.wav"], "--out", str(tmp_path / "o.mp4"), *SMALL]
+    message = read_error(request, caplog)
+    for word in ("--model photograph", "released weights", "--allow-photograph"):
+        assert word in message
+    assert not (tmp_path / "o.mp4").exists()
+    assert main([*request, *BRIEF, *UNGUIDED, "--allow-photograph"]) == 0
