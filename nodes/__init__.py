@@ -45,6 +45,17 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     ]
 
 
+def add_routes() -> None:
+    """What the page asks for before a graph runs."""
+    from .common.routes import add_route
+    from .face.routes import answer_faces, answer_regions
+    from .photograph.preview import preview_face
+
+    add_route("face", preview_face)
+    add_route("faces", answer_faces)
+    add_route("regions", answer_regions)
+
+
 def make_extension() -> "ComfyExtension":
     """The nodes as ComfyUI wants them.
 
@@ -57,6 +68,7 @@ def make_extension() -> "ComfyExtension":
 
         register_folder()
         nodes = list_nodes()
+        add_routes()
     except Exception:
         log.exception("ACTalker: its nodes cannot be loaded.")
         raise

@@ -13,20 +13,34 @@ from ...actalker_core.limits import FPS
 from ...actalker_core.models.actalker.conditioning import condition
 from ...actalker_core.models.actalker.defaults import list_warnings
 from ...actalker_core.models.actalker.plan import VideoPlan
-from ..common import convert, sockets
+from ..common import checks, convert, sockets
 from ..common.defaults import to_option
-from ..common.node_text import warn
+from ..common.node_text import log_warnings, show_warnings
 from .bridge.load import EncoderBox
 from .bridge.model import CONDITIONING_KEY
-from .layout import length_inputs, make_signals, plan, regions_of_masks, signal_inputs
+from .layout import (
+    ALLOW_PHOTOGRAPH,
+    PLAN_KEY,
+    length_inputs,
+    make_signals,
+    photograph_input,
+    plan,
+    refuse_photograph,
+    regions_of_masks,
+    signal_inputs,
+)
+
+KNOWN_FIRST = ("encoders", "portrait", ALLOW_PHOTOGRAPH)
+"""Inputs that tell whether a photograph has to be refused. Others may come from an encoder: masks
+that follow a driving clip, frames that are counted and sound that is cut by Encode Audio."""
 
 
-class Conditioning(io.ComfyNode):
+class Conditioning(checks.Node):
     """Portrait, signals, masks and gates -> CONDITIONING and LATENT."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        return sockets.schema(
+        schema = sockets.schema(
             "Conditioning",
             "control",
             "Brings portrait, signals, regions and gates together for a clip. The shortest signal "
@@ -37,7 +51,7 @@ class Conditioning(io.ComfyNode):
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
                 sockets.Identity.Input("identity", tooltip="Of Encode Identity."),
                 *length_inputs(),
-                *signal_inputs("if it is driven"),
+                *signal_inputs("if it is driven", node="Conditioning"),
                 io.Mask.Input(
                     "audio_mask",
                     optional=True,
@@ -53,6 +67,7 @@ class Conditioning(io.ComfyNode):
                 io.Audio.Input(
                     "audio", optional=True, tooltip="What is heard; comes out as long as the video."
                 ),
+                photograph_input(),
             ],
             [
                 io.Conditioning.Output("conditioning", tooltip="For Guider or Sampler."),
@@ -63,9 +78,26 @@ class Conditioning(io.ComfyNode):
             ],
             hidden=[io.Hidden.unique_id],
             aliases=["talking head", "audio driven", "portrait animation", "image to video"],
+            advanced=[ALLOW_PHOTOGRAPH],
         )
+        for socket in schema.inputs:
+            socket.lazy = socket.id not in KNOWN_FIRST or None
+        return schema
 
     @classmethod
+    def check_lazy_status(
+        cls,
+        encoders: EncoderBox,
+        portrait: Portrait,
+        allow_photograph: bool = False,
+        **inputs: object,
+    ) -> list[str]:
+        """Refuse a photograph, then ask for all else: no encoder has run yet."""
+        refuse_photograph(encoders.config, portrait, allow_photograph)
+        return list(inputs)
+
+    @classmethod
+    @show_warnings
     def execute(
         cls,
         encoders: EncoderBox,
@@ -82,8 +114,11 @@ class Conditioning(io.ComfyNode):
         expression_mask: Tensor | None = None,
         gates: tuple[Curve, Curve] | None = None,
         audio: dict[str, Any] | None = None,
+        allow_photograph: bool = False,
     ) -> io.NodeOutput:
         """Lay out over time, then project to tokens; identity (1, c), masks (f, h, w)."""
+        side_px = min(portrait.height, portrait.width)
+        log_warnings(list_warnings(encoders.config, short_side_px=side_px, fps=to_option(fps, FPS)))
         video = plan(
             portrait,
             make_signals(audio_signal, expression_signal, pose_signal),
@@ -97,11 +132,7 @@ class Conditioning(io.ComfyNode):
         )
         conditioning, latent = make_conditioning(encoders, vae, identity, video)
         sound = None if video.sound is None else convert.to_audio(video.sound)
-        side_px = min(portrait.height, portrait.width)
-        warnings = list_warnings(encoders.config, short_side_px=side_px, fps=to_option(fps, FPS))
-        return io.NodeOutput(
-            conditioning, latent, video.frames, video.fps, sound, ui=warn(cls, warnings)
-        )
+        return io.NodeOutput(conditioning, latent, video.frames, video.fps, sound)
 
 
 def make_conditioning(
@@ -111,4 +142,6 @@ def make_conditioning(
     latent = vae.encode(convert.to_image(video.portrait.image[None])).float().cpu()
     conditioning = condition(encoders.load(), video, latent, identity).to(latent.device)
     samples = latent.repeat(video.frames, 1, 1, 1)
-    return [[conditioning.identity, {CONDITIONING_KEY: conditioning}]], {"samples": samples}
+    return [[conditioning.identity, {CONDITIONING_KEY: conditioning, PLAN_KEY: video}]], {
+        "samples": samples
+    }

@@ -6,12 +6,13 @@ import comfy.sd
 from comfy_api.latest import io
 
 from ...actalker_core import limits
-from ..common import sockets
+from ..common import checks, sockets
 from ..common.defaults import to_option
-from .bridge.vae import decode
+from ..common.progress import show_stages
+from .bridge.vae import DECODING, decode
 
 
-class Decode(io.ComfyNode):
+class Decode(checks.Node):
     """VAE, LATENT -> IMAGE."""
 
     @classmethod
@@ -31,6 +32,7 @@ class Decode(io.ComfyNode):
                 ),
             ],
             [io.Image.Output("frames", tooltip="For Create Video or Paste Back.")],
+            hidden=[io.Hidden.unique_id],
             aliases=["vae decode", "latent to video", "latent to image"],
             advanced=["frames_per_chunk"],
         )
@@ -40,4 +42,5 @@ class Decode(io.ComfyNode):
         cls, vae: comfy.sd.VAE, latent: dict[str, Any], frames_per_chunk: int
     ) -> io.NodeOutput:
         chunk = to_option(frames_per_chunk, limits.DECODE_FRAMES)
-        return io.NodeOutput(decode(vae, latent["samples"], chunk))
+        with show_stages(cls, {DECODING: 1.0}):
+            return io.NodeOutput(decode(vae, latent["samples"], chunk))

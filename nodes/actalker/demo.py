@@ -9,7 +9,8 @@ from ...actalker_core.control.regions import box_mask
 from ...actalker_core.errors import MediaError, check_choice
 from ...actalker_core.media import load_image
 from ...actalker_core.synthetic import demo
-from ..common import convert, sockets
+from ..common import checks, convert, sockets
+from ..common.peaks import describe_sound
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ MAX_PERSON = 9999
 MOVEMENTS = {"head and face": (True, True), "head": (True, False), "face": (False, True)}
 
 
-class DemoMedia(io.ComfyNode):
+class DemoMedia(checks.Node):
     """A drawn portrait, speech, a driving clip."""
 
     @classmethod
@@ -44,7 +45,7 @@ class DemoMedia(io.ComfyNode):
             ],
             [
                 io.Image.Output("portrait_image", tooltip="For Prepare Portrait or Talk."),
-                io.Mask.Output("face_mask", tooltip="Its face in white, which nothing else finds."),
+                io.Mask.Output("face_mask", tooltip="Where its face is, in white."),
                 io.Audio.Output("speech", tooltip="For Encode Audio or Talk."),
                 io.Image.Output("driving_frames", tooltip="For Encode Motion or Talk."),
                 io.Float.Output("driving_fps", tooltip="Frames per second of the clip."),
@@ -62,13 +63,15 @@ class DemoMedia(io.ComfyNode):
         head, face = MOVEMENTS[movement]
         seed = demo.SEED + 2 * person
         portrait = demo.render_portrait(seed)
+        speech = demo.make_speech(seconds, seed)
         return io.NodeOutput(
             convert.to_image(portrait[None]),
             convert.to_mask(box_mask(demo.locate_face(seed), *portrait.shape[1:])),
-            convert.to_audio(demo.make_speech(seconds, seed)),
+            convert.to_audio(speech),
             convert.to_image(demo.render_driving_frames(seconds, seed, head=head, face=face)),
             demo.FPS,
             _load_photograph(),
+            ui=describe_sound(speech),
         )
 
 

@@ -9,21 +9,34 @@ from ...actalker_core import faces, limits
 from ...actalker_core.control.signals import AudioSignal, ExpressionSignal, PoseSignal
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Box, Track
+from ...actalker_core.faces.face import advise
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.media import Audio
 from ...actalker_core.models.actalker.encoders import audio as audio_encoder
 from ...actalker_core.models.actalker.encoders import identity as identity_encoder
 from ...actalker_core.models.actalker.encoders.audio import CUTS, DEFAULT_CUT
 from ...actalker_core.models.actalker.encoders.motion import encode_expression, encode_pose
-from ..common import convert, sockets
+from ..common import checks, convert, sockets
 from ..common.defaults import to_option
 from ..common.files import open_face_finder
+from ..common.node_text import show_warnings
+from ..common.peaks import describe_sound
 from ..common.progress import Bar
-from ..face.portrait import FACE_CHOICES, WHOLE_IMAGE, face_choice, face_inputs, manual_box
+from ..face.portrait import (
+    FACE_CHOICES,
+    WHOLE_IMAGE,
+    face_box_input,
+    face_choice,
+    face_inputs,
+    manual_box,
+)
 from .bridge.load import EncoderBox
 
+FOLLOWING = "Following the face"
+"""A stage's name."""
 
-class EncodeIdentity(io.ComfyNode):
+
+class EncodeIdentity(checks.Node):
     """Portrait -> who it is."""
 
     @classmethod
@@ -54,7 +67,7 @@ def encode_identity(encoders: EncoderBox, portrait: Portrait) -> Tensor:
     ).cpu()
 
 
-class EncodeAudio(io.ComfyNode):
+class EncodeAudio(checks.Node):
     """AUDIO -> audio signal."""
 
     @classmethod
@@ -66,13 +79,16 @@ class EncodeAudio(io.ComfyNode):
             [
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Audio.Input("audio", tooltip="Speech of any rate; channels are mixed."),
-                sockets.fraction_input(
-                    "max_seconds",
-                    0.0,
-                    0.0,
-                    limits.SECONDS.maximum,
-                    "Encode only so much. 0 encodes all.",
-                    0.1,
+                checks.with_check(
+                    sockets.fraction_input(
+                        "max_seconds",
+                        0.0,
+                        0.0,
+                        limits.SECONDS.maximum,
+                        "Encode only so much. 0 encodes all.",
+                        0.1,
+                    ),
+                    lambda value: to_option(value, limits.SECONDS, meaning="all"),
                 ),
                 io.Combo.Input(
                     "cut",
@@ -114,7 +130,8 @@ class EncodeAudio(io.ComfyNode):
                 f"Encode Audio: expected at least one frame at {fps:g} fps ({1 / fps:.2f} s), got "
                 f"{sound.seconds:.2f} s. Give a longer sound."
             )
-        return io.NodeOutput(signal, frames, convert.to_audio(sound.trim(frames / fps)))
+        sound_out = convert.to_audio(sound.trim(frames / fps))
+        return io.NodeOutput(signal, frames, sound_out, ui=describe_sound(sound))
 
 
 def encode_audio(encoders: EncoderBox, sound: Audio, cut: str = DEFAULT_CUT) -> AudioSignal:
@@ -124,7 +141,7 @@ def encode_audio(encoders: EncoderBox, sound: Audio, cut: str = DEFAULT_CUT) -> 
     return audio_encoder.encode_audio(network.audio_encoder, sound, cut=cut, on_chunk=bar.count)
 
 
-class EncodeMotion(io.ComfyNode):
+class EncodeMotion(checks.Node):
     """Frames -> expression and pose signals."""
 
     @classmethod
@@ -151,12 +168,7 @@ class EncodeMotion(io.ComfyNode):
                     optional=True,
                     tooltip="The face in white, for all frames, instead of following it.",
                 ),
-                io.String.Input(
-                    "face_box",
-                    default="",
-                    optional=True,
-                    tooltip="x0,y0,x1,y1 in pixels for all frames. Empty follows the face.",
-                ),
+                face_box_input("x0,y0,x1,y1 in pixels for all frames. Empty follows the face."),
             ],
             [
                 sockets.ExpressionSignal.Output(
@@ -178,10 +190,12 @@ class EncodeMotion(io.ComfyNode):
                 "head pose",
                 "face tracking",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=["signal_fps", "face_index", "face_box"],
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         encoders: EncoderBox,
@@ -199,7 +213,8 @@ class EncodeMotion(io.ComfyNode):
         clip = convert.read_frames(frames, frames_per_second, fps, max_frames or None)
         size = (int(clip.images.shape[2]), int(clip.images.shape[3]))
         box = manual_box(size, face_mask, face_box)
-        track = None if box or face == WHOLE_IMAGE else track_face(clip, face, face_index)
+        with advise("Or give face_box or face_mask."):
+            track = None if box or face == WHOLE_IMAGE else track_face(clip, face, face_index)
         expression, pose = encode_motion(encoders, clip, track, box)
         return io.NodeOutput(expression, pose, track, len(clip.images))
 
@@ -207,7 +222,7 @@ class EncodeMotion(io.ComfyNode):
 def track_face(clip: convert.Frames, face: str, index: int) -> Track:
     """The face in each frame."""
     check_choice("face", face, FACE_CHOICES)
-    bar = Bar(len(clip.images))
+    bar = Bar(len(clip.images), FOLLOWING)
     choice = face_choice(face, index)
     return faces.track_face(
         open_face_finder(), clip.images, choice, on_frame=bar.count, fps=clip.fps

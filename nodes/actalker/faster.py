@@ -7,14 +7,21 @@ from comfy_api.latest import io
 
 from ...actalker_core.diffusion.guidance import GuidanceInterval
 from ...actalker_core.limits import REUSE_STEPS, SIGMA
-from ..common import sockets
+from ..common import checks, sockets
 from .bridge.model import check_model, with_interval
 
 ALWAYS = SIGMA.maximum
 """Above every noise level."""
 
 
-class Faster(io.ComfyNode):
+def _check_interval(values: checks.Values) -> None:
+    """The interval has to begin above its end."""
+    first, last = values.get("guide_from_sigma"), values.get("guide_to_sigma")
+    if first is not None and last is not None:
+        GuidanceInterval(first, last)
+
+
+class Faster(checks.Node):
     """MODEL -> MODEL whose guidance is computed more rarely."""
 
     @classmethod
@@ -35,14 +42,17 @@ class Faster(io.ComfyNode):
                     tooltip="No guidance above this noise level: the first steps run one pass. "
                     "A seventh to a half of the model's highest is typical; 1000 is off.",
                 ),
-                io.Float.Input(
-                    "guide_to_sigma",
-                    default=0.0,
-                    min=0.0,
-                    max=ALWAYS,
-                    step=0.01,
-                    tooltip="No guidance below this noise level: the last steps run one pass. 0.3 "
-                    "is typical, 0 is off.",
+                checks.with_check(
+                    io.Float.Input(
+                        "guide_to_sigma",
+                        default=0.0,
+                        min=0.0,
+                        max=ALWAYS,
+                        step=0.01,
+                        tooltip="No guidance below this noise level: the last steps run one pass. "
+                        "0.3 is typical, 0 is off.",
+                    ),
+                    check_all=_check_interval,
                 ),
                 io.Int.Input(
                     "reuse_every_steps",

@@ -14,20 +14,28 @@ from ...actalker_core.control.signals import (
     PoseSignal,
     Signals,
 )
+from ...actalker_core.errors import CheckpointError, FaceError, InputError
+from ...actalker_core.faces import FaceFinder
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.media import Audio
-from ...actalker_core.models.actalker.config import SamplingConfig
+from ...actalker_core.models.actalker.config import ModelConfig, SamplingConfig
 from ...actalker_core.models.actalker.plan import (
     EXTENSIONS,
     RegionChoice,
     VideoPlan,
     plan_video,
 )
-from ..common import convert, sockets
-from ..common.defaults import to_option
+from ...actalker_core.models.actalker.portrait import check_portrait
+from ..common import checks, convert, sockets
+from ..common.defaults import check_owner, to_option
+from ..common.files import open_local_face_finder
 from ..face.curves import OPEN
 
 END = "end"
+ALLOW_PHOTOGRAPH = "allow_photograph"
+"""The widget by which the built-in model animates a photograph nevertheless."""
+PLAN_KEY = "actalker_plan"
+"""Of a CONDITIONING: the clip as it is laid out, for Signal Monitor."""
 
 
 SIGNAL_SOCKETS = {
@@ -38,12 +46,24 @@ SIGNAL_SOCKETS = {
 """Id of an input or output -> its type, and what it moves."""
 
 
-def signal_inputs(purpose: str, prefix: str = "") -> list[Any]:
-    """Up to one signal of each kind; their ids begin with the prefix."""
-    return [
+def signal_inputs(
+    purpose: str, prefix: str = "", node: str = "", substitute: str = ""
+) -> list[Any]:
+    """Up to one signal of each kind; their ids begin with the prefix.
+
+    Args:
+        node: that can do nothing without any of them.
+        substitute: an input of it that makes up for all of them.
+    """
+    inputs = [
         kind.Input(f"{prefix}{id}", optional=True, tooltip=f"{part}, {purpose}.")
         for id, (kind, part) in SIGNAL_SOCKETS.items()
     ]
+    if node:
+        ids = [socket.id for socket in inputs]
+        check = checks.require_one(node, ids, "Connect one.")
+        checks.with_check(inputs[0], check_all=checks.unless_connected(substitute, check))
+    return inputs
 
 
 def signal_outputs(tooltip: str, prefix: str = "") -> list[Any]:
@@ -71,10 +91,17 @@ def make_signals(
     )
 
 
-def length_inputs() -> list[Any]:
-    """How long the video is."""
+def length_inputs(node: str = "", substitute: str = "") -> list[Any]:
+    """How long the video is.
+
+    Args:
+        node: that may have no encoders to ask for the model's frame rate.
+        substitute: an input of it that makes up for them.
+    """
+    fps = sockets.fps_input("fps", "Of the video.")
+    check = checks.unless_connected(substitute, check_owner(node, "fps"))
     return [
-        sockets.fps_input("fps", "Of the video."),
+        checks.with_check(fps, check_all=check) if node else fps,
         io.Int.Input(
             "max_frames",
             default=0,
@@ -89,6 +116,36 @@ def length_inputs() -> list[Any]:
             "its last value, loop, or go forth and back.",
         ),
     ]
+
+
+def photograph_input() -> io.Boolean.Input:
+    """Whether the built-in model may be given a photograph."""
+    return io.Boolean.Input(
+        ALLOW_PHOTOGRAPH,
+        default=False,
+        optional=True,
+        tooltip="The built-in model knows drawn faces alone and refuses a photograph, of which it "
+        "makes noise. On makes it nevertheless.",
+    )
+
+
+def refuse_photograph(config: ModelConfig, portrait: Portrait, allow_photograph: bool) -> None:
+    """Refuse a portrait that the built-in model does not know, unless it is allowed.
+
+    Raises:
+        InputError: says what can animate it.
+    """
+    if not allow_photograph:
+        way_around = f"To see the noise, switch on {ALLOW_PHOTOGRAPH}."
+        check_portrait(config, portrait, way_around, _open_finder)
+
+
+def _open_finder() -> FaceFinder | None:
+    """What finds faces where a portrait's is not known closely; nothing is fetched for it."""
+    try:
+        return open_local_face_finder()
+    except (CheckpointError, FaceError):
+        return None
 
 
 def plan(
@@ -124,3 +181,20 @@ def regions_of_masks(audio_mask: Tensor | None, expression_mask: Tensor | None) 
     return RegionChoice(
         audio=convert.from_mask(audio_mask), expression=convert.from_mask(expression_mask)
     )
+
+
+def get_plan(conditioning: list[Any]) -> VideoPlan:
+    """The clip that the node Conditioning laid out for a CONDITIONING.
+
+    Raises:
+        InputError: it comes from another node.
+    """
+    entries = conditioning if isinstance(conditioning, list) else []
+    plans = [values[PLAN_KEY] for _, values in entries if PLAN_KEY in values]
+    if len(plans) != 1:
+        raise InputError(
+            "CONDITIONING: expected that of one node Conditioning (ACTalker), got "
+            f"{len(entries)} entries, {len(plans)} of that kind. Connect that node directly."
+        )
+    video: VideoPlan = plans[0]
+    return video

@@ -6,7 +6,7 @@ from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.models.actalker.checkpoint import BUILT_IN, convert
 from ...actalker_core.models.actalker.checkpoint.single_file import FORMAT
 from ...actalker_core.ops.selective_scan import CHOICES
-from ..common import files, sockets
+from ..common import checks, files, sockets
 from ..common.node_text import show
 from ..common.progress import Bar
 from .bridge.load import DTYPES, load_model
@@ -20,7 +20,7 @@ def list_checkpoints() -> list[str]:
     return [BUILT_IN, *files.list_models(FORMAT)]
 
 
-class LoadModel(io.ComfyNode):
+class LoadModel(checks.Node):
     """Checkpoint -> MODEL, encoders, VAE."""
 
     @classmethod
@@ -73,7 +73,15 @@ class LoadModel(io.ComfyNode):
         return io.NodeOutput(*load_model(checkpoint, dtype, scan_backend))
 
 
-class ConvertCheckpoint(io.ComfyNode):
+def _check_folder(values: checks.Values) -> None:
+    if values.get("folder") == files.NO_FILE:
+        raise InputError(
+            "Convert Checkpoint: expected a folder, got none. Put the released folder into "
+            "models/actalker, reload and choose it."
+        )
+
+
+class ConvertCheckpoint(checks.Node):
     """The released folder -> one .safetensors."""
 
     @classmethod
@@ -84,10 +92,13 @@ class ConvertCheckpoint(io.ComfyNode):
             "Turns the released ACTalker files and SVD's VAE into one .safetensors in "
             "models/actalker. Needed once; nothing in the pickles is run.",
             [
-                io.Combo.Input(
-                    "folder",
-                    options=files.list_folders(),
-                    tooltip="Folder below models/actalker with the released files.",
+                checks.with_check(
+                    io.Combo.Input(
+                        "folder",
+                        options=files.list_folders(),
+                        tooltip="Folder below models/actalker with the released files.",
+                    ),
+                    check_all=_check_folder,
                 ),
                 io.Combo.Input(
                     "svd",
@@ -95,10 +106,13 @@ class ConvertCheckpoint(io.ComfyNode):
                     tooltip="SVD-xt-1.1 for its VAE: a file of models/checkpoints, or, with "
                     "in the folder, one among the released files.",
                 ),
-                io.String.Input(
-                    "file_name",
-                    default="actalker",
-                    tooltip="Name in models/actalker; a file of that name is replaced.",
+                checks.with_check(
+                    io.String.Input(
+                        "file_name",
+                        default="actalker",
+                        tooltip="Name in models/actalker; a file of that name is replaced.",
+                    ),
+                    files.new_model_path,
                 ),
                 io.Combo.Input(
                     "stored_dtype",
@@ -121,8 +135,7 @@ class ConvertCheckpoint(io.ComfyNode):
 
     @classmethod
     def execute(cls, folder: str, svd: str, file_name: str, stored_dtype: str) -> io.NodeOutput:
-        if folder == files.NO_FILE:
-            raise InputError("Convert Checkpoint: put the released folder into models/actalker.")
+        _check_folder({"folder": folder})
         check_choice("stored_dtype", stored_dtype, CHECKPOINT_DTYPES)
         out, bar = files.new_model_path(file_name), Bar()
         convert(

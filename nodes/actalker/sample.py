@@ -9,6 +9,7 @@ from comfy_api.latest import io
 from ...actalker_core import limits
 from ...actalker_core.diffusion.schedules import DEFAULT_SCHEDULE
 from ...actalker_core.diffusion.windows import MODES
+from ...actalker_core.diffusion.windows import Windows as ClipWindows
 from ...actalker_core.models.actalker.config import ModelConfig
 from ...actalker_core.models.actalker.cost import CostEstimate, estimate_cost
 from ...actalker_core.models.actalker.defaults import (
@@ -18,11 +19,13 @@ from ...actalker_core.models.actalker.defaults import (
     override,
 )
 from ...actalker_core.models.actalker.guidance import Guidance, Pass
-from ..common import sockets
+from ..common import checks, sockets
 from ..common.defaults import SHIFT_DEFAULT, to_option
-from ..common.node_text import show, warn
+from ..common.node_text import log_warnings, show, show_warnings, warn
+from ..common.progress import show_stages
 from .bridge.cost import measure_evaluation_s, memory_lines
 from .bridge.guider import (
+    SAMPLING,
     NestedGuider,
     Schedule,
     get_conditioning,
@@ -66,7 +69,14 @@ def make_guidance(config: ModelConfig, scales: dict[str, float]) -> Guidance:
     return guidance
 
 
-class Windows(io.ComfyNode):
+def _check_overlap(values: checks.Values) -> None:
+    """Windows have to advance; how long the model's own are is known when it is loaded."""
+    frames, overlap = values.get("window_frames"), values.get("overlap_frames")
+    if frames and overlap is not None:
+        ClipWindows(frames, overlap)
+
+
+class Windows(checks.Node):
     """MODEL -> MODEL that cuts long clips in another way."""
 
     @classmethod
@@ -84,12 +94,15 @@ class Windows(io.ComfyNode):
                     "Frames at a time; fewer need less memory.",
                     meaning="as many as the model was trained on",
                 ),
-                io.Int.Input(
-                    "overlap_frames",
-                    default=0,
-                    **limits.OVERLAP_FRAMES.widget,
-                    tooltip="Frames that neighbours share: smoother, and slower by as much. 6 is "
-                    "typical, 0 is off.",
+                checks.with_check(
+                    io.Int.Input(
+                        "overlap_frames",
+                        default=0,
+                        **limits.OVERLAP_FRAMES.widget,
+                        tooltip="Frames that neighbours share: smoother, and slower by as much. 6 "
+                        "is typical, 0 is off.",
+                    ),
+                    check_all=_check_overlap,
                 ),
                 sockets.own_input(
                     "shift_frames",
@@ -131,7 +144,7 @@ class Windows(io.ComfyNode):
         return io.NodeOutput(with_windows(model, windows), ui=warn(cls, warnings))
 
 
-class Guider(io.ComfyNode):
+class Guider(checks.Node):
     """MODEL, CONDITIONING -> GUIDER for SamplerCustomAdvanced."""
 
     @classmethod
@@ -162,7 +175,7 @@ class Guider(io.ComfyNode):
         return io.NodeOutput(guider, ui=warn(cls, list_warnings(config, guidance=guidance)))
 
 
-class Sampler(io.ComfyNode):
+class Sampler(checks.Node):
     """MODEL, CONDITIONING, LATENT -> LATENT."""
 
     @classmethod
@@ -204,6 +217,7 @@ class Sampler(io.ComfyNode):
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         model: ModelPatcher,
@@ -218,14 +232,15 @@ class Sampler(io.ComfyNode):
     ) -> io.NodeOutput:
         config = check_model(model).config
         guidance = make_guidance(config, scales)
-        warning = warn(cls, list_warnings(config, guidance=guidance))
+        log_warnings(list_warnings(config, guidance=guidance))
         guider = NestedGuider(model, conditioning, guidance)
         steps = to_option(steps, limits.STEPS) or config.sampling.steps
         schedule = Schedule(steps, sampler_name, scheduler, denoise)
-        return io.NodeOutput(sample(guider, latent, seed, schedule), ui=warning)
+        with show_stages(cls, {SAMPLING: 1.0}):
+            return io.NodeOutput(sample(guider, latent, seed, schedule))
 
 
-class Preflight(io.ComfyNode):
+class Preflight(checks.Node):
     """MODEL, CONDITIONING -> what the clip will cost."""
 
     @classmethod

@@ -1,25 +1,27 @@
 """Signals edited, mixed, saved and shown."""
 
+from dataclasses import replace
 from typing import Any
 
-from comfy_api.latest import io
+from comfy_api.latest import io, ui
 from torch import Tensor
 
 from ...actalker_core import limits
 from ...actalker_core.control.curves import Curve
-from ...actalker_core.control.edits import EDITS, Edit, blend_signals
+from ...actalker_core.control.edits import Edit, blend_signals
 from ...actalker_core.control.monitor import draw_monitor
 from ...actalker_core.control.signals import DrivingSignal, Signals, load_signals, save_signals
-from ...actalker_core.errors import InputError, check_choice
+from ...actalker_core.errors import InputError
 from ...actalker_core.faces import Track
 from ...actalker_core.faces.portrait import Portrait
 from ...actalker_core.models.actalker.config import SamplingConfig
 from ...actalker_core.models.actalker.plan import make_monitor_rows
-from ..common import convert, files, sockets
+from ..common import checks, convert, files, recordings, sockets
 from ..common.defaults import get_face_scale, require_owner, to_option
-from ..common.node_text import show
 from .bridge.load import EncoderBox
 from .layout import (
+    SIGNAL_SOCKETS,
+    get_plan,
     length_inputs,
     make_signals,
     plan,
@@ -34,7 +36,7 @@ def output(signals: Signals) -> io.NodeOutput:
     return io.NodeOutput(signals.audio, signals.expression, signals.pose)
 
 
-class EditSignal(io.ComfyNode):
+class EditSignal(checks.Node):
     """Up to one signal of each kind -> the same kinds, all edited alike."""
 
     @classmethod
@@ -45,34 +47,11 @@ class EditSignal(io.ComfyNode):
             "Changes signals in time or strength: one, or several alike. Several of these nodes "
             "may follow each other.",
             [
-                *signal_inputs("to be edited"),
-                io.Combo.Input(
-                    "edit",
-                    options=list(EDITS),
-                    default="smooth",
-                    tooltip="trim keeps what lies between two times; resample changes the rate; "
-                    "loop, ping-pong and hold reach a duration; offset moves in time; scale is "
-                    "stronger or weaker; smooth calms.",
-                ),
-                sockets.fraction_input(
-                    "value",
-                    0.2,
-                    -limits.SECONDS.maximum,
-                    limits.SECONDS.maximum,
-                    "Seconds; for resample values per second; for scale the strength, where 1 "
-                    "changes nothing and 0 is the neutral moment. smooth: 0.2 is gentle, 0 is off.",
-                ),
-                sockets.fraction_input(
-                    "second_value",
-                    0.0,
-                    0.0,
-                    limits.SECONDS.maximum,
-                    "trim: from value to this, in seconds. scale: when the face is neutral, in "
-                    "seconds. Others do not use it.",
-                ),
+                *signal_inputs("to be edited", node="Edit Signal"),
+                *recordings.edit_inputs("values"),
             ],
             signal_outputs("Empty without its input.", "edited_"),
-            aliases=["trim motion", "loop motion", "retime", "smooth motion", "exaggerate"],
+            aliases=recordings.EDIT_ALIASES,
         )
 
     @classmethod
@@ -85,18 +64,25 @@ class EditSignal(io.ComfyNode):
         expression_signal: DrivingSignal | None = None,
         pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
-        check_choice("edit", edit, EDITS)
+        values = recordings.pick_values(edit, value, second_value)
         signals = make_signals(audio_signal, expression_signal, pose_signal)
         if not signals.present:
             raise InputError(
                 "Edit Signal: expected at least one signal, got none. Connect one; a file that "
                 "Load Signals reads may lack a kind."
             )
-        _, count, _ = EDITS[edit]
-        return output(Edit(None, edit, (value, second_value)[:count])(signals))
+        return output(Edit(None, edit, values)(signals))
 
 
-class MixSignals(io.ComfyNode):
+def _check_pairs(values: checks.Values) -> None:
+    if not any({f"first_{id}", f"second_{id}"} <= values.keys() for id in SIGNAL_SOCKETS):
+        raise InputError(
+            "Mix Signals: expected a first and a second signal of one kind, got no such pair. "
+            "Connect both."
+        )
+
+
+class MixSignals(checks.Node):
     """Two signals of a kind, or of several -> one of each between them."""
 
     @classmethod
@@ -109,8 +95,15 @@ class MixSignals(io.ComfyNode):
             [
                 *signal_inputs("where the curve is 0", "first_"),
                 *signal_inputs("where the curve is 1", "second_"),
-                sockets.fraction_input(
-                    "amount", 0.5, 0.0, 1.0, "How much of the second. 0 is the first, 1 the second."
+                checks.with_check(
+                    sockets.fraction_input(
+                        "amount",
+                        0.5,
+                        0.0,
+                        1.0,
+                        "How much of the second. 0 is the first, 1 the second.",
+                    ),
+                    check_all=_check_pairs,
                 ),
                 sockets.curve_input("curve", "The same over time, instead of amount."),
             ],
@@ -147,7 +140,7 @@ class MixSignals(io.ComfyNode):
         return output(blend_signals(first, second, blend_curve))
 
 
-class SaveSignals(io.ComfyNode):
+class SaveSignals(checks.Node):
     """Signals -> .safetensors in the output folder."""
 
     @classmethod
@@ -157,14 +150,10 @@ class SaveSignals(io.ComfyNode):
             "signals",
             "Writes signals to one .safetensors in the output folder, to be used again.",
             [
-                io.String.Input(
-                    "filename_prefix",
-                    default="signals/actalker",
-                    tooltip="Folder and beginning of the name; a number follows.",
-                ),
-                *signal_inputs("to be saved"),
+                recordings.prefix_input("signals"),
+                *signal_inputs("to be saved", node="Save Signals"),
             ],
-            [io.String.Output("saved_path", tooltip="The file that was written.")],
+            [recordings.saved_path_output()],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             aliases=["export motion", "save motion"],
@@ -179,12 +168,10 @@ class SaveSignals(io.ComfyNode):
         pose_signal: DrivingSignal | None = None,
     ) -> io.NodeOutput:
         signals = make_signals(audio_signal, expression_signal, pose_signal)
-        path = files.new_recording_path(filename_prefix)
-        save_signals(path, signals)
-        return io.NodeOutput(str(path), ui=show(cls, f"Saved: {path.name}"))
+        return recordings.save(cls, filename_prefix, lambda path: save_signals(path, signals))
 
 
-class LoadSignals(io.ComfyNode):
+class LoadSignals(checks.Node):
     """.safetensors -> signals."""
 
     @classmethod
@@ -193,13 +180,7 @@ class LoadSignals(io.ComfyNode):
             "Load Signals",
             "signals",
             "Reads signals that Save Signals or the command line wrote.",
-            [
-                io.Combo.Input(
-                    "signals_file",
-                    options=files.list_recordings(files.SIGNALS),
-                    tooltip="A .safetensors of the input folder, or of the output folder.",
-                )
-            ],
+            [recordings.file_input("signals_file", files.SIGNALS)],
             signal_outputs("Empty if the file has none."),
             aliases=["import motion", "load motion"],
         )
@@ -214,7 +195,7 @@ class LoadSignals(io.ComfyNode):
         return output(load_signals(files.recording_path(files.SIGNALS, signals_file)))
 
 
-class SignalMonitor(io.ComfyNode):
+class SignalMonitor(checks.Node):
     """All that drives a clip -> one image."""
 
     @classmethod
@@ -226,8 +207,8 @@ class SignalMonitor(io.ComfyNode):
             "eyes and mouth, frame by frame.",
             [
                 sockets.Portrait.Input("portrait", tooltip="Of Prepare Portrait."),
-                *length_inputs(),
-                *signal_inputs("to be shown"),
+                *length_inputs("Signal Monitor", substitute="conditioning"),
+                *signal_inputs("to be shown", node="Signal Monitor", substitute="conditioning"),
                 io.Audio.Input("audio", optional=True, tooltip="For the waveform."),
                 sockets.Gates.Input("gates", optional=True, tooltip="Of Gates."),
                 io.Mask.Input("audio_mask", optional=True, tooltip="Of Region Masks."),
@@ -236,8 +217,15 @@ class SignalMonitor(io.ComfyNode):
                     "face_track", optional=True, tooltip="Of Encode Motion: head, eyes and mouth."
                 ),
                 sockets.encoders_input("frame rate and regions"),
+                io.Conditioning.Input(
+                    "conditioning",
+                    optional=True,
+                    tooltip="Of Conditioning (ACTalker): shows that clip, so that nothing else has "
+                    "to be connected or typed.",
+                ),
             ],
-            [io.Image.Output("monitor_image", tooltip="For Preview Image.")],
+            [io.Image.Output("monitor_image", tooltip="For Save Image; shown on the node.")],
+            is_output_node=True,
             aliases=["preview signals", "waveform", "plot motion", "timeline"],
         )
 
@@ -257,22 +245,28 @@ class SignalMonitor(io.ComfyNode):
         expression_mask: Tensor | None = None,
         face_track: Track | None = None,
         encoders: EncoderBox | None = None,
+        conditioning: list[Any] | None = None,
     ) -> io.NodeOutput:
-        """Lay out as Conditioning does, masks (f, h, w) included, then draw."""
-        signals = make_signals(audio_signal, expression_signal, pose_signal)
-        video = plan(
-            portrait,
-            signals,
-            _sampling(encoders, fps),
-            fps=fps,
-            max_frames=max_frames,
-            extend=extend,
-            gates=gates,
-            regions=regions_of_masks(audio_mask, expression_mask),
-            sound=None if audio is None else convert.from_audio(audio, "Signal Monitor"),
-        )
-        monitor_image = draw_monitor(make_monitor_rows(video, face_track))
-        return io.NodeOutput(convert.to_image(monitor_image[None]))
+        """Lay out as Conditioning did or would do, masks (f, h, w) included, then draw."""
+        sound = None if audio is None else convert.from_audio(audio, "Signal Monitor")
+        if conditioning is not None:
+            video = get_plan(conditioning)
+            if video.sound is None and sound is not None:
+                video = replace(video, sound=sound)
+        else:
+            video = plan(
+                portrait,
+                make_signals(audio_signal, expression_signal, pose_signal),
+                _sampling(encoders, fps),
+                fps=fps,
+                max_frames=max_frames,
+                extend=extend,
+                gates=gates,
+                regions=regions_of_masks(audio_mask, expression_mask),
+                sound=sound,
+            )
+        image = convert.to_image(draw_monitor(make_monitor_rows(video, face_track))[None])
+        return io.NodeOutput(image, ui=ui.PreviewImage(image))
 
 
 def _sampling(encoders: EncoderBox | None, fps: float) -> SamplingConfig:

@@ -10,20 +10,27 @@ from ...actalker_core.control.signals import DrivingSignal, ExpressionSignal
 from ...actalker_core.control.words.bank import Bank, Reference, build_bank, extract_bank
 from ...actalker_core.control.words.clip import CLIPEncoder
 from ...actalker_core.control.words.matchers import CLIPMatcher, Matcher, PresetMatcher, WordMatcher
-from ...actalker_core.control.words.prompt import express_words, parse_prompt
+from ...actalker_core.control.words.prompt import (
+    check_duration,
+    check_emotions,
+    express_words,
+    parse_prompt,
+)
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.faces import Box, Face, FaceFinder, SearchDepth
 from ...actalker_core.faces.box import image_box
+from ...actalker_core.faces.face import advise
 from ...actalker_core.models.actalker.encoders.motion import encode_expression
 from ...actalker_core.text import check_text
-from ..common import convert, files, sockets
-from ..common.defaults import require_owner, to_option
+from ..common import checks, convert, files, sockets
+from ..common.defaults import check_owner, require_owner, to_option
 from ..common.progress import Bar
-from ..face.portrait import WHOLE_IMAGE
+from ..face.portrait import WHOLE_ADVICE, WHOLE_IMAGE
 from .bridge.load import EncoderBox
 
 FIND = "find"
-MATCHES = ("words", "CLIP", "blendshapes")
+WORDS, CLIP, BLENDSHAPES = "words", "CLIP", "blendshapes"
+MATCHES = (WORDS, CLIP, BLENDSHAPES)
 
 
 class WholeImageFinder:
@@ -39,7 +46,7 @@ class WholeImageFinder:
         return self.find(image)[0]
 
 
-class ExpressionBank(io.ComfyNode):
+class ExpressionBank(checks.Node):
     """Images of faces -> a bank of expressions."""
 
     @classmethod
@@ -51,18 +58,21 @@ class ExpressionBank(io.ComfyNode):
             [
                 sockets.Encoders.Input("encoders", tooltip="Of Load Model."),
                 io.Image.Input("images", tooltip="One face in each."),
-                io.String.Input(
-                    "captions",
-                    default="",
-                    multiline=True,
-                    tooltip="What each image expresses, one line per image. May be empty if "
-                    "CLIP or blendshapes match.",
+                checks.with_check(
+                    io.String.Input(
+                        "captions",
+                        default="",
+                        multiline=True,
+                        tooltip="What each image expresses, one line per image. May be empty if "
+                        "CLIP or blendshapes match.",
+                    ),
+                    _split_captions,
                 ),
                 io.Combo.Input(
                     "face",
                     options=[FIND, WHOLE_IMAGE],
                     tooltip="find the largest face; whole picture takes all of each image, for "
-                    "drawn faces.",
+                    "faces that are not found.",
                 ),
                 io.Combo.Input(
                     "clip_folder",
@@ -84,29 +94,39 @@ class ExpressionBank(io.ComfyNode):
         pixels = convert.from_image(images)
         bar = Bar(len(pixels))
         encoder = encoders.load().expression_encoder
-        bank = build_bank(
-            _references(pixels, captions),
-            lambda images, boxes: encode_expression(encoder, images, boxes, rate_hz=1.0).features,
-            _finder(face),
-            _clip(clip_folder),
-            bar.count,
-        )
+        with advise(WHOLE_ADVICE):
+            bank = build_bank(
+                _references(pixels, captions),
+                lambda crops, boxes: encode_expression(encoder, crops, boxes, rate_hz=1.0).features,
+                _finder(face),
+                _clip(clip_folder),
+                bar.count,
+            )
         return io.NodeOutput(bank)
 
 
-def _references(images: Tensor, captions: str) -> Iterator[Reference]:
-    captions = check_text("Captions", captions)
-    lines = [line.strip() for line in captions.strip().splitlines()]
-    if lines and len(lines) != len(images):
-        raise InputError(
-            f"Expression Bank: expected {len(images)} captions, one line per image, got "
-            f"{len(lines)}. Add or remove lines, or leave all out."
-        )
+def _split_captions(text: str) -> list[str]:
+    """Its lines.
+
+    Raises:
+        InputError: one of them is empty.
+    """
+    lines = [line.strip() for line in check_text("Captions", text).strip().splitlines()]
     blank = [str(i) for i, line in enumerate(lines, start=1) if not line]
     if blank:
         raise InputError(
             f"Expression Bank: expected a caption in each line, got none in {', '.join(blank)}. "
             "Caption all images, or none."
+        )
+    return lines
+
+
+def _references(images: Tensor, captions: str) -> Iterator[Reference]:
+    lines = _split_captions(captions)
+    if lines and len(lines) != len(images):
+        raise InputError(
+            f"Expression Bank: expected {len(images)} captions, one line per image, got "
+            f"{len(lines)}. Add or remove lines, or leave all out."
         )
     names = lines or [f"image {i}" for i in range(len(images))]
     return (
@@ -124,7 +144,7 @@ def _clip(folder: str) -> CLIPEncoder | None:
     return None if folder == files.NO_FILE else CLIPEncoder(files.model_path(folder))
 
 
-class BankOfSignal(io.ComfyNode):
+class BankOfSignal(checks.Node):
     """Moments of an expression signal -> a bank."""
 
     @classmethod
@@ -135,10 +155,13 @@ class BankOfSignal(io.ComfyNode):
             "Reference expressions that words choose from: moments of a driving clip.",
             [
                 sockets.ExpressionSignal.Input("expression_signal", tooltip="Of Encode Motion."),
-                io.String.Input(
-                    "moments",
-                    default="0s: neutral; 1s: joyful",
-                    tooltip="What is expressed when: seconds: words; a semicolon between.",
+                checks.with_check(
+                    io.String.Input(
+                        "moments",
+                        default="0s: neutral; 1s: joyful",
+                        tooltip="What is expressed when: seconds: words; a semicolon between.",
+                    ),
+                    parse_prompt,
                 ),
             ],
             [sockets.Bank.Output("bank", tooltip="For Text Expression.")],
@@ -157,7 +180,7 @@ class BankOfSignal(io.ComfyNode):
         return io.NodeOutput(extract_bank(signal, captions))
 
 
-class TextExpression(io.ComfyNode):
+class TextExpression(checks.Node):
     """Words over time -> expression signal."""
 
     @classmethod
@@ -168,18 +191,25 @@ class TextExpression(io.ComfyNode):
             "Drives the expression by words over time, chosen from a bank.",
             [
                 sockets.Bank.Input("bank", tooltip="Of Expression Bank or Bank Of Signal."),
-                io.String.Input(
-                    "text",
-                    default="0s: neutral; 2s: joyful",
-                    multiline=True,
-                    tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
+                checks.with_check(
+                    io.String.Input(
+                        "text",
+                        default="0s: neutral; 2s: joyful",
+                        multiline=True,
+                        tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
+                    ),
+                    parse_prompt,
+                    check_all=_check_emotions,
                 ),
-                sockets.fraction_input(
-                    "seconds",
-                    4.0,
-                    limits.SECONDS.minimum,
-                    limits.SECONDS.maximum,
-                    "How long; at least as long as the video.",
+                checks.with_check(
+                    sockets.fraction_input(
+                        "seconds",
+                        4.0,
+                        limits.SECONDS.minimum,
+                        limits.SECONDS.maximum,
+                        "How long; at least as long as the video.",
+                    ),
+                    check_all=_check_duration,
                 ),
                 sockets.fraction_input(
                     "strength",
@@ -188,18 +218,26 @@ class TextExpression(io.ComfyNode):
                     3.0,
                     "0 is neutral, 1 the expression as it is in the bank, more exaggerates.",
                 ),
-                sockets.fps_input("signal_fps", "Values per second; those of the video suffice."),
+                checks.with_check(
+                    sockets.fps_input(
+                        "signal_fps", "Values per second; those of the video suffice."
+                    ),
+                    check_all=check_owner("Text Expression", "signal_fps"),
+                ),
                 io.Combo.Input(
                     "match_by",
                     options=list(MATCHES),
                     tooltip="words: the bank's own captions and their synonyms. CLIP: any text, "
                     "with clip_folder. blendshapes: common emotions, with MediaPipe's landmarker.",
                 ),
-                io.Combo.Input(
-                    "clip_folder",
-                    options=files.list_folders(),
-                    tooltip="Only for CLIP: the one that the bank was built with; any, if it has "
-                    "captions.",
+                checks.with_check(
+                    io.Combo.Input(
+                        "clip_folder",
+                        options=files.list_folders(),
+                        tooltip="Only for CLIP: the one that the bank was built with; any, if it "
+                        "has captions.",
+                    ),
+                    check_all=_check_clip,
                 ),
                 sockets.fraction_input(
                     "temperature",
@@ -241,16 +279,35 @@ class TextExpression(io.ComfyNode):
         )
 
 
-def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float | None) -> Matcher:
-    check_choice("match_by", match_by, MATCHES)
-    if match_by == "words":
-        return WordMatcher(bank)
-    if match_by == "blendshapes":
-        return PresetMatcher(bank, temperature)
-    clip = _clip(clip_folder)
-    if clip is None:
+def _check_emotions(values: checks.Values) -> None:
+    """Of all words, where blendshapes stand for them."""
+    text = values.get("text")
+    if text is not None and values.get("match_by") == BLENDSHAPES:
+        check_emotions(text)
+
+
+def _check_duration(values: checks.Values) -> None:
+    """At the rate that is typed; that of a model always gives some values."""
+    seconds, rate_hz = values.get("seconds"), values.get("signal_fps")
+    if limits.SECONDS.contains(seconds) and limits.FPS.contains(rate_hz):
+        check_duration(float(seconds), float(rate_hz))  # type: ignore[arg-type]
+
+
+def _check_clip(values: checks.Values) -> None:
+    if values.get("match_by") == CLIP and values.get("clip_folder") == files.NO_FILE:
         raise InputError(
             "Text Expression: CLIP needs clip_folder: put a CLIPModel folder of transformers below "
             "models/actalker and choose it."
         )
+
+
+def _matcher(bank: Bank, match_by: str, clip_folder: str, temperature: float | None) -> Matcher:
+    check_choice("match_by", match_by, MATCHES)
+    if match_by == WORDS:
+        return WordMatcher(bank)
+    if match_by == BLENDSHAPES:
+        return PresetMatcher(bank, temperature)
+    _check_clip({"match_by": match_by, "clip_folder": clip_folder})
+    clip = _clip(clip_folder)
+    assert clip is not None  # else it were refused
     return CLIPMatcher(bank, clip, temperature)

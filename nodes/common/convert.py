@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -16,8 +16,14 @@ from ...actalker_core.control.curves import Curve, DrawnCurve
 from ...actalker_core.control.signals import DrivingSignal
 from ...actalker_core.errors import InputError
 from ...actalker_core.limits import FPS
-from ...actalker_core.media import Audio, VideoFrames, as_float, read_nominal_fps
-from .video import file_behind
+from ...actalker_core.media import (
+    Audio,
+    VideoFrames,
+    as_float,
+    read_nominal_fps,
+    read_nominal_seconds,
+)
+from .video import VideoFile, file_behind
 
 log = logging.getLogger(__name__)
 
@@ -39,13 +45,34 @@ class Frames:
 
     def resample(self, fps: float, max_frames: int | None = None) -> "Frames":
         """The frames that are shown at the times of another rate, at most so many."""
+        return Frames(self.images[self.find_frames(fps, max_frames)], fps)
+
+    def find_frames(self, fps: float, max_frames: int | None = None) -> Tensor:
+        """Which frames (n,) are shown at the times of another rate, at most so many."""
         FPS.check(fps)
         count = max(round(len(self.images) * fps / self.fps), 1)
         times = torch.arange(min(count, max_frames or count), dtype=torch.float64) * (
             self.fps / fps
         )
-        index = (times + 1e-6).floor().long().clamp(max=len(self.images) - 1)
-        return Frames(self.images[index], fps)
+        return (times + 1e-6).floor().long().clamp(max=len(self.images) - 1)
+
+
+@dataclass(frozen=True)
+class FrameStream:
+    """A clip whose frames are read one at a time, anew by each loop over it.
+
+    Attributes:
+        read: gives (3, H, W) each, uint8 or in 0…1.
+        fps: frames per second.
+        count: of frames, for a bar of progress: of a file as far as it says.
+    """
+
+    read: Callable[[], Iterator[Tensor]]
+    fps: float
+    count: int
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return self.read()
 
 
 def first_image(image: Tensor) -> Tensor:
@@ -144,15 +171,42 @@ def read_frames(
     """
     file = file_behind(clip)
     if file is not None:
-        rate = read_nominal_fps(file.source) if new_fps is None else FPS.check(new_fps)
-        images = islice(VideoFrames(file.source, rate, file.start, file.seconds), max_frames)
-        return Frames(torch.stack(list(images)).float().div_(255), rate)
+        stream = _stream_file(file, new_fps, max_frames)
+        return Frames(torch.stack(list(stream)).float().div_(255), stream.fps)
+    frames = _unpack_frames(clip, fps)
+    return frames if new_fps is None else frames.resample(new_fps, max_frames)
+
+
+def stream_frames(
+    clip: Any, fps: float, new_fps: float | None = None, max_frames: int | None = None
+) -> FrameStream:
+    """The same frames as by `read_frames`, of which a file's are never all in memory.
+
+    Args, Raises: as of `read_frames`; a file that cannot be read may end the loop.
+    """
+    file = file_behind(clip)
+    if file is not None:
+        return _stream_file(file, new_fps, max_frames)
+    frames = _unpack_frames(clip, fps)
+    rate = frames.fps if new_fps is None else new_fps
+    indices = frames.find_frames(rate, max_frames).tolist()
+    return FrameStream(lambda: (frames.images[i] for i in indices), rate, len(indices))
+
+
+def _stream_file(file: VideoFile, new_fps: float | None, max_frames: int | None) -> FrameStream:
+    rate = read_nominal_fps(file.source) if new_fps is None else FPS.check(new_fps)
+    frames = VideoFrames(file.source, rate, file.start, file.seconds)
+    seconds = file.seconds or (read_nominal_seconds(file.source) or 0.0) - file.start
+    count = max(round(seconds * rate), 1)
+    return FrameStream(lambda: islice(frames, max_frames), rate, min(count, max_frames or count))
+
+
+def _unpack_frames(clip: Any, fps: float) -> Frames:
+    """An IMAGE batch at a frame rate, or a VIDEO without a file."""
     if hasattr(clip, "get_components"):
         parts = clip.get_components()
-        frames = Frames(from_image(parts.images), float(parts.frame_rate))
-    else:
-        frames = Frames(from_image(clip), FPS.check(fps))
-    return frames if new_fps is None else frames.resample(new_fps, max_frames)
+        return Frames(from_image(parts.images), float(parts.frame_rate))
+    return Frames(from_image(clip), FPS.check(fps))
 
 
 def from_mask(mask: Tensor | None) -> Tensor | None:

@@ -1,6 +1,7 @@
 """Widgets that leave a number to the model, whose own values have one home: its configuration."""
 
-from typing import Protocol, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from ...actalker_core.control.regions import FACE_SCALE
 from ...actalker_core.errors import InputError
@@ -81,6 +82,16 @@ def require_owner(encoders: Owner | None, node: str, widget: str) -> Owner:
             "is known here. Connect encoders of Load Model (ACTalker), or type a number."
         )
     return encoders
+
+
+def check_owner(node: str, widget: str) -> Callable[[Mapping[str, Any]], None]:
+    """The check that a widget does not leave its number to a model where no encoders are."""
+
+    def check(values: Mapping[str, Any]) -> None:
+        if values.get(widget) == MODEL_DEFAULT and "encoders" not in values:
+            require_owner(None, node, widget)
+
+    return check
 
 
 def get_face_scale(encoders: ModelOwner | None) -> float:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import folder_paths
 
-from ...actalker_core.errors import InputError, MediaError, quote
+from ...actalker_core.errors import FaceError, InputError, MediaError, quote
 from ...actalker_core.faces import FaceFinder, open_finder, require_landmarker
+from ...actalker_core.faces.finder import HaarFinder
 from ...actalker_core.faces.landmarker import Landmarker
+from ...actalker_core.faces.landmarker_file import NAME as LANDMARKER
 from ...actalker_core.faces.landmarker_file import find_landmarker
 from ...actalker_core.files.archive import format_name, read_format
 from ...actalker_core.files.names import FORBIDDEN_IN_NEW_NAMES, is_plain_name, split_name
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 KIND, HOST_CHECKPOINTS = "actalker", "checkpoints"
 CHECKPOINTS = {".safetensors"}
 NO_FILE = "none"
-OUTPUT_MARK = " [output]"
+INPUT_MARK, OUTPUT_MARK, TEMP_MARK = " [input]", " [output]", " [temp]"
 NUMBER_SUFFIX = "_00001_.safetensors"
 """What `get_save_image_path` lets a prefix be followed by."""
 Identity = tuple[int, int]
@@ -202,9 +204,42 @@ def recording_path(kind: Recording, name: str) -> Path:
     return path
 
 
+def picture_path(name: object) -> Path:
+    """The file of the input folder that Load Image calls so: `sub/name.png`, ` [input]` or not.
+
+    Raises:
+        MediaError: there is no such file.
+        InputError: no name, or one that leads out of the folder, by a link or a mark too.
+    """
+    plain_name = name.removesuffix(INPUT_MARK) if isinstance(name, str) else name
+    parts = split_name("Picture", plain_name)
+    folder = Path(os.path.realpath(folder_paths.get_input_directory()))
+    path = Path(os.path.realpath(folder.joinpath(*parts)))
+    if not path.is_relative_to(folder) or parts[-1].endswith((OUTPUT_MARK, TEMP_MARK)):
+        raise InputError(
+            f"Picture: expected one that lies in ComfyUI's input folder, got {quote(name)}, which "
+            "leads out of it. Copy the file there."
+        )
+    if not os.path.isfile(path):
+        raise MediaError(
+            f"Picture: expected one of ComfyUI's input folder, got {quote(name)}. Choose it anew "
+            "in Load Image."
+        )
+    return path
+
+
 def read_recording_stamp(kind: Recording, name: str | None) -> str:
     """Tells whether a file was replaced; of a linked name, None, ComfyUI tells nothing."""
     return NO_FILE if name is None else read_stamp(recording_path(kind, name))
+
+
+def check_recording_prefix(prefix: str) -> None:
+    """Refuse a prefix that no new file may have.
+
+    Raises:
+        InputError: a name that some system refuses, or one that leaves the folder.
+    """
+    split_name("Prefix in the output folder", _with_number(prefix), FORBIDDEN_IN_NEW_NAMES)
 
 
 def new_recording_path(prefix: str) -> Path:
@@ -213,7 +248,7 @@ def new_recording_path(prefix: str) -> Path:
     Raises:
         InputError: a name that some system refuses, or one that leaves the folder.
     """
-    split_name("Prefix in the output folder", _with_number(prefix), FORBIDDEN_IN_NEW_NAMES)
+    check_recording_prefix(prefix)
     folder, name, counter, _, _ = folder_paths.get_save_image_path(prefix, _output())
     while (path := Path(folder, f"{name}_{counter:05}_.safetensors")).exists():
         counter += 1
@@ -249,6 +284,22 @@ def open_face_finder() -> FaceFinder:
     return _open_landmarker_at(path, read_stamp(path))
 
 
+def open_local_face_finder() -> FaceFinder:
+    """What finds faces without fetching anything: a page that is looked at asks no other machine.
+
+    Raises:
+        FaceError: there is nothing to find them with yet.
+    """
+    path = find_landmarker(_landmarker_folders())
+    if path is not None:
+        return _open_landmarker_at(path, read_stamp(path))
+    if HaarFinder.is_available():
+        return HaarFinder()
+    raise FaceError(
+        f"Faces cannot be shown yet: {LANDMARKER} is missing. Run the graph once, which fetches it."
+    )
+
+
 def open_landmarker() -> Landmarker:
     """What finds landmarks: MediaPipe's landmarker, fetched if it is missing.
 
@@ -257,6 +308,11 @@ def open_landmarker() -> Landmarker:
     """
     path = landmarker_path()
     return _open_landmarker_at(path, read_stamp(path))
+
+
+def has_landmarker() -> bool:
+    """Whether MediaPipe's landmarker is there without being fetched."""
+    return find_landmarker(_landmarker_folders()) is not None
 
 
 def landmarker_path() -> Path:

@@ -1,12 +1,15 @@
 """The pack's own socket types, and what all its nodes have in common."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from comfy_api.latest import io
 
 from ...actalker_core import limits
-from .defaults import MODEL_DEFAULT
+from ...actalker_core.control.motion.sources import count_frames
+from ...actalker_core.faces.portrait import check_short_side
+from . import checks
+from .defaults import MODEL_DEFAULT, to_option
 
 VIDEO_GENERATION = "Video Generation"
 """Of newer ComfyUI's categories of essential nodes, the one that this pack belongs to."""
@@ -41,8 +44,8 @@ def schema(
 ) -> io.Schema:
     """A node of the pack.
 
-    What older ComfyUI does not know (aliases, advanced, essentials) is set once all is
-    constructed, where it takes no harm from it.
+    What older ComfyUI does not know (aliases, advanced, essentials, intermediate outputs) is set
+    once all is constructed, where it takes no harm from it.
 
     Args:
         name: as people read it; without its spaces it is the id.
@@ -73,6 +76,9 @@ def schema(
         **more,
     )
     node_schema.search_aliases, node_schema.essentials_category = list(aliases), essentials
+    # What a node showed is sent again also where nothing asks for its result, as all after it is
+    # in the cache.
+    node_schema.has_intermediate_output = True
     return node_schema
 
 
@@ -105,13 +111,16 @@ def own_input(
         meaning: of the default, for the tooltip.
     """
     kind = io.Int if bounds.integer else io.Float
-    return kind.Input(
-        id,
-        default=default if bounds.integer else float(default),
-        min=min(default, bounds.minimum),
-        max=bounds.maximum,
-        step=step,
-        tooltip=f"{tooltip} {default}: {meaning}.",
+    return checks.with_check(
+        kind.Input(
+            id,
+            default=default if bounds.integer else float(default),
+            min=min(default, bounds.minimum),
+            max=bounds.maximum,
+            step=step,
+            tooltip=f"{tooltip} {default}: {meaning}.",
+        ),
+        lambda value: to_option(value, bounds, default, meaning),
     )
 
 
@@ -131,9 +140,28 @@ def motion_fps_input() -> io.Float.Input:
     )
 
 
-def seconds_input(tooltip: str) -> io.Float.Input:
-    """How long something lasts."""
-    return fraction_input("seconds", 4.0, limits.SECONDS.minimum, limits.SECONDS.maximum, tooltip)
+def seconds_input(
+    tooltip: str, rate: str = "motion_fps", substitutes: Collection[str] = ()
+) -> io.Float.Input:
+    """How long a motion lasts that is made from no clip.
+
+    Args:
+        rate: input for its frames per second, at which it must not have too many.
+        substitutes: inputs that say how long it lasts where one of them is connected.
+    """
+
+    def check(values: checks.Values) -> None:
+        seconds, fps = values.get("seconds"), values.get(rate)
+        fps = DEFAULT_FPS if fps == MODEL_DEFAULT else fps
+        if seconds is None or fps is None or values.keys() & set(substitutes):
+            return
+        are_usable = limits.SECONDS.contains(seconds) and limits.FPS.contains(fps)
+        if are_usable and values.get("max_frames", 0) == 0:  # else they are refused, or fewer
+            count_frames(seconds, fps)
+
+    bounds = limits.SECONDS
+    socket = fraction_input("seconds", 4.0, bounds.minimum, bounds.maximum, tooltip)
+    return checks.with_check(socket, check_all=check)
 
 
 def max_frames_input(tooltip: str) -> io.Int.Input:
@@ -143,7 +171,10 @@ def max_frames_input(tooltip: str) -> io.Int.Input:
 
 def short_side_input(tooltip: str) -> Any:
     """Size of the video."""
-    return own_input("short_side_px", limits.SHORT_SIDE_PX, tooltip, 64)
+    return checks.with_check(
+        own_input("short_side_px", limits.SHORT_SIDE_PX, tooltip, 64),
+        lambda pixels: None if pixels == MODEL_DEFAULT else check_short_side(pixels),
+    )
 
 
 def steps_input(tooltip: str) -> Any:

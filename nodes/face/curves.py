@@ -6,7 +6,8 @@ from comfy_api.latest import io
 
 from ...actalker_core.control import curves
 from ...actalker_core.errors import InputError, quote
-from ..common import convert, sockets
+from ..common import checks, convert, sockets
+from ..common.peaks import describe_sound
 
 GRAMMAR = (
     "A strength (0.5), keys (0:1, 2.5s:0 hold, 40f:1 ease; seconds, or frames with f), one number "
@@ -16,7 +17,7 @@ GRAMMAR = (
 )
 
 
-class Curve(io.ComfyNode):
+class Curve(checks.Node):
     """Text, audio or numbers -> a curve."""
 
     @classmethod
@@ -26,7 +27,13 @@ class Curve(io.ComfyNode):
             "control",
             "A strength over time, for a gate or for mixing signals.",
             [
-                io.String.Input("curve_text", default="1", tooltip=GRAMMAR),
+                checks.with_check(
+                    io.String.Input("curve_text", default="1", tooltip=GRAMMAR),
+                    curves.check_curve,
+                    check_all=lambda values: _check_sound(
+                        values.get("curve_text") or "", "audio" in values
+                    ),
+                ),
                 io.Audio.Input("audio", optional=True, tooltip="What envelope follows."),
                 io.Float.Input(
                     "numbers",
@@ -49,9 +56,14 @@ class Curve(io.ComfyNode):
         """Refuses here what cannot be read, with the place in the text."""
         sound = None if audio is None else convert.from_audio(audio, "Curve")
         curves.check_curve(curve_text)
-        if sound is None and "envelope" in curve_text:
-            raise InputError("Curve: envelope follows a sound: connect audio.")
-        return io.NodeOutput(curves.Curve(curve_text, sound, _strengths(numbers)))
+        _check_sound(curve_text, sound is not None)
+        curve = curves.Curve(curve_text, sound, _strengths(numbers))
+        return io.NodeOutput(curve, ui=None if sound is None else describe_sound(sound))
+
+
+def _check_sound(text: str, has_sound: bool) -> None:
+    if "envelope" in text and not has_sound:
+        raise InputError("Curve: envelope follows a sound: connect audio.")
 
 
 def _strengths(numbers: float | list[float] | None) -> tuple[float, ...]:
@@ -63,7 +75,7 @@ def _strengths(numbers: float | list[float] | None) -> tuple[float, ...]:
     return tuple(map(float, several))
 
 
-class Gates(io.ComfyNode):
+class Gates(checks.Node):
     """One curve for each signal -> gates."""
 
     @classmethod

@@ -5,21 +5,26 @@ from typing import Any
 from comfy_api.latest import io
 
 from ...actalker_core import limits
+from ...actalker_core.control.motion import sources
 from ...actalker_core.control.motion.clip import DrivingMotion, move_by_frames
 from ...actalker_core.control.motion.idle import IdleAmounts, move_idly
 from ...actalker_core.control.motion.signal import MotionSignal
 from ...actalker_core.control.motion.speech import move_by_speech
 from ...actalker_core.control.motion.words import move_by_words
 from ...actalker_core.control.words.clip import CLIPEncoder
-from ...actalker_core.control.words.prompt import parse_prompt
+from ...actalker_core.control.words.prompt import check_emotions, parse_prompt
 from ...actalker_core.errors import InputError, check_choice
 from ...actalker_core.geometry.deform import LIPS
-from ..common import convert, files, sockets
+from ..common import checks, convert, files, sockets
 from ..common.defaults import to_option
+from ..common.node_text import show_warnings
+from ..common.peaks import describe_sound
 from ..common.progress import Bar
 from .portrait import check_landmark_face, landmark_face_inputs
 
-AUTOMATIC = -1.0
+READING = "Reading the clip"
+"""A stage's name."""
+AUTOMATIC = -1
 """Where the neutral moment of a clip is found by itself."""
 
 
@@ -58,12 +63,10 @@ def count_frames(seconds: float, fps: float) -> int:
     Raises:
         InputError: a number outside its limits, or not one frame.
     """
-    limits.SECONDS.check(seconds)
-    limits.FPS.check(fps)
-    return limits.FRAMES.check(max(int(seconds * fps + 1e-6), 1))
+    return sources.count_frames(limits.SECONDS.check(seconds), fps)
 
 
-class MotionFromVideo(io.ComfyNode):
+class MotionFromVideo(checks.Node):
     """Frames -> motion."""
 
     @classmethod
@@ -84,13 +87,16 @@ class MotionFromVideo(io.ComfyNode):
                     meaning="those of the clip",
                 ),
                 *landmark_face_inputs("Which face of the clip, if it shows several."),
-                sockets.fraction_input(
-                    "neutral_seconds",
-                    AUTOMATIC,
-                    AUTOMATIC,
-                    limits.SECONDS.maximum,
-                    "When the face of the clip is at rest; all else is a change from that moment. "
-                    f"{AUTOMATIC:g} finds one.",
+                checks.with_check(
+                    sockets.fraction_input(
+                        "neutral_seconds",
+                        float(AUTOMATIC),
+                        float(AUTOMATIC),
+                        limits.NEUTRAL_SECONDS.maximum,
+                        "When the face of the clip is at rest; all else is a change from that "
+                        f"moment. {AUTOMATIC} finds one.",
+                    ),
+                    _to_neutral,
                 ),
                 lips_input(),
                 sockets.max_frames_input(
@@ -110,10 +116,12 @@ class MotionFromVideo(io.ComfyNode):
                 "ARKit",
                 "face tracking",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=["motion_fps", "face_index", "neutral_seconds", "lips"],
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         frames: object,
@@ -129,22 +137,26 @@ class MotionFromVideo(io.ComfyNode):
         choice = check_landmark_face(face, face_index)
         check_choice("lips", lips, LIPS)
         rate = to_option(motion_fps, limits.FPS, meaning="the clip's")
-        clip = convert.read_frames(frames, frames_per_second, rate, max_frames or None)
-        neutral = None if neutral_seconds == AUTOMATIC else neutral_seconds
-        motion = measure_clip(clip, choice, neutral, lips).motion
+        clip = convert.stream_frames(frames, frames_per_second, rate, max_frames or None)
+        motion = measure_clip(clip, choice, _to_neutral(neutral_seconds), lips).motion
         return io.NodeOutput(motion, len(motion))
 
 
+def _to_neutral(seconds: float) -> float | None:
+    """The neutral moment as it is typed; None to find one."""
+    return to_option(seconds, limits.NEUTRAL_SECONDS, AUTOMATIC, "the calmest moment")
+
+
 def measure_clip(
-    clip: convert.Frames,
+    clip: convert.FrameStream,
     choice: str = "largest",
     neutral_seconds: float | None = None,
     lips: str = "relative",
 ) -> DrivingMotion:
     """What a face of a clip does, with a progress bar; see `move_by_frames`."""
-    bar = Bar(len(clip.images))
+    bar = Bar(clip.count, READING)
     return move_by_frames(
-        clip.images,
+        clip,
         files.open_landmarker(),
         files.open_face_mesh(),
         fps=clip.fps,
@@ -155,7 +167,7 @@ def measure_clip(
     )
 
 
-class MotionFromSpeech(io.ComfyNode):
+class MotionFromSpeech(checks.Node):
     """AUDIO -> motion of the mouth."""
 
     @classmethod
@@ -197,10 +209,10 @@ class MotionFromSpeech(io.ComfyNode):
         sound = convert.from_audio(audio, "Motion From Speech")
         count = count_frames(sound.seconds, motion_fps)
         motion = move_by_speech(sound, count, motion_fps, amount=amount, offset_ms=offset_ms)
-        return io.NodeOutput(motion, count)
+        return io.NodeOutput(motion, count, ui=describe_sound(sound))
 
 
-class MotionFromWords(io.ComfyNode):
+class MotionFromWords(checks.Node):
     """Words over time -> motion."""
 
     @classmethod
@@ -211,11 +223,15 @@ class MotionFromWords(io.ComfyNode):
             "Expressions in words over time: joy, sadness, anger, surprise, fear, disgust and "
             "others, by themselves or between each other.",
             [
-                io.String.Input(
-                    "text",
-                    default="0s: neutral; 2s: joyful",
-                    multiline=True,
-                    tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
+                checks.with_check(
+                    io.String.Input(
+                        "text",
+                        default="0s: neutral; 2s: joyful",
+                        multiline=True,
+                        tooltip="One expression, or several over time: 0s: neutral; 2s: joyful.",
+                    ),
+                    parse_prompt,
+                    check_all=_check_emotions,
                 ),
                 sockets.seconds_input("How long; the last expression holds."),
                 sockets.motion_fps_input(),
@@ -252,12 +268,19 @@ class MotionFromWords(io.ComfyNode):
         return io.NodeOutput(motion)
 
 
+def _check_emotions(values: checks.Values) -> None:
+    """Of all words, where no CLIP finds out what they mean."""
+    text = values.get("text")
+    if text is not None and values.get("clip_folder") == files.NO_FILE:
+        check_emotions(text)
+
+
 def open_clip(folder: str) -> CLIPEncoder | None:
     """The CLIP model of a folder of `models/actalker`, or None."""
     return None if folder == files.NO_FILE else CLIPEncoder(files.model_path(folder))
 
 
-class MotionFromIdle(io.ComfyNode):
+class MotionFromIdle(checks.Node):
     """A seed -> motion."""
 
     @classmethod
@@ -275,7 +298,9 @@ class MotionFromIdle(io.ComfyNode):
             "What a face does when nobody asks anything of it: it blinks, breathes, sways a little "
             "and looks about. The same seed gives the same life.",
             [
-                sockets.seconds_input("How long. As long as the audio, if there is one."),
+                sockets.seconds_input(
+                    "How long. As long as the audio, if there is one.", substitutes=("audio",)
+                ),
                 sockets.motion_fps_input(),
                 io.Int.Input(
                     "seed",
@@ -320,4 +345,4 @@ class MotionFromIdle(io.ComfyNode):
         count = count_frames(seconds if sound is None else sound.seconds, motion_fps)
         amounts = IdleAmounts(blinks, breath, sway, gaze, stress)
         motion = move_idly(count, motion_fps, seed=seed, amounts=amounts, speech=sound)
-        return io.NodeOutput(motion)
+        return io.NodeOutput(motion, ui=None if sound is None else describe_sound(sound))

@@ -1,11 +1,11 @@
 """Motion mixed, edited, saved and loaded."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
-from ...actalker_core import limits
 from ...actalker_core.control.curves import Curve
-from ...actalker_core.control.edits import EDITS
-from ...actalker_core.control.motion.groups import mix_groups, parse_motion_edit
+from ...actalker_core.control.motion.groups import make_motion_edit, mix_groups
 from ...actalker_core.control.motion.signal import (
     GROUPS,
     MotionSignal,
@@ -13,8 +13,7 @@ from ...actalker_core.control.motion.signal import (
     save_motion,
 )
 from ...actalker_core.errors import check_choice
-from ..common import convert, files, sockets
-from ..common.node_text import show
+from ..common import checks, convert, files, recordings, sockets
 from .motion import check_motion, motion_output
 
 SECOND_GROUPS = ("mouth",)
@@ -22,7 +21,7 @@ SECOND_GROUPS = ("mouth",)
 ALL_GROUPS = "all"
 
 
-class MixMotion(io.ComfyNode):
+class MixMotion(checks.Node):
     """Two motions -> one, group by group."""
 
     @classmethod
@@ -51,6 +50,12 @@ class MixMotion(io.ComfyNode):
                 sockets.curve_input(
                     "curve", "The second's share over time, multiplied with all of these."
                 ),
+                *(
+                    sockets.curve_input(
+                        f"{group}_curve", f"Who moves the {group} over time, instead of the number."
+                    )
+                    for group in GROUPS
+                ),
             ],
             [motion_output()],
             aliases=["blend motion", "layer motion", "combine expressions", "crossfade"],
@@ -62,18 +67,22 @@ class MixMotion(io.ComfyNode):
         first_motion: MotionSignal,
         second_motion: MotionSignal,
         curve: object | None = None,
-        **shares: float,
+        **inputs: Any,
     ) -> io.NodeOutput:
         """Gates of groups, over the frames of the first."""
         first = check_motion(first_motion, "Mix Motion, first_motion")
         second = check_motion(second_motion, "Mix Motion, second_motion")
         course = convert.from_curve(curve, "Mix Motion, curve") or Curve("1")
         strengths = course.sample(len(first), first.rate_hz)
-        gates = {group: strengths * shares[group] for group in GROUPS}
+        gates = {}
+        for group in GROUPS:
+            share = convert.from_curve(inputs.get(f"{group}_curve"), f"Mix Motion, {group}_curve")
+            owner = inputs[group] if share is None else share.sample(len(first), first.rate_hz)
+            gates[group] = strengths * owner
         return io.NodeOutput(mix_groups(first, second, gates))
 
 
-class EditMotion(io.ComfyNode):
+class EditMotion(checks.Node):
     """A motion -> the same, changed in time or strength."""
 
     @classmethod
@@ -90,49 +99,41 @@ class EditMotion(io.ComfyNode):
                     options=[ALL_GROUPS, *GROUPS],
                     tooltip="Which part of the face. One part alone keeps the length of all.",
                 ),
-                io.Combo.Input(
-                    "edit",
-                    options=list(EDITS),
-                    default="smooth",
-                    tooltip="trim keeps what lies between two times; resample changes the rate; "
-                    "loop, ping-pong and hold reach a duration; offset moves in time; scale is "
-                    "stronger or weaker; smooth calms.",
-                ),
-                sockets.fraction_input(
-                    "value",
-                    0.2,
-                    -limits.SECONDS.maximum,
-                    limits.SECONDS.maximum,
-                    "Seconds; for resample frames per second; for scale the strength, where 1 "
-                    "changes nothing and 0 is the neutral moment. smooth: 0.2 is gentle, 0 is off.",
-                ),
-                sockets.fraction_input(
-                    "second_value",
-                    0.0,
-                    0.0,
-                    limits.SECONDS.maximum,
-                    "trim: from value to this, in seconds. scale: when the face is neutral, in "
-                    "seconds. Others do not use it.",
+                *recordings.edit_inputs("frames"),
+                sockets.curve_input(
+                    "curve",
+                    "Where the edit acts over time: 0 is the motion as it comes, 1 the edited one. "
+                    "With it the motion keeps its length.",
                 ),
             ],
             [sockets.Motion.Output("edited_motion", tooltip="The motion after it.")],
-            aliases=["trim motion", "loop motion", "retime", "smooth motion", "exaggerate"],
+            aliases=recordings.EDIT_ALIASES,
         )
 
     @classmethod
     def execute(
-        cls, motion: MotionSignal, group: str, edit: str, value: float, second_value: float
+        cls,
+        motion: MotionSignal,
+        group: str,
+        edit: str,
+        value: float,
+        second_value: float,
+        curve: object | None = None,
     ) -> io.NodeOutput:
-        check_choice("edit", edit, EDITS)
+        """Edited everywhere, or as far as the curve says in each frame of the motion."""
+        values = recordings.pick_values(edit, value, second_value)
         check_choice("group", group, (ALL_GROUPS, *GROUPS))
-        _, count, _ = EDITS[edit]
-        values = ":".join(repr(float(number)) for number in (value, second_value)[:count])
-        owner = "" if group == ALL_GROUPS else f"{group}."
-        change = parse_motion_edit(f"{owner}{edit}={values}")
-        return io.NodeOutput(change(check_motion(motion, "Edit Motion")))
+        change = make_motion_edit(edit, values, None if group == ALL_GROUPS else group)
+        original = check_motion(motion, "Edit Motion")
+        result = change(original)
+        course = convert.from_curve(curve, "Edit Motion, curve")
+        if course is None:
+            return io.NodeOutput(result)
+        gate = course.sample(len(original), original.rate_hz)
+        return io.NodeOutput(mix_groups(original, result, dict.fromkeys(GROUPS, gate)))
 
 
-class SaveMotion(io.ComfyNode):
+class SaveMotion(checks.Node):
     """Motion -> .safetensors in the output folder."""
 
     @classmethod
@@ -144,13 +145,9 @@ class SaveMotion(io.ComfyNode):
             "the command line.",
             [
                 sockets.Motion.Input("motion", tooltip="To be saved."),
-                io.String.Input(
-                    "filename_prefix",
-                    default="motion/actalker",
-                    tooltip="Folder and beginning of the name; a number follows.",
-                ),
+                recordings.prefix_input("motion"),
             ],
-            [io.String.Output("saved_path", tooltip="The file that was written.")],
+            [recordings.saved_path_output()],
             is_output_node=True,
             hidden=[io.Hidden.unique_id],
             aliases=["export motion", "export blendshapes"],
@@ -159,12 +156,10 @@ class SaveMotion(io.ComfyNode):
     @classmethod
     def execute(cls, motion: MotionSignal, filename_prefix: str) -> io.NodeOutput:
         checked_motion = check_motion(motion, "Save Motion")
-        path = files.new_recording_path(filename_prefix)
-        save_motion(path, checked_motion)
-        return io.NodeOutput(str(path), ui=show(cls, f"Saved: {path.name}"))
+        return recordings.save(cls, filename_prefix, lambda path: save_motion(path, checked_motion))
 
 
-class LoadMotion(io.ComfyNode):
+class LoadMotion(checks.Node):
     """.safetensors -> motion."""
 
     @classmethod
@@ -173,13 +168,7 @@ class LoadMotion(io.ComfyNode):
             "Load Motion",
             "motion",
             "Reads a motion that Save Motion or the command line wrote.",
-            [
-                io.Combo.Input(
-                    "motion_file",
-                    options=files.list_recordings(files.MOTION),
-                    tooltip="A .safetensors of the input folder, or of the output folder.",
-                )
-            ],
+            [recordings.file_input("motion_file", files.MOTION)],
             [motion_output()],
             aliases=["import motion", "import blendshapes"],
         )

@@ -1,5 +1,6 @@
 """Portraits in, frames back into the image."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,11 @@ from torch import Tensor
 
 from ...actalker_core import limits
 from ...actalker_core.control import regions
-from ...actalker_core.control.grammar import Span
+from ...actalker_core.control.boxes import parse_box
 from ...actalker_core.errors import FaceError, check_choice
 from ...actalker_core.faces import Box, Face, FaceFinder, choose_face, find_face
 from ...actalker_core.faces.box import check_box, image_box
-from ...actalker_core.faces.face import ORDERS, box_of_mask, face_in_box
+from ...actalker_core.faces.face import ORDERS, advise, box_of_mask, face_in_box, sort_faces
 from ...actalker_core.faces.portrait import (
     DEFAULT_FEATHER_PX,
     Portrait,
@@ -22,21 +23,28 @@ from ...actalker_core.faces.portrait import (
     prepare_portrait,
 )
 from ...actalker_core.text import check_text
-from ..common import convert, sockets
-from ..common.defaults import ModelOwner, get_face_scale, require_owner, to_option
+from ..common import checks, convert, sockets
+from ..common.defaults import ModelOwner, check_owner, get_face_scale, require_owner, to_option
 from ..common.files import open_face_finder, open_landmarker
 from ..common.node_text import warn
+from ..common.previews import save_preview
 from ..common.progress import Bar
 
 INDEX, WHOLE_IMAGE = "index", "whole picture"
 LANDMARK_CHOICES = (*ORDERS, INDEX)
 FACE_CHOICES = (*LANDMARK_CHOICES, WHOLE_IMAGE)
+FACE_INDEX = limits.Limits("face_index", 0, 99, integer=True)
 PASTED_AT_ONCE = 8
 
+BOX_ADVICE = (
+    "Or drag a box around it on Prepare Portrait, or give that node face_box or face_mask, which "
+    "also serve drawn and stylised faces."
+)
+WHOLE_ADVICE = f"Or set face to {WHOLE_IMAGE}, if it is a close-up."
 
 FACE_TOOLTIP = (
-    "Which face, if there are several. whole picture takes the image as it is, for drawn faces "
-    "that nothing finds."
+    "Which face, if there are several. whole picture takes the image as it is, for faces "
+    "that are not found."
 )
 
 
@@ -54,12 +62,23 @@ def _choice_inputs(choices: tuple[str, ...], tooltip: str) -> list[Any]:
     return [
         io.Combo.Input("face", options=list(choices), default=ORDERS[0], tooltip=tooltip),
         io.Int.Input(
-            "face_index", default=0, min=0, max=99, tooltip="For index: counted from the left."
+            "face_index",
+            default=0,
+            **FACE_INDEX.widget,
+            tooltip="For index: counted from the left.",
         ),
     ]
 
 
-class PreparePortrait(io.ComfyNode):
+def face_box_input(tooltip: str) -> io.String.Input:
+    """A face's box, written by hand."""
+    return checks.with_check(
+        io.String.Input("face_box", default="", optional=True, tooltip=tooltip),
+        checks.or_blank(parse_box),
+    )
+
+
+class PreparePortrait(checks.Node):
     """IMAGE -> portrait, sized and cropped, with its face."""
 
     @classmethod
@@ -70,34 +89,38 @@ class PreparePortrait(io.ComfyNode):
             "Finds the face, crops if asked, and sizes the image for the model.",
             [
                 io.Image.Input("image", tooltip="The image to animate; the first of a batch."),
-                sockets.short_side_input("Shorter side of the result, in steps of 64."),
-                *face_inputs(),
-                sockets.fraction_input(
-                    "expand",
-                    0.0,
-                    0.0,
-                    limits.EXPAND.maximum,
-                    "Cut the face box enlarged so many times: 2 is a "
-                    "close-up. 0 keeps the whole image.",
-                    0.1,
+                checks.with_check(
+                    sockets.short_side_input("Shorter side of the result, in steps of 64."),
+                    check_all=check_owner("Prepare Portrait", "short_side_px"),
                 ),
-                sockets.fraction_input(
-                    "aspect",
-                    0.0,
-                    0.0,
-                    limits.ASPECT.maximum,
-                    "Width to height of what is cut. 0 keeps that of the "
-                    "image, or square if the face is cut out.",
+                *face_inputs(),
+                checks.with_check(
+                    sockets.fraction_input(
+                        "expand",
+                        0.0,
+                        0.0,
+                        limits.EXPAND.maximum,
+                        "Cut the face box enlarged so many times: 2 is a "
+                        "close-up. 0 keeps the whole image.",
+                        0.1,
+                    ),
+                    lambda value: to_option(value, limits.EXPAND, meaning="the whole image"),
+                ),
+                checks.with_check(
+                    sockets.fraction_input(
+                        "aspect",
+                        0.0,
+                        0.0,
+                        limits.ASPECT.maximum,
+                        "Width to height of what is cut. 0 keeps that of the "
+                        "image, or square if the face is cut out.",
+                    ),
+                    lambda value: to_option(value, limits.ASPECT, meaning="the image's own"),
                 ),
                 io.Mask.Input(
                     "face_mask", optional=True, tooltip="The face in white, instead of finding it."
                 ),
-                io.String.Input(
-                    "face_box",
-                    default="",
-                    optional=True,
-                    tooltip="x0,y0,x1,y1 in pixels, instead of finding it. Empty finds it.",
-                ),
+                face_box_input("x0,y0,x1,y1 in pixels, instead of finding it. Empty finds it."),
                 sockets.encoders_input("size"),
             ],
             [
@@ -140,9 +163,11 @@ class PreparePortrait(io.ComfyNode):
         warnings = [] if encoders is None else encoders.list_warnings(short_side_px=side_px)
         pixels = convert.first_image(image)
         manual = manual_face(pixels, face, face_mask, face_box)
-        faces = open_face_finder().find(pixels) if manual is None else [manual]
         size = (int(pixels.shape[1]), int(pixels.shape[2]))
-        portrait_face = manual or choose_face(faces, face_choice(face, face_index), size, "image")
+        with advise(BOX_ADVICE):
+            faces = open_face_finder().find(pixels) if manual is None else [manual]
+            choice = face_choice(face, face_index)
+            portrait_face = manual or choose_face(faces, choice, size, "image")
         portrait = prepare_portrait(
             pixels, portrait_face, side_px, expand=expand or None, aspect=aspect or None
         )
@@ -150,9 +175,35 @@ class PreparePortrait(io.ComfyNode):
             "face", portrait.face, portrait.height, portrait.width, get_face_scale(encoders)
         )
         preview = convert.to_image(portrait.image[None])
+        text = warn(cls, warnings)
+        view = {**describe_faces(faces, size), "picture": save_preview(pixels)}
         return io.NodeOutput(
-            portrait, preview, convert.to_mask(region), len(faces), ui=warn(cls, warnings)
+            portrait,
+            preview,
+            convert.to_mask(region),
+            len(faces),
+            ui={"actalker_faces": [view], "text": () if text is None else (text.value,)},
         )
+
+
+def describe_faces(faces: Sequence[Face], size: tuple[int, int]) -> dict[str, Any]:
+    """What the node's editor draws over an image: its faces, as `face_index` counts them.
+
+    Args:
+        size: height and width of the image.
+
+    Returns:
+        `size`, width and height; `boxes`, x0, y0, x1, y1 in pixels; `choices`, which of them each
+        choice means.
+    """
+    from_left = sort_faces(faces)
+    numbers = {id(face): number for number, face in enumerate(from_left)}
+    choices = {
+        order: numbers[id(choose_face(faces, order, size, "image"))]
+        for order in (ORDERS if faces else ())
+    }
+    boxes = [[round(edge, 1) for edge in face.box] for face in from_left]
+    return {"size": [size[1], size[0]], "boxes": boxes, "choices": choices}
 
 
 def find_portrait_face(image: Tensor, face: str, index: int) -> Face:
@@ -162,7 +213,8 @@ def find_portrait_face(image: Tensor, face: str, index: int) -> Face:
         FaceError: none is found. InputError: an unknown choice.
     """
     manual = manual_face(image, face, None, "")
-    return manual or find_face(open_face_finder(), image, face_choice(face, index), "image")
+    with advise(WHOLE_ADVICE):
+        return manual or find_face(open_face_finder(), image, face_choice(face, index), "image")
 
 
 def check_landmark_face(face: str, index: int) -> str:
@@ -196,8 +248,17 @@ def face_choice(face: str, index: int) -> str:
     return str(index) if face == INDEX else face
 
 
-def manual_face(image: Tensor, face: str, mask: Tensor | None, box: str) -> Face | None:
+def manual_face(
+    image: Tensor,
+    face: str,
+    mask: Tensor | None,
+    box: str,
+    open_finder: Callable[[], FaceFinder | None] | None = None,
+) -> Face | None:
     """A face of an image (3, h, w) that need not be looked for: whole, masked (f, h, w), boxed.
+
+    Args:
+        open_finder: opens what finds its landmarks; None for the usual one.
 
     Raises:
         InputError: an unknown choice, or a box that cannot be read.
@@ -206,25 +267,16 @@ def manual_face(image: Tensor, face: str, mask: Tensor | None, box: str) -> Face
     size = (int(image.shape[1]), int(image.shape[2]))
     manual = manual_box(size, mask, box)
     if manual is not None:
-        return face_in_box(image, manual, optional_face_finder())
+        return face_in_box(image, manual, (open_finder or optional_face_finder)())
     return Face(image_box(size[1], size[0]), confidence=1.0) if face == WHOLE_IMAGE else None
 
 
 def manual_box(size: tuple[int, int], mask: Tensor | None, box: str) -> Box | None:
     """A box drawn as a mask (f, h, w), or written by hand."""
     if check_text("Face box", box).strip():
-        return check_box(_numbers(box), size[1], size[0], "image")
+        return check_box(parse_box(box), size[1], size[0], "image")
     mask_pixels = convert.from_mask(mask)
     return None if mask_pixels is None else box_of_mask(mask_pixels[0, 0], size)
-
-
-def _numbers(text: str) -> Box:
-    whole_text = Span.from_text("Face box", text)
-    parts = whole_text.split(",")
-    if len(parts) != 4:
-        raise whole_text.error("x0,y0,x1,y1 in pixels")
-    x0, y0, x1, y1 = (part.parse_number() for part in parts)
-    return x0, y0, x1, y1
 
 
 def optional_face_finder() -> FaceFinder | None:
@@ -235,7 +287,7 @@ def optional_face_finder() -> FaceFinder | None:
         return None
 
 
-class PasteBack(io.ComfyNode):
+class PasteBack(checks.Node):
     """Frames -> the image that the portrait was cut from."""
 
     @classmethod

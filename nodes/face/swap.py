@@ -9,12 +9,13 @@ from torch import Tensor
 
 from ...actalker_core import faces
 from ...actalker_core.geometry.swap import start_swap
-from ..common import convert, files, sockets
+from ..common import checks, convert, files, sockets
+from ..common.node_text import show_warnings
 from ..common.progress import Bar
 from .portrait import check_landmark_face, find_landmarks, landmark_face_inputs
 
 
-class SwapStart(io.ComfyNode):
+class SwapStart(checks.Node):
     """A source's skin on a target's geometry -> image and mask for inpainting."""
 
     @classmethod
@@ -42,10 +43,12 @@ class SwapStart(io.ComfyNode):
                 ),
             ],
             aliases=["face swap", "faceswap", "reface", "inpaint face", "identity transfer"],
+            hidden=[io.Hidden.unique_id],
             advanced=["face_index"],
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         source_image: Tensor,
@@ -60,18 +63,19 @@ class SwapStart(io.ComfyNode):
         mesh = files.open_face_mesh()
         source = convert.first_image(source_image)
         source_landmarks = find_landmarks(source, "largest", 0, "source image")
-        target = convert.read_frames(target_frames, frames_per_second)
-        images = target.images[: max_frames or None]
-        bar = Bar(2 * len(images))
+        target = convert.stream_frames(
+            target_frames, frames_per_second, max_frames=max_frames or None
+        )
+        bar = Bar(2 * target.count)
         track = faces.track_face(
-            files.open_landmarker(), images, choice, on_frame=bar.count, fps=target.fps
+            files.open_landmarker(), target, choice, on_frame=bar.count, fps=target.fps
         )
         landmarks = track.landmarks
         assert landmarks is not None  # the landmarker finds no face without them
         source_pixels = convert.to_bytes(source)
 
         def swap() -> Iterator[tuple[NDArray[np.uint8], ...]]:
-            for image, points in zip(images, landmarks, strict=True):
+            for image, points in zip(target, landmarks, strict=True):
                 start = start_swap(
                     source_pixels,
                     source_landmarks,
@@ -83,6 +87,6 @@ class SwapStart(io.ComfyNode):
 
         return io.NodeOutput(
             *convert.collect_images(
-                swap(), len(images), lambda image, done: bar.show(image, len(images) + done)
+                swap(), len(track), lambda image, done: bar.show(image, len(track) + done)
             )
         )

@@ -1,21 +1,17 @@
 """A photograph that moves: the whole trip in one box, and motion shown on a face."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from comfy_api.latest import io
 from torch import Tensor
 
 from ...actalker_core import limits
-from ...actalker_core.control.motion.groups import parse_motion_edit
-from ...actalker_core.control.motion.idle import IdleAmounts, move_idly
+from ...actalker_core.control.motion.idle import IdleAmounts
 from ...actalker_core.control.motion.mix import find_top_source, mix_motion, parse_mix
 from ...actalker_core.control.motion.signal import MotionSignal
-from ...actalker_core.control.motion.speech import move_by_speech
-from ...actalker_core.control.motion.words import move_by_words
-from ...actalker_core.control.words.prompt import parse_prompt
+from ...actalker_core.control.motion.sources import EXTENSIONS, gather_sources
+from ...actalker_core.control.words.prompt import check_emotions, parse_prompt
 from ...actalker_core.errors import InputError, check_choice
-from ...actalker_core.media import Audio
 from ...actalker_core.models.photograph.pipeline import render_frames
 from ...actalker_core.models.photograph.plan import (
     LIPS,
@@ -25,18 +21,37 @@ from ...actalker_core.models.photograph.plan import (
     plan_photograph,
 )
 from ...actalker_core.text import check_text
-from ..common import convert, sockets
+from ..common import checks, convert, sockets
 from ..common.defaults import to_option
-from ..common.progress import Bar
-from ..face.motion import check_motion, count_frames, lips_input, measure_clip
+from ..common.node_text import show_warnings
+from ..common.peaks import describe_sound
+from ..common.progress import Bar, show_stages
+from ..face.motion import READING, check_motion, lips_input, measure_clip
 from ..face.portrait import landmark_face_inputs
 from .portrait import open_portrait
 
-EXTENSIONS = ("ping-pong", "loop", "hold")
-"""Edits that make a motion as long as the video."""
+FINDING, DRAWING = "Finding the face", "Drawing"
+STAGES = {FINDING: 2.0, READING: 50.0, DRAWING: 100.0}
+"""Stage -> its part of the time; those without their input are left out."""
 
 
-class AnimatePhoto(io.ComfyNode):
+LINKED_MOVERS = ("audio", "driving_frames", "motion")
+"""Inputs that move the photograph and say for how long."""
+NOTHING_MOVES = (
+    "Animate Photo: expected something that moves the photograph, got nothing. Connect audio, "
+    "driving_frames or motion, write a text, or set idle above 0."
+)
+
+
+def _check_movers(values: checks.Values) -> None:
+    """Something has to move the photograph; what is linked may."""
+    is_written = (values.get("text") or "").strip() or values.get("idle")
+    is_linked = values.keys() & set(LINKED_MOVERS)
+    if not (is_written or is_linked or None in (values.get("text", ""), values.get("idle", 0.0))):
+        raise InputError(NOTHING_MOVES)
+
+
+class AnimatePhoto(checks.Node):
     """A photograph, and what moves it -> frames, sound, fps, motion."""
 
     @classmethod
@@ -48,19 +63,26 @@ class AnimatePhoto(io.ComfyNode):
             "numbers, or by itself. Start here.",
             [
                 io.Image.Input("portrait_image", tooltip="The photograph; the first of a batch."),
-                io.String.Input(
-                    "text",
-                    default="",
-                    multiline=True,
-                    tooltip="Expressions in words: joy, or over time: 0s: neutral; 2s: joyful. "
-                    "Empty: none.",
+                checks.with_check(
+                    io.String.Input(
+                        "text",
+                        default="",
+                        multiline=True,
+                        tooltip="Expressions in words: joy, or over time: 0s: neutral; 2s: joyful. "
+                        "Empty: none.",
+                    ),
+                    checks.or_blank(check_emotions),
                 ),
-                sockets.fraction_input(
-                    "idle",
-                    1.0,
-                    limits.IDLE_AMOUNT.minimum,
-                    limits.IDLE_AMOUNT.maximum,
-                    "Blinks, breath, sway and gaze where nothing else moves the face. 0 is off.",
+                checks.with_check(
+                    sockets.fraction_input(
+                        "idle",
+                        1.0,
+                        limits.IDLE_AMOUNT.minimum,
+                        limits.IDLE_AMOUNT.maximum,
+                        "Blinks, breath, sway and gaze where nothing else moves the face. "
+                        "0 is off.",
+                    ),
+                    check_all=_check_movers,
                 ),
                 io.Int.Input(
                     "seed",
@@ -69,7 +91,11 @@ class AnimatePhoto(io.ComfyNode):
                     control_after_generate=True,
                     tooltip="Of idle life: the same seed gives the same video.",
                 ),
-                sockets.seconds_input("How long, without audio, clip and motion to say so."),
+                sockets.seconds_input(
+                    "How long, without audio, clip and motion to say so.",
+                    rate="fps",
+                    substitutes=LINKED_MOVERS,
+                ),
                 sockets.own_input(
                     "fps",
                     limits.FPS,
@@ -91,12 +117,15 @@ class AnimatePhoto(io.ComfyNode):
                     tooltip="What is seen between the lips. own: the photograph's teeth, or made "
                     "up ones. driver: those of the clip. auto: the clip's where it moves the lips.",
                 ),
-                io.String.Input(
-                    "mix",
-                    default="",
-                    tooltip="Who moves what, if not as usual: mouth: audio + words 0.5; head: "
-                    "clip. Groups are mouth, eyes, brows, cheeks, head, gaze; sources are audio, "
-                    "clip, words, numbers, idle.",
+                checks.with_check(
+                    io.String.Input(
+                        "mix",
+                        default="",
+                        tooltip="Who moves what, if not as usual: mouth: audio + words 0.5; head: "
+                        "clip. Groups are mouth, eyes, brows, cheeks, head, gaze; sources are "
+                        "audio, clip, words, numbers, idle.",
+                    ),
+                    parse_mix,
                 ),
                 io.Float.Input(
                     "offset_ms",
@@ -147,6 +176,7 @@ class AnimatePhoto(io.ComfyNode):
                 "photo to video",
                 "live portrait",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=[
                 *("extend", "lips", "mouth", "mix", "offset_ms", "face_index"),
                 *("frames_per_second", "max_frames"),
@@ -154,6 +184,7 @@ class AnimatePhoto(io.ComfyNode):
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         portrait_image: Tensor,
@@ -186,70 +217,63 @@ class AnimatePhoto(io.ComfyNode):
         moments = parse_prompt(text) if check_text("Text", text).strip() else None
         parse_mix(mix)
         masks = convert.from_mask(region_mask)
-        photograph, _ = open_portrait(portrait_image, face, face_index)
-        sound = None if audio is None else convert.from_audio(audio, "Animate Photo")
-        rate = to_option(fps, limits.FPS, meaning="the clip's")
-        sources: dict[str, MotionSignal] = {}
-        driver = None
-        if driving_frames is not None:
-            clip = convert.read_frames(driving_frames, frames_per_second, rate, max_frames or None)
-            rate = rate or clip.fps
-            driving = measure_clip(clip, lips=lips)
-            sources["clip"], landmarks = driving.motion, driving.track.landmarks
-            driver = None if landmarks is None else Driver(clip.images, landmarks)
-        rate = rate or sockets.DEFAULT_FPS
-        if motion is not None:
-            sources["numbers"] = check_motion(motion, "Animate Photo, motion")
-        count = _count_frames(sound, sources, seconds, rate)
-        count = min(count, max_frames or count)
-        for name, signal in sources.items():
-            if signal.seconds < count / rate:
-                sources[name] = parse_motion_edit(f"{extend}={count / rate!r}")(signal)
-        if sound is not None:
-            sources["audio"] = move_by_speech(sound, count, rate, offset_ms=offset_ms)
-        if moments is not None:
-            sources["words"] = move_by_words(moments, seconds=count / rate, rate_hz=rate)
-        if idle:
-            amounts = IdleAmounts(*[idle] * 5)
-            sources["idle"] = move_idly(count, rate, seed=seed, amounts=amounts, speech=sound)
-        if not sources:
-            raise InputError(
-                "Animate Photo: expected something that moves the photograph, got nothing. Connect "
-                "audio, driving_frames or motion, write a text, or set idle above 0."
+        missing = {READING} if driving_frames is None else set()
+        stages = {name: part for name, part in STAGES.items() if name not in missing}
+        with show_stages(cls, stages) as bar:
+            bar.report(FINDING, 0, 1)
+            photograph, _ = open_portrait(portrait_image, face, face_index)
+            sound = None if audio is None else convert.from_audio(audio, "Animate Photo")
+            rate = to_option(fps, limits.FPS, meaning="the clip's")
+            clip_motion, driver = None, None
+            if driving_frames is not None:
+                clip = convert.stream_frames(
+                    driving_frames, frames_per_second, rate, max_frames or None
+                )
+                rate = rate or clip.fps
+                driving = measure_clip(clip, lips=lips)
+                clip_motion, landmarks = driving.motion, driving.track.landmarks
+                driver = None if landmarks is None else Driver(clip, landmarks)
+            rate = rate or sockets.DEFAULT_FPS
+            sources = gather_sources(
+                rate,
+                max_frames=max_frames or None,
+                seconds=limits.SECONDS.check(seconds),
+                extend=extend,
+                speech=sound,
+                offset_ms=offset_ms,
+                clip=clip_motion,
+                numbers=None if motion is None else check_motion(motion, "Animate Photo, motion"),
+                words=moments,
+                idle=IdleAmounts(*[idle] * 5) if idle else None,
+                seed=seed,
             )
-        plan = plan_photograph(
-            photograph,
-            mix_motion(sources, mix, frames=count, fps=rate, audio=sound),
-            fps=rate,
-            lips=lips,
-            mouth=mouth,
-            driver=driver,
-            drives_mouth=find_top_source("mouth", sources, mix) == "clip",
-            mask=None if masks is None else masks[0, 0],
-            sound=sound,
-        )
+            motions, count = sources.motions, sources.frames
+            if not motions:
+                raise InputError(NOTHING_MOVES)
+            plan = plan_photograph(
+                photograph,
+                mix_motion(motions, mix, frames=count, fps=rate, audio=sound),
+                fps=rate,
+                lips=lips,
+                mouth=mouth,
+                driver=driver,
+                drives_mouth=find_top_source("mouth", motions, mix) == "clip",
+                mask=None if masks is None else masks[0, 0],
+                sound=sound,
+            )
+            images = render(plan)
         sound_out = None if plan.sound is None else convert.to_audio(plan.sound)
-        return io.NodeOutput(*render(plan), sound_out, rate, plan.motion)
-
-
-def _count_frames(
-    sound: Audio | None, sources: Mapping[str, MotionSignal], seconds: float, fps: float
-) -> int:
-    """Of the video: as long as the speech, else as the longest motion, else as asked for."""
-    if sound is not None:
-        seconds = sound.seconds
-    elif sources:
-        seconds = max(signal.seconds for signal in sources.values())
-    return count_frames(seconds, fps)
+        report = None if sound is None else describe_sound(sound)
+        return io.NodeOutput(*images, sound_out, rate, plan.motion, ui=report)
 
 
 def render(plan: PhotographPlan) -> list[Tensor]:
     """IMAGE (f, H, W, 3) and MASK (f, H, W) of a plan, shown while they are drawn."""
     rows = ((frame.image, frame.invented_mask) for frame in render_frames(plan))
-    return convert.collect_images(rows, plan.frames, Bar(plan.frames).show)
+    return convert.collect_images(rows, plan.frames, Bar(plan.frames, DRAWING).show)
 
 
-class MotionToFrames(io.ComfyNode):
+class MotionToFrames(checks.Node):
     """Motion on a photograph -> frames."""
 
     @classmethod
@@ -281,10 +305,12 @@ class MotionToFrames(io.ComfyNode):
                 io.Float.Output("frames_per_second", tooltip="Of the frames, for Encode Motion."),
             ],
             aliases=["render motion", "driving clip", "drive by numbers", "blendshapes to video"],
+            hidden=[io.Hidden.unique_id],
             advanced=["max_frames", "lips", "face_index"],
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         portrait_image: Tensor,

@@ -3,10 +3,18 @@
 from comfy_api.latest import io
 from torch import Tensor
 
-from ...actalker_core.control.motion.hand import CONTROLS, move_by_hand, parse_numbers
+from ...actalker_core.control.motion.hand import (
+    CONTROLS,
+    count_key_frames,
+    move_by_hand,
+    move_by_keys,
+    parse_numbers,
+)
 from ...actalker_core.errors import check_choice
 from ...actalker_core.models.photograph.plan import LIPS, plan_photograph
-from ..common import sockets
+from ...actalker_core.text import check_text
+from ..common import checks, sockets
+from ..common.node_text import show_warnings
 from ..face.motion import lips_input, motion_output
 from ..face.portrait import landmark_face_inputs
 from .animate import render
@@ -36,7 +44,7 @@ SLIDERS = {
 RARE_SLIDERS = ("wink", "squint", "pucker", "move_x", "move_y", "scale")
 
 
-class FaceEditor(io.ComfyNode):
+class FaceEditor(checks.Node):
     """A photograph and numbers -> the photograph with another face."""
 
     @classmethod
@@ -49,14 +57,28 @@ class FaceEditor(io.ComfyNode):
             [
                 io.Image.Input("portrait_image", tooltip="The photograph; the first of a batch."),
                 *(_slider(name, tooltip) for name, tooltip in SLIDERS.items()),
-                io.String.Input(
-                    "more_numbers",
-                    default="",
-                    tooltip="Any others by name, such as anger=0.7 or browInnerUp=1: expressions "
-                    "and the 51 blendshapes of ARKit.",
+                checks.with_check(
+                    io.String.Input(
+                        "more_numbers",
+                        default="",
+                        tooltip="Any others by name, such as anger=0.7 or browInnerUp=1: "
+                        "expressions and the 51 blendshapes of ARKit.",
+                    ),
+                    parse_numbers,
                 ),
                 lips_input(),
                 *landmark_face_inputs("Which face of the photograph."),
+                checks.with_check(
+                    io.String.Input(
+                        "keys",
+                        default="",
+                        optional=True,
+                        tooltip="Faces over time, for the motion: 0s: yaw=0 smile=0; 1s: yaw=10 "
+                        "smile=1 ease. linear, hold or ease says how each goes on. The button ◆ "
+                        "writes them. Empty: the sliders alone.",
+                    ),
+                    checks.or_blank(lambda keys: count_key_frames(keys, sockets.DEFAULT_FPS)),
+                ),
             ],
             [
                 io.Image.Output("edited_image", tooltip="Of the photograph's size."),
@@ -64,7 +86,10 @@ class FaceEditor(io.ComfyNode):
                     "invented_mask",
                     tooltip="Pixels that the photograph does not show, for an inpainting.",
                 ),
-                motion_output("The numbers as one frame, for Geometry Images or Mix Motion."),
+                motion_output(
+                    "The numbers as one frame, or the frames through all keys, for Motion To "
+                    "Frames, Animate Photo or Mix Motion."
+                ),
             ],
             aliases=[
                 "expression editor",
@@ -74,10 +99,12 @@ class FaceEditor(io.ComfyNode):
                 "puppet",
                 "face sliders",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=[*RARE_SLIDERS, "more_numbers", "lips", "face_index"],
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         portrait_image: Tensor,
@@ -85,13 +112,17 @@ class FaceEditor(io.ComfyNode):
         lips: str,
         face: str,
         face_index: int,
+        keys: str = "",
         **numbers: float,
     ) -> io.NodeOutput:
         """One frame of the first image of (b, h, w, c)."""
         check_choice("lips", lips, LIPS)
-        motion = move_by_hand({**numbers, **parse_numbers(more_numbers)})
+        still = move_by_hand({**numbers, **parse_numbers(more_numbers)})
+        motion = (
+            move_by_keys(keys, sockets.DEFAULT_FPS) if check_text("Keys", keys).strip() else still
+        )
         photograph, _ = open_portrait(portrait_image, face, face_index)
-        plan = plan_photograph(photograph, motion, fps=motion.rate_hz, lips=lips)
+        plan = plan_photograph(photograph, still, fps=still.rate_hz, lips=lips)
         return io.NodeOutput(*render(plan), motion)
 
 

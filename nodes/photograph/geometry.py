@@ -14,7 +14,8 @@ from ...actalker_core.geometry.landmarks import move_landmarks, place_canonical
 from ...actalker_core.geometry.numbers import FrameNumbers
 from ...actalker_core.geometry.photograph import Photograph
 from ...actalker_core.limits import SHORT_SIDE_PX
-from ..common import convert, files, sockets
+from ..common import checks, convert, files, sockets
+from ..common.node_text import show_warnings
 from ..common.progress import Bar
 from ..face.motion import check_motion
 from ..face.portrait import check_landmark_face, landmark_face_inputs
@@ -23,7 +24,7 @@ from .portrait import open_portrait
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
-class GeometryImages(io.ComfyNode):
+class GeometryImages(checks.Node):
     """Motion, on a portrait or on nobody -> images of the geometry."""
 
     @classmethod
@@ -76,10 +77,12 @@ class GeometryImages(io.ComfyNode):
                 "mediapipe face",
                 "3d face",
             ],
+            hidden=[io.Hidden.unique_id],
             advanced=["face_index", "max_frames"],
         )
 
     @classmethod
+    @show_warnings
     def execute(
         cls,
         attribute: str,

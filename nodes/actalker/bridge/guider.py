@@ -7,7 +7,6 @@ from typing import Any
 import comfy.sample
 import comfy.samplers
 import comfy.utils
-import latent_preview
 import torch
 from comfy.model_base import BaseModel
 from comfy.model_patcher import ModelPatcher
@@ -21,7 +20,9 @@ from ....actalker_core.models.actalker.conditioning import Conditioning
 from ....actalker_core.models.actalker.denoiser import merge_passes
 from ....actalker_core.models.actalker.guidance import Guidance, Pass
 from ....actalker_core.ops.finite import check_latents
-from ...common.progress import stop_if_cancelled
+from ....actalker_core.progress import report_nothing
+from ...common.progress import Bar, stop_if_cancelled
+from .cost import predict_seconds
 from .model import (
     CONDITIONING_KEY,
     FRAMES_KEY,
@@ -33,6 +34,12 @@ from .model import (
     get_interval,
     get_windows,
 )
+from .preview import FramePreview
+
+SAMPLING = "Sampling"
+"""The stage's name."""
+ReportStep = Callable[[str, float, int], None]
+"""Called with that, how many steps are done, and how many there are."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +91,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
         super().__init__(patcher)
         self.conditioning, self.guidance = get_conditioning(conditioning), guidance
         self.windows = get_windows(patcher)
+        self.report: ReportStep = report_nothing
         self.inner_set_conds({pass_.name: self._read_by(conditioning, pass_) for pass_ in Pass})
 
     def _read_by(self, conditioning: list[Any], pass_: Pass) -> list[Any]:
@@ -108,12 +116,17 @@ class NestedGuider(comfy.samplers.CFGGuider):
         padding = self.windows.padding
         check_latent(latent_image, self.conditioning, self.conditioning.frames)
         check_latents(latent_image, "LATENT")
+        preview = self.preview = self._make_preview()
+        callback = _with_preview(callback, preview)
         if padding:
-            callback = callback and _without_padding(callback, len(latent_image))
+            callback = _without_padding(callback, len(latent_image))
             noise = _padded_noise(noise, padding, seed or 0)
             latent_image = torch.cat([latent_image, latent_image[-1:].expand(padding, -1, -1, -1)])
         rest = (denoise_mask, callback, disable_pbar, seed)
-        latents = super().sample(noise, latent_image, sampler, sigmas, *rest)
+        try:
+            latents = super().sample(noise, latent_image, sampler, sigmas, *rest)
+        finally:
+            del self.preview
         return check_latents(latents[: len(latents) - padding], "Sampler")
 
     def inner_sample(
@@ -128,7 +141,7 @@ class NestedGuider(comfy.samplers.CFGGuider):
     ) -> Tensor:
         """Noise and latents (f, 4, h, w), padding included; all passes read one copy there."""
         steps, interval = max(len(sigmas) - 1, 1), get_interval(self.model_patcher)
-        self.guided = Guided(self.guidance, interval, steps)
+        self.guided = Guided(self.guidance, interval, steps, on_window=self._follow)
         self.padded_conditioning = self.conditioning.to(device).pad(self.windows.padding)
         for conds in self.conds.values():
             for cond in conds:
@@ -153,6 +166,29 @@ class NestedGuider(comfy.samplers.CFGGuider):
         denoiser = ComfyDenoiser(self.inner_model, self.conds, self.padded_conditioning, options)
         sigma, windows = float(timestep.flatten()[0]), self.windows.at(step, len(x))
         return self.guided(denoiser, x, step, sigma, windows)
+
+    def _make_preview(self) -> FramePreview:
+        fps = float(self.conditioning.time_ids[0, 0])
+        return FramePreview(self.model_patcher.model.config, self.conditioning.frames, fps)
+
+    def _follow(
+        self, step: int, done: int, windows: int, frames: Sequence[int], x0: Tensor
+    ) -> None:
+        """A long clip moves on the node within a step too, and its bar with it."""
+        if done < windows:
+            self.preview.add(frames, x0)
+            self.report(SAMPLING, step + done / windows, self.guided.steps)
+
+
+def _with_preview(callback: Callable[..., Any] | None, preview: FramePreview) -> Callable[..., Any]:
+    """Steps are shown whatever the sampler, also where another node reports them."""
+
+    def show_step(step: int, x0: Tensor, x: Tensor, steps: int) -> None:
+        preview.add(range(len(x0)), x0, is_last=step + 1 == steps)
+        if callback is not None:
+            callback(step, x0, x, steps)
+
+    return show_step
 
 
 def _without_padding(callback: Callable[..., Any], frames: int) -> Callable[..., Any]:
@@ -218,16 +254,26 @@ class Schedule:
 def sample(
     guider: NestedGuider, latent: dict[str, Any], seed: int, schedule: Schedule
 ) -> dict[str, Any]:
-    """Sample a LATENT as SamplerCustomAdvanced does, with preview and cancel."""
+    """Sample a LATENT as SamplerCustomAdvanced does, with preview and cancel.
+
+    What takes longer than a minute is said before.
+    """
     samples, patcher = latent["samples"], guider.model_patcher
     sigmas = schedule.sigmas(patcher)
+    bar = Bar(schedule.steps, SAMPLING)
+    levels = sigmas.tolist()
+    seconds = predict_seconds(patcher, guider.conditioning, guider.guidance, levels)
+    if seconds is not None:
+        bar.expect(seconds)
+    guider.report = bar.report
+    bar.report(SAMPLING, 0, schedule.steps)
     latents = guider.sample(
         comfy.sample.prepare_noise(samples, seed),
         samples,
         comfy.samplers.sampler_object(schedule.sampler),
         sigmas,
         denoise_mask=latent.get("noise_mask"),
-        callback=latent_preview.prepare_callback(patcher, schedule.steps),
+        callback=lambda step, x0, x, steps: bar.report(SAMPLING, step + 1, steps),
         disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
         seed=seed,
     )

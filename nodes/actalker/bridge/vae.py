@@ -17,6 +17,9 @@ from ....actalker_core.models.actalker.config import ModelConfig, SamplingConfig
 from ....actalker_core.ops.finite import check_decoded, check_latents
 from ...common.progress import Bar
 
+DECODING = "Decoding"
+"""The stage's name."""
+
 SMALLEST = {
     "embed_dim": 4,
     "ddconfig": {
@@ -133,7 +136,7 @@ def decode(vae: comfy.sd.VAE, samples: Tensor, frames_per_chunk: int | None = No
         if isinstance(vae, TemporalVAE)
         else map(vae.decode, samples.split(frames_per_chunk))
     )
-    bar, frames_out, done = Bar(len(samples)), [], 0
+    bar, frames_out, done = Bar(len(samples), DECODING), [], 0
     for chunk in chunks:
         frames_out.append(check_decoded(chunk, done + 1))
         done += len(chunk)
