@@ -21,7 +21,14 @@ COMFYUI_PATH = os.environ.get("COMFYUI_PATH") or os.pathsep.join(
 COMFY_TORCH = (
     os.environ.get("COMFY_TORCH") or "torch==2.11.0 torchvision==0.26.0 torchaudio==2.11.0"
 )
-TEST_PACKAGES = ("hypothesis>=6.100", "psutil", "pytest>=8.3", "pytest-xdist>=3.6")
+TEST_PACKAGES = (
+    "hypothesis>=6.100",
+    "psutil",
+    "pytest>=8.3",
+    "pytest-xdist>=3.6",
+    "requests",  # which ComfyUI 0.3.64 imports without naming it: transformers used to bring it
+    "selenium>=4.20",
+)
 BOTH_STATES = "--dynamic-vram-too"
 
 

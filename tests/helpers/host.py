@@ -74,9 +74,12 @@ class Comfy:
 
     def call(self, name: str, **inputs: Any) -> Any:
         """Run one node of the pack with the defaults of its widgets; its outputs."""
+        return self.execute(name, **inputs).args
+
+    def execute(self, name: str, **inputs: Any) -> Any:
+        """The same with what the node shows on itself: outputs as `args`, the other as `ui`."""
         node = self.nodes.NODE_CLASS_MAPPINGS[f"ACTalker_{name}"]
-        output = node.EXECUTE_NORMALIZED(**self.fill_widgets(f"ACTalker_{name}", inputs))
-        return output.args
+        return node.EXECUTE_NORMALIZED(**self.fill_widgets(f"ACTalker_{name}", inputs))
 
     def fill_widgets(self, node: str, inputs: dict[str, Any]) -> dict[str, Any]:
         """Inputs of a node, and what its other widgets are in a new graph."""
@@ -89,6 +92,10 @@ class Comfy:
         node_id = f"ACTalker_{kind}"
         name = node_id if node_id in self.nodes.NODE_CLASS_MAPPINGS else kind
         return {"class_type": name, "inputs": self.fill_widgets(name, inputs)}
+
+    def inputs(self, kind: str) -> dict[str, Any]:
+        """What a node of the pack takes: required and optional."""
+        return self.info(f"ACTalker_{kind}")["input"]
 
     def queue(self, graph: dict[str, Any]) -> "Run":
         """Validate and run a graph in API format, as the server does."""
@@ -148,6 +155,12 @@ class Run:
     def message(self) -> str:
         """What the node shows."""
         return str(self.error["exception_message"]) if self.error else ""
+
+    @property
+    def shown(self) -> dict[str, dict[str, Any]]:
+        """What each node shows; {} of one that shows nothing, for which ComfyUI may send None."""
+        told = {d["node"]: d["output"] for event, d in self.events if event == "executed"}
+        return {node: output or {} for node, output in told.items()}
 
 
 def _select_arguments(call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:

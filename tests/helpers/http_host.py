@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.host import COMFY, DYNAMIC_VRAM, REPOSITORY
+from helpers.recorded_faces import TASK
 from helpers.widgets import fill_widgets, list_inputs
 
 WORKFLOWS = sorted((REPOSITORY / "workflows").glob("*.json"))
@@ -94,6 +95,14 @@ class Server:
                 return history[prompt_id]
             time.sleep(0.2)
         raise AssertionError(f"The graph did not end within {RUN_SECONDS} s.")
+
+
+def lay_landmarker(base: Path) -> None:
+    """Put MediaPipe's landmarker where a server looks for it, if it is at hand."""
+    if TASK.is_file():
+        models = base / "models" / "actalker"
+        models.mkdir(parents=True)
+        (models / TASK.name).symlink_to(TASK)
 
 
 def messages(entry: Any, kind: str) -> list[Any]:

@@ -1,11 +1,12 @@
 """A ComfyUI for all tests of nodes, and a short clip in it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import torch
 from helpers.host import Comfy, image, speech
+from helpers.recorded_faces import TASK
 from helpers.tiny_config import tiny_config
 
 
@@ -48,6 +49,15 @@ def portrait(comfy: Comfy) -> Any:
         return comfy.call("PreparePortrait", image=image(), short_side_px=64, face="whole picture")[
             0
         ]
+
+
+@pytest.fixture(scope="module")
+def landmarker(comfy: Comfy) -> Iterator[None]:
+    """MediaPipe's landmarker where ComfyUI's models lie, as long as a module's tests run."""
+    link = comfy.base / "models" / "actalker" / TASK.name
+    link.symlink_to(TASK)
+    yield
+    link.unlink()
 
 
 MakeConditioning = Callable[..., Any]

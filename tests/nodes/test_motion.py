@@ -1,5 +1,6 @@
 """Motion in numbers through the nodes: sources, mixes, files; photographs that move by it."""
 
+import weakref
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from pathlib import Path
@@ -10,19 +11,12 @@ import torch
 from helpers.graphs import run_graph, value
 from helpers.host import Comfy, image, speech
 from helpers.node_motion import make_motion
-from helpers.recorded_faces import TASK, needs_model
+from helpers.recorded_faces import needs_model
 from torch import Tensor
 
 SECONDS, FPS = 0.4, 10.0
-
-
-@pytest.fixture(scope="module")
-def landmarker(comfy: Comfy) -> Iterator[None]:
-    """MediaPipe's landmarker where ComfyUI's models lie, as long as these tests run."""
-    link = comfy.base / "models" / "actalker" / TASK.name
-    link.symlink_to(TASK)
-    yield
-    link.unlink()
+MOST_FRAMES = 8
+"""Of a video in memory: what is drawn at the same time, and some that wait."""
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +89,32 @@ def test_a_curve_lets_the_second_in(comfy: Comfy) -> None:
     curve = comfy.call("Curve", curve_text="0 0 1 1 1")[0]
     smile = number(comfy.call("MixMotion", **inputs, curve=curve)[0], "mouthSmileLeft")
     assert smile.tolist() == [0, 0, 1, 1, 1]
+
+
+def test_a_group_has_a_curve_of_its_own_instead_of_its_number(comfy: Comfy) -> None:
+    first, second = (make_motion(comfy, smile=v, brows=v) for v in (0.0, 1.0))
+    brows, all_groups = (
+        comfy.call("Curve", curve_text=text)[0] for text in ("0 0.5 1 1 1", "1 1 1 0 0")
+    )
+    curves = {"brows_curve": brows, "curve": all_groups}
+    motion = comfy.call("MixMotion", first_motion=first, second_motion=second, **curves)[0]
+    assert number(motion, "browInnerUp").tolist() == [0, 0.5, 1, 0, 0]
+    assert number(motion, "mouthSmileLeft").tolist() == [1, 1, 1, 0, 0]
+
+
+def test_an_edit_acts_where_its_curve_is_open(comfy: Comfy) -> None:
+    words = {"text": "0s: neutral; 0.16s: joy", "seconds": 0.2, "motion_fps": 25.0}
+    motion = comfy.call("MotionFromWords", **words)[0]
+    curve = comfy.call("Curve", curve_text="0 0 1 1 0.5")[0]
+    inputs = {"edit": "scale", "value": 0.5, "second_value": 0.0}
+    edit = {"motion": motion, "edit": "loop", "value": 1.0, "curve": curve}
+    assert len(comfy.call("EditMotion", **edit)[0]) == len(motion)
+    calmer = comfy.call("EditMotion", motion=motion, **inputs, curve=curve)[0]
+    calm = comfy.call("EditMotion", motion=motion, **inputs)[0]
+    smiles = [number(result, "mouthSmileLeft") for result in (motion, calm, calmer)]
+    assert not torch.equal(smiles[0], smiles[1])
+    gate = torch.tensor([0, 0, 1, 1, 0.5])
+    torch.testing.assert_close(smiles[2], smiles[0] + gate * (smiles[1] - smiles[0]))
 
 
 def test_one_group_is_edited_and_the_length_stays(comfy: Comfy) -> None:
@@ -202,6 +222,35 @@ class TestPhotographs:
         )
         assert (len(frames), len(mask), fps) == (6, 6, 20.0)
 
+    @pytest.mark.parametrize("name", ["MotionFromClip", "AnimatePhoto", "SwapStart"])
+    def test_a_long_video_is_never_in_memory_whole(
+        self,
+        comfy: Comfy,
+        media: Any,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+    ) -> None:
+        clip = media["driving_frames"].movedim(-1, 1)
+        frames = clip.repeat(6, 1, 1, 1).mul(255).byte()
+        path = tmp_path / "long.mp4"
+        comfy.core("media").write_video(path, [frames], 25.0)
+        video = __import__("comfy_api.latest", fromlist=["x"]).InputImpl.VideoFromFile(str(path))
+        counts = count_frames_in_memory(comfy, monkeypatch)
+        photograph = media["photograph"]
+        inputs = {
+            "MotionFromClip": {"frames": video},
+            "AnimatePhoto": {
+                "portrait_image": photograph,
+                "driving_frames": video,
+                "mouth": "driver",
+            },
+            "SwapStart": {"source_image": photograph, "target_frames": video},
+        }
+        outputs = comfy.call(name, **inputs[name])
+        assert len(outputs[0]) == len(frames) == 60
+        assert max(counts) <= MOST_FRAMES
+
     @pytest.mark.parametrize("attribute", ["shaded", "lines"])
     def test_geometry_follows_the_motion(self, comfy: Comfy, media: Any, attribute: str) -> None:
         motion = make_motion(comfy, yaw=20)
@@ -253,6 +302,23 @@ class TestPhotographs:
         graph["curve"]["inputs"]["curve_text"] = "0 0 1 1"
         assert set(run_graph(comfy, graph).ran) == {"curve", "mix", "frames", "preview"}
         assert not torch.equal(value(comfy, "frames"), before)
+
+
+def count_frames_in_memory(comfy: Comfy, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many frames of files are in memory, each time that one is read."""
+    reader, alive, counts = comfy.core("media.video_reader"), set[int](), list[int]()
+    read_frames = reader.read_frames
+
+    def read_and_count(*arguments: Any, **options: Any) -> Iterator[Tensor]:
+        for i, frame in enumerate(read_frames(*arguments, **options)):
+            alive.add(i)
+            weakref.finalize(frame, alive.discard, i)
+            counts.append(len(alive))
+            yield frame
+            del frame
+
+    monkeypatch.setattr(reader, "read_frames", read_and_count)
+    return counts
 
 
 @pytest.fixture

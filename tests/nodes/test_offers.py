@@ -20,7 +20,7 @@ NODES_BY_SEARCH = {
 }
 ADVANCED_WIDGETS = {
     "LoadModel": ["dtype", "scan_backend"],
-    "Talk": ["fps", "extend", "face_index"],
+    "Talk": ["fps", "extend", "face_index", "allow_photograph"],
     "Windows": ["shift_frames", "mode"],
     "Preflight": ["appearance_scale_end", "audio_scale_end", "expression_scale_end"],
 }

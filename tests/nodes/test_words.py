@@ -57,12 +57,15 @@ TEXTS = [
     ("TextExpression", "text"),
     ("RegionMasks", "audio_region"),
     ("RegionMasks", "expression_region"),
+    ("RegionMasks", "audio_drawing"),
+    ("RegionMasks", "expression_drawing"),
     ("SaveSignals", "filename_prefix"),
     ("ConvertCheckpoint", "file_name"),
     ("AnimatePhoto", "text"),
     ("AnimatePhoto", "mix"),
     ("MotionFromWords", "text"),
     ("FaceEditor", "more_numbers"),
+    ("FaceEditor", "keys"),
     ("SaveMotion", "filename_prefix"),
 ]
 CHOICES = [

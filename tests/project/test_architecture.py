@@ -8,13 +8,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 CORE, NODES = "actalker_core", "nodes"
-GROUND = {"errors", "limits", "text", "progress", "files"}
+GROUND = {"errors", "limits", "text", "progress", "parallel", "files"}
 """What every package may import."""
 BELOW = {
     "errors": set(),
     "limits": {"errors"},
     "text": {"errors", "limits"},
     "progress": set(),
+    "parallel": set(),
     "files": {"errors", "limits", "text", "progress"},
     "media": GROUND,
     "ops": GROUND,
@@ -22,7 +23,7 @@ BELOW = {
     "geometry": GROUND | {"media", "ops", "faces"},
     "control": GROUND | {"media", "ops", "faces", "geometry"},
     "diffusion": GROUND | {"media", "ops", "faces"},
-    "synthetic": GROUND | {"media", "ops", "faces", "control"},
+    "synthetic": GROUND | {"media", "ops", "faces", "geometry", "control"},
 }
 """For each package of the toolkit what it may import."""
 TOOLKIT = set(BELOW)

@@ -12,9 +12,9 @@ ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "web" / "docs"
 NODES = json.loads((ROOT / "tests" / "nodes" / "snapshot.json").read_text("utf-8"))
 LANGUAGES = ("en", "zh")
-NO_NODES = {"tutorial"}
+NO_NODES = {"ACTalker_Tutorial", "images"}
 
-FIRST_CELL = re.compile(r"^\| `(\w+)` \|", re.MULTILINE)
+ITEM = re.compile(r"^- `(\w+)`: ", re.MULTILINE)
 MARKUP = re.compile(r"[{}|@]")
 """The front end takes these characters of a translation for placeholders, plurals and links."""
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
@@ -50,16 +50,22 @@ def test_every_node_has_a_help_page_and_no_other_page_is_there() -> None:
 def test_a_help_page_lists_the_inputs_and_outputs_of_its_node(node: str) -> None:
     page = (PAGES / f"{node}.md").read_text("utf-8")
     assert page.startswith(f"# {NODES[node]['display_name'].removesuffix(' (ACTalker)')}\n")
-    assert first_table(page, "## Inputs") == list(inputs_of(node))
-    assert first_table(page, "## Outputs") == NODES[node]["output_name"]
+    assert first_list(page, "## Inputs") == list(inputs_of(node))
+    assert first_list(page, "## Outputs") == NODES[node]["output_name"]
     assert "\n## Tips\n" in page
     assert "\n## Before and after\n" in page
 
 
-def first_table(page: str, heading: str) -> list[str]:
-    """What the first cells of the first table below a heading name in backticks."""
-    table = page.partition(f"\n{heading}\n")[2].partition("\n|")[2].partition("\n\n")[0]
-    return FIRST_CELL.findall(table)
+def first_list(page: str, heading: str) -> list[str]:
+    """What the items of the first list below a heading name in backticks."""
+    items = page.partition(f"\n{heading}\n")[2].partition("\n- ")[2].partition("\n\n")[0]
+    return ITEM.findall(f"- {items}")
+
+
+@pytest.mark.parametrize("page", sorted(PAGES.rglob("*.md")), ids=lambda page: page.stem)
+def test_a_help_page_has_no_table(page: Path) -> None:
+    """The panel is too narrow for one."""
+    assert not re.search(r"^\s*\|", page.read_text("utf-8"), re.MULTILINE)
 
 
 # Translations ------------------------------------------------------------------------------------

@@ -43,7 +43,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 IMAGE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-NODE_LINK = re.compile(r"\[([^\]]+)\]\(web/docs/(ACTalker_\w+)\.md\)")
+NODE_LINK = re.compile(r"\[([^\]]+)\]\(web/docs/(ACTalker_(?!Tutorial)\w+)\.md\)")
 
 
 def name_of(page: Path) -> str:
@@ -307,7 +307,7 @@ def test_the_page_of_weights_has_the_values_of_each_model() -> None:
 
 
 def test_the_steps_that_a_graph_types_are_the_built_in_models_and_its_note_says_so() -> None:
-    graph = json.loads(text_of(ROOT / "workflows" / "09_advanced_sampling.json"))
+    graph = json.loads(text_of(ROOT / "workflows" / "15 Your own sampler.json"))
     values = {node["type"]: node.get("widgets_values") for node in graph["nodes"]}
     steps = {name: model.sampling.steps for name, model in VARIANTS.items()}
     assert values["BasicScheduler"][1] == steps["built-in"]

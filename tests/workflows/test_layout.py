@@ -15,6 +15,13 @@ TALLER_PX, UNFOLDED_PX = 50, 90
 advanced inputs unfolded."""
 PICTURE_PX, REPORT_PX = 240, 180
 """Room for what a node shows once it has run."""
+WARNING_PX, FRAME_PX = 150, 220
+"""Room for what a node warns of, and for the last frame that it has drawn."""
+PREVIEW_PX = 280
+"""Room for the frames while they are sampled."""
+WARNING = ("MotionFromClip", "Conditioning")
+SAMPLING = ("Sampler", "Talk", "SamplerCustomAdvanced")
+DRAWING = ("AnimatePhoto", "MotionToFrames", "FaceEditor", "GeometryImages", "SwapStart")
 Box = tuple[float, float, float, float]
 
 GRAPHS = [pytest.param(path, id=path.stem) for path in WORKFLOWS]
@@ -28,6 +35,14 @@ def on_canvas(node: Graph) -> Box:
     """Left, top, right and bottom, title included."""
     (x, y), (width, height) = node["pos"], node["size"]
     return x, y - TITLE_PX, x + width, y + height
+
+
+def once_run(node: Graph) -> Box:
+    left, top, right, bottom = on_canvas(node)
+    name = node["type"].removeprefix("ACTalker_")
+    room = WARNING_PX * (name in WARNING + DRAWING) + FRAME_PX * (name in DRAWING)
+    room += PREVIEW_PX * (name in SAMPLING)
+    return left, top, right, bottom + room
 
 
 def in_nodes_2(node: Graph, info: dict[str, Any]) -> Box:
@@ -68,6 +83,7 @@ def test_what_overlaps_is_told() -> None:
 def test_no_node_lies_on_another(path: Path, server: Server) -> None:
     nodes = {f"{node['type']} {node['id']}": node for node in graph_of(path)["nodes"]}
     assert not overlapping({name: on_canvas(node) for name, node in nodes.items()})
+    assert not overlapping({name: once_run(node) for name, node in nodes.items()})
     assert not overlapping({name: in_nodes_2(node, server.info) for name, node in nodes.items()})
 
 

@@ -63,7 +63,9 @@ def test_the_archive_has_what_an_artist_needs_and_nothing_else(
 
 def test_the_archive_alone_runs_a_template(installed: Server) -> None:
     assert any(name.startswith("ACTalker_") for name in installed.info)
-    entry = installed.run(small(api_format(load_workflow("01_first_day"), installed.info)))
+    entry = installed.run(
+        small(api_format(load_workflow("06 The model in one node"), installed.info))
+    )
     assert entry["status"]["status_str"] == "success", messages(entry, "execution_error")
     assert list((installed.base / "output").rglob("*.mp4"))
     log = installed.read_log()

@@ -52,8 +52,8 @@ def test_talk_s_outputs_make_a_video(comfy: Comfy, talk: Any, node: Any, audio: 
 def test_talk_without_anything_that_drives_says_so(comfy: Comfy, talk: Any) -> None:
     run = comfy.queue(talk(audio=False, driving=False))
     assert not run.success
-    assert "audio" in run.message
-    assert "driving clip" in run.message
+    assert "expected audio or driving_frames" in run.message
+    assert "Connect speech, a clip, or both" in run.message
 
 
 @pytest.mark.parametrize("extend", ["hold", "loop", "ping-pong"])
