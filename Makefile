@@ -13,7 +13,7 @@ LANDMARKER = models/actalker/face_landmarker.task
 # What checks and packs the pack for ComfyUI's registry, apart: it brings sixty packages.
 CLI_VENV ?= .venv-comfy-cli
 
-.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-acceleration bench-preflight first-image clean
+.PHONY: demo test test-core test-comfy test-requirements test-kill lint bench bench-gpu bench-acceleration bench-preflight first-image help-pictures clean
 
 # Your own photograph and speech: make demo PORTRAIT=me.jpg AUDIO=me.wav
 demo: $(VENV)/installed $(LANDMARKER)
@@ -30,7 +30,7 @@ test-core: $(VENV)/installed $(LANDMARKER)
 # In every ComfyUI that is there; what fails in one does not keep the others from running.
 test-comfy: $(CLI_VENV)/installed
 	OMP_NUM_THREADS=1 $(IN_COMFY) --dynamic-vram-too \
-		pytest --numprocesses 2 --dist loadfile tests/nodes tests/workflows
+		pytest --numprocesses 2 --dist loadfile tests/nodes tests/workflows tests/web
 
 # What requirements.txt does to environments that have an OpenCV; needs the network, takes minutes.
 test-requirements:
@@ -60,6 +60,10 @@ bench-acceleration: $(VENV)/installed
 # The demo, drawn side by side for the first page.
 first-image: demo
 	$(RUN) tests/draw_first_image.py demo --out docs/images/demo.webp
+
+# The pictures of the help pages.
+help-pictures: $(VENV)/installed $(LANDMARKER)
+	PYTHONPATH=tests $(RUN) tests/draw_help_pictures.py
 
 bench-preflight:
 	$(IN_COMFY) python tests/benchmarks preflight
