@@ -59,6 +59,7 @@ class Identity:
         width, height: of the face, 1 is average. jaw: 0 pointed … 1 square.
         hair_style: 0 short, 1 parted, 2 long, 3 bun, 4 curly. glasses: 0 none, 1 round, 2 square.
         beard: 0 none, 1 moustache, 2 full. background: colours at the bottom and at the top.
+        facial_hair: of brows, lashes and beard; None for the colour of the hair.
     """
 
     skin: Colour
@@ -78,6 +79,12 @@ class Identity:
     hair_style: int
     glasses: int
     beard: int
+    facial_hair: Colour | None = None
+
+    @property
+    def facial_hair_colour(self) -> Colour:
+        """Of brows, lashes and beard."""
+        return self.hair if self.facial_hair is None else self.facial_hair
 
 
 @dataclass(frozen=True)
@@ -154,6 +161,22 @@ def make_identity(seed: int) -> Identity:
         # Three of five faces go without glasses, and as many without a beard.
         glasses=int(rng.choice([0, 0, 0, 1, 2])),
         beard=int(rng.choice([0, 0, 0, 1, 2])),
+    )
+
+
+def swap_texture(source: Identity, target: Identity) -> Identity:
+    """The target with the source's texture on its face, in the light of its own skin.
+
+    Shapes and what lies before the face, hair and glasses, stay the target's.
+    """
+    return replace(
+        target,
+        lips=source.lips,
+        iris=source.iris,
+        brow=source.brow,
+        nose=source.nose,
+        beard=source.beard,
+        facial_hair=source.facial_hair_colour,
     )
 
 

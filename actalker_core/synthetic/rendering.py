@@ -299,7 +299,7 @@ def _draw_eye(canvas: Canvas, head: Head, state: FaceState, side: str) -> Array:
     if openness > 0.06:
         canvas.fill(points, SCLERA)
         _draw_iris(canvas, head, shape, iris_centre(identity, state, side))
-    canvas.line(head.project_surface(shape[:16]), _darken(identity.hair, 0.5), 1.1)
+    canvas.line(head.project_surface(shape[:16]), _darken(identity.facial_hair_colour, 0.5), 1.1)
     return points
 
 
@@ -321,7 +321,7 @@ def _draw_iris(canvas: Canvas, head: Head, opening: Array, centre: tuple[float, 
 def _draw_brow(canvas: Canvas, head: Head, state: FaceState, side: str) -> Array:
     identity = head.identity
     points = head.project_surface(brow_line(identity, state, side))
-    canvas.line(points, _darken(identity.hair, 0.25), BROW_PX * identity.brow)
+    canvas.line(points, _darken(identity.facial_hair_colour, 0.25), BROW_PX * identity.brow)
     return points
 
 
@@ -385,7 +385,7 @@ def _sort_by_x(points: Array) -> tuple[Array, Array]:
 
 def _draw_beard(canvas: Canvas, head: Head) -> None:
     identity = head.identity
-    colour = blend_colours(identity.hair, identity.skin, 0.25)
+    colour = blend_colours(identity.facial_hair_colour, identity.skin, 0.25)
     if identity.beard == 2:
         edge = face_outline(identity)[4:33] * 1.01
         upper = np.stack([edge[::-1, 0] * 0.74, MOUTH_Y - 0.2 + 0.3 * edge[::-1, 1] * 0.4], axis=1)

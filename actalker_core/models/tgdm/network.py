@@ -224,6 +224,8 @@ class TGDM(nn.Module):
         nn.init.zeros_(self.conv_out.bias)
         with torch.no_grad():
             self.conv_out.bias[-patch:] = FIRST_GATE
+        # Convolutions on a CPU are a quarter faster so.
+        self.to(memory_format=torch.channels_last)
 
     def forward(
         self,

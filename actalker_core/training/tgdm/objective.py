@@ -11,7 +11,7 @@ from ...geometry.mesh import FaceMesh
 from ...models.tgdm.geometry import describe_geometry
 from ...models.tgdm.network import TGDM, Geometry
 from ..trainer import Batch, TrainConfig, validation_generator
-from .pairs import Pair, PairMaker, fill_outline
+from .pairs import SWAP_PROBABILITY, Pair, PairMaker, fill_outline
 
 HELD_OUT = 1_000_000
 """Seeds of people from here on are never trained on."""
@@ -48,12 +48,19 @@ class TGDMObjective:
     def __post_init__(self) -> None:
         self.maker = PairMaker(self.mesh)
         rng = validation_generator()
-        self._held_out = [self.maker.make(rng, HELD_OUT + i) for i in range(VALIDATION_PAIRS)]
+        self._held_out = [
+            self.maker.make(rng, HELD_OUT + i, clean=True) for i in range(VALIDATION_PAIRS)
+        ]
 
     def make_batch(self, rng: np.random.Generator) -> Batch:
         """The fields (b, …) of one step."""
-        seeds = rng.integers(self.people, size=self.config.batch_size)
-        return stack_pairs([self.maker.make(rng, int(seed)) for seed in seeds])
+        return stack_pairs([self._make_pair(rng) for _ in range(self.config.batch_size)])
+
+    def _make_pair(self, rng: np.random.Generator) -> Pair:
+        first, second = (int(seed) for seed in rng.integers(self.people, size=2))
+        if rng.random() < SWAP_PROBABILITY:
+            return self.maker.make_swap(rng, (first, second))
+        return self.maker.make(rng, first)
 
     def compute_loss(self, batch: Batch) -> Tensor:
         """The loss () of a batch (b, …).

@@ -1,8 +1,9 @@
-"""Pairs of drawn frames of one person: a source, and a target that geometry makes of it.
+"""Pairs of drawn frames: a source, and a target that geometry makes of it.
 
 The target is the truth. What the network reads is made as it will be made for an artist: the
-geometry moves the source by the numbers of the target. Both are known from the state, so that the
-landmarker, which measures drawn faces badly, has no part in it.
+geometry moves the source by the numbers of the target, or lays the source's skin over the target
+where they are two people. All of it is known from the states, so that the landmarker, which
+measures drawn faces badly, has no part in it.
 """
 
 from dataclasses import dataclass, replace
@@ -19,7 +20,8 @@ from ...geometry.photograph import Photograph, RenderedFrame
 from ...geometry.pose import measure_rotation
 from ...geometry.retarget import measure_motion
 from ...geometry.rig import Rig
-from ...synthetic.identities import FaceState, Identity, make_identity
+from ...geometry.swap import start_swap
+from ...synthetic.identities import FaceState, Identity, make_identity, swap_texture
 from ...synthetic.landmarks import DrawnLandmarks, name_blendshapes
 from ...synthetic.motion import random_portrait_state, random_state
 from ...synthetic.rendering import Rendering, render_face
@@ -29,10 +31,19 @@ Array = NDArray[np.float64]
 
 PORTRAIT_PROBABILITY = 0.7
 """Of sources that look ahead at rest, as most portraits do."""
+SWAP_PROBABILITY = 0.2
+"""Of pairs of two people."""
 JITTER_PX = 0.4
 """How far landmarks miss on average, as a landmarker's do."""
 LIGHT_PROBABILITY, MAX_GAIN, MAX_LIFT = 0.5, 0.15, 12.0
 """Of sources in another light than the target: factors and shifts of each colour."""
+BLUR_PROBABILITY, MAX_BLUR_PX = 0.2, 0.8
+"""Of sources out of focus: standard deviation of the blur."""
+OCCLUDER_PROBABILITY, MAX_OCCLUDERS, MAX_OCCLUDER_SHARE = 0.3, 3, 0.25
+"""Of moved photographs in which something covers the face: how many, and their diameter as a share
+of the image. The network has to fetch what they hide from the source."""
+TOLD_PROBABILITY = 0.5
+"""Of occluders that the mask of invented pixels tells of."""
 
 
 @dataclass(frozen=True)
@@ -67,12 +78,69 @@ class PairMaker:
         self.mesh, self.rig = mesh, Rig(mesh)
         self.landmarks = DrawnLandmarks(mesh)
 
-    def make(self, rng: np.random.Generator, identity_seed: int) -> Pair:
-        """Two frames (h, w, 3) of a person in random states, with what goes wrong in practice."""
+    def make(self, rng: np.random.Generator, identity_seed: int, *, clean: bool = False) -> Pair:
+        """Two frames (h, w, 3) of a person in random states.
+
+        Args:
+            clean: without what goes wrong in practice.
+        """
         identity = make_identity(identity_seed)
         is_portrait = rng.random() < PORTRAIT_PROBABILITY
         source = random_portrait_state(rng) if is_portrait else random_state(rng)
-        return self.move(identity, source, random_state(rng), rng)
+        return self.move(identity, source, random_state(rng), None if clean else rng)
+
+    def make_swap(
+        self, rng: np.random.Generator, seeds: tuple[int, int], *, clean: bool = False
+    ) -> Pair:
+        """Frames (h, w, 3) of two people, source and target, in random states; else as `make`."""
+        source, target = (make_identity(seed) for seed in seeds)
+        states = random_portrait_state(rng), random_state(rng)
+        return self.swap(source, states[0], target, states[1], None if clean else rng)
+
+    def swap(
+        self,
+        source: Identity,
+        source_state: FaceState,
+        target: Identity,
+        target_state: FaceState,
+        rng: np.random.Generator | None = None,
+    ) -> Pair:
+        """The source's face on the target's frame (h, w, 3).
+
+        The target wears no glasses: what lies before a face is known from a clip, not from here.
+
+        Args:
+            rng: draws what goes wrong; without it nothing does.
+        """
+        target = replace(target, glasses=0)
+        image = render_face(source, source_state).image
+        frame = render_face(target, target_state).image
+        rest = FaceState()
+        points = np.stack(
+            [
+                self.landmarks.place(source, source_state),
+                self.landmarks.place(target, target_state),
+            ]
+        )
+        if rng is not None:
+            points = points + jitter_points(rng)
+            image = blur_image(change_light(image, rng), rng)
+        start = start_swap(image, points[0], frame, points[1], self.mesh)
+        motion = measure_motion(
+            np.stack([self.landmarks.place(target, rest), points[1]]),
+            np.stack([name_blendshapes(rest), name_blendshapes(target_state)]),
+            self.mesh,
+            self.rig,
+            neutral=0,
+        )
+        return Pair(
+            image,
+            RenderedFrame(start.image, start.invented_mask),
+            points[1],
+            motion.frame(1),
+            np.zeros(3),
+            render_face(swap_texture(source, target), target_state),
+        )
 
     def move(
         self,
@@ -92,14 +160,15 @@ class PairMaker:
         image = drawings[0].image
         if rng is not None:
             points = points + jitter_points(rng)
-            image = change_light(image, rng)
+            image = blur_image(change_light(image, rng), rng)
         blendshapes = np.stack([name_blendshapes(state) for state in states])
         motion = measure_motion(points, blendshapes, self.mesh, self.rig, neutral=0)
         photograph = Photograph(image, points[0], self.mesh, self.rig, blendshapes[0])
         numbers = motion.frame(1)
+        frame = photograph.render(numbers)
         return Pair(
             image,
-            photograph.render(numbers),
+            frame if rng is None else cover_parts(frame, rng),
             move_landmarks(photograph, points[0], numbers),
             # The network learns what the face does, not what changes from one source.
             replace(numbers, blendshapes=np.clip(numbers.blendshapes + blendshapes[0], -1, 1)),
@@ -121,6 +190,32 @@ def change_light(image: Image, rng: np.random.Generator) -> Image:
         return image
     gain, lift = rng.uniform(-MAX_GAIN, MAX_GAIN, 3), rng.uniform(-MAX_LIFT, MAX_LIFT, 3)
     return np.asarray((image * (1 + gain) + lift).round().clip(0, 255), np.uint8)
+
+
+def blur_image(image: Image, rng: np.random.Generator) -> Image:
+    """(h, w, 3) the same out of focus, or as it is."""
+    if rng.random() >= BLUR_PROBABILITY:
+        return image
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.2, MAX_BLUR_PX)), np.uint8)
+
+
+def cover_parts(frame: RenderedFrame, rng: np.random.Generator) -> RenderedFrame:
+    """The frame (h, w, 3) with ellipses of one colour before the face, or as it is."""
+    if rng.random() >= OCCLUDER_PROBABILITY:
+        return frame
+    side = frame.image.shape[0]
+    covered = np.zeros((side, side), np.uint8)
+    image, invented_mask = frame.image.copy(), frame.invented_mask.copy()
+    for _ in range(rng.integers(1, MAX_OCCLUDERS + 1)):
+        place = rng.uniform(0.2, 0.8, 2) * side
+        axes = rng.uniform(0.05, MAX_OCCLUDER_SHARE, 2) * side
+        ellipse = (place.tolist(), axes.tolist(), rng.uniform(0, 180))
+        covered[:] = 0
+        cv2.ellipse(covered, ellipse, (1,), thickness=-1)
+        image[covered > 0] = rng.integers(256, size=3)
+        if rng.random() < TOLD_PROBABILITY:
+            invented_mask[covered > 0] = 255
+    return RenderedFrame(image, invented_mask)
 
 
 def fill_outline(rendering: Rendering, part: str) -> NDArray[np.bool_]:
