@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..learning.trainer import Batch, TrainConfig, validation_generator
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.audio import (
     CHUNK_SAMPLES,
@@ -17,7 +18,6 @@ from ..models.actalker.encoders.audio import (
     log_mel,
 )
 from ..synthetic.speech import RATE_HZ, Speech, random_speech
-from .trainer import Batch, TrainConfig, validation_generator
 
 Array = NDArray[np.float64]
 

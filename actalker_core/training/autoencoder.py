@@ -7,13 +7,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from ..learning.trainer import Batch, TrainConfig, validation_generator
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.vae import build_vae
 from ..synthetic.identities import make_identity
 from ..synthetic.motion import random_state
 from ..synthetic.rendering import SIDE_PX, Rendering, render_face, stack_images
 from . import autoencoder_init
-from .trainer import Batch, TrainConfig, validation_generator
 
 FEATURE_WEIGHT = 8.0
 """Of pixels of mouth and eyes, which are small and matter most."""

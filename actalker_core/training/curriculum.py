@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from ..errors import InputError, check_choice
+from ..learning.trainer import Batch, Objective, TrainConfig, Trainer
 from ..models.actalker.checkpoint.single_file import load, save
 from ..models.actalker.config import VARIANTS, ModelConfig
 from ..models.actalker.networks import ACTalker
@@ -20,7 +21,6 @@ from .autoencoder import AutoencoderObjective, calibrate_latents, load_spatial_w
 from .dataset import SampleDataset, SampleStore, encode_signals
 from .denoiser import DenoiserObjective
 from .face_encoders import FACE_ENCODERS, FaceEncoderObjective
-from .trainer import Batch, Objective, TrainConfig, Trainer
 
 log = logging.getLogger(__name__)
 

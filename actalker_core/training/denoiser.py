@@ -7,6 +7,7 @@ from torch.nn import functional as F
 
 from ..control.regions import box_mask
 from ..faces.box import enlarge_box
+from ..learning.trainer import Batch, TrainConfig
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.pose_guider import PoseGuider
 from ..models.actalker.encoders.projections import (
@@ -19,7 +20,6 @@ from ..models.actalker.token_regions import Regions
 from ..models.actalker.unet.control import Control
 from ..models.actalker.unet.unet import UNet
 from ..synthetic.rendering import SIDE_PX
-from .trainer import Batch, TrainConfig
 
 LOG_SIGMA_MEAN, LOG_SIGMA_STD = 0.9, 1.3
 """Of the log-normal noise levels. EDM centres them at −1.2 for images; those of latents lie

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..faces.box import Box, image_box, square_box
 from ..faces.portrait import crop_and_resize
+from ..learning.trainer import Batch, TrainConfig, validation_generator
 from ..models.actalker.config import ModelConfig
 from ..models.actalker.encoders.identity import INPUT_PX as HEAD_PX
 from ..models.actalker.encoders.motion import INPUT_PX, ResNet, head_pose_box
@@ -26,7 +27,6 @@ from ..synthetic.identities import (
 )
 from ..synthetic.motion import random_state
 from ..synthetic.rendering import SIDE_PX, Rendering, render_face, stack_images
-from .trainer import Batch, TrainConfig, validation_generator
 
 EXPRESSION_NAMES = (
     "eye_left",

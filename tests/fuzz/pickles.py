@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from actalker_core.models.actalker.checkpoint.weight_files import read_weights
+from actalker_core.files.weight_files import read_weights
 from fuzz.mutations import STRANGE, damage, repack
 
 

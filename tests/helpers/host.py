@@ -157,10 +157,10 @@ class Run:
         return str(self.error["exception_message"]) if self.error else ""
 
     @property
-    def shown(self) -> dict[str, dict[str, Any]]:
+    def ui(self) -> dict[str, dict[str, Any]]:
         """What each node shows; {} of one that shows nothing, for which ComfyUI may send None."""
-        told = {d["node"]: d["output"] for event, d in self.events if event == "executed"}
-        return {node: output or {} for node, output in told.items()}
+        outputs = {d["node"]: d["output"] for event, d in self.events if event == "executed"}
+        return {node: output or {} for node, output in outputs.items()}
 
 
 def _select_arguments(call: Callable[..., Any], **arguments: Any) -> dict[str, Any]:

@@ -303,4 +303,4 @@ def test_a_warning_comes_with_the_result_of_a_queued_graph(comfy: Comfy) -> None
     }
     ran = comfy.queue(graph)
     assert ran.success, ran.message
-    assert "128 px, got 64" in ran.shown["portrait"]["text"][0]
+    assert "128 px, got 64" in ran.ui["portrait"]["text"][0]

@@ -300,7 +300,7 @@ def test_the_monitor_shows_itself_with_one_wire_from_conditioning(comfy: Comfy) 
         max_frames=FRAMES,
     )
     ran, _ = run(comfy, graph)
-    pictures = {name: shown["images"] for name, shown in ran.shown.items() if "images" in shown}
+    pictures = {name: output["images"] for name, output in ran.ui.items() if "images" in output}
     assert pictures.keys() == {"wired", "typed"}, "both are output nodes and show one picture"
     assert all(len(images) == 1 for images in pictures.values())
     assert torch.equal(comfy.output("wired"), comfy.output("typed"))

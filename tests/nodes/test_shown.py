@@ -35,7 +35,7 @@ def graph(comfy: Comfy) -> dict[str, Any]:
 
 
 def texts_in_ui(ran: Run) -> dict[str, Any]:
-    return {node: shown["text"] for node, shown in ran.shown.items() if shown.get("text")}
+    return {node: output["text"] for node, output in ran.ui.items() if output.get("text")}
 
 
 def test_a_text_is_sent_to_its_node_and_comes_again_from_the_cache(

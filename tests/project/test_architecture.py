@@ -23,6 +23,7 @@ BELOW = {
     "geometry": GROUND | {"media", "ops", "faces"},
     "control": GROUND | {"media", "ops", "faces", "geometry"},
     "diffusion": GROUND | {"media", "ops", "faces"},
+    "learning": {"errors"},
     "synthetic": GROUND | {"media", "ops", "faces", "geometry", "control"},
 }
 """For each package of the toolkit what it may import."""

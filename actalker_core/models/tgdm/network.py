@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...ops.embeddings import TimestepMLP, embed_timesteps
+from ...ops.layers import lay_channels_last
 from .config import COEFFICIENTS, TGDMConfig
 
 NORM_GROUPS = 4
@@ -224,8 +225,7 @@ class TGDM(nn.Module):
         nn.init.zeros_(self.conv_out.bias)
         with torch.no_grad():
             self.conv_out.bias[-patch:] = FIRST_GATE
-        # Convolutions on a CPU are a quarter faster so.
-        self.to(memory_format=torch.channels_last)
+        lay_channels_last(self)  # a quarter faster on a CPU
 
     def forward(
         self,

@@ -12,8 +12,8 @@ import torch
 
 from ...control.motion.lips.network import WEIGHTS, load_network
 from ...errors import InputError, check_choice
+from ...learning.trainer import TrainConfig, Trainer
 from ..report import replace_section
-from ..trainer import TrainConfig, Trainer
 from .corpus import make_corpus, read_corpus
 from .measures import format_scores, measure_all, network_reader
 from .network import LipTrainee

@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from ...control.motion.lips.network import LOOK_AHEAD_ROWS
-from ..trainer import Batch, TrainConfig, validation_generator
+from ...learning.trainer import Batch, TrainConfig, validation_generator
 from .network import LipTrainee
 from .takes import TakeMaker
 

@@ -13,9 +13,9 @@ import torch
 from ...errors import check_choice
 from ...faces.landmarker_file import require_landmarker
 from ...geometry.mesh import load_mesh
+from ...learning.trainer import TrainConfig, Trainer
 from ...models.tgdm.config import VARIANTS
 from ...models.tgdm.network import TGDM
-from ..trainer import TrainConfig, Trainer
 from .objective import TGDMObjective
 
 log = logging.getLogger("actalker_core")

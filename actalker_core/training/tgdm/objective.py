@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from ...geometry.mesh import FaceMesh
+from ...learning.trainer import Batch, TrainConfig, validation_generator
 from ...models.tgdm.geometry import describe_geometry
 from ...models.tgdm.network import TGDM, Geometry
-from ..trainer import Batch, TrainConfig, validation_generator
 from .pairs import SWAP_PROBABILITY, Pair, PairMaker, fill_outline
 
 HELD_OUT = 1_000_000

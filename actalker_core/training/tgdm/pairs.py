@@ -204,17 +204,17 @@ def cover_parts(frame: RenderedFrame, rng: np.random.Generator) -> RenderedFrame
     if rng.random() >= OCCLUDER_PROBABILITY:
         return frame
     side = frame.image.shape[0]
-    covered = np.zeros((side, side), np.uint8)
+    occluder = np.zeros((side, side), np.uint8)
     image, invented_mask = frame.image.copy(), frame.invented_mask.copy()
     for _ in range(rng.integers(1, MAX_OCCLUDERS + 1)):
         place = rng.uniform(0.2, 0.8, 2) * side
         axes = rng.uniform(0.05, MAX_OCCLUDER_SHARE, 2) * side
         ellipse = (place.tolist(), axes.tolist(), rng.uniform(0, 180))
-        covered[:] = 0
-        cv2.ellipse(covered, ellipse, (1,), thickness=-1)
-        image[covered > 0] = rng.integers(256, size=3)
+        occluder[:] = 0
+        cv2.ellipse(occluder, ellipse, (1,), thickness=-1)
+        image[occluder > 0] = rng.integers(256, size=3)
         if rng.random() < TOLD_PROBABILITY:
-            invented_mask[covered > 0] = 255
+            invented_mask[occluder > 0] = 255
     return RenderedFrame(image, invented_mask)
 
 

@@ -22,9 +22,9 @@ from actalker_core.control.words.matchers import WordMatcher
 from actalker_core.control.words.prompt import express_words, parse_prompt
 from actalker_core.errors import ACTalkerError, InputError, MediaError
 from actalker_core.faces import open_finder
+from actalker_core.files.weight_files import read_weights
 from actalker_core.media import VideoFrames, load_audio, load_image, save_image, write_video
 from actalker_core.models.actalker.checkpoint import convert, summarize
-from actalker_core.models.actalker.checkpoint.weight_files import read_weights
 
 EXPRESSION = ExpressionSignal(25.0, "test", torch.rand(3, 4))
 READERS: dict[str, Callable[[Path], object]] = {

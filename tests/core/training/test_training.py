@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from actalker_core.errors import InputError
+from actalker_core.learning.trainer import Batch, BatchDataset, Objective, TrainConfig, Trainer
 from actalker_core.models.actalker.checkpoint import load, save
 from actalker_core.models.actalker.config import VARIANTS
 from actalker_core.models.actalker.encoders.motion import ResNet
@@ -45,7 +46,6 @@ from actalker_core.training.face_encoders import (
     render_crops,
 )
 from actalker_core.training.samples import MODES, draw_mode_masks
-from actalker_core.training.trainer import Batch, BatchDataset, Objective, TrainConfig, Trainer
 
 CONFIG = VARIANTS["built-in"]
 CPU = torch.device("cpu")

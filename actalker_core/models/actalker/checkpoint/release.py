@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from ....errors import CheckpointError
+from ....files.tensor_checks import describe_misfit, refuse_tensors
+from ....files.weight_files import check_keys, list_names, read_pickle, read_weights, select_tensors
 from ....files.writing import check_writable
 from ..config import VARIANTS, ModelConfig
 from ..networks import ACTalker, choose_stored_dtype
 from .ldm_vae import LDM_PREFIX, from_ldm, is_ldm
 from .single_file import count_bytes, save
-from .tensor_checks import describe_misfit, refuse_tensors
-from .weight_files import check_keys, list_names, read_pickle, read_weights, select_tensors
 
 StateDict = dict[str, Tensor]
 OnPart = Callable[[str, int, int], None]

@@ -14,14 +14,14 @@ from torch import Tensor
 from ....errors import ACTalkerError, CheckpointError, InputError, quote
 from ....files.archive import read_format
 from ....files.headers import parse_json
+from ....files.tensor_checks import abbreviate, describe_misfit, refuse_tensors
+from ....files.weight_files import check_keys, first_line, open_safetensors
 from ....files.writing import save_tensors
 from ....ops.layers import FUSED_LAYERS
 from ....ops.protocol import LayerOps
 from ..config import ModelConfig, from_dict, to_dict
 from ..networks import ACTalker, choose_stored_dtype, choose_weight_dtype
 from ..sizes import check_sizes
-from .tensor_checks import abbreviate, describe_misfit, refuse_tensors
-from .weight_files import check_keys, first_line, open_safetensors
 
 FORMAT = "actalker-1"
 NETWORKS = {field.name for field in fields(ModelConfig)} - {"sampling"}

@@ -8,6 +8,7 @@ import torch
 
 from actalker_core.control.motion.lips.features import FEATURES, HOP, PIECE_ROWS, RATE_HZ
 from actalker_core.control.motion.lips.network import LOOK_AHEAD_ROWS, OUTPUTS, load_network
+from actalker_core.learning.trainer import BatchDataset, TrainConfig, Trainer
 from actalker_core.synthetic.speech import random_speech
 from actalker_core.training.lips import takes
 from actalker_core.training.lips.corpus import VoiceSpeech
@@ -17,7 +18,6 @@ from actalker_core.training.lips.noises import make_noise, synthesize_music
 from actalker_core.training.lips.objective import LipObjective
 from actalker_core.training.lips.takes import TakeMaker
 from actalker_core.training.lips.voices import TRAINING, CorpusVoice
-from actalker_core.training.trainer import BatchDataset, TrainConfig, Trainer
 
 CPU = torch.device("cpu")
 RECIPE = TrainConfig(

@@ -1,16 +1,21 @@
 """Pairs of drawn people: what is read comes of the source, and the truth is the target."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
 from actalker_core.geometry.mesh import FaceMesh
+from actalker_core.geometry.photograph import RenderedFrame
+from actalker_core.learning.trainer import TrainConfig, Trainer
 from actalker_core.models.tgdm.config import COEFFICIENTS, VARIANTS
 from actalker_core.models.tgdm.network import TGDM
-from actalker_core.synthetic.identities import FaceState, make_identity
+from actalker_core.synthetic.identities import FaceState, make_identity, swap_texture
 from actalker_core.synthetic.motion import random_portrait_state, random_state
+from actalker_core.training.tgdm import pairs
 from actalker_core.training.tgdm.objective import (
     HELD_OUT,
     TGDMObjective,
@@ -18,8 +23,7 @@ from actalker_core.training.tgdm.objective import (
     measure_psnr,
     stack_pairs,
 )
-from actalker_core.training.tgdm.pairs import PairMaker, fill_outline
-from actalker_core.training.trainer import TrainConfig, Trainer
+from actalker_core.training.tgdm.pairs import PairMaker, cover_parts, fill_outline
 
 CONFIG = TrainConfig(steps=4, batch_size=2, learning_rate=1e-3, ema_decay=0.9, log_every=2)
 
@@ -89,14 +93,45 @@ def test_people_that_are_held_out_are_never_drawn(
     objective: TGDMObjective, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seeds: list[int] = []
-    make = objective.maker.make
+    make_person = pairs.make_identity
     monkeypatch.setattr(
-        objective.maker, "make", lambda rng, seed: seeds.append(seed) or make(rng, seed)
+        pairs, "make_identity", lambda seed: seeds.append(seed) or make_person(seed)
     )
-    for step in range(4):
+    for step in range(8):
         objective.make_batch(np.random.default_rng(step))
-    assert len(seeds) == 4 * CONFIG.batch_size
+    count = 8 * CONFIG.batch_size
+    assert count < len(seeds) < 2 * count, "some pairs are of two people"
     assert max(seeds) < objective.people < HELD_OUT
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_swap_is_the_target_but_for_the_texture_of_its_face(maker: PairMaker, seed: int) -> None:
+    pair = maker.make_swap(np.random.default_rng(seed), (seed, seed + 100), clean=True)
+    target = replace(make_identity(seed + 100), glasses=0)
+    change = np.abs(pair.frame.image.astype(int) - pair.target.image).max(-1) > 0
+    face = fill_outline(pair.target, "face")
+    wide = cv2.dilate(face.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
+    assert change[face].any()
+    assert not change[~wide].any(), "outside is the target's"
+    assert swap_texture(target, target) == replace(target, facial_hair=target.hair)
+    mask = pair.frame.invented_mask > 0
+    assert mask.any()
+    assert not mask[0, 0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_what_covers_a_face_is_told_of_or_not_and_the_rest_stays(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = RenderedFrame(np.full((32, 32, 3), 99, np.uint8), np.zeros((32, 32), np.uint8))
+    before = frame.image.copy()
+    frames = [cover_parts(frame, rng) for _ in range(40)]
+    assert np.array_equal(frame.image, before), "nothing is written into what came in"
+    occluders = [f for f in frames if (f.image != before).any()]
+    assert 0 < len(occluders) < len(frames)
+    in_mask = [f for f in occluders if f.invented_mask.any()]
+    assert 0 < len(in_mask) < len(occluders)
+    for item in in_mask:
+        assert (item.image[item.invented_mask > 0] != 99).any()
 
 
 def test_every_weight_learns(objective: TGDMObjective) -> None:

@@ -29,11 +29,11 @@ from helpers.releases import (
 from safetensors.torch import load_file
 
 from actalker_core.errors import CheckpointError
+from actalker_core.files.weight_files import read_weights
 from actalker_core.models.actalker.checkpoint import (
     load,
 )
 from actalker_core.models.actalker.checkpoint.ldm_vae import from_ldm
-from actalker_core.models.actalker.checkpoint.weight_files import read_weights
 from actalker_core.models.actalker.config import (
     VAEConfig,
 )

@@ -19,9 +19,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from actalker_core.errors import CheckpointError
-from actalker_core.models.actalker.checkpoint import convert, load, save, weight_files
-from actalker_core.models.actalker.checkpoint.tensor_checks import describe_misfit
-from actalker_core.models.actalker.checkpoint.weight_files import read_weights
+from actalker_core.files import weight_files
+from actalker_core.files.tensor_checks import describe_misfit
+from actalker_core.files.weight_files import read_weights
+from actalker_core.models.actalker.checkpoint import convert, load, save
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
 
 CASES = Path(__file__).parents[4] / "data" / "cases"

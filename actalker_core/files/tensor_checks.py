@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from ....errors import CheckpointError, quote
+from ..errors import CheckpointError, quote
 
 FLOAT_DTYPES = (
     torch.float16,

@@ -5,8 +5,8 @@ import torch
 from helpers.tiny import TINY
 from torch import nn
 
+from actalker_core.learning.muon import Muon, is_hidden_weight, orthogonalize
 from actalker_core.models.actalker.unet.unet import UNet
-from actalker_core.training.muon import Muon, is_hidden_weight, orthogonalize
 
 
 @pytest.mark.parametrize("shape", [(5, 5), (3, 40), (40, 3), (1, 7)])

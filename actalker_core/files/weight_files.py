@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor
 
-from ....errors import CheckpointError, quote
-from ....files.headers import open_tensors
+from ..errors import CheckpointError, quote
+from .headers import open_tensors
 from .tensor_checks import abbreviate, describe_unreadable, refuse_tensors
 
 MAX_PICKLE_BYTES = 3 * 2**19
