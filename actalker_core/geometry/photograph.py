@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import InputError
+from ..faces.blendshapes import NAMES
 from .deform import Deformation
 from .drawn_eyes import RIM_PX, fit_drawn_eyes
 from .extension import extend_face
@@ -52,6 +53,8 @@ class Photograph:
         own_teeth: whether a mouth that opens shows the photograph's teeth, where it shows some.
 
     Attributes:
+        landmarks: (478, 3) of the face at rest, in pixels.
+        blendshapes: (52,) of the face at rest.
         pose: of the head at rest.
         vertices: (468, 3) of the face at rest, in centimetres of the head.
         face_width: of the landmarks' box, in pixels.
@@ -78,6 +81,8 @@ class Photograph:
             )
         points = check_landmarks(landmarks)
         self.image = np.ascontiguousarray(image)
+        self.landmarks: Floats = points
+        self.blendshapes: Floats = np.zeros(len(NAMES)) if blendshapes is None else blendshapes
         self.pose: HeadPose = fit_pose(points, mesh)
         outline_points = fit_drawn_eyes(self.image, points)
         rim = 0.0 if outline_points is points else RIM_PX / float(self.pose.scale)

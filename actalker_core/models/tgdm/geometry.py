@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...faces.topology import OVAL
 from ...geometry.numbers import FrameNumbers
@@ -45,7 +46,7 @@ def describe_geometry(
         )
         for motion in numbers
     ]
-    photograph = torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
+    photograph = from_images(images)
     mask = torch.from_numpy(faces)[:, None]
     return Geometry(
         face=(photograph + 1) * mask - 1,
@@ -53,6 +54,11 @@ def describe_geometry(
         invented_mask=torch.from_numpy(invented_mask)[:, None].float() / 255,
         coefficients=torch.from_numpy(np.stack(rows)).float(),
     )
+
+
+def from_images(images: NDArray[np.uint8]) -> Tensor:
+    """(b, h, w, 3) in 0…255 -> (b, 3, h, w) in −1…1."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def _draw_face(landmarks: Points, frame: RenderedFrame) -> NDArray[np.float32]:

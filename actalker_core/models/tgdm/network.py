@@ -5,7 +5,7 @@ coefficients.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import torch
 import torch.nn.functional as F
@@ -41,6 +41,11 @@ class Geometry:
     photograph: Tensor
     invented_mask: Tensor
     coefficients: Tensor
+
+    def to(self, tensor: Tensor) -> "Geometry":
+        """On the device and in the type of a tensor (…)."""
+        parts = {field.name: getattr(self, field.name).to(tensor) for field in fields(self)}
+        return Geometry(**parts)
 
 
 class AdaptiveNorm(nn.Module):

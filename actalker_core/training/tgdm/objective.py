@@ -9,8 +9,9 @@ from torch import Tensor
 
 from ...geometry.mesh import FaceMesh
 from ...learning.trainer import Batch, TrainConfig, validation_generator
-from ...models.tgdm.geometry import describe_geometry
+from ...models.tgdm.geometry import describe_geometry, from_images
 from ...models.tgdm.network import TGDM, Geometry
+from ...models.tgdm.sampling import leave_out
 from .pairs import SWAP_PROBABILITY, Pair, PairMaker, fill_outline
 
 HELD_OUT = 1_000_000
@@ -79,7 +80,7 @@ class TGDMObjective:
         textures = self.network.texture_encoder(batch["source"])
         keep = (torch.rand(2, count, 1, 1, 1) >= DROP_PROBABILITY).to(target)
         textures = {level: texture * keep[0] for level, texture in textures.items()}
-        out = self.network(noisy, sigma, drop_geometry(geometry, keep[1]), textures)
+        out = self.network(noisy, sigma, leave_out(geometry, keep[1]), textures)
         weight = 1 + INVENTED_WEIGHT * geometry.invented_mask
         # A little noise is easy to see through; its small errors are as much worth.
         by_level = torch.where(is_regression, 1.0, (1 + 0.25 / sigma**2).clamp(max=4).sqrt())
@@ -119,24 +120,13 @@ def stack_pairs(pairs: Sequence[Pair]) -> Batch:
         ("source", [p.source for p in pairs]),
         ("target", [p.target.image for p in pairs]),
     ):
-        pixels = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2)
-        fields[name] = pixels.float() / 127.5 - 1
+        fields[name] = from_images(np.stack(images))
     return fields
 
 
 def geometry_of(batch: Batch) -> Geometry:
     """The geometry among the fields (b, …) of a batch."""
     return Geometry(**{name: batch[name] for name in Geometry.__dataclass_fields__})
-
-
-def drop_geometry(geometry: Geometry, keep: Tensor) -> Geometry:
-    """Without face and coefficients where `keep` (b, 1, 1, 1) is 0; the photograph stays."""
-    return Geometry(
-        (geometry.face + 1) * keep - 1,
-        geometry.photograph,
-        geometry.invented_mask,
-        geometry.coefficients * keep[:, :, 0, 0],
-    )
 
 
 def measure_psnr(image: Tensor, target: Tensor, mask: Tensor) -> float:
