@@ -3,7 +3,6 @@
 import argparse
 import json
 import logging
-import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +18,7 @@ from ..control.words.bank import Bank, build_bank, extract_bank, read_references
 from ..control.words.clip import CLIPEncoder
 from ..control.words.prompt import parse_prompt
 from ..diffusion.guidance import GuidanceInterval
-from ..errors import InputError, quote
+from ..errors import InputError
 from ..faces import DEFAULT_PATH, Track, download_landmarker, open_finder
 from ..faces.face import sort_faces
 from ..faces.portrait import paste_back
@@ -36,6 +35,7 @@ from ..models.actalker.pipeline import generate
 from ..models.actalker.plan import VideoPlan, make_monitor_rows, plan_video
 from ..models.actalker.portrait import check_portrait
 from ..ops.layers import lay_channels_last
+from .device import choose_device
 from .engine import NUMBERS
 from .inputs import (
     Reader,
@@ -261,7 +261,7 @@ def run_info(options: argparse.Namespace) -> None:
 
 
 def _load_model(options: argparse.Namespace) -> ACTalker:
-    device = _choose_device(options.device)
+    device = choose_device(options.device)
     dtype = None if options.dtype == "auto" else UNET_DTYPES[options.dtype]
     if options.model == "released":
         raise InputError(
@@ -274,22 +274,6 @@ def _load_model(options: argparse.Namespace) -> ACTalker:
     if options.compile:
         model.unet.compile()
     return model
-
-
-def _choose_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    match = re.fullmatch(r"(cpu|cuda|mps|xpu)(?::([0-9]{1,2}))?", name)
-    if match is None:
-        raise InputError(
-            f"--device: expected auto, cpu, cuda or cuda:1, got {quote(name)}. Use --device auto."
-        )
-    backends = {"cuda": torch.cuda, "mps": torch.backends.mps, "xpu": torch.xpu}
-    counts = {"cuda": torch.cuda.device_count, "xpu": torch.xpu.device_count}
-    is_available = match[1] == "cpu" or backends[match[1]].is_available()
-    if not is_available or int(match[2] or 0) >= counts.get(match[1], lambda: 1)():
-        raise InputError(f"--device {name}: torch finds no such device. Use --device cpu.")
-    return torch.device(name)
 
 
 def _choose_sampling(options: argparse.Namespace, config: ModelConfig) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from typing import NoReturn
 from .. import __version__, limits
 from ..control.edits import EDITS
 from ..errors import MAX_QUOTE_LENGTH, to_one_line
-from . import arguments, commands, motion_arguments, photographs, types
+from . import arguments, commands, motion_arguments, photographs, refinement, types
 from .demo_media import write_demo_media
 from .engine import DRIVERS, PHOTOGRAPH, choose_engine
 
@@ -128,6 +128,7 @@ def _add_animate(parser: argparse.ArgumentParser) -> None:
     motion_arguments.add_motion(parser)
     arguments.add_gates(parser)
     motion_arguments.add_change(parser)
+    refinement.add_refinement(parser)
     arguments.add_length(parser)
     arguments.add_faces(parser)
 

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+from dataclasses import replace
 from functools import cached_property
 
 from ..control.motion.signal import save_motion
@@ -13,6 +14,7 @@ from .inputs import Reader
 from .motion import check_motion_texts, read_motion
 from .photograph_reader import PhotographReader
 from .progress import Bars
+from .refinement import draw_chunks, open_network
 
 log = logging.getLogger(__name__)
 
@@ -21,9 +23,12 @@ def run_animate(options: argparse.Namespace) -> None:
     """Photograph + what moves it -> video."""
     check_video_path(options.out, options.fps)
     check_motion_texts(options)
+    network = open_network(options)
     with Bars() as bars:
         plan = plan_animation(options, PhotographReader(options, options.fps or DEFAULT_FPS, bars))
         video = animate(plan)
+        if network is not None:
+            video = replace(video, chunks=draw_chunks(options, plan, network))
         chunks = bars.report_chunks(video.chunks, video.frames, "Drawing")
         count = write_video(options.out, chunks, video.fps, video.audio)
     log.info("%s: %d frames at %g fps", options.out, count, video.fps)

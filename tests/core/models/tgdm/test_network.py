@@ -2,40 +2,15 @@
 
 import pytest
 import torch
+from helpers.tgdm import SIDE, TINY, make_geometry, make_noise
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from actalker_core.models.tgdm.config import COEFFICIENTS, VARIANTS
+from actalker_core.models.tgdm.config import VARIANTS
 from actalker_core.models.tgdm.network import TGDM, Geometry, TextureAttention
 
-TINY = VARIANTS["tiny"]
-SIDE = TINY.side_px
 quick = settings(max_examples=20, deadline=None)
-
-
-def noise(seed: int, *shape: int) -> Tensor:
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
-
-
-def make_geometry(seed: int, frames: int = 2, side: int = SIDE) -> Geometry:
-    return Geometry(
-        noise(seed, frames, 3, side, side),
-        noise(seed + 1, frames, 3, side, side),
-        noise(seed + 2, frames, 1, side, side).sigmoid(),
-        noise(seed + 3, frames, COEFFICIENTS),
-    )
-
-
-@pytest.fixture(scope="module")
-def network() -> TGDM:
-    """One whose every weight says something, also those that begin as zeros."""
-    torch.manual_seed(0)
-    model = TGDM(TINY).eval()
-    with torch.no_grad():
-        for seed, weight in enumerate(model.parameters()):
-            weight += 0.1 * noise(seed, *weight.shape)
-    return model
 
 
 @quick
@@ -43,8 +18,8 @@ def network() -> TGDM:
 def test_of_a_texture_with_one_token_that_token_arrives(seed: int, heads: int) -> None:
     torch.manual_seed(seed)
     attention = TextureAttention(8, heads)
-    texture = noise(seed, 2, 8, 1, 1)
-    result = attention.attend(noise(seed + 1, 2, 8, 3, 5), texture)
+    texture = make_noise(seed, 2, 8, 1, 1)
+    result = attention.attend(make_noise(seed + 1, 2, 8, 3, 5), texture)
     assert torch.allclose(result, texture.expand(2, 8, 3, 5), atol=1e-6)
 
 
@@ -53,13 +28,13 @@ def test_of_a_texture_with_one_token_that_token_arrives(seed: int, heads: int) -
 def test_texture_attention_takes_means_of_the_texture(seed: int) -> None:
     torch.manual_seed(seed)
     attention = TextureAttention(8, 2)
-    texture = noise(seed, 1, 8, 4, 4)
-    result = attention.attend(noise(seed + 1, 1, 8, 3, 3), texture).flatten(2)
+    texture = make_noise(seed, 1, 8, 4, 4)
+    result = attention.attend(make_noise(seed + 1, 1, 8, 3, 3), texture).flatten(2)
     assert (result <= texture.flatten(2).amax(2, keepdim=True) + 1e-5).all()
     assert (result >= texture.flatten(2).amin(2, keepdim=True) - 1e-5).all()
     order = torch.randperm(16, generator=torch.Generator().manual_seed(seed))
     permutation = texture.flatten(2)[..., order].view_as(texture)
-    again = attention.attend(noise(seed + 1, 1, 8, 3, 3), permutation).flatten(2)
+    again = attention.attend(make_noise(seed + 1, 1, 8, 3, 3), permutation).flatten(2)
     assert torch.allclose(result, again, atol=1e-5), "where a token lies does not matter"
 
 
@@ -78,8 +53,8 @@ def test_everything_that_is_read_matters(network: TGDM, name: str) -> None:
     def run(**changes: Tensor) -> Tensor:
         rest = make_geometry(0)
         parts = {key: changes.get(key, getattr(rest, key)) for key in rest.__dataclass_fields__}
-        source = changes.get("texture", noise(9, 1, 3, SIDE, SIDE))
-        noisy = changes.get("noisy", noise(7, 2, 3, SIDE, SIDE))
+        source = changes.get("texture", make_noise(9, 1, 3, SIDE, SIDE))
+        noisy = changes.get("noisy", make_noise(7, 2, 3, SIDE, SIDE))
         sigma = changes.get("sigma", torch.tensor([0.5, 0.5]))
         with torch.no_grad():
             out: Tensor = network(noisy, sigma, Geometry(**parts), network.texture_encoder(source))
@@ -87,12 +62,12 @@ def test_everything_that_is_read_matters(network: TGDM, name: str) -> None:
 
     shapes = {key: getattr(make_geometry(0), key).shape for key in Geometry.__dataclass_fields__}
     shapes |= {"noisy": (2, 3, SIDE, SIDE), "sigma": (2,), "texture": (1, 3, SIDE, SIDE)}
-    change = noise(77, *shapes[name]).abs() + 0.5
+    change = make_noise(77, *shapes[name]).abs() + 0.5
     assert not torch.allclose(run(), run(**{name: change}), atol=1e-4)
 
 
 def test_a_batch_is_its_frames(network: TGDM) -> None:
-    geometry, source = make_geometry(3, 3), noise(4, 1, 3, SIDE, SIDE)
+    geometry, source = make_geometry(3, 3), make_noise(4, 1, 3, SIDE, SIDE)
     with torch.no_grad():
         textures = network.texture_encoder(source)
         batch = network.predict(geometry, textures)
@@ -111,7 +86,7 @@ def test_without_textures_no_attention_runs(network: TGDM) -> None:
         for name, p in network.named_parameters():
             if name in gains:
                 p.zero_()
-        quiet = network.predict(geometry, network.texture_encoder(noise(1, 1, 3, SIDE, SIDE)))
+        quiet = network.predict(geometry, network.texture_encoder(make_noise(1, 1, 3, SIDE, SIDE)))
         for name, p in network.named_parameters():
             if name in gains:
                 p.copy_(gains[name])
