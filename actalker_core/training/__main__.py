@@ -19,7 +19,7 @@ from .curriculum import ABLATIONS, STAGES, Curriculum, build_ablations
 from .evaluation import EvaluationCase, Evaluator, Scores, evaluate
 from .lips.command import add_lips
 from .report import format_table, plot_curves, read_scores, replace_section, write_scores
-from .tgdm.command import add_tgdm
+from .tgdm.command import add_tgdm, add_tgdm_measures
 
 log = logging.getLogger("actalker_core")
 
@@ -65,6 +65,7 @@ def parser() -> argparse.ArgumentParser:
     ablate.set_defaults(run=_ablate)
     add_lips(add)
     add_tgdm(add)
+    add_tgdm_measures(add)
     for command in (evaluation, ablate):
         command.add_argument("--cases", type=int, default=4, help="how many (4)")
         command.add_argument("--frames", type=int, default=50, help="of a case (50)")

@@ -31,10 +31,10 @@ from actalker_core.training.evaluation import (
     ratio,
     region_masks,
 )
+from actalker_core.training.likeness import psnr_db, ssim
 from actalker_core.training.report import replace_section
 from benchmarks.harness import median_seconds, say
 from benchmarks.harness import table as markdown
-from benchmarks.likeness import psnr_db, ssim
 
 PAGE = Path(__file__).parents[2] / "docs" / "performance.md"
 MARK = "acceleration"

@@ -9,6 +9,7 @@ from actalker_core.geometry.mouth import MouthPixels
 from actalker_core.geometry.photograph import Photograph
 from actalker_core.geometry.retarget import FaceMotion, choose_neutral, measure_motion
 from actalker_core.geometry.rig import Rig
+from actalker_core.training.likeness import psnr_db, ssim
 from benchmarks.driven_faces import (
     TASK,
     Array,
@@ -19,7 +20,6 @@ from benchmarks.driven_faces import (
     read_measures,
 )
 from benchmarks.harness import say
-from benchmarks.likeness import psnr_db, ssim
 
 MIN_SSIM, MIN_PSNR_DB = 0.05, 1.0
 """What geometry must be better by than a similarity warp."""

@@ -7,7 +7,6 @@ import pytest
 import torch
 from benchmarks import bench_acceleration, bench_clip, bench_gpu
 from benchmarks.bench_acceleration import Amount, Way
-from benchmarks.likeness import psnr_db, ssim
 from benchmarks.plain import floor
 from benchmarks.windows import MODES, conditioning, random_unet
 from helpers.tiny import TINY
@@ -17,6 +16,7 @@ from actalker_core.models.actalker.checkpoint import load_built_in
 from actalker_core.models.actalker.denoiser import Denoiser
 from actalker_core.models.actalker.networks import FLOAT32_LEAVES
 from actalker_core.ops.selective_scan import mamba_ssm_cuda, reference, scan_inputs
+from actalker_core.training.likeness import psnr_db, ssim
 
 
 @pytest.fixture(autouse=True)

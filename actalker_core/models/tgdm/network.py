@@ -47,6 +47,10 @@ class Geometry:
         parts = {field.name: getattr(self, field.name).to(tensor) for field in fields(self)}
         return Geometry(**parts)
 
+    def select(self, rows: slice) -> "Geometry":
+        """Some of the images (b, …)."""
+        return Geometry(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
 
 class AdaptiveNorm(nn.Module):
     """Group norm whose scale and shift are Linear(ρ̂) + Linear(t)."""

@@ -3,6 +3,7 @@
 import argparse
 import logging
 import math
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -14,9 +15,13 @@ from ...errors import check_choice
 from ...faces.landmarker_file import require_landmarker
 from ...geometry.mesh import load_mesh
 from ...learning.trainer import TrainConfig, Trainer
+from ...models.tgdm.checkpoint import BUILT_IN, BUILT_IN_PATH, load_network, save_network
 from ...models.tgdm.config import VARIANTS
 from ...models.tgdm.network import TGDM
+from ..report import replace_section
+from .measures import format_measures, measure_people
 from .objective import TGDMObjective
+from .pairs import PairMaker
 
 log = logging.getLogger("actalker_core")
 
@@ -42,6 +47,44 @@ def add_tgdm(add: Callable[..., argparse.ArgumentParser]) -> None:
     train.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     train.add_argument("--workers", type=int, default=0, help="processes that draw pairs (0)")
     train.set_defaults(run=_train)
+
+
+def add_tgdm_measures(add: Callable[..., argparse.ArgumentParser]) -> None:
+    """Add the commands that write the trained network and say what it reaches."""
+    export = add("tgdm-export", help="write the trained TGDM as one .safetensors")
+    export.add_argument(
+        "--variant", default="built-in", help=f"of {', '.join(VARIANTS)} (built-in)"
+    )
+    export.add_argument("--folder", type=Path, default=Path("training/tgdm"))
+    export.add_argument("--out", type=Path, default=BUILT_IN_PATH, help="(into the package)")
+    export.set_defaults(run=_export)
+    measures = add("tgdm-measure", help="measure TGDM on drawn people that it was never trained on")
+    measures.add_argument("--file", default=BUILT_IN, help="that the network is in (built-in)")
+    measures.add_argument("--people", type=int, default=12, help="(12)")
+    measures.add_argument("--frames", type=int, default=25, help="of each (25)")
+    measures.add_argument("--page", type=Path, help="gets the table")
+    measures.set_defaults(run=_measure)
+
+
+def _export(options: argparse.Namespace) -> None:
+    check_choice("Variant", options.variant, VARIANTS)
+    network = TGDM(VARIANTS[options.variant])
+    mesh = load_mesh(require_landmarker())
+    trainer = Trainer(TGDMObjective(RECIPE, network, mesh), options.folder, torch.device("cpu"))
+    trainer.swap_ema()
+    save_network(network, options.out)
+    log.info("%s: %d steps, %.1f MB", options.out, trainer.step, options.out.stat().st_size / 1e6)
+
+
+def _measure(options: argparse.Namespace) -> None:
+    network = load_network(options.file)
+    maker = PairMaker(load_mesh(require_landmarker()))
+    columns = measure_people(network, maker, options.people, options.frames)
+    text = f"{options.people} people, {options.frames} frames of each. Means:\n\n"
+    text += format_measures(columns)
+    sys.stdout.write(text + "\n")
+    if options.page is not None:
+        replace_section(options.page, "tgdm", text)
 
 
 def _train(options: argparse.Namespace) -> None:
