@@ -1,9 +1,8 @@
 """Pairs of drawn frames: a source, and a target that geometry makes of it.
 
-The target is the truth. What the network reads is made as it will be made for an artist: the
-geometry moves the source by the numbers of the target, or lays the source's skin over the target
-where they are two people. All of it is known from the states, so that the landmarker, which
-measures drawn faces badly, has no part in it.
+Where they are two people, the geometry lays the source's skin over the target. Landmarks and
+blendshapes are known from the states, so that the landmarker, which measures drawn faces badly, has
+no part in it.
 """
 
 from dataclasses import dataclass, replace
@@ -12,59 +11,35 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from ...faces.topology import COUNT
-from ...geometry.landmarks import move_landmarks
 from ...geometry.mesh import FaceMesh
-from ...geometry.numbers import FrameNumbers
-from ...geometry.photograph import Photograph, RenderedFrame
-from ...geometry.pose import measure_rotation
+from ...geometry.photograph import RenderedFrame
+from ...geometry.planes import PixelBox
 from ...geometry.retarget import measure_motion
 from ...geometry.rig import Rig
 from ...geometry.swap import start_swap
+from ...models.tgdm.augmentation import blur_image, change_light, jitter_points
+from ...models.tgdm.pairs import Pair, Shot, make_pair
+from ...models.tgdm.view import View
 from ...synthetic.identities import FaceState, Identity, make_identity, swap_texture
 from ...synthetic.landmarks import DrawnLandmarks, name_blendshapes
 from ...synthetic.motion import random_portrait_state, random_state
 from ...synthetic.rendering import Rendering, render_face
 
-Image = NDArray[np.uint8]
-Array = NDArray[np.float64]
-
 PORTRAIT_PROBABILITY = 0.7
 """Of sources that look ahead at rest, as most portraits do."""
 SWAP_PROBABILITY = 0.2
 """Of pairs of two people."""
-JITTER_PX = 0.4
-"""How far landmarks miss on average, as a landmarker's do."""
-LIGHT_PROBABILITY, MAX_GAIN, MAX_LIFT = 0.5, 0.15, 12.0
-"""Of sources in another light than the target: factors and shifts of each colour."""
-BLUR_PROBABILITY, MAX_BLUR_PX = 0.2, 0.8
-"""Of sources out of focus: standard deviation of the blur."""
-OCCLUDER_PROBABILITY, MAX_OCCLUDERS, MAX_OCCLUDER_SHARE = 0.3, 3, 0.25
-"""Of moved photographs in which something covers the face: how many, and their diameter as a share
-of the image. The network has to fetch what they hide from the source."""
-TOLD_PROBABILITY = 0.5
-"""Of occluders that the mask of invented pixels tells of."""
 
 
 @dataclass(frozen=True)
-class Pair:
-    """What is read and what shall come of it.
+class DrawnPair(Pair):
+    """A pair of drawn frames.
 
     Attributes:
-        source: (h, w, 3) the portrait.
-        frame: it, moved by the numbers.
-        landmarks: (478, 3) of the face in that frame.
-        numbers: that moved it.
-        turn_degrees: (3,) of the head in the source.
-        target: the truth, with its outlines.
+        drawing: the truth with its outlines.
     """
 
-    source: Image
-    frame: RenderedFrame
-    landmarks: Array
-    numbers: FrameNumbers
-    turn_degrees: Array
-    target: Rendering
+    drawing: Rendering
 
 
 class PairMaker:
@@ -78,7 +53,9 @@ class PairMaker:
         self.mesh, self.rig = mesh, Rig(mesh)
         self.landmarks = DrawnLandmarks(mesh)
 
-    def make(self, rng: np.random.Generator, identity_seed: int, *, clean: bool = False) -> Pair:
+    def make(
+        self, rng: np.random.Generator, identity_seed: int, *, clean: bool = False
+    ) -> DrawnPair:
         """Two frames (h, w, 3) of a person in random states.
 
         Args:
@@ -91,7 +68,7 @@ class PairMaker:
 
     def make_swap(
         self, rng: np.random.Generator, seeds: tuple[int, int], *, clean: bool = False
-    ) -> Pair:
+    ) -> DrawnPair:
         """Frames (h, w, 3) of two people, source and target, in random states; else as `make`."""
         source, target = (make_identity(seed) for seed in seeds)
         states = random_portrait_state(rng), random_state(rng)
@@ -104,7 +81,7 @@ class PairMaker:
         target: Identity,
         target_state: FaceState,
         rng: np.random.Generator | None = None,
-    ) -> Pair:
+    ) -> DrawnPair:
         """The source's face on the target's frame (h, w, 3).
 
         The target wears no glasses: what lies before a face is known from a clip, not from here.
@@ -133,13 +110,15 @@ class PairMaker:
             self.rig,
             neutral=0,
         )
-        return Pair(
+        drawing = render_face(swap_texture(source, target), target_state)
+        return DrawnPair(
             image,
             RenderedFrame(start.image, start.invented_mask),
             points[1],
             motion.frame(1),
             np.zeros(3),
-            render_face(swap_texture(source, target), target_state),
+            drawing.image,
+            drawing,
         )
 
     def move(
@@ -148,74 +127,21 @@ class PairMaker:
         source: FaceState,
         target: FaceState,
         rng: np.random.Generator | None = None,
-    ) -> Pair:
+    ) -> DrawnPair:
         """The pair of frames (h, w, 3) of two states of a person.
 
         Args:
             rng: draws what goes wrong; without it nothing does.
         """
-        states = (source, target)
-        drawings = [render_face(identity, state) for state in states]
-        points = np.stack([self.landmarks.place(identity, state) for state in states])
-        image = drawings[0].image
-        if rng is not None:
-            points = points + jitter_points(rng)
-            image = blur_image(change_light(image, rng), rng)
-        blendshapes = np.stack([name_blendshapes(state) for state in states])
-        motion = measure_motion(points, blendshapes, self.mesh, self.rig, neutral=0)
-        photograph = Photograph(image, points[0], self.mesh, self.rig, blendshapes[0])
-        numbers = motion.frame(1)
-        frame = photograph.render(numbers)
-        return Pair(
-            image,
-            frame if rng is None else cover_parts(frame, rng),
-            move_landmarks(photograph, points[0], numbers),
-            # The network learns what the face does, not what changes from one source.
-            replace(numbers, blendshapes=np.clip(numbers.blendshapes + blendshapes[0], -1, 1)),
-            measure_rotation(photograph.pose.rotation),
-            drawings[1],
-        )
-
-
-def jitter_points(rng: np.random.Generator) -> Array:
-    """(2, 478, 3) errors of landmarks: neighbours err alike, and each a little by itself."""
-    shared_error = rng.normal(0, JITTER_PX, (2, 1, 3))
-    single_errors = rng.normal(0, JITTER_PX / 4, (2, COUNT, 3))
-    return np.asarray(shared_error + single_errors)
-
-
-def change_light(image: Image, rng: np.random.Generator) -> Image:
-    """(h, w, 3) the same in another light, or as it is."""
-    if rng.random() >= LIGHT_PROBABILITY:
-        return image
-    gain, lift = rng.uniform(-MAX_GAIN, MAX_GAIN, 3), rng.uniform(-MAX_LIFT, MAX_LIFT, 3)
-    return np.asarray((image * (1 + gain) + lift).round().clip(0, 255), np.uint8)
-
-
-def blur_image(image: Image, rng: np.random.Generator) -> Image:
-    """(h, w, 3) the same out of focus, or as it is."""
-    if rng.random() >= BLUR_PROBABILITY:
-        return image
-    return np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.2, MAX_BLUR_PX)), np.uint8)
-
-
-def cover_parts(frame: RenderedFrame, rng: np.random.Generator) -> RenderedFrame:
-    """The frame (h, w, 3) with ellipses of one colour before the face, or as it is."""
-    if rng.random() >= OCCLUDER_PROBABILITY:
-        return frame
-    side = frame.image.shape[0]
-    occluder = np.zeros((side, side), np.uint8)
-    image, invented_mask = frame.image.copy(), frame.invented_mask.copy()
-    for _ in range(rng.integers(1, MAX_OCCLUDERS + 1)):
-        place = rng.uniform(0.2, 0.8, 2) * side
-        axes = rng.uniform(0.05, MAX_OCCLUDER_SHARE, 2) * side
-        ellipse = (place.tolist(), axes.tolist(), rng.uniform(0, 180))
-        occluder[:] = 0
-        cv2.ellipse(occluder, ellipse, (1,), thickness=-1)
-        image[occluder > 0] = rng.integers(256, size=3)
-        if rng.random() < TOLD_PROBABILITY:
-            invented_mask[occluder > 0] = 255
-    return RenderedFrame(image, invented_mask)
+        drawings = [render_face(identity, state) for state in (source, target)]
+        shots = [
+            Shot(drawing.image, self.landmarks.place(identity, state), name_blendshapes(state))
+            for drawing, state in zip(drawings, (source, target), strict=True)
+        ]
+        height, width = drawings[0].image.shape[:2]
+        view = View(PixelBox(0, 0, width, height), height, (height, width))
+        pair = make_pair(shots[0], shots[1], self.mesh, self.rig, view, rng)
+        return DrawnPair(**vars(pair), drawing=drawings[1])
 
 
 def fill_outline(rendering: Rendering, part: str) -> NDArray[np.bool_]:

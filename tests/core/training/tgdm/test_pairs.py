@@ -11,19 +11,15 @@ import torch
 from actalker_core.geometry.mesh import FaceMesh
 from actalker_core.geometry.photograph import RenderedFrame
 from actalker_core.learning.trainer import TrainConfig, Trainer
+from actalker_core.models.tgdm.augmentation import cover_parts
 from actalker_core.models.tgdm.config import COEFFICIENTS, VARIANTS
 from actalker_core.models.tgdm.network import TGDM
+from actalker_core.models.tgdm.objective import geometry_of, measure_psnr, stack_pairs
 from actalker_core.synthetic.identities import FaceState, make_identity, swap_texture
 from actalker_core.synthetic.motion import random_portrait_state, random_state
 from actalker_core.training.tgdm import pairs
-from actalker_core.training.tgdm.objective import (
-    HELD_OUT,
-    TGDMObjective,
-    geometry_of,
-    measure_psnr,
-    stack_pairs,
-)
-from actalker_core.training.tgdm.pairs import PairMaker, cover_parts, fill_outline
+from actalker_core.training.tgdm.objective import HELD_OUT, TGDMObjective
+from actalker_core.training.tgdm.pairs import PairMaker, fill_outline
 
 CONFIG = TrainConfig(steps=4, batch_size=2, learning_rate=1e-3, ema_decay=0.9, log_every=2)
 
@@ -43,7 +39,7 @@ def test_a_face_that_does_not_move_is_the_source(maker: PairMaker) -> None:
     state = random_portrait_state(np.random.default_rng(0))
     pair = maker.move(make_identity(3), state, state)
     assert np.abs(pair.frame.image.astype(int) - pair.source).mean() < 1
-    assert np.array_equal(pair.source, pair.target.image)
+    assert np.array_equal(pair.source, pair.target)
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -53,7 +49,7 @@ def test_the_moved_source_is_nearer_to_the_truth_than_the_source(
     rng = np.random.default_rng(seed)
     pair = maker.move(make_identity(seed), random_portrait_state(rng), random_state(rng))
     batch = stack_pairs([pair])
-    face = torch.from_numpy(fill_outline(pair.target, "face"))[None]
+    face = torch.from_numpy(fill_outline(pair.drawing, "face"))[None]
     before, after = (
         measure_psnr(image, batch["target"], face)
         for image in (batch["source"], batch["photograph"])
@@ -108,8 +104,8 @@ def test_people_that_are_held_out_are_never_drawn(
 def test_a_swap_is_the_target_but_for_the_texture_of_its_face(maker: PairMaker, seed: int) -> None:
     pair = maker.make_swap(np.random.default_rng(seed), (seed, seed + 100), clean=True)
     target = replace(make_identity(seed + 100), glasses=0)
-    change = np.abs(pair.frame.image.astype(int) - pair.target.image).max(-1) > 0
-    face = fill_outline(pair.target, "face")
+    change = np.abs(pair.frame.image.astype(int) - pair.target).max(-1) > 0
+    face = fill_outline(pair.drawing, "face")
     wide = cv2.dilate(face.astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
     assert change[face].any()
     assert not change[~wide].any(), "outside is the target's"
