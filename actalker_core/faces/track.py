@@ -3,7 +3,7 @@
 import logging
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -35,12 +35,14 @@ class Track:
         landmarks: (f, 478, 3) as in `Face`, or None where the finder knows none.
         confidence: (f,) 0…1; 0 where the face was not found.
         size: height and width of the frames, in pixels.
+        cuts: frames with which another person or place begins.
     """
 
     boxes: Array
     landmarks: Array | None
     confidence: Array
     size: tuple[int, int]
+    cuts: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         return len(self.boxes)
@@ -93,8 +95,9 @@ def track_face(
             f"No face is found in the {name} ({count}). Choose a clip that shows it larger, "
             "brighter or from the front."
         )
-    _warn_of_cuts(find_cuts(thumbnails), fps, name)
-    track = _fill_gaps(faces, size)
+    cuts = find_cuts(thumbnails)
+    _warn_of_cuts(cuts, fps, name)
+    track = replace(_fill_gaps(faces, size), cuts=tuple(cuts))
     _warn_of_gaps(track.gaps, len(track), name)
     return track
 

@@ -4,7 +4,8 @@ import json
 import logging
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -123,8 +124,18 @@ class Trainer:
         """Whether all steps are taken."""
         return self.step >= self.config.steps
 
-    def train(self, last_step: int | None = None, deadline: float = math.inf) -> None:
-        """Go on to a step (by default the last), or until `time.monotonic()` passes a time."""
+    def train(
+        self,
+        last_step: int | None = None,
+        deadline: float = math.inf,
+        on_step: Callable[[int, float], bool | None] | None = None,
+    ) -> None:
+        """Go on to a step (by default the last), or until `time.monotonic()` passes a time.
+
+        Args:
+            on_step: called with the steps done and the loss of the last one; False ends the
+                training, an error cancels it, and the checkpoint is written either way.
+        """
         last = min(last_step or self.config.steps, self.config.steps)
         self.folder.mkdir(parents=True, exist_ok=True)
         saved_at = time.monotonic()
@@ -132,14 +143,25 @@ class Trainer:
         for batch in self._batches(last):
             if time.monotonic() >= deadline:
                 break
-            losses.append(self._take_step(batch))
+            loss = self._take_step(batch)
+            losses.append(loss)
             if self.step % self.config.log_every == 0 or self.step == last:
                 self._report(losses)
                 losses = []
             if time.monotonic() - saved_at > SAVE_EVERY_SECONDS:
                 self.save()
                 saved_at = time.monotonic()
+            if on_step is not None and not self._ask(on_step, loss):
+                break
         self.save()
+
+    def _ask(self, on_step: Callable[[int, float], bool | None], loss: float) -> bool:
+        """Whether training goes on."""
+        try:
+            return on_step(self.step, loss) is not False
+        except BaseException:
+            self.save()
+            raise
 
     def _batches(self, last: int) -> Iterable[Batch]:
         """The batches up to a step, in order."""
@@ -182,14 +204,22 @@ class Trainer:
         for weight, average in zip(self.weights, self.ema, strict=False):
             weight.data, average.data = average.data, weight.data
 
+    @contextmanager
+    def use_average(self) -> Iterator[None]:
+        """The network as it will be used: with the averaged weights, and without gradients."""
+        self.swap_ema()
+        self.objective.network.train(False)
+        try:
+            with torch.no_grad():
+                yield
+        finally:
+            self.objective.network.train()
+            self.swap_ema()
+
     def _report(self, losses: list[float]) -> None:
         line = {"step": self.step, "seconds": self.seconds, "loss": float(np.mean(losses))}
-        self.swap_ema()
-        with torch.no_grad():
-            self.objective.network.train(False)
+        with self.use_average():
             line |= self.objective.validate()
-            self.objective.network.train()
-        self.swap_ema()
         log.info("%s: %s", self.objective.name, " ".join(f"{k} {v:.4g}" for k, v in line.items()))
         with (self.folder / f"{self.objective.name}.jsonl").open("a") as file:
             file.write(json.dumps(line) + "\n")

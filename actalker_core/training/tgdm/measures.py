@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ...models.tgdm.network import TGDM
+from ...models.tgdm.objective import geometry_of, stack_pairs
 from ...models.tgdm.pipeline import draw_noise, to_pixels
 from ...models.tgdm.sampling import Sampling, finish_images
 from ...synthetic.identities import FaceState, make_identity
@@ -17,8 +18,8 @@ from ...synthetic.motion import random_motion, random_portrait_state
 from ..evaluation import correlation, state_track
 from ..inverse_rendering import fit_states
 from ..likeness import detail, flicker, psnr_db, ssim
-from .objective import HELD_OUT, geometry_of, stack_pairs
-from .pairs import Pair, PairMaker, fill_outline
+from .objective import HELD_OUT
+from .pairs import DrawnPair, PairMaker, fill_outline
 
 Image = NDArray[np.uint8]
 Scores = dict[str, float]
@@ -46,7 +47,7 @@ class DrawnVideo:
         person: seed of the identity.
     """
 
-    pairs: Sequence[Pair]
+    pairs: Sequence[DrawnPair]
     rest: FaceState
     states: Sequence[FaceState]
     person: int
@@ -54,7 +55,7 @@ class DrawnVideo:
     @property
     def targets(self) -> list[Image]:
         """The true frames (h, w, 3)."""
-        return [pair.target.image for pair in self.pairs]
+        return [pair.target for pair in self.pairs]
 
 
 def draw_video(maker: PairMaker, person: int, frames: int) -> DrawnVideo:
@@ -106,7 +107,7 @@ def measure_video(video: DrawnVideo, images: Sequence[Image]) -> Scores:
 
 def list_regions(video: DrawnVideo) -> dict[str, NDArray[np.bool_]]:
     """Masks (f, h, w) by the name of the region."""
-    drawings = [pair.target for pair in video.pairs]
+    drawings = [pair.drawing for pair in video.pairs]
     face = np.stack([fill_outline(drawing, "face") for drawing in drawings])
     mouths = np.stack([fill_outline(drawing, "mouth") for drawing in drawings])
     inner = np.stack([_erode(mouth) for mouth in mouths])
