@@ -3,8 +3,8 @@
 import logging
 import os
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
@@ -42,16 +42,25 @@ class Format:
 
     Attributes:
         container: as libavformat calls it. video, audio: the codecs; None for GIF.
+        options: of the container, so that it keeps entries of any name.
     """
 
     container: str
     video: VideoCodec | None
     audio: AudioCodec | None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_metadata(self) -> bool:
+        """Whether such files hold entries of metadata; GIF does not."""
+        return self.video is not None
 
 
+ANY_TAGS = {"movflags": "use_metadata_tags"}
+"""Else MP4 and MOV drop entries whose names they do not know."""
 FORMATS = {
-    ".mp4": Format("mp4", H264, AAC),
-    ".mov": Format("mov", H264, AAC),
+    ".mp4": Format("mp4", H264, AAC, ANY_TAGS),
+    ".mov": Format("mov", H264, AAC, ANY_TAGS),
     ".mkv": Format("matroska", H264, AAC),
     ".webm": Format("webm", VP9, OPUS),
     ".gif": Format("gif", None, None),
@@ -60,7 +69,11 @@ NUMBERED_SUFFIX = ".png"
 
 
 def write_video(
-    path: Path, chunks: Iterable[Tensor], fps: float, audio: Audio | None = None
+    path: Path,
+    chunks: Iterable[Tensor],
+    fps: float,
+    audio: Audio | None = None,
+    metadata: Mapping[str, str] | None = None,
 ) -> int:
     """Write a video; `path` appears only when whole.
 
@@ -71,6 +84,8 @@ def write_video(
             PNG keep the last row or column.
         fps: frames per second.
         audio: its sound, which is not trimmed to the frames.
+        metadata: entries of the file, which players and other programs show. GIF and numbered
+            images hold none.
 
     Returns:
         The number of frames written.
@@ -81,12 +96,19 @@ def write_video(
     format = _choose_format(path, fps)
     if audio is not None and (format is None or format.audio is None):
         log.warning("%s: such files have no sound; it is left out.", path)
+    if metadata and (format is None or not format.has_metadata):
+        log.warning(
+            "%s: such files hold no metadata; left out: %s.", path, ", ".join(sorted(metadata))
+        )
     if format is None:
         return _write_numbered(path, _to_pixels(chunks))
     rate = Fraction(fps).limit_denominator(1001)
     with replace_file(path) as part:
         try:
-            with av.open(ffmpeg_path(part), "w", format=format.container) as container:
+            name, options = ffmpeg_path(part), dict(format.options)
+            with av.open(name, "w", format=format.container, options=options) as container:
+                if format.has_metadata:
+                    container.metadata.update(metadata or {})
                 if format.video is None:
                     count = encode_gif(container, _to_pixels(chunks), rate)
                 else:

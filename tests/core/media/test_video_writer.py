@@ -396,3 +396,41 @@ def test_a_full_disk_leaves_what_was_there(tmp_path: Path, name: str, old: bytes
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert [file.read_bytes() for file in tmp_path.iterdir()] == ([] if old is None else [old])
+
+
+# Metadata -----------------------------------------------------------------------------------------
+
+
+ENTRIES = {"comment": "a clip – with “quotes” = signs; and\nlines", "swap": "made by hand"}
+
+
+def entries_of(path: Path) -> dict[str, str]:
+    """By names in lower case, as Matroska keeps them in upper case."""
+    with av.open(str(path)) as container:
+        return {name.lower(): value for name, value in container.metadata.items()}
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+@pytest.mark.parametrize("audio", [None, sine(0.2, 16_000)], ids=["silent", "sound"])
+def test_entries_of_any_name_are_read_back(
+    tmp_path: Path, suffix: str, audio: Audio | None
+) -> None:
+    path = tmp_path / f"clip{suffix}"
+    write_video(path, [greys(3)], 25.0, audio, ENTRIES)
+    entries = entries_of(path)
+    assert {name: entries.get(name) for name in ENTRIES} == ENTRIES
+    assert len(frames_of(path)) == 3
+
+
+@pytest.mark.parametrize("suffix", CODECS)
+def test_without_entries_there_are_none(tmp_path: Path, suffix: str) -> None:
+    write_video(tmp_path / f"clip{suffix}", [greys(1)], 25.0)
+    assert not set(ENTRIES) & set(entries_of(tmp_path / f"clip{suffix}"))
+
+
+@pytest.mark.parametrize("name", ["clip.gif", "%03d.png"])
+def test_files_without_metadata_say_what_is_left_out(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    write_video(tmp_path / name, [greys(2)], 25.0, metadata=ENTRIES)
+    assert "left out: comment, swap" in caplog.text
