@@ -1,4 +1,4 @@
-"""`python -m actalker_core.training tgdm …`: train the second family on drawn people."""
+"""`python -m actalker_core.training tgdm …`: train the second family, and measure it."""
 
 import argparse
 import logging
@@ -12,16 +12,22 @@ from pathlib import Path
 import torch
 
 from ...errors import check_choice
+from ...faces import open_landmarker
 from ...faces.landmarker_file import require_landmarker
 from ...geometry.mesh import load_mesh
-from ...learning.trainer import TrainConfig, Trainer
+from ...learning.trainer import Objective, TrainConfig, Trainer
+from ...media import VideoFrames, save_image
 from ...models.tgdm.checkpoint import BUILT_IN, BUILT_IN_PATH, load_network, save_network
 from ...models.tgdm.config import VARIANTS
+from ...models.tgdm.footage import read_footage
 from ...models.tgdm.network import TGDM
+from ...models.tgdm.personal_objective import PersonalObjective
 from ..report import replace_section
+from .clip_folder import FPS, read_folder
 from .measures import format_measures, measure_people
 from .objective import TGDMObjective
 from .pairs import PairMaker
+from .personal_measures import measure_personal
 
 log = logging.getLogger("actalker_core")
 
@@ -40,6 +46,7 @@ def add_tgdm(add: Callable[..., argparse.ArgumentParser]) -> None:
     train = add(
         "tgdm", help="train TGDM on drawn people, from where the folder's checkpoint stands"
     )
+    train.add_argument("--clips", type=Path, help="folder of clips, one person each, instead")
     train.add_argument("--variant", default="built-in", help=f"of {', '.join(VARIANTS)} (built-in)")
     train.add_argument("--steps", type=int, default=RECIPE.steps, help=f"({RECIPE.steps})")
     train.add_argument("--minutes", type=float, default=math.inf, help="stop after so long")
@@ -64,6 +71,13 @@ def add_tgdm_measures(add: Callable[..., argparse.ArgumentParser]) -> None:
     measures.add_argument("--frames", type=int, default=25, help="of each (25)")
     measures.add_argument("--page", type=Path, help="gets the table")
     measures.set_defaults(run=_measure)
+    personal = add("tgdm-personal-measure", help="measure personal weights on their clip")
+    personal.add_argument("--clip", type=Path, required=True)
+    personal.add_argument("--file", required=True, help="that `personal` wrote")
+    personal.add_argument("--hold-out", type=float, default=0.34, help="as in training (0.34)")
+    personal.add_argument("--frames", type=int, default=48, help="of those, at most (48)")
+    personal.add_argument("--sheet", type=Path, help="image of moved, finished and truth")
+    personal.set_defaults(run=_measure_personal)
 
 
 def _export(options: argparse.Namespace) -> None:
@@ -87,12 +101,41 @@ def _measure(options: argparse.Namespace) -> None:
         replace_section(options.page, "tgdm", text)
 
 
+def _measure_personal(options: argparse.Namespace) -> None:
+    network = load_network(options.file)
+    landmarker = open_landmarker(None)
+    mesh = load_mesh(landmarker.path)
+    footage = read_footage(
+        VideoFrames(options.clip, FPS),
+        landmarker,
+        mesh,
+        network.config.side_px,
+        hold_out=options.hold_out,
+        fps=FPS,
+    )
+    objective = PersonalObjective(RECIPE, network, [footage], mesh)
+    columns, gains, sheet = measure_personal(objective, options.frames)
+    text = f"{int(footage.held_out.sum())} of {len(footage)} frames held out. From the nearest:\n\n"
+    text += format_measures(columns)
+    text += "\n\nFinished less colour matched, from each source:\n\n"
+    text += format_measures({f"frame {s}": g for s, g in zip(footage.sources, gains, strict=True)})
+    sys.stdout.write(text + "\n")
+    if options.sheet is not None:
+        save_image(options.sheet, torch.from_numpy(sheet).movedim(-1, 0).float() / 255)
+
+
 def _train(options: argparse.Namespace) -> None:
     check_choice("Variant", options.variant, VARIANTS)
     torch.manual_seed(RECIPE.seed)
     network = TGDM(VARIANTS[options.variant])
+    config = replace(RECIPE, steps=options.steps)
     mesh = load_mesh(require_landmarker())
-    objective = TGDMObjective(replace(RECIPE, steps=options.steps), network, mesh)
+    objective: Objective
+    if options.clips is None:
+        objective = TGDMObjective(config, network, mesh)
+    else:
+        clips = read_folder(options.clips, open_landmarker(None), mesh, network.config.side_px)
+        objective = PersonalObjective(config, network, clips, mesh, "tgdm-clips")
     trainer = Trainer(objective, options.folder, torch.device(options.device), options.workers)
     trainer.train(deadline=time.monotonic() + 60 * options.minutes)
     log.info("Done." if trainer.done else "Stopped; the same command goes on from here.")
