@@ -40,7 +40,7 @@ class Sampling:
     """
 
     steps: int = 0
-    noise: float = 0.3
+    noise: float = 0.2
     texture_scale: float = 1.0
     geometry_scale: float = 1.0
 

@@ -32,7 +32,7 @@ MIN_OPEN_PX = 24
 LIPS_PX = 2
 """What is inside of the mouth begins so far within its outline."""
 READ_BACK = ("eyes", "open", "yaw")
-WAYS = {"regression": Sampling(), "diffusion": Sampling(4, 0.3)}
+WAYS = {"regression": Sampling(), "diffusion": Sampling(4)}
 BATCH = 8
 
 
