@@ -274,10 +274,14 @@ class TGDM(nn.Module):
             x = self.up[i](torch.cat([x, skips[i]], 1), coefficients, time, texture.get(i))
         out = self.conv_out(F.silu(self.norm_out(x, coefficients, time)))
         out = F.pixel_shuffle(out, self.config.patch_px)
-        correction, replacement, gate = out.split((IMAGE_CHANNELS, IMAGE_CHANNELS, 1), dim=1)
+        return self.mend(geometry.photograph, *out.split((IMAGE_CHANNELS, IMAGE_CHANNELS, 1), 1))
+
+    def mend(
+        self, photograph: Tensor, correction: Tensor, replacement: Tensor, gate: Tensor
+    ) -> Tensor:
+        """The answer (b, 3, h, w) of images (b, 3, h, w) and the logits (b, 1, h, w) of a gate."""
         share = gate.sigmoid()
-        result: Tensor = (geometry.photograph + correction) * (1 - share) + replacement * share
-        return result
+        return (photograph + correction) * (1 - share) + replacement * share
 
     def predict(self, geometry: Geometry, textures: dict[int, Tensor]) -> Tensor:
         """The image (b, 3, h, w) in one pass, from no image at all: the regression.

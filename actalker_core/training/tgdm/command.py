@@ -3,6 +3,7 @@
 import argparse
 import logging
 import math
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -22,9 +23,10 @@ from ...models.tgdm.config import VARIANTS
 from ...models.tgdm.footage import read_footage
 from ...models.tgdm.network import TGDM
 from ...models.tgdm.personal_objective import PersonalObjective
-from ..report import replace_section
+from ..report import read_scores, replace_section, write_scores
+from .ablations import ABLATIONS, measure_ablation, train_ablation
 from .clip_folder import FPS, read_folder
-from .measures import format_measures, measure_people
+from .measures import Scores, format_measures, measure_people
 from .objective import TGDMObjective
 from .pairs import PairMaker
 from .personal_measures import measure_personal
@@ -71,6 +73,13 @@ def add_tgdm_measures(add: Callable[..., argparse.ArgumentParser]) -> None:
     measures.add_argument("--frames", type=int, default=25, help="of each (25)")
     measures.add_argument("--page", type=Path, help="gets the table")
     measures.set_defaults(run=_measure)
+    ablate = add("tgdm-ablate", help="train TGDM without each of its parts and measure it")
+    ablate.add_argument("--minutes", type=float, default=8.0, help="of the processor, for each (8)")
+    ablate.add_argument("--people", type=int, default=8, help="that are measured (8)")
+    ablate.add_argument("--frames", type=int, default=25, help="of each (25)")
+    ablate.add_argument("--folder", type=Path, default=Path("training/tgdm-ablations"))
+    ablate.add_argument("--page", type=Path, help="gets the table")
+    ablate.set_defaults(run=_ablate)
     personal = add("tgdm-personal-measure", help="measure personal weights on their clip")
     personal.add_argument("--clip", type=Path, required=True)
     personal.add_argument("--file", required=True, help="that `personal` wrote")
@@ -99,6 +108,26 @@ def _measure(options: argparse.Namespace) -> None:
     sys.stdout.write(text + "\n")
     if options.page is not None:
         replace_section(options.page, "tgdm", text)
+
+
+def _ablate(options: argparse.Namespace) -> None:
+    mesh = load_mesh(require_landmarker())
+    columns: dict[str, Scores] = {}
+    for name in ABLATIONS:
+        folder = options.folder / name.replace(" ", "-")
+        scores_file = folder / "measures.json"
+        if not scores_file.is_file():  # a run that was stopped goes on with what is missing
+            shutil.rmtree(folder, ignore_errors=True)  # half a training has no known time
+            config, seconds = VARIANTS[BUILT_IN], 60 * options.minutes
+            trainer = train_ablation(name, config, RECIPE, mesh, folder, seconds)
+            scores = measure_ablation(trainer, options.people, options.frames)
+            write_scores({name: scores}, scores_file)
+        columns |= read_scores([scores_file])
+    text = f"{options.minutes:g} minutes of one core each. Means of {options.people} people:\n\n"
+    text += format_measures(columns)
+    sys.stdout.write(text + "\n")
+    if options.page is not None:
+        replace_section(options.page, "tgdm-ablations", text)
 
 
 def _measure_personal(options: argparse.Namespace) -> None:

@@ -34,6 +34,8 @@ LIPS_PX = 2
 READ_BACK = ("eyes", "open", "yaw")
 WAYS = {"regression": Sampling(), "diffusion": Sampling(4)}
 BATCH = 8
+DIGITS = {"steps": 0, "PSNR": 1, "SSIM": 3}
+"""Behind the point, by the first word of a measure; others have two."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,17 @@ def finish_video(
 
 def measure_video(video: DrawnVideo, images: Sequence[Image]) -> Scores:
     """Likeness, detail, steadiness and read-back of frames (h, w, 3) against the truth."""
+    scores = measure_likeness(video, images)
+    identity = make_identity(video.person)
+    fitted_states = fit_states(identity, video.rest, images)
+    for name in READ_BACK:
+        truth = state_track(video.states, name)
+        scores[f"read back, {name}"] = correlation(state_track(fitted_states, name), truth)
+    return scores
+
+
+def measure_likeness(video: DrawnVideo, images: Sequence[Image]) -> Scores:
+    """Likeness, detail and steadiness of frames (h, w, 3) against the truth."""
     targets = video.targets
     scores: Scores = {}
     for name, masks in list_regions(video).items():
@@ -97,11 +110,6 @@ def measure_video(video: DrawnVideo, images: Sequence[Image]) -> Scores:
             scores[f"SSIM, {name}"] = ssim(images, targets, masks)
         scores[f"detail, {name}"] = detail(images, masks) / detail(targets, masks)
     scores["flicker"] = flicker(images) / flicker(targets)
-    identity = make_identity(video.person)
-    fitted_states = fit_states(identity, video.rest, images)
-    for name in READ_BACK:
-        truth = state_track(video.states, name)
-        scores[f"read back, {name}"] = correlation(state_track(fitted_states, name), truth)
     return scores
 
 
@@ -137,19 +145,19 @@ def measure_people(network: TGDM, maker: PairMaker, people: int, frames: int) ->
             ways[name] = finish_video(network, video, sampling)
         for name, images in ways.items():
             columns.setdefault(name, []).append(measure_video(video, images))
-    return {name: _average(rows) for name, rows in columns.items()}
+    return {name: average(rows) for name, rows in columns.items()}
 
 
 def format_measures(columns: dict[str, Scores]) -> str:
     """A Markdown table, a column for each way."""
     rows = [["measure", *columns], ["---"] * (len(columns) + 1)]
     for name in next(iter(columns.values())):
-        digits = 1 if name.startswith("PSNR") else 3 if name.startswith("SSIM") else 2
+        digits = DIGITS.get(name.split(",")[0], 2)
         rows.append([name, *(f"{column[name]:.{digits}f}" for column in columns.values())])
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
-def _average(rows: Sequence[Scores]) -> Scores:
+def average(rows: Sequence[Scores]) -> Scores:
     """Means by name, of those rows that have it."""
     names = dict.fromkeys(name for row in rows for name in row)
     return {name: float(np.mean([row[name] for row in rows if name in row])) for name in names}
