@@ -95,6 +95,25 @@ def test_emotion_moves_the_corners_of_a_mouth_that_speaks() -> None:
             assert value(result, name) == pytest.approx(value(audio, name), abs=1e-6)
 
 
+@given(seed=st.integers(0, 99), emotion=st.sampled_from(["joy", "anger", "sadness", "surprise"]))
+@quick
+def test_a_curve_is_the_strength_of_an_emotion_and_lips_close_as_speech_has_them(
+    seed: int, emotion: str
+) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    jaw = torch.rand(FRAMES, generator=generator)
+    audio = build_motion({"jawOpen": jaw, "mouthClose": 1 - jaw}, FPS, "speech")
+    words = move_by_hand({emotion: 1.0})
+    result = mix("mouth: audio + words 0:0, 1s:1; brows: words 0:0, 1s:1", audio=audio, words=words)
+    strength = torch.arange(FRAMES).div(FPS).clamp(max=1)
+    for name, (track, column) in COLUMNS.items():
+        moved = result.tracks[track][:, column]
+        if name in CORNERS or name.startswith("brow"):
+            torch.testing.assert_close(moved, strength * value(words, name))
+        elif name.startswith(("mouth", "jaw")):
+            torch.testing.assert_close(moved, audio.tracks[track][:, column])
+
+
 def test_puckered_lips_keep_corners_back() -> None:
     words = move_by_hand({"joy": 1.0})
     plain, round_lips = (mix(audio=speech(mouthPucker=p), words=words) for p in (0.0, 1.0))
