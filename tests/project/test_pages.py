@@ -336,12 +336,16 @@ def test_the_examples_in_python_run(
 
 
 @needs_model
-def test_the_example_of_a_photograph_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_examples_of_a_photograph_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / DEFAULT_PATH.parent).mkdir(parents=True)
     shutil.copy(TASK, DEFAULT_PATH)
     write_hopper(tmp_path / "me.png")
     (example,) = blocks(DOCS / "photographs.md", "python")
-    (tmp_path / "example.py").write_text(example, "utf-8")
+    (refinement,) = blocks(DOCS / "tgdm.md", "python")
+    (tmp_path / "example.py").write_text(example + "\n" + refinement, "utf-8")
     runpy.run_path(str(tmp_path / "example.py"))
     assert len(list(read_frames(tmp_path / "idle.mp4", 25))) == 10
+    assert capsys.readouterr().out.count("uint8") == 10
