@@ -107,11 +107,11 @@ def test_a_curve_is_the_strength_of_an_emotion_and_lips_close_as_speech_has_them
     result = mix("mouth: audio + words 0:0, 1s:1; brows: words 0:0, 1s:1", audio=audio, words=words)
     strength = torch.arange(FRAMES).div(FPS).clamp(max=1)
     for name, (track, column) in COLUMNS.items():
-        moved = result.tracks[track][:, column]
+        course = result.tracks[track][:, column]
         if name in CORNERS or name.startswith("brow"):
-            torch.testing.assert_close(moved, strength * value(words, name))
+            torch.testing.assert_close(course, strength * value(words, name))
         elif name.startswith(("mouth", "jaw")):
-            torch.testing.assert_close(moved, audio.tracks[track][:, column])
+            torch.testing.assert_close(course, audio.tracks[track][:, column])
 
 
 def test_puckered_lips_keep_corners_back() -> None:
