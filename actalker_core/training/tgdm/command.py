@@ -143,10 +143,10 @@ def _measure_personal(options: argparse.Namespace) -> None:
         fps=FPS,
     )
     objective = PersonalObjective(RECIPE, network, [footage], mesh)
-    columns, gains, sheet = measure_personal(objective, options.frames)
+    columns, gains, sheet = measure_personal(objective, landmarker, options.frames)
     text = f"{int(footage.held_out.sum())} of {len(footage)} frames held out. From the nearest:\n\n"
     text += format_measures(columns)
-    text += "\n\nFinished less colour matched, from each source:\n\n"
+    text += "\n\nRegression less colour matched, from each source:\n\n"
     text += format_measures({f"frame {s}": g for s, g in zip(footage.sources, gains, strict=True)})
     sys.stdout.write(text + "\n")
     if options.sheet is not None:

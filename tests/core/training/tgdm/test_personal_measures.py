@@ -1,5 +1,6 @@
 """What is measured of personal weights, and how a folder of clips is held out."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from actalker_core.models.tgdm.personal_objective import PersonalObjective
 from actalker_core.training.tgdm.clip_folder import hold_out_clips, read_folder
 from actalker_core.training.tgdm.personal_measures import (
     find_nearest,
+    find_points,
     match_colour,
     measure_personal,
+    measure_points,
 )
 
 
@@ -49,14 +52,29 @@ def test_a_network_that_changes_nothing_scores_as_what_it_is_given(
 ) -> None:
     objective = PersonalObjective(RECIPE, open_start("tiny"), [footage], mesh)
     monkeypatch.setattr(
-        objective.network, "predict", lambda geometry, textures: geometry.photograph
+        objective.network, "forward", lambda noisy, sigma, geometry, textures: geometry.photograph
     )
-    columns, gains, sheet = measure_personal(objective, 4)
-    assert columns["finished"] == columns["moved"]
+    columns, gains, sheet = measure_personal(objective, KnownLandmarker(()), 4)
+    assert all(math.isnan(column.pop("landmarks, px")) for column in columns.values())
+    assert columns["regression"] == columns["moved"]
     assert columns["moved, colour matched"]["PSNR, whole"] >= columns["moved"]["PSNR, whole"]
     assert len(gains) == len(footage.sources)
     assert all(gain["PSNR, whole"] <= 0 for gain in gains), "colours fit best over the whole"
     assert sheet.shape == (8 * 16, 3 * 16, 3)
+
+
+def test_landmarks_are_as_far_as_those_of_the_middle_image(footage: Footage) -> None:
+    shots = footage.shots[:5]
+    images, finder = [shot.image for shot in shots], KnownLandmarker(shots)
+    places = [find_points(image, finder) for image in images]
+    assert measure_points(images, places, finder) == 0
+    shifts = [np.array([shift, 0]) for shift in (0, 1, 2, 30, 40)]
+    shifted_places = [shot.landmarks[:, :2] + s for shot, s in zip(shots, shifts, strict=True)]
+    assert measure_points(images, shifted_places, finder) == pytest.approx(2, abs=1e-4)
+    nobody = [np.zeros_like(images[0])] * 3
+    assert measure_points(nobody + images[3:], places, finder) == math.inf
+    assert find_points(nobody[0], finder) is None
+    assert math.isnan(measure_points(images, [None] * 5, finder))
 
 
 @pytest.mark.parametrize(("count", "held_out"), [(3, [2]), (5, [2]), (6, [2, 5])])
