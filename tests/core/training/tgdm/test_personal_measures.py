@@ -69,11 +69,11 @@ def test_landmarks_are_as_far_as_those_of_the_middle_image(footage: Footage) -> 
     places = [find_points(image, finder) for image in images]
     assert measure_points(images, places, finder) == 0
     shifts = [np.array([shift, 0]) for shift in (0, 1, 2, 30, 40)]
-    shifted_places = [shot.landmarks[:, :2] + s for shot, s in zip(shots, shifts, strict=True)]
-    assert measure_points(images, shifted_places, finder) == pytest.approx(2, abs=1e-4)
-    nobody = [np.zeros_like(images[0])] * 3
-    assert measure_points(nobody + images[3:], places, finder) == math.inf
-    assert find_points(nobody[0], finder) is None
+    false_places = [shot.landmarks[:, :2] + s for shot, s in zip(shots, shifts, strict=True)]
+    assert measure_points(images, false_places, finder) == pytest.approx(2, abs=1e-4)
+    black_images = [np.zeros_like(images[0])] * 3
+    assert measure_points(black_images + images[3:], places, finder) == math.inf
+    assert find_points(black_images[0], finder) is None
     assert math.isnan(measure_points(images, [None] * 5, finder))
 
 
