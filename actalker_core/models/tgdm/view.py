@@ -16,6 +16,8 @@ VIEW_SHARE = 1.55
 """Side of the square in widths of the face, as in the images that the network learns from."""
 WHOLE_SHARE = 2.3
 """A picture whose shorter side is at most so many widths of the face is seen up to its borders."""
+SMALL_CHANGE, LARGE_CHANGE = 10.0, 30.0
+"""Up to the one, of 255, a change is added to the picture; from the other on it replaces it."""
 FEATHER_SHARE = 0.05
 """Width of the rim that is blended, as a share of the square's side."""
 
@@ -65,8 +67,8 @@ class View:
         """The image with what the network made of the square.
 
         A network of few pixels would blur a large picture. So what it changes is added to the
-        picture, which keeps its fine detail, and only where the picture shows nothing true is
-        it replaced.
+        picture, which keeps its fine detail. Where the picture shows nothing true it is
+        replaced, and where much changes too: an edge that has moved would stay as a ghost.
 
         Args:
             image: (H, W, 3).
@@ -78,7 +80,8 @@ class View:
         if self.scale == 1:
             mix = after
         else:
-            share = new_share[self.box.slices][..., None]
+            share = np.maximum(new_share[self.box.slices], self._measure_change(before, after))
+            share = share[..., None]
             change = self._enlarge(after - before)
             mix = (region + change) * (1 - share) + self._enlarge(after) * share
         rim = self._feather()[..., None]
@@ -86,6 +89,13 @@ class View:
         mix = region + (mix - region) * rim
         region[:] = np.rint(mix).clip(0, 255).astype(np.uint8)
         return np.asarray(out)
+
+    def _measure_change(self, before: Floats, after: Floats) -> NDArray[np.float32]:
+        """(h, w) of the image, 1 near pixels that change much, 0 far from all that change."""
+        change = np.abs(after - before).max(-1).astype(np.float32)
+        share = np.clip((change - SMALL_CHANGE) / (LARGE_CHANGE - SMALL_CHANGE), 0, 1)
+        near = cv2.GaussianBlur(cv2.dilate(share, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
+        return np.clip(self._enlarge(near), 0, 1)
 
     def _feather(self) -> NDArray[np.float32]:
         """(h, w) 0…1: softly to 0 at the sides that lie inside the image."""

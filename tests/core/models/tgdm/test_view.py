@@ -87,9 +87,23 @@ def test_a_large_picture_keeps_its_detail_but_where_it_is_replaced() -> None:
     before = view.cut(image).astype(np.float32)
     share = np.zeros((64, 64), np.float32)
     share[:, :32] = 1
-    result = view.paste_change(image, before, before - 20, share).astype(float)
+    result = view.paste_change(image, before, before - 8, share).astype(float)
     assert result[:, :28].std() < 2, "replaced by a grey of few pixels"
     assert result[:, 36:].std() > 100, "darker, with all its detail"
+
+
+def test_an_edge_that_moves_leaves_no_ghost() -> None:
+    view = View.around(np.array([[4.0, 4], [60, 60]]), 16, (64, 64))
+    image = np.full((64, 64, 3), 220, np.uint8)
+    image[:, :30] = 40
+    before = view.cut(image).astype(np.float32)
+    after = np.full((16, 16, 3), 220.0, np.float32)
+    after[:, :10] = 40
+    result = view.paste_change(image, before, after, np.zeros((64, 64)))
+    rows = result[20:44, :, 0].astype(int)
+    assert (np.diff(rows, axis=1) >= -12).all(), "one edge, up to what enlarging overshoots"
+    assert rows[:, 34].max() < 60
+    assert rows[:, 46].min() > 200
 
 
 @pytest.mark.parametrize("landmarks", [np.full((3, 2), -50.0), np.full((3, 2), 500.0)])
