@@ -95,7 +95,7 @@ class View:
         change = np.abs(after - before).max(-1).astype(np.float32)
         share = np.clip((change - SMALL_CHANGE) / (LARGE_CHANGE - SMALL_CHANGE), 0, 1)
         near = cv2.GaussianBlur(cv2.dilate(share, np.ones((3, 3), np.uint8)), (0, 0), 1.0)
-        return np.clip(self._enlarge(near), 0, 1)
+        return np.clip(self._enlarge(np.asarray(near, np.float32)), 0, 1)
 
     def _feather(self) -> NDArray[np.float32]:
         """(h, w) 0…1: softly to 0 at the sides that lie inside the image."""
