@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .faces import Face, find_face, open_finder, open_landmarker, track_face
     from .faces.portrait import paste_back, prepare_portrait
     from .geometry.mesh import load_mesh
+    from .geometry.portrait import open_photograph
     from .media import VideoFrames, load_audio, load_image, write_video
     from .models.actalker.encode import encode_signals
     from .models.actalker.load import load_model
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from .models.actalker.plan import RegionChoice, plan_video
     from .models.photograph.pipeline import animate
     from .models.photograph.plan import plan_photograph
-    from .models.photograph.portrait import open_photograph
 
 __version__ = "0.1.0"
 
@@ -58,7 +58,7 @@ _HOMES = {
     "move_idly": "control.motion.idle",
     "open_finder": "faces",
     "open_landmarker": "faces",
-    "open_photograph": "models.photograph.portrait",
+    "open_photograph": "geometry.portrait",
     "paste_back": "faces.portrait",
     "plan_photograph": "models.photograph.plan",
     "plan_video": "models.actalker.plan",

@@ -30,6 +30,8 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .photograph.animate import AnimatePhoto, MotionToFrames
     from .photograph.editor import FaceEditor
     from .photograph.geometry import GeometryImages
+    from .tgdm.load import LoadTGDM
+    from .tgdm.refine import RefineWithTGDM
 
     return [
         *(Talk, AnimatePhoto, DemoMedia, LoadModel, ConvertCheckpoint),
@@ -38,7 +40,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
         *(EditSignal, MixSignals, SaveSignals, LoadSignals),
         *(MotionFromVideo, MotionFromSpeech, MotionFromWords, MotionFromIdle),
         *(FaceEditor, MixMotion, EditMotion, SaveMotion, LoadMotion),
-        *(MotionToFrames, GeometryImages, SwapStart),
+        *(MotionToFrames, LoadTGDM, RefineWithTGDM, GeometryImages, SwapStart),
         *(RegionMasks, Curve, Gates, SignalMonitor),
         *(Conditioning, Windows, Faster, Preflight, Guider, Sampler),
         *(Decode, PasteBack),

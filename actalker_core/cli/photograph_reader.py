@@ -16,9 +16,9 @@ from ..faces.face import advise, box_of_mask, face_in_box, find_face
 from ..faces.landmarker import Landmarker
 from ..geometry.mesh import FaceMesh, load_mesh
 from ..geometry.photograph import Photograph
+from ..geometry.portrait import fit_image, open_photograph
 from ..media import Audio, has_audio, load_image
 from ..models.photograph.plan import PROCEDURAL, Driver
-from ..models.photograph.portrait import fit_image, open_photograph
 from .inputs import PORTRAIT_ADVICE, Reader
 from .types import WHOLE_IMAGE
 

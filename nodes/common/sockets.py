@@ -25,6 +25,7 @@ Curve = io.Custom("ACTALKER_CURVE")
 Gates = io.Custom("ACTALKER_GATES")
 Bank = io.Custom("ACTALKER_BANK")
 Motion = io.Custom("ACTALKER_MOTION")
+TGDM = io.Custom("ACTALKER_TGDM")
 
 DEFAULT_FPS = 25.0
 """Of motion that no model and no clip decides."""

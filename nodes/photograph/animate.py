@@ -27,8 +27,8 @@ from ..common.node_text import show_warnings
 from ..common.peaks import describe_sound
 from ..common.progress import Bar, show_stages
 from ..face.motion import READING, check_motion, lips_input, measure_clip
+from ..face.photograph import open_portrait
 from ..face.portrait import landmark_face_inputs
-from .portrait import open_portrait
 
 FINDING, DRAWING = "Finding the face", "Drawing"
 STAGES = {FINDING: 2.0, READING: 50.0, DRAWING: 100.0}
@@ -303,6 +303,9 @@ class MotionToFrames(checks.Node):
                     "invented_mask", tooltip="Pixels that the photograph does not show."
                 ),
                 io.Float.Output("frames_per_second", tooltip="Of the frames, for Encode Motion."),
+                sockets.Motion.Output(
+                    "shown_motion", tooltip="What the frames show, for Refine With TGDM."
+                ),
             ],
             aliases=["render motion", "driving clip", "drive by numbers", "blendshapes to video"],
             hidden=[io.Hidden.unique_id],
@@ -329,4 +332,4 @@ class MotionToFrames(checks.Node):
         plan = plan_photograph(
             photograph, checked_motion, fps=rate, max_frames=max_frames or None, lips=lips
         )
-        return io.NodeOutput(*render(plan), rate)
+        return io.NodeOutput(*render(plan), rate, plan.motion)

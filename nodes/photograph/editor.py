@@ -16,9 +16,9 @@ from ...actalker_core.text import check_text
 from ..common import checks, sockets
 from ..common.node_text import show_warnings
 from ..face.motion import lips_input, motion_output
+from ..face.photograph import open_portrait
 from ..face.portrait import landmark_face_inputs
 from .animate import render
-from .portrait import open_portrait
 
 SLIDERS = {
     "pitch": "Degrees: above 0 the nose goes up.",

@@ -18,8 +18,8 @@ from ..common import checks, convert, files, sockets
 from ..common.node_text import show_warnings
 from ..common.progress import Bar
 from ..face.motion import check_motion
+from ..face.photograph import open_portrait
 from ..face.portrait import check_landmark_face, landmark_face_inputs
-from .portrait import open_portrait
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 

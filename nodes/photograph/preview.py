@@ -15,8 +15,8 @@ from ...actalker_core.errors import (
     quote,
 )
 from ...actalker_core.faces import find_face
+from ...actalker_core.geometry.portrait import fit_image
 from ...actalker_core.models.photograph.plan import LIPS
-from ...actalker_core.models.photograph.portrait import fit_image
 from ...actalker_core.models.photograph.preview import Preview, open_preview
 from ..common import files
 from ..common.routes import Picture, Values, get_text, load_picture

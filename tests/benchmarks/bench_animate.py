@@ -19,10 +19,10 @@ from actalker_core.faces import find_face, require_landmarker
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.geometry.mesh import FaceMesh, load_mesh
 from actalker_core.geometry.photograph import Photograph
+from actalker_core.geometry.portrait import open_photograph
 from actalker_core.media import Audio, VideoFrames, write_video
 from actalker_core.models.photograph.pipeline import animate
 from actalker_core.models.photograph.plan import Driver, plan_photograph
-from actalker_core.models.photograph.portrait import open_photograph
 from actalker_core.synthetic.demo import make_speech
 from benchmarks.harness import say, seconds_of
 

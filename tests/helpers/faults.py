@@ -15,6 +15,7 @@ SOURCES = {
     "ACTALKER_EXPRESSION_SIGNAL": ("EncodeMotion", 0),
     "ACTALKER_BANK": ("BankOfSignal", 0),
     "ACTALKER_MOTION": ("MotionFromIdle", 0),
+    "ACTALKER_TGDM": ("LoadTGDM", 0),
     "CONDITIONING": ("Conditioning", 0),
     "LATENT": ("Conditioning", 1),
 }
@@ -94,6 +95,8 @@ TEXTS = [
 NUMBERS_AND_CHOICES = [
     Fault("Curve", "curve_text", {"curve_text": "envelope"}, ("connect audio",)),
     Fault("LoadModel", "checkpoint", {"checkpoint": "gone.safetensors"}, ("gone", "expected")),
+    Fault("LoadTGDM", "checkpoint", {"checkpoint": "gone.safetensors"}, ("gone", "expected")),
+    Fault("RefineWithTGDM", "noise", {"noise": 3.0}, ("0.03 to 2", "3")),
     Fault("EditMotion", "edit", {"edit": "crop"}, ("crop", "trim")),
     Fault("PreparePortrait", "expand", SIZE | {"expand": 99.0}, ("1 to 20", "99")),
     Fault("Sampler", "steps", {"steps": 5000}, ("1,000", "5000")),
@@ -124,6 +127,7 @@ FROM_THE_GRAPH = [
     Fault("Faster", "guide_to_sigma", {"guide_from_sigma": 1.0, "guide_to_sigma": 2.0}, ("≥",)),
     Fault("EditMotion", "value", {"edit": "trim", "value": 2.0, "second_value": 1.0}, ("after",)),
     Fault("EditMotion", "value", {"edit": "hold", "value": -1.0}, ("above 0 s", "-1")),
+    Fault("RefineWithTGDM", "place", {"place": "invented"}, ("invented_mask", "Connect")),
     Fault("ConvertCheckpoint", "folder", {"folder": "none"}, ("models/actalker",)),
     Fault("LoadMotion", "motion_file", {"motion_file": "none"}, ("Save Motion",)),
     Fault("TextExpression", "clip_folder", {"match_by": "CLIP"} | RATE, ("needs clip_folder",)),

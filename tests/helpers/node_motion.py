@@ -17,6 +17,7 @@ def usable_motion(comfy: Comfy) -> dict[str, dict[str, Any]]:
     """Inputs with which each node of motion works, as far as it has choices and texts."""
     with torch.inference_mode():
         motion, portrait = make_motion(comfy, smile=0.5), {"portrait_image": image()}
+    refine = portrait | {"tgdm": comfy.call("LoadTGDM")[0], "motion": motion}
     return {
         "AnimatePhoto": portrait,
         "MotionFromClip": {"frames": image(frames=2)},
@@ -26,6 +27,8 @@ def usable_motion(comfy: Comfy) -> dict[str, dict[str, Any]]:
         "SaveMotion": {"motion": motion},
         "LoadMotion": {},
         "MotionToFrames": portrait | {"motion": motion},
+        "LoadTGDM": {},
+        "RefineWithTGDM": refine | {"frames": image(frames=5)},
         "GeometryImages": portrait,
         "SwapStart": {"source_image": image(), "target_frames": image()},
     }

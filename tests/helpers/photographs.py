@@ -1,9 +1,11 @@
 """Photographs of the canonical face, painted with smooth noise: no portrait is needed for them."""
 
 from functools import cache
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 
 from actalker_core.faces import topology
 from actalker_core.faces.blendshapes import NAMES
@@ -16,6 +18,12 @@ from actalker_core.geometry.rig import Rig
 from .recorded_faces import TASK
 
 IRIS_CM = 0.6
+
+
+class Open(Protocol):
+    """Makes a photograph of an image (3, H, W)."""
+
+    def __call__(self, image: Tensor) -> Photograph: ...
 
 
 @cache

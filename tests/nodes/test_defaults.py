@@ -47,8 +47,8 @@ OWN_NUMBERS = {
     *("window_frames", "shift_frames", "frames_per_chunk"),
     *(key for _, key in SCALE_WIDGETS),
 }
-MODEL_FREE = (("AnimatePhoto", "fps"), ("MotionToFrames", "fps"))
-"""Numbers of nodes without a model, whose 0 is that of the clip or the motion."""
+MODEL_FREE = (("AnimatePhoto", "fps"), ("MotionToFrames", "fps"), ("RefineWithTGDM", "steps"))
+"""Numbers of nodes without such a model, whose 0 is that of the clip or the motion, or none."""
 
 
 @pytest.fixture(scope="module")

@@ -217,10 +217,11 @@ class TestPhotographs:
             "MotionFromClip", frames=media["driving_frames"], motion_fps=FPS, max_frames=3
         )
         assert (count, len(motion), motion.rate_hz) == (3, 3, FPS)
-        frames, mask, fps = comfy.call(
+        frames, mask, fps, shown_motion = comfy.call(
             "MotionToFrames", portrait_image=media["photograph"], motion=motion, fps=20.0
         )
         assert (len(frames), len(mask), fps) == (6, 6, 20.0)
+        assert (len(shown_motion), shown_motion.rate_hz) == (6, 20.0)
 
     @pytest.mark.parametrize("name", ["MotionFromClip", "AnimatePhoto", "SwapStart"])
     def test_a_long_video_is_never_in_memory_whole(

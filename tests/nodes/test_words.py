@@ -72,6 +72,8 @@ CHOICES = [
     ("LoadSignals", "signals_file"),
     ("LoadModel", "checkpoint"),
     ("LoadModel", "dtype"),
+    ("LoadTGDM", "checkpoint"),
+    ("RefineWithTGDM", "place"),
     ("LoadModel", "scan_backend"),
     ("ConvertCheckpoint", "folder"),
     ("ConvertCheckpoint", "svd"),
@@ -180,6 +182,11 @@ WIDGETS = {
     ("RegionMasks", "grow_px"): "GROW_PX",
     ("EncodeMotion", "signal_fps"): "FPS",
     ("Talk", "fps"): "FPS",
+    ("RefineWithTGDM", "steps"): "REFINE_STEPS",
+    ("RefineWithTGDM", "noise"): "REFINE_NOISE",
+    ("RefineWithTGDM", "texture_scale"): "GUIDANCE",
+    ("RefineWithTGDM", "geometry_scale"): "GUIDANCE",
+    ("RefineWithTGDM", "seed"): "SEED",
 }
 
 
@@ -208,6 +215,7 @@ def test_names_that_some_system_refuses_are_refused_on_every(
     read_refusal(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"file_name": name})
     read_refusal(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"folder": name})
     read_refusal(comfy, "LoadModel", {"checkpoint": name})
+    read_refusal(comfy, "LoadTGDM", {"checkpoint": name})
     read_refusal(comfy, "LoadSignals", {"signals_file": f"{name}.safetensors"})
     if name not in ("CON", "nul", "LPT9"):  # beginnings of a name may be so
         read_refusal(comfy, "SaveSignals", usable["SaveSignals"] | {"filename_prefix": name})

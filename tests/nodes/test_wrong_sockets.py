@@ -24,6 +24,19 @@ def test_no_model(comfy: Comfy, value: Any) -> None:
     assert "Load Model" in read_refusal(comfy, "Windows", model=value)
 
 
+@pytest.mark.parametrize("value", ["x", 5, None])
+def test_no_network(comfy: Comfy, value: Any) -> None:
+    message = read_refusal(
+        comfy,
+        "RefineWithTGDM",
+        tgdm=value,
+        portrait_image=torch.rand(1, 32, 32, 3),
+        frames=torch.rand(1, 32, 32, 3),
+        motion=None,
+    )
+    assert "Load TGDM" in message
+
+
 @pytest.mark.parametrize("value", ["smooth", 5, {}])
 def test_no_signal(comfy: Comfy, value: Any) -> None:
     message = read_refusal(comfy, "EditSignal", pose_signal=value)
@@ -90,7 +103,8 @@ def test_no_frame_to_decode(comfy: Comfy, models: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "widget"), [("LoadModel", "checkpoint"), ("LoadSignals", "signals_file")]
+    ("name", "widget"),
+    [("LoadModel", "checkpoint"), ("LoadTGDM", "checkpoint"), ("LoadSignals", "signals_file")],
 )
 def test_a_linked_name_is_no_reason_for_a_warning(
     comfy: Comfy, name: str, widget: str, caplog: pytest.LogCaptureFixture

@@ -18,6 +18,7 @@ MIDDLE_PX = 300
 INPUTS = {
     "AnimatePhoto": "portrait_image",
     "MotionToFrames": "portrait_image",
+    "RefineWithTGDM": "portrait_image",
     "GeometryImages": "portrait_image",
     "SwapStart": "target_frames",
     "Talk": "portrait_image",

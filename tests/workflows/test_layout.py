@@ -21,7 +21,10 @@ PREVIEW_PX = 280
 """Room for the frames while they are sampled."""
 WARNING = ("MotionFromClip", "Conditioning")
 SAMPLING = ("Sampler", "Talk", "SamplerCustomAdvanced")
-DRAWING = ("AnimatePhoto", "MotionToFrames", "FaceEditor", "GeometryImages", "SwapStart")
+DRAWING = (
+    *("AnimatePhoto", "MotionToFrames", "FaceEditor", "GeometryImages", "SwapStart"),
+    "RefineWithTGDM",
+)
 Box = tuple[float, float, float, float]
 
 GRAPHS = [pytest.param(path, id=path.stem) for path in WORKFLOWS]

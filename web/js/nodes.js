@@ -24,6 +24,7 @@ const SHOWN = {
   GeometryImages: fold("portrait_image"),
   MotionToFrames: fold("portrait_image"),
   PreparePortrait: addPicker,
+  RefineWithTGDM: fold("portrait_image"),
   RegionMasks: (node) => new RegionEditor(node),
   SignalMonitor: (node) => node.setSize([Math.max(node.size[0], MONITOR_WIDTH_PX), node.size[1]]),
   SwapStart: fold("target_frames"),

@@ -14,6 +14,7 @@ const COLORS = {
   ACTALKER_GATES: "#a9519c",
   ACTALKER_BANK: "#ac17fe",
   ACTALKER_MOTION: "#d8909c",
+  ACTALKER_TGDM: "#9c6c00",
 };
 // A wire has the type of the input that it enters, which may be one of several.
 const SEVERAL = { "ACTALKER_CURVE,CURVE": COLORS.ACTALKER_CURVE };

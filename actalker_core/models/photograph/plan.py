@@ -12,6 +12,7 @@ from torch import Tensor
 from ...control.motion.signal import MotionSignal
 from ...errors import InputError, check_choice
 from ...geometry.photograph import Photograph
+from ...geometry.portrait import check_mask
 from ...geometry.pose import measure_rotation
 from ...geometry.rotation_limit import limit_rotation
 from ...limits import FPS, FRAMES
@@ -118,7 +119,7 @@ def plan_photograph(
         motion=_limit_rotation(motion, photograph),
         lips=lips,
         driver=_choose_driver(mouth, driver, frames, drives_mouth),
-        mask=None if mask is None else _check_mask(mask, photograph),
+        mask=None if mask is None else check_mask(mask, photograph),
         sound=None if sound is None else sound.trim(frames / fps),
     )
 
@@ -150,13 +151,3 @@ def _choose_driver(
         )
     is_shown = mouth == "driver" or (mouth == "auto" and drives_mouth and is_long)
     return driver if is_shown else None
-
-
-def _check_mask(mask: Tensor, photograph: Photograph) -> NDArray[np.float32]:
-    height, width = photograph.image.shape[:2]
-    if tuple(mask.shape) != (height, width):
-        raise InputError(
-            f"Mask: expected the portrait's {width}x{height} pixels, got "
-            f"{'x'.join(map(str, reversed(mask.shape)))}. Draw it over the portrait."
-        )
-    return np.asarray(mask.float().nan_to_num().clamp(0, 1).numpy(), np.float32)

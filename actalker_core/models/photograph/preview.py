@@ -18,9 +18,9 @@ from ...geometry.landmarks import move_landmarks
 from ...geometry.mesh import FaceMesh
 from ...geometry.photograph import Photograph
 from ...geometry.planes import PixelBox
+from ...geometry.portrait import open_photograph
 from ...geometry.pose import measure_rotation
 from ...geometry.rotation_limit import limit_rotation
-from .portrait import open_photograph
 
 MAX_SIDE_PX = 512
 MOVING_SCALE = 3.0

@@ -23,9 +23,9 @@ from actalker_core.faces.landmarker import Landmarker
 from actalker_core.files import model_folders
 from actalker_core.geometry.mesh import load_mesh
 from actalker_core.geometry.photograph import Photograph
+from actalker_core.geometry.portrait import open_photograph
 from actalker_core.media import Audio, write_video
 from actalker_core.models.actalker.checkpoint import built_in
-from actalker_core.models.photograph.portrait import open_photograph
 
 pytestmark = [needs_model, pytest.mark.usefixtures("quick_models")]
 

@@ -48,6 +48,8 @@ def choices() -> list[tuple[str, str]]:
         *(("EditMotion", key) for key in ("group", "edit")),
         ("LoadMotion", "motion_file"),
         *(("MotionToFrames", key) for key in ("lips", "face")),
+        ("LoadTGDM", "checkpoint"),
+        *(("RefineWithTGDM", key) for key in ("place", "lips", "face")),
         *(("GeometryImages", key) for key in ("attribute", "face")),
         ("SwapStart", "face"),
     ]

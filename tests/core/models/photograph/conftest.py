@@ -1,23 +1,15 @@
 """A photograph with its face."""
 
-from typing import Protocol
-
 import pytest
 from helpers.hopper import load_hopper
+from helpers.photographs import Open
 from helpers.recorded_faces import TASK
-from torch import Tensor
 
 from actalker_core.faces import find_face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.geometry.mesh import FaceMesh, load_mesh
 from actalker_core.geometry.photograph import Photograph
-from actalker_core.models.photograph.portrait import open_photograph
-
-
-class Open(Protocol):
-    """Makes a photograph of an image (3, H, W)."""
-
-    def __call__(self, image: Tensor) -> Photograph: ...
+from actalker_core.geometry.portrait import open_photograph
 
 
 @pytest.fixture(scope="session")

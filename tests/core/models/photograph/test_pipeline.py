@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.hopper import FPS, load_hopper, nod
+from helpers.photographs import Open
 from helpers.recorded_faces import needs_model
 from torch import Tensor
 
@@ -26,8 +27,6 @@ from actalker_core.models.photograph.pipeline import (
     trace_face,
 )
 from actalker_core.models.photograph.plan import Driver, PhotographPlan, plan_photograph
-
-from .conftest import Open
 
 pytestmark = needs_model
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.hopper import load_hopper
+from helpers.photographs import Open
 from helpers.recorded_faces import needs_model
 from torch import Tensor
 
@@ -18,8 +19,6 @@ from actalker_core.models.photograph import preview
 from actalker_core.models.photograph.pipeline import render_frames
 from actalker_core.models.photograph.plan import plan_photograph
 from actalker_core.models.photograph.preview import MAX_SIDE_PX, Preview, open_preview
-
-from .conftest import Open
 
 pytestmark = needs_model
 NUMBERS = {"yaw": 12.0, "pitch": -6.0, "smile": 0.5, "aaa": 0.6, "gaze_x": 0.5}

@@ -8,15 +8,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...errors import FaceError
-from ...faces import Face
-from ...faces.face import to_pixels
-from ...faces.landmarker import Landmarker
-from ...faces.measure import head_rotation_degrees
-from ...faces.portrait import to_rgb
-from ...geometry.mesh import FaceMesh
-from ...geometry.photograph import Photograph
-from ...limits import PHOTOGRAPH_SIDE_PX
+from ..errors import FaceError, InputError
+from ..faces import Face
+from ..faces.face import to_pixels
+from ..faces.landmarker import Landmarker
+from ..faces.measure import head_rotation_degrees
+from ..faces.portrait import to_rgb
+from ..limits import PHOTOGRAPH_SIDE_PX
+from .mesh import FaceMesh
+from .photograph import Photograph
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,21 @@ def open_photograph(
     return Photograph(
         to_pixels(image), landmarks, mesh, blendshapes=blendshapes, own_teeth=own_teeth
     )
+
+
+def check_mask(mask: Tensor, photograph: Photograph) -> NDArray[np.float32]:
+    """A mask (H, W) of a photograph, where it may change.
+
+    Raises:
+        InputError: another size.
+    """
+    height, width = photograph.image.shape[:2]
+    if tuple(mask.shape) != (height, width):
+        raise InputError(
+            f"Mask: expected the portrait's {width}x{height} pixels, got "
+            f"{'x'.join(map(str, reversed(mask.shape)))}. Draw it over the portrait."
+        )
+    return np.asarray(mask.float().nan_to_num().clamp(0, 1).numpy(), np.float32)
 
 
 def _check_view(landmarks: NDArray[np.float64]) -> None:

@@ -6,9 +6,9 @@ from torch import Tensor
 
 from ...actalker_core.faces import find_face
 from ...actalker_core.geometry.photograph import Photograph
-from ...actalker_core.models.photograph.portrait import fit_image, open_photograph
+from ...actalker_core.geometry.portrait import fit_image, open_photograph
 from ..common import convert, files
-from ..face.portrait import check_landmark_face
+from .portrait import check_landmark_face
 
 
 def open_portrait(

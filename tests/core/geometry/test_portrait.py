@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from helpers.hopper import load_hopper
+from helpers.photographs import Open
 from helpers.recorded_faces import needs_model
 
 from actalker_core.errors import FaceError, InputError
@@ -14,14 +15,12 @@ from actalker_core.faces import Face, find_face
 from actalker_core.faces.landmarker import Landmarker
 from actalker_core.geometry.mesh import FaceMesh
 from actalker_core.geometry.numbers import FrameNumbers
-from actalker_core.geometry.pose import make_rotation
-from actalker_core.models.photograph.portrait import (
+from actalker_core.geometry.portrait import (
     MAX_YAW_DEGREES,
     fit_image,
     open_photograph,
 )
-
-from .conftest import Open
+from actalker_core.geometry.pose import make_rotation
 
 pytestmark = needs_model
 

@@ -1,0 +1,1 @@
+"""ComfyUI's memory management, for networks of TGDM."""
