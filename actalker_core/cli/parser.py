@@ -9,7 +9,7 @@ from typing import NoReturn
 from .. import __version__, limits
 from ..control.edits import EDITS
 from ..errors import MAX_QUOTE_LENGTH, to_one_line
-from . import arguments, commands, motion_arguments, personal, photographs, refinement, types
+from . import arguments, commands, motion_arguments, personal, photographs, refinement, swaps, types
 from .demo_media import write_demo_media
 from .engine import DRIVERS, PHOTOGRAPH, choose_engine
 
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
 
     _add_generate(command("generate", _run_generate, "portrait + signals -> video"))
     _add_animate(command("animate", photographs.run_animate, "photograph + what moves it -> video"))
+    swaps.add_swap(command("swap", swaps.run_swap, "a face onto the face of a clip -> video"))
     personal.add_personal(
         command("personal", personal.run_personal, "clip of one person -> weights for --refine")
     )

@@ -25,7 +25,8 @@ Image = NDArray[np.uint8]
 Floats = NDArray[np.floating]
 
 FRAMES_AT_ONCE = 4
-PLACES = ("all", "invented")
+INVENTED_PLACE = "invented"
+PLACES = ("all", INVENTED_PLACE)
 """What may change: all that the network sees, or only pixels that the photograph does not show."""
 RELATIVE = "relative"
 """Lips that move on from where the photograph has them."""
@@ -134,13 +135,18 @@ def _put_back(
     """The frame (H, W, 3) with what the network made of the square, where it may change."""
     is_invented = frame.invented_mask.astype(np.float32) / 255
     image = view.paste_change(frame.image, before, after, is_invented)
-    if refinement.place == "all" and refinement.mask is None:
+    if refinement.place != INVENTED_PLACE and refinement.mask is None:
         return image
-    share = is_invented if refinement.place == "invented" else np.ones_like(is_invented)
+    share = is_invented if refinement.place == INVENTED_PLACE else np.ones_like(is_invented)
     if refinement.mask is not None:
         share = share * refinement.mask
-    mix = frame.image + (image.astype(np.float32) - frame.image) * share[..., None]
-    return np.asarray(np.rint(mix), np.uint8)
+    return mix_images(frame.image, image, share)
+
+
+def mix_images(first: Image, second: Image, share: NDArray[np.floating]) -> Image:
+    """(H, W, 3) from the one to the other, as far as a share (H, W) in 0…1 says; 0 to the bit."""
+    mix = first + (second.astype(np.float32) - first) * share[..., None]
+    return np.asarray(np.rint(mix).clip(0, 255), np.uint8)
 
 
 def draw_noise(seed: int, side_px: int) -> Tensor:

@@ -18,6 +18,10 @@ WHOLE_SHARE = 2.3
 """A picture whose shorter side is at most so many widths of the face is seen up to its borders."""
 SMALL_CHANGE, LARGE_CHANGE = 10.0, 30.0
 """Up to the one, of 255, a change is added to the picture; from the other on it replaces it."""
+HOLD_SHARE = 1.15
+"""Side of a square that follows a face, at least, in its greatest width or height in the clip."""
+SMOOTH_FRAMES = 3
+"""Standard deviation over which the centre of such a square is averaged."""
 FEATHER_SHARE = 0.05
 """Width of the rim that is blended, as a share of the square's side."""
 
@@ -46,6 +50,34 @@ class View:
         ends = np.array(shape[::-1]) - side
         left, top = np.clip(np.rint((low + high) / 2 - side / 2), 0, ends).astype(int).tolist()
         return cls(PixelBox(left, top, left + side, top + side), side_px, shape)
+
+    @classmethod
+    def follow(cls, landmarks: Floats, side_px: int, shape: tuple[int, int]) -> "list[View]":
+        """Squares of one size that follow a face smoothly.
+
+        Args:
+            landmarks: (f, n, 2 or more) in pixels of the frames (H, W).
+            side_px: of the squares as the network sees them.
+            shape: H and W.
+        """
+        points = np.asarray(landmarks, np.float64)[..., :2]
+        low, high = points.min(1), points.max(1)
+        width = float(np.median(high[:, 0] - low[:, 0]))
+        side = max(VIEW_SHARE * width, HOLD_SHARE * float((high - low).max()))
+        side_of_box = max(min(round(side), min(shape)), 1)
+        if min(shape) <= WHOLE_SHARE * width:
+            side_of_box = min(shape)
+        reach = np.arange(-3 * SMOOTH_FRAMES, 3 * SMOOTH_FRAMES + 1)
+        weights = np.exp(-0.5 * (reach / SMOOTH_FRAMES) ** 2)
+        places = np.clip(np.arange(len(points))[:, None] + reach, 0, len(points) - 1)
+        centres = ((low + high) / 2)[places]
+        centres = (centres * weights[:, None]).sum(1) / weights.sum()
+        ends = np.array(shape[::-1]) - side_of_box
+        corners = np.clip(np.rint(centres - side_of_box / 2), 0, ends).astype(int)
+        return [
+            cls(PixelBox(x, y, x + side_of_box, y + side_of_box), side_px, shape)
+            for x, y in corners.tolist()
+        ]
 
     @property
     def scale(self) -> float:
