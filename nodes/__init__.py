@@ -32,6 +32,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .photograph.geometry import GeometryImages
     from .tgdm.load import LoadTGDM
     from .tgdm.refine import RefineWithTGDM
+    from .tgdm.train import TrainPersonal
 
     return [
         *(Talk, AnimatePhoto, DemoMedia, LoadModel, ConvertCheckpoint),
@@ -40,7 +41,8 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
         *(EditSignal, MixSignals, SaveSignals, LoadSignals),
         *(MotionFromVideo, MotionFromSpeech, MotionFromWords, MotionFromIdle),
         *(FaceEditor, MixMotion, EditMotion, SaveMotion, LoadMotion),
-        *(MotionToFrames, LoadTGDM, RefineWithTGDM, GeometryImages, SwapStart),
+        *(MotionToFrames, LoadTGDM, RefineWithTGDM, TrainPersonal),
+        *(GeometryImages, SwapStart),
         *(RegionMasks, Curve, Gates, SignalMonitor),
         *(Conditioning, Windows, Faster, Preflight, Guider, Sampler),
         *(Decode, PasteBack),

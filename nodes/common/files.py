@@ -26,6 +26,7 @@ log = logging.getLogger(__name__)
 KIND, HOST_CHECKPOINTS = "actalker", "checkpoints"
 CHECKPOINTS = {".safetensors"}
 NO_FILE = "none"
+TRAININGS = "actalker_training"
 INPUT_MARK, OUTPUT_MARK, TEMP_MARK = " [input]", " [output]", " [temp]"
 NUMBER_SUFFIX = "_00001_.safetensors"
 """What `get_save_image_path` lets a prefix be followed by."""
@@ -171,6 +172,19 @@ def new_model_path(name: str) -> Path:
     root = Path(folder_paths.get_folder_paths(KIND)[-1])
     file_name = name if name.endswith(".safetensors") else f"{name}.safetensors"
     return root.joinpath(*split_name("File name", file_name, FORBIDDEN_IN_NEW_NAMES))
+
+
+def training_folder(name: str, digest: str) -> Path:
+    """Where a training keeps its checkpoint: below the output folder, for each name and clip.
+
+    Args:
+        digest: letters that tell the clip.
+
+    Raises:
+        InputError: a name that some system refuses.
+    """
+    [folder] = split_name("File name", f"{name}-{digest}", FORBIDDEN_IN_NEW_NAMES + "/")
+    return Path(_output(), TRAININGS, folder)
 
 
 def list_recordings(kind: Recording) -> list[str]:

@@ -67,15 +67,15 @@ def log_warnings(warnings: Sequence[str]) -> None:
 def show_warnings(execute: Execute) -> Execute:
     """Make a node show on itself what the pack warns of while it runs; the log has it too.
 
-    Its schema asks for `io.Hidden.unique_id`, and it shows no other text; ui output of its own is
-    a mapping.
+    Its schema asks for `io.Hidden.unique_id`. A text of its own has them already, by
+    `list_warnings`; other ui output of its own is a mapping.
     """
 
     @wraps(execute)
     def execute_and_show(node: type[io.ComfyNode], *args: Any, **inputs: Any) -> io.NodeOutput:
         with _keep_warnings() as warnings:
             output = execute(node, *args, **inputs)
-        if warnings:
+        if warnings and not isinstance(output.ui, ui.PreviewText):
             text = show(node, "\n".join(warnings))
             output.ui = output.ui | text.as_dict() if output.ui else text
         return output

@@ -36,7 +36,7 @@ class StageBar:
         self._node, self._stages = node, Stages(weights)
         self._time = RemainingTime(time.monotonic)
         self._bar = comfy.utils.ProgressBar(BAR_PARTS)
-        self._stage, self._sent_s, self._text = "", 0.0, ""
+        self._stage, self._sent_s, self._text, self._remark = "", 0.0, "", ""
 
     def report(
         self, stage: str, done: float, total: float | None, preview: Preview | None = None
@@ -52,14 +52,19 @@ class StageBar:
             rest = "" if left_s is None else f", about {format_seconds(left_s)} left"
             self._say(f"{stage}{count}{rest}")
 
+    def remark(self, line: str) -> None:
+        """Keep a line below that of the stage, from its next report on."""
+        self._remark = line
+
     def expect(self, stage: str, seconds: float) -> None:
         """Say how long a stage will take, before it begins."""
         self._time.expect(stage, seconds)
         self._sent_s = 0.0
 
     def _say(self, line: str) -> None:
-        """Show a line below the warnings that there are."""
-        text = "\n".join([*list_warnings(), *([line] if line else [])])
+        """Show a line, and what is remarked, below the warnings that there are."""
+        lines = [line, self._remark] if line else []
+        text = "\n".join([*list_warnings(), *filter(None, lines)])
         if text != self._text:
             self._text = text
             send_text(self._node, text)

@@ -90,6 +90,7 @@ TEXTS = [
     ),
     Fault("SaveSignals", "filename_prefix", {"filename_prefix": "/tmp/x"}, ("/tmp/x",)),
     Fault("SaveMotion", "filename_prefix", {"filename_prefix": "../x"}, ("../x",)),
+    Fault("TrainPersonal", "file_name", {"file_name": "../me"}, ("../me",)),
 ]
 """One at least for each text of the pack."""
 NUMBERS_AND_CHOICES = [
@@ -127,6 +128,7 @@ FROM_THE_GRAPH = [
     Fault("Faster", "guide_to_sigma", {"guide_from_sigma": 1.0, "guide_to_sigma": 2.0}, ("≥",)),
     Fault("EditMotion", "value", {"edit": "trim", "value": 2.0, "second_value": 1.0}, ("after",)),
     Fault("EditMotion", "value", {"edit": "hold", "value": -1.0}, ("above 0 s", "-1")),
+    Fault("TrainPersonal", "minutes", {"minutes": 0.001}, ("0 for all steps", "0.001")),
     Fault("RefineWithTGDM", "place", {"place": "invented"}, ("invented_mask", "Connect")),
     Fault("ConvertCheckpoint", "folder", {"folder": "none"}, ("models/actalker",)),
     Fault("LoadMotion", "motion_file", {"motion_file": "none"}, ("Save Motion",)),

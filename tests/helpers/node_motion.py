@@ -29,6 +29,7 @@ def usable_motion(comfy: Comfy) -> dict[str, dict[str, Any]]:
         "MotionToFrames": portrait | {"motion": motion},
         "LoadTGDM": {},
         "RefineWithTGDM": refine | {"frames": image(frames=5)},
+        "TrainPersonal": {"frames": image(frames=9)},
         "GeometryImages": portrait,
         "SwapStart": {"source_image": image(), "target_frames": image()},
     }

@@ -47,7 +47,10 @@ OWN_NUMBERS = {
     *("window_frames", "shift_frames", "frames_per_chunk"),
     *(key for _, key in SCALE_WIDGETS),
 }
-MODEL_FREE = (("AnimatePhoto", "fps"), ("MotionToFrames", "fps"), ("RefineWithTGDM", "steps"))
+MODEL_FREE = (
+    *(("AnimatePhoto", "fps"), ("MotionToFrames", "fps")),
+    *(("RefineWithTGDM", "steps"), ("TrainPersonal", "steps")),
+)
 """Numbers of nodes without such a model, whose 0 is that of the clip or the motion, or none."""
 
 

@@ -96,7 +96,7 @@ def test_every_node_that_promises_a_text_can_be_told_and_repeats_it(comfy: Comfy
     }
     script = (REPOSITORY / "web" / "js" / "shown_text.js").read_text("utf-8")
     assert promising == names == set(re.findall(r'"(ACTalker_\w+)"', script))
-    reporting = {"Preflight", "ConvertCheckpoint", "SaveSignals", "SaveMotion"}
+    reporting = {"Preflight", "ConvertCheckpoint", "SaveSignals", "SaveMotion", "TrainPersonal"}
     warning = {"Talk", "PreparePortrait", "Conditioning", "Windows", "Guider", "Sampler"}
     warning |= {"AnimatePhoto", "MotionFromClip", "MotionToFrames", "Decode", "EncodeMotion"}
     warning |= {"FaceEditor", "GeometryImages", "SwapStart", "RefineWithTGDM"}

@@ -67,6 +67,7 @@ TEXTS = [
     ("FaceEditor", "more_numbers"),
     ("FaceEditor", "keys"),
     ("SaveMotion", "filename_prefix"),
+    ("TrainPersonal", "file_name"),
 ]
 CHOICES = [
     ("LoadSignals", "signals_file"),
@@ -184,6 +185,8 @@ WIDGETS = {
     ("Talk", "fps"): "FPS",
     ("RefineWithTGDM", "steps"): "REFINE_STEPS",
     ("RefineWithTGDM", "noise"): "REFINE_NOISE",
+    ("TrainPersonal", "steps"): "TRAINING_STEPS",
+    ("TrainPersonal", "minutes"): "TRAINING_MINUTES",
     ("RefineWithTGDM", "texture_scale"): "GUIDANCE",
     ("RefineWithTGDM", "geometry_scale"): "GUIDANCE",
     ("RefineWithTGDM", "seed"): "SEED",
@@ -214,6 +217,7 @@ def test_names_that_some_system_refuses_are_refused_on_every(
     before = {folder: sorted(folder.rglob("*")) for folder in (comfy.base, tmp_path)}
     read_refusal(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"file_name": name})
     read_refusal(comfy, "ConvertCheckpoint", usable["ConvertCheckpoint"] | {"folder": name})
+    read_refusal(comfy, "TrainPersonal", usable["TrainPersonal"] | {"file_name": name})
     read_refusal(comfy, "LoadModel", {"checkpoint": name})
     read_refusal(comfy, "LoadTGDM", {"checkpoint": name})
     read_refusal(comfy, "LoadSignals", {"signals_file": f"{name}.safetensors"})

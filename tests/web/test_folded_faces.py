@@ -22,6 +22,7 @@ INPUTS = {
     "GeometryImages": "portrait_image",
     "SwapStart": "target_frames",
     "Talk": "portrait_image",
+    "TrainPersonal": "frames",
 }
 EDITOR = "document.querySelector('[data-editor=faces]')"
 TRACKER = "app.extensionManager.workflow.activeWorkflow.changeTracker"

@@ -34,6 +34,7 @@ PHOTOGRAPHS = (
     "03 A clip moves your photograph",
     "04 Your photograph shows feelings",
     "18 A finished photograph",
+    "19 Train a person",
 )
 """Graphs that need MediaPipe's landmarker."""
 IMAGES = {
@@ -54,11 +55,12 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "16 Geometry for other models": ("ACTalker_FaceEditor", "yaw", -8.0),
     "17 The start of a face swap": ("ACTalker_SwapStart", "face", "left"),
     "18 A finished photograph": ("ACTalker_RefineWithTGDM", "steps", 1),
+    "19 Train a person": ("ACTalker_TrainPersonal", "steps", 1),
 }
 """A widget of a node in each graph of photographs, and another value for it."""
 LOADING = ("LoadImage", "LoadAudio", "LoadVideo")
 NAMES = [path.stem for path in WORKFLOWS]
-EXPECTED = 18
+EXPECTED = 19
 FROM_FILES = 5
 """Graphs that begin with files of the artist's own."""
 

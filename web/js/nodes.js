@@ -29,6 +29,7 @@ const SHOWN = {
   SignalMonitor: (node) => node.setSize([Math.max(node.size[0], MONITOR_WIDTH_PX), node.size[1]]),
   SwapStart: fold("target_frames"),
   Talk: fold("portrait_image"),
+  TrainPersonal: fold("frames"),
 };
 
 app.registerExtension({

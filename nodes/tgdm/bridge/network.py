@@ -30,6 +30,13 @@ class TGDMBox:
         return network
 
 
+def make_room() -> torch.device:
+    """The device that computes, once all models have left it: a training takes what it needs."""
+    comfy.model_management.unload_all_models()
+    device: torch.device = comfy.model_management.get_torch_device()
+    return device
+
+
 def list_networks() -> list[str]:
     """What there is to load; the built-in network stands first."""
     return [BUILT_IN, *files.list_models(FORMAT)]

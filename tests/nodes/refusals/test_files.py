@@ -49,6 +49,7 @@ def choices() -> list[tuple[str, str]]:
         ("LoadMotion", "motion_file"),
         *(("MotionToFrames", key) for key in ("lips", "face")),
         ("LoadTGDM", "checkpoint"),
+        ("TrainPersonal", "face"),
         *(("RefineWithTGDM", key) for key in ("place", "lips", "face")),
         *(("GeometryImages", key) for key in ("attribute", "face")),
         ("SwapStart", "face"),
