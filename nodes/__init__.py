@@ -32,6 +32,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
     from .photograph.geometry import GeometryImages
     from .tgdm.load import LoadTGDM
     from .tgdm.refine import RefineWithTGDM
+    from .tgdm.swap import FaceSwap
     from .tgdm.train import TrainPersonal
 
     return [
@@ -42,7 +43,7 @@ def list_nodes() -> "list[type[io.ComfyNode]]":
         *(MotionFromVideo, MotionFromSpeech, MotionFromWords, MotionFromIdle),
         *(FaceEditor, MixMotion, EditMotion, SaveMotion, LoadMotion),
         *(MotionToFrames, LoadTGDM, RefineWithTGDM, TrainPersonal),
-        *(GeometryImages, SwapStart),
+        *(FaceSwap, GeometryImages, SwapStart),
         *(RegionMasks, Curve, Gates, SignalMonitor),
         *(Conditioning, Windows, Faster, Preflight, Guider, Sampler),
         *(Decode, PasteBack),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from .. import limits
 from ..errors import MediaError
-from ..faces import Track, find_face, open_landmarker, track_face
+from ..faces import find_face, open_landmarker, track_face
 from ..faces.face import to_pixels
 from ..geometry.mesh import load_mesh
 from ..media import (
@@ -31,7 +31,7 @@ from ..media import (
 from ..models.tgdm.checkpoint import BUILT_IN, load_network
 from ..models.tgdm.pipeline import PLACES
 from ..models.tgdm.sampling import Sampling
-from ..models.tgdm.swap import Swap, SwapTarget, swap_frames
+from ..models.tgdm.swap import Swap, SwapTarget, choose_frames, swap_frames
 from . import types
 from .arguments import add_landmarker
 from .device import choose_device
@@ -153,29 +153,6 @@ class TargetFrames:
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         frames = islice(iter(VideoFrames(self.path, self.fps)), self.max_frames)
         return map(to_pixels, frames)
-
-
-def choose_frames(track: Track) -> NDArray[np.bool_]:
-    """(f,) where the chosen face is: found, and not beyond a cut, where it may be another person.
-
-    A warning counts the frames that are kept.
-    """
-    is_found = track.confidence > 0
-    is_swapped = is_found.copy()
-    first = int(np.argmax(is_found))
-    start = max((cut for cut in track.cuts if cut <= first), default=0)
-    end = min((cut for cut in track.cuts if cut > first), default=len(track))
-    is_swapped[:start], is_swapped[end:] = False, False
-    if end < len(track):
-        log.warning(
-            "Frames from %d on are kept, as what comes after the cut may be another person. Swap "
-            "the parts of the clip one by one.",
-            end,
-        )
-    missing = int((~is_found[start:end]).sum())
-    if missing:
-        log.warning("%d frames that do not show the face are kept as they are.", missing)
-    return np.asarray(is_swapped)
 
 
 def read_sound(path: Path, seconds: float) -> Audio | None:

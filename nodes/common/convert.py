@@ -126,8 +126,9 @@ def to_image(frames: Tensor) -> Tensor:
 
 
 def to_bytes(image: Tensor) -> NDArray[np.uint8]:
-    """(3, h, w) in 0…1 -> (h, w, 3) in 0…255, as geometry and files have it."""
-    pixels = image.movedim(0, -1).mul(255).round().clamp(0, 255).byte()
+    """(3, h, w), uint8 or in 0…1 -> (h, w, 3) in 0…255, as geometry and files have it."""
+    pixels = image if image.dtype == torch.uint8 else image.mul(255).round().clamp(0, 255).byte()
+    pixels = pixels.movedim(0, -1)
     return np.ascontiguousarray(pixels.cpu().numpy())
 
 

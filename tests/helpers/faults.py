@@ -98,6 +98,7 @@ NUMBERS_AND_CHOICES = [
     Fault("LoadModel", "checkpoint", {"checkpoint": "gone.safetensors"}, ("gone", "expected")),
     Fault("LoadTGDM", "checkpoint", {"checkpoint": "gone.safetensors"}, ("gone", "expected")),
     Fault("RefineWithTGDM", "noise", {"noise": 3.0}, ("0.03 to 2", "3")),
+    Fault("FaceSwap", "place", {"place": "mouth"}, ("mouth", "invented")),
     Fault("EditMotion", "edit", {"edit": "crop"}, ("crop", "trim")),
     Fault("PreparePortrait", "expand", SIZE | {"expand": 99.0}, ("1 to 20", "99")),
     Fault("Sampler", "steps", {"steps": 5000}, ("1,000", "5000")),

@@ -18,6 +18,7 @@ def usable_motion(comfy: Comfy) -> dict[str, dict[str, Any]]:
     with torch.inference_mode():
         motion, portrait = make_motion(comfy, smile=0.5), {"portrait_image": image()}
     refine = portrait | {"tgdm": comfy.call("LoadTGDM")[0], "motion": motion}
+    swap = {"source_image": image(), "target_frames": image()}
     return {
         "AnimatePhoto": portrait,
         "MotionFromClip": {"frames": image(frames=2)},
@@ -31,5 +32,6 @@ def usable_motion(comfy: Comfy) -> dict[str, dict[str, Any]]:
         "RefineWithTGDM": refine | {"frames": image(frames=5)},
         "TrainPersonal": {"frames": image(frames=9)},
         "GeometryImages": portrait,
-        "SwapStart": {"source_image": image(), "target_frames": image()},
+        "FaceSwap": swap | {"tgdm": refine["tgdm"]},
+        "SwapStart": swap,
     }

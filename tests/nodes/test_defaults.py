@@ -49,7 +49,7 @@ OWN_NUMBERS = {
 }
 MODEL_FREE = (
     *(("AnimatePhoto", "fps"), ("MotionToFrames", "fps")),
-    *(("RefineWithTGDM", "steps"), ("TrainPersonal", "steps")),
+    *(("RefineWithTGDM", "steps"), ("TrainPersonal", "steps"), ("FaceSwap", "steps")),
 )
 """Numbers of nodes without such a model, whose 0 is that of the clip or the motion, or none."""
 

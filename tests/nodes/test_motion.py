@@ -223,7 +223,7 @@ class TestPhotographs:
         assert (len(frames), len(mask), fps) == (6, 6, 20.0)
         assert (len(shown_motion), shown_motion.rate_hz) == (6, 20.0)
 
-    @pytest.mark.parametrize("name", ["MotionFromClip", "AnimatePhoto", "SwapStart"])
+    @pytest.mark.parametrize("name", ["MotionFromClip", "AnimatePhoto", "SwapStart", "FaceSwap"])
     def test_a_long_video_is_never_in_memory_whole(
         self,
         comfy: Comfy,
@@ -247,6 +247,11 @@ class TestPhotographs:
                 "mouth": "driver",
             },
             "SwapStart": {"source_image": photograph, "target_frames": video},
+            "FaceSwap": {
+                "tgdm": comfy.call("LoadTGDM")[0],
+                "source_image": photograph,
+                "target_frames": video,
+            },
         }
         outputs = comfy.call(name, **inputs[name])
         assert len(outputs[0]) == len(frames) == 60

@@ -99,7 +99,7 @@ def test_every_node_that_promises_a_text_can_be_told_and_repeats_it(comfy: Comfy
     reporting = {"Preflight", "ConvertCheckpoint", "SaveSignals", "SaveMotion", "TrainPersonal"}
     warning = {"Talk", "PreparePortrait", "Conditioning", "Windows", "Guider", "Sampler"}
     warning |= {"AnimatePhoto", "MotionFromClip", "MotionToFrames", "Decode", "EncodeMotion"}
-    warning |= {"FaceEditor", "GeometryImages", "SwapStart", "RefineWithTGDM"}
+    warning |= {"FaceEditor", "GeometryImages", "SwapStart", "RefineWithTGDM", "FaceSwap"}
     assert promising == {f"ACTalker_{name}" for name in reporting | warning}
 
 

@@ -185,6 +185,7 @@ WIDGETS = {
     ("Talk", "fps"): "FPS",
     ("RefineWithTGDM", "steps"): "REFINE_STEPS",
     ("RefineWithTGDM", "noise"): "REFINE_NOISE",
+    ("FaceSwap", "steps"): "REFINE_STEPS",
     ("TrainPersonal", "steps"): "TRAINING_STEPS",
     ("TrainPersonal", "minutes"): "TRAINING_MINUTES",
     ("RefineWithTGDM", "texture_scale"): "GUIDANCE",

@@ -20,6 +20,7 @@ INPUTS = {
     "MotionToFrames": "portrait_image",
     "RefineWithTGDM": "portrait_image",
     "GeometryImages": "portrait_image",
+    "FaceSwap": "target_frames",
     "SwapStart": "target_frames",
     "Talk": "portrait_image",
     "TrainPersonal": "frames",

@@ -23,7 +23,7 @@ WARNING = ("MotionFromClip", "Conditioning")
 SAMPLING = ("Sampler", "Talk", "SamplerCustomAdvanced")
 DRAWING = (
     *("AnimatePhoto", "MotionToFrames", "FaceEditor", "GeometryImages", "SwapStart"),
-    *("RefineWithTGDM", "TrainPersonal"),
+    *("RefineWithTGDM", "TrainPersonal", "FaceSwap"),
 )
 Box = tuple[float, float, float, float]
 

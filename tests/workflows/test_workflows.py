@@ -35,6 +35,7 @@ PHOTOGRAPHS = (
     "04 Your photograph shows feelings",
     "18 A finished photograph",
     "19 Train a person",
+    "20 A face swap",
 )
 """Graphs that need MediaPipe's landmarker."""
 IMAGES = {
@@ -56,11 +57,12 @@ CHANGES: dict[str, tuple[str, str, Any]] = {
     "17 The start of a face swap": ("ACTalker_SwapStart", "face", "left"),
     "18 A finished photograph": ("ACTalker_RefineWithTGDM", "steps", 1),
     "19 Train a person": ("ACTalker_TrainPersonal", "steps", 1),
+    "20 A face swap": ("ACTalker_FaceSwap", "steps", 1),
 }
 """A widget of a node in each graph of photographs, and another value for it."""
 LOADING = ("LoadImage", "LoadAudio", "LoadVideo")
 NAMES = [path.stem for path in WORKFLOWS]
-EXPECTED = 19
+EXPECTED = 20
 FROM_FILES = 5
 """Graphs that begin with files of the artist's own."""
 

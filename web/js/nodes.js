@@ -21,6 +21,7 @@ const fold = (inputName) => (node) => new FoldedPicker(node, inputName);
 const SHOWN = {
   AnimatePhoto: fold("portrait_image"),
   FaceEditor: (node) => new FaceEditor(node),
+  FaceSwap: fold("target_frames"),
   GeometryImages: fold("portrait_image"),
   MotionToFrames: fold("portrait_image"),
   PreparePortrait: addPicker,

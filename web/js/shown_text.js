@@ -13,7 +13,7 @@ const SHOWING = [
   "ACTalker_Windows", "ACTalker_Guider", "ACTalker_Sampler", "ACTalker_Decode", "ACTalker_AnimatePhoto",
   "ACTalker_MotionFromClip", "ACTalker_EncodeMotion", "ACTalker_FaceEditor", "ACTalker_MotionToFrames",
   "ACTalker_GeometryImages", "ACTalker_SwapStart", "ACTalker_RefineWithTGDM",
-  "ACTalker_TrainPersonal",
+  "ACTalker_TrainPersonal", "ACTalker_FaceSwap",
 ];
 const TEXT_WIDGET = "$$node-text-preview"; // the front end's
 const LETTER_PX = 7, LINE_PX = 16, MARGIN_PX = 40;

@@ -4,6 +4,7 @@ The geometry lays the source's skin over the target's face, the network finishes
 it, and only the face's mask is taken over, but for what lies before the face.
 """
 
+import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, inference_mode
 
 from ...errors import InputError, check_choice
+from ...faces import Track
 from ...geometry.mesh import FaceMesh
 from ...geometry.numbers import FrameNumbers
 from ...geometry.photograph import RenderedFrame
@@ -27,6 +29,8 @@ from .occlusion import OcclusionFinder
 from .pipeline import INVENTED_PLACE, PLACES, draw_noise, mix_images, to_pixels
 from .sampling import Sampling, finish_images
 from .view import View
+
+log = logging.getLogger(__name__)
 
 Image = NDArray[np.uint8]
 Floats = NDArray[np.floating]
@@ -96,6 +100,29 @@ class Swap:
     def __post_init__(self) -> None:
         """Refuse a place that is none."""
         check_choice("Place of the swap", self.place, PLACES)
+
+
+def choose_frames(track: Track) -> NDArray[np.bool_]:
+    """(f,) where the chosen face is: found, and not beyond a cut, where it may be another person.
+
+    A warning counts the frames that are kept.
+    """
+    is_found = track.confidence > 0
+    is_swapped = is_found.copy()
+    first = int(np.argmax(is_found))
+    start = max((cut for cut in track.cuts if cut <= first), default=0)
+    end = min((cut for cut in track.cuts if cut > first), default=len(track))
+    is_swapped[:start], is_swapped[end:] = False, False
+    if end < len(track):
+        log.warning(
+            "Frames from %d on are kept, as what comes after the cut may be another person. Swap "
+            "the parts of the clip one by one.",
+            end,
+        )
+    missing = int((~is_found[start:end]).sum())
+    if missing:
+        log.warning("%d frames that do not show the face are kept as they are.", missing)
+    return np.asarray(is_swapped)
 
 
 def swap_frames(swap: Swap, target: SwapTarget, frames: Iterable[Image]) -> Iterator[Image]:

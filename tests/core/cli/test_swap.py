@@ -13,12 +13,12 @@ from helpers.recorded_faces import TASK, needs_model
 from helpers.tgdm import make_network
 
 from actalker_core.cli import main
-from actalker_core.cli.swaps import choose_frames
 from actalker_core.faces import Track
 from actalker_core.geometry.mesh import FaceMesh
 from actalker_core.media import write_video
 from actalker_core.models.actalker.checkpoint import BUILT_IN_PATH as ACTALKER_PATH
 from actalker_core.models.tgdm.checkpoint import save_network
+from actalker_core.models.tgdm.swap import choose_frames
 
 pytestmark = needs_model
 

@@ -50,6 +50,7 @@ def choices() -> list[tuple[str, str]]:
         *(("MotionToFrames", key) for key in ("lips", "face")),
         ("LoadTGDM", "checkpoint"),
         ("TrainPersonal", "face"),
+        *(("FaceSwap", key) for key in ("face", "source_face", "place")),
         *(("RefineWithTGDM", key) for key in ("place", "lips", "face")),
         *(("GeometryImages", key) for key in ("attribute", "face")),
         ("SwapStart", "face"),
