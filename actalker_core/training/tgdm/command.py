@@ -30,6 +30,7 @@ from .measures import Scores, format_measures, measure_people
 from .objective import TGDMObjective
 from .pairs import PairMaker
 from .personal_measures import measure_personal
+from .swap_measures import measure_swaps
 
 log = logging.getLogger("actalker_core")
 
@@ -73,6 +74,12 @@ def add_tgdm_measures(add: Callable[..., argparse.ArgumentParser]) -> None:
     measures.add_argument("--frames", type=int, default=25, help="of each (25)")
     measures.add_argument("--page", type=Path, help="gets the table")
     measures.set_defaults(run=_measure)
+    swaps = add("tgdm-swap-measure", help="measure face swaps of drawn people")
+    swaps.add_argument("--file", default=BUILT_IN, help="that the network is in (built-in)")
+    swaps.add_argument("--pairs", type=int, default=6, help="of people (6)")
+    swaps.add_argument("--frames", type=int, default=16, help="of each (16)")
+    swaps.add_argument("--page", type=Path, help="gets the table")
+    swaps.set_defaults(run=_measure_swaps)
     ablate = add("tgdm-ablate", help="train TGDM without each of its parts and measure it")
     ablate.add_argument("--minutes", type=float, default=8.0, help="of the processor, for each (8)")
     ablate.add_argument("--people", type=int, default=8, help="that are measured (8)")
@@ -108,6 +115,17 @@ def _measure(options: argparse.Namespace) -> None:
     sys.stdout.write(text + "\n")
     if options.page is not None:
         replace_section(options.page, "tgdm", text)
+
+
+def _measure_swaps(options: argparse.Namespace) -> None:
+    network = load_network(options.file)
+    maker = PairMaker(load_mesh(require_landmarker()))
+    columns = measure_swaps(network, maker, options.pairs, options.frames)
+    text = f"{options.pairs} pairs of people, {options.frames} frames of each. Means:\n\n"
+    text += format_measures(columns)
+    sys.stdout.write(text + "\n")
+    if options.page is not None:
+        replace_section(options.page, "tgdm-swaps", text)
 
 
 def _ablate(options: argparse.Namespace) -> None:
