@@ -53,4 +53,4 @@ def test_every_way_of_a_swap_is_measured_and_stays_near_the_face(
     assert list(columns) == ["target", "geometry", "regression", "diffusion"]
     assert columns["geometry"]["identity"] > 0.2
     assert 0 < columns["regression"]["changed of the picture"] < 0.6
-    assert columns["regression"]["of it beyond the face"] < 0.05
+    assert columns["regression"]["of it beyond the face"] < 0.2
