@@ -21,8 +21,6 @@ from .view import View
 
 Image = NDArray[np.uint8]
 
-ANY_FRAME_PROBABILITY = 0.5
-"""Of pairs whose source is any frame, and so often near: what geometry has right is to be kept."""
 VALIDATION_PAIRS = 12
 SAMPLES = 6
 
@@ -66,11 +64,8 @@ class PersonalObjective:
 
     def _draw_pair(self, rng: np.random.Generator) -> Pair:
         clip, target = self._training_frames[rng.integers(len(self._training_frames))]
-        candidates = np.array(clip.sources)
-        if rng.random() < ANY_FRAME_PROBABILITY:
-            candidates = np.flatnonzero(~clip.held_out)
-        rest = candidates[candidates != target]
-        return self.make_pair(clip, int(rng.choice(rest)), target, rng)
+        rest = [source for source in clip.sources if source != target]
+        return self.make_pair(clip, rest[rng.integers(len(rest))], target, rng)
 
     def make_pair(
         self,
