@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -82,6 +83,15 @@ def test_what_cannot_be_swapped_is_refused(
 ) -> None:
     assert message in read_error(request_of(folder, tmp_path / "swap.mp4", *options), caplog)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_source_without_a_face_is_refused(
+    folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    cv2.imwrite(str(tmp_path / "wall.png"), np.full((90, 90, 3), 128, np.uint8))
+    request = request_of(folder, tmp_path / "swap.mp4", "--source", str(tmp_path / "wall.png"))
+    assert "No face is found in the source" in read_error(request, caplog)
+    assert not (tmp_path / "swap.mp4").exists()
 
 
 @pytest.mark.parametrize(
