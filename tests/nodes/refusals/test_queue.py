@@ -1,6 +1,7 @@
 """What cannot be used is refused when a graph is queued, before any node of it runs."""
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -94,6 +95,14 @@ def test_every_node_is_checked(comfy: Comfy) -> None:
     assert all(issubclass(nodes[name], kind) for name in nodes if name.startswith("ACTalker_"))
 
 
+@pytest.fixture
+def empty_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lists offer nothing that tests before have written."""
+    folder_paths = importlib.import_module("folder_paths")
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+
+
+@pytest.mark.usefixtures("empty_output")
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_is_named_at_its_input_before_anything_runs(comfy: Comfy, fault: Fault) -> None:
     run = comfy.queue(make_faulty_graph(comfy, fault))
