@@ -357,6 +357,7 @@ def test_the_page_knows_the_name_of_each_stage(comfy: Comfy) -> None:
     words = json.loads((REPOSITORY / "web" / "words" / "zh.json").read_text("utf-8"))
     bridge = [comfy.node_module(f"actalker.bridge.{name}") for name in ("guider", "vae")]
     stages = {bridge[0].SAMPLING, bridge[1].DECODING}
-    for module in ("actalker.talk", "photograph.animate"):
+    tgdm = ("tgdm.refine", "tgdm.train", "tgdm.swap")
+    for module in ("actalker.talk", "photograph.animate", *tgdm):
         stages |= set(comfy.node_module(module).STAGES)
     assert words["stages"].keys() == stages
