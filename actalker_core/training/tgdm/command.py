@@ -111,10 +111,7 @@ def _measure(options: argparse.Namespace) -> None:
     maker = PairMaker(load_mesh(require_landmarker()))
     columns = measure_people(network, maker, options.people, options.frames)
     text = f"{options.people} people, {options.frames} frames of each. Means:\n\n"
-    text += format_measures(columns)
-    sys.stdout.write(text + "\n")
-    if options.page is not None:
-        replace_section(options.page, "tgdm", text)
+    _publish("tgdm", text + format_measures(columns), options.page)
 
 
 def _measure_swaps(options: argparse.Namespace) -> None:
@@ -122,10 +119,7 @@ def _measure_swaps(options: argparse.Namespace) -> None:
     maker = PairMaker(load_mesh(require_landmarker()))
     columns = measure_swaps(network, maker, options.pairs, options.frames)
     text = f"{options.pairs} pairs of people, {options.frames} frames of each. Means:\n\n"
-    text += format_measures(columns)
-    sys.stdout.write(text + "\n")
-    if options.page is not None:
-        replace_section(options.page, "tgdm-swaps", text)
+    _publish("tgdm-swaps", text + format_measures(columns), options.page)
 
 
 def _ablate(options: argparse.Namespace) -> None:
@@ -142,10 +136,14 @@ def _ablate(options: argparse.Namespace) -> None:
             write_scores({name: scores}, scores_file)
         columns |= read_scores([scores_file])
     text = f"{options.minutes:g} minutes of one core each. Means of {options.people} people:\n\n"
-    text += format_measures(columns)
+    _publish("tgdm-ablations", text + format_measures(columns), options.page)
+
+
+def _publish(mark: str, text: str, page: Path | None) -> None:
+    """A table onto the terminal, and into its section of a page."""
     sys.stdout.write(text + "\n")
-    if options.page is not None:
-        replace_section(options.page, "tgdm-ablations", text)
+    if page is not None:
+        replace_section(page, mark, text)
 
 
 def _measure_personal(options: argparse.Namespace) -> None:
